@@ -1,0 +1,39 @@
+import type { Principal } from '../authorization/principal.ts';
+import type { PolicyDocument } from '../authorization/policy.ts';
+import type { WorkAddress } from './work.ts';
+
+/** Everything the router needs to answer invocations while the server is away. Whole tables; the newest revision wins. */
+export interface RouteSnapshot {
+  readonly revision: number;
+  readonly endpoints: readonly EndpointRoute[];
+  readonly identities: IdentitySnapshot;
+}
+
+export interface EndpointRoute {
+  readonly account: string;
+  readonly region: string;
+  readonly name: string;
+  readonly arn: string;
+  readonly variants: readonly VariantRoute[];
+}
+
+export interface VariantRoute {
+  readonly name: string;
+  /** Relative; 0 takes no traffic unless targeted. */
+  readonly weight: number;
+  readonly instances: readonly { readonly id: string; readonly address: WorkAddress }[];
+}
+
+export interface IdentitySnapshot {
+  readonly accessKeys: readonly { readonly id: string; readonly secret: string; readonly principal: Principal }[];
+  /** Opens session tokens; hex. */
+  readonly sealingKey: string;
+  /** By principal name: `user/<name>` or `role/<name>`. */
+  readonly policies: Readonly<Record<string, readonly PolicyDocument[]>>;
+}
+
+/** Publishing parts of the snapshot. Resolves only when the router has applied it. */
+export interface RoutePublisher {
+  publishEndpoints(endpoints: readonly EndpointRoute[]): Promise<void>;
+  publishIdentities(identities: IdentitySnapshot): Promise<void>;
+}

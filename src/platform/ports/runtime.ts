@@ -1,0 +1,27 @@
+/** What stands behind an image name on this host: resolved purely from the image table, then located on disk. */
+export interface RuntimeCatalogue {
+  resolve(image: string): ResolvedImage | ImageProblem;
+}
+
+export interface ResolvedImage {
+  /** As asked for. */
+  readonly image: string;
+  readonly repository: string;
+  readonly tag: string;
+  /** Name of the Python environment, e.g. `ml`. */
+  readonly runtime: string;
+  readonly framework: 'xgboost' | 'scikit-learn' | 'python';
+  /** Behaviour switches of this tag; reaches the entry points as SLIPWAY_IMAGE_PROFILE. */
+  readonly profile: Readonly<Record<string, string | boolean | number>>;
+  /** What the image name promises, e.g. { xgboost: '1.7.6' }. */
+  readonly promised: Readonly<Record<string, string>>;
+  /** What really runs, e.g. { xgboost: '3.2.0', python: '3.11.7' }. */
+  readonly actual: Readonly<Record<string, string>>;
+  /** Default commands of the image's ENTRYPOINT; undefined where the image has none (plain Python). */
+  readonly trainCommand?: readonly string[];
+  readonly serveCommand?: readonly string[];
+}
+
+export interface ImageProblem {
+  readonly problem: string;
+}

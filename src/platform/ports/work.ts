@@ -1,0 +1,104 @@
+/**
+ * The port behind which processes run: a sandbox on this machine now, a container engine, Kubernetes or SageMaker later.
+ * A specification is serialisable, names are deterministic, content is named by digest, nothing assumes a shared disk.
+ */
+export interface WorkBackend {
+  readonly name: string;
+  /** Idempotent by `spec.id`: starting what was started is a no-op. Returns when the work is claimed, not when it runs. */
+  start(spec: WorkSpec): Promise<void>;
+  status(id: string): Promise<WorkStatus>;
+  /** Asks for an end: SIGTERM, `graceSeconds`, SIGKILL. Idempotent; also effective if the process dies on the way. */
+  stop(id: string): Promise<void>;
+  /** Tells that the status of `id` may have changed (started, ready, exited). A hint: always re-read. */
+  onChange(listener: (id: string) => void): () => void;
+  /** Files under an output after the end (or so far), symlinks and other non-files left out and counted. */
+  outputs(id: string, output: string): Promise<WorkOutputTree>;
+  /** The start of a file inside the work's tree, e.g. `/opt/ml/output/failure`; undefined when absent. */
+  readText(id: string, path: string, sizeBytesMax: number): Promise<string | undefined>;
+  /** Where a service listens. */
+  address(id: string): WorkAddress;
+  /** Forgets the work and its files. Only after its end; idempotent. */
+  release(id: string): Promise<void>;
+}
+
+export interface WorkSpec {
+  /** Deterministic, `[a-z0-9-]{1,120}`; names the run folder. */
+  readonly id: string;
+  readonly kind: 'job' | 'service';
+  /** `algo-1`. */
+  readonly hostname: string;
+  readonly hosts: readonly string[];
+  readonly runtime: { readonly name: string };
+  /** The image as asked for, for messages and the log. */
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly workingDirectory: string;
+  /** The whole environment of the process: nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Small files written before the start (config JSON). */
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  readonly inputs: readonly WorkInput[];
+  readonly outputs: readonly WorkOutput[];
+  readonly limits: WorkLimits;
+  readonly network: 'host' | 'none';
+  /** Where log lines go: a file of the log port (`<epoch ms> <line>\n`), appended while the work runs. */
+  readonly logFile: string;
+}
+
+export interface WorkInput {
+  /** Absolute directory inside, e.g. `/opt/ml/input/data/train`. */
+  readonly path: string;
+  readonly access: 'read-only' | 'writable';
+  /** Files by digest, relative to `path`. */
+  readonly entries: readonly { readonly relativePath: string; readonly digest: string; readonly sizeBytes: number }[];
+  /** The single entry is an archive to be unpacked into `path`; members that would leave it are refused. */
+  readonly extract?: 'tar.gz';
+}
+
+export interface WorkOutput {
+  readonly name: string;
+  /** Absolute directory inside, created empty and writable. */
+  readonly path: string;
+}
+
+export interface WorkLimits {
+  readonly maxRuntimeSeconds?: number;
+  readonly graceSeconds: number;
+  readonly memoryBytes: number;
+  readonly cpus: number;
+}
+
+export type WorkStatus =
+  | { readonly phase: 'absent' }
+  | { readonly phase: 'preparing' }
+  | { readonly phase: 'running'; readonly startedAtMs: number; readonly isolation: string }
+  | WorkEnd;
+
+export interface WorkEnd {
+  readonly phase: 'ended';
+  /** `failed-to-start`: staging or the sandbox failed, `message` says why. `lost`: the shim vanished without a record. */
+  readonly reason: 'exited' | 'stopped' | 'max-runtime' | 'out-of-memory' | 'failed-to-start' | 'lost';
+  /** 128 + n when killed by signal n; 137 out of memory. */
+  readonly exitCode?: number;
+  readonly message?: string;
+  readonly startedAtMs?: number;
+  readonly endedAtMs: number;
+  readonly isolation: string;
+}
+
+export interface WorkOutputTree {
+  readonly files: readonly WorkOutputFile[];
+  /** Symbolic links, sockets, devices: never followed, never published. */
+  readonly skipped: readonly string[];
+}
+export interface WorkOutputFile {
+  readonly relativePath: string;
+  readonly sizeBytes: number;
+  /** Mode bits worth keeping (executable). */
+  readonly executable: boolean;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export type WorkAddress =
+  | { readonly kind: 'unix'; readonly socketPath: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };

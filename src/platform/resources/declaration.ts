@@ -1,0 +1,50 @@
+import { ServiceError } from '../errors/families.ts';
+import type { ErrorCode } from '../errors/catalogue.ts';
+import { GLOBAL, type ResourceKey } from '../resource-key.ts';
+import { formatArn, parseArn } from './arn.ts';
+
+/** What every room declares of its resources in resources.ts: key, ARN and the texts clients match on. */
+export interface ResourceDeclaration {
+  /** Store kind, the AWS noun: `TrainingJob`. */
+  readonly kind: string;
+  readonly service: string;
+  /** `training-job` in `…:training-job/<name>`; empty where the ARN's resource is the bare name (S3). */
+  readonly arnType: string;
+  readonly global?: boolean;
+  readonly absent: { readonly code: ErrorCode; readonly message: (name: string, arn: string) => string };
+  readonly exists: { readonly code: ErrorCode; readonly message: (name: string, arn: string) => string };
+}
+
+export interface Place {
+  readonly account: string;
+  readonly region: string;
+}
+
+export const keyOf = (declaration: ResourceDeclaration, place: Place, name: string): ResourceKey => ({
+  account: place.account,
+  region: declaration.global ? GLOBAL : place.region,
+  kind: declaration.kind,
+  name,
+});
+
+export const arnOf = (declaration: ResourceDeclaration, place: Place, name: string): string =>
+  formatArn({
+    service: declaration.service,
+    region: declaration.global ? '' : place.region,
+    account: place.account,
+    resource: declaration.arnType ? `${declaration.arnType}/${name}` : name,
+  });
+
+/** The key an ARN of this declaration names; undefined when it is of another kind. */
+export function keyOfArn(declaration: ResourceDeclaration, arnText: string): ResourceKey | undefined {
+  const arn = parseArn(arnText);
+  const prefix = `${declaration.arnType}/`;
+  if (!arn || arn.service !== declaration.service || !arn.resource.startsWith(prefix)) return undefined;
+  return keyOf(declaration, arn, arn.resource.slice(prefix.length));
+}
+
+export const absentError = (declaration: ResourceDeclaration, place: Place, name: string): ServiceError =>
+  new ServiceError(declaration.absent.code, declaration.absent.message(name, arnOf(declaration, place, name)));
+
+export const existsError = (declaration: ResourceDeclaration, place: Place, name: string): ServiceError =>
+  new ServiceError(declaration.exists.code, declaration.exists.message(name, arnOf(declaration, place, name)));

@@ -1,0 +1,16 @@
+/** `DIR/slipway.yaml` after parsing (see settings-file.ts for grammar and defaults). */
+export interface Settings {
+  readonly region: string;
+  readonly account: string;
+  readonly roles: 'lenient' | 'strict';
+  readonly approval: 'required' | 'open';
+  readonly sandbox: 'auto' | 'bubblewrap' | 'unshare' | 'container' | 'plain';
+  readonly reservations: {
+    readonly job: { readonly cpus: number; readonly memoryMiB: number };
+    readonly modelServer: { readonly cpus: number; readonly memoryMiB: number };
+  };
+  /** Instance type to limits; unknown types use the host's whole size. */
+  readonly instances: Readonly<Record<string, { readonly cpus: number; readonly memoryMiB: number }>>;
+  /** Image name (repository:tag) to another image name. */
+  readonly images: Readonly<Record<string, string>>;
+}
