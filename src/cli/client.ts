@@ -1,0 +1,139 @@
+import { request, type IncomingMessage } from 'node:http';
+import type { InputOf, OperationName, OutputOf } from '../contract/operations.ts';
+import { signRequest } from '../gateway/signature/sign.ts';
+import type { Connection } from './connection.ts';
+import { failed } from './exit.ts';
+
+/** What AWS answered instead of a result. */
+export class AwsError extends Error {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, message: string, status: number) {
+    super(message);
+    this.name = 'AwsError';
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
+type JsonService = 'sagemaker' | 'logs';
+const TARGETS: Record<JsonService, string> = { sagemaker: 'SageMaker', logs: 'Logs_20140328' };
+
+/**
+ * Calls a JSON operation of the server as the data folder's user. Timestamps in the answer are AWS's wire form: epoch
+ * seconds.
+ */
+export async function callJson<N extends Extract<OperationName, `${JsonService}:${string}`>>(
+  connection: Connection, name: N, input: InputOf<N>): Promise<OutputOf<N>> {
+  const [service = '', operation = ''] = name.split(':');
+  const answer = await send(connection, connection.url, {
+    method: 'POST', path: '/', service, body: Buffer.from(JSON.stringify(input)),
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': `${TARGETS[service as JsonService]}.${operation}`,
+    },
+  });
+  const text = answer.body.toString('utf8');
+  if (answer.status !== 200) throw awsErrorOf(answer, text);
+  return JSON.parse(text || '{}') as OutputOf<N>;
+}
+
+function awsErrorOf(answer: Answer, text: string): AwsError {
+  try {
+    const error = JSON.parse(text) as { __type?: string; code?: string; message?: string; Message?: string };
+    const code = String(answer.headers['x-amzn-errortype'] ?? error.__type ?? error.code ?? answer.status).replace(/^.*#/, '');
+    return new AwsError(code.replace(/:.*$/, ''), error.message ?? error.Message ?? text, answer.status);
+  } catch {
+    const code = /<Code>(.*?)<\/Code>/.exec(text)?.[1] ?? `HTTP ${answer.status}`;
+    return new AwsError(code, /<Message>(.*?)<\/Message>/.exec(text)?.[1] ?? text.slice(0, 300), answer.status);
+  }
+}
+
+/** Uploads one object. */
+export async function putObject(connection: Connection, bucket: string, key: string, body: Buffer): Promise<void> {
+  const path = `/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+  const answer = await send(connection, connection.url, { method: 'PUT', path, service: 's3', body, headers: {} });
+  if (answer.status !== 200) throw awsErrorOf(answer, answer.body.toString('utf8'));
+}
+
+/** Reads one object. */
+export async function getObject(connection: Connection, bucket: string, key: string): Promise<Buffer> {
+  const path = `/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+  const answer = await send(connection, connection.url, {
+    method: 'GET', path, service: 's3', body: Buffer.alloc(0), headers: {} });
+  if (answer.status !== 200) throw awsErrorOf(answer, answer.body.toString('utf8'));
+  return answer.body;
+}
+
+/** InvokeEndpoint through the runtime port. */
+export async function invokeEndpoint(connection: Connection, endpoint: string, options: {
+  readonly body: Buffer; readonly contentType: string; readonly accept?: string; readonly variant?: string;
+}): Promise<Answer> {
+  const headers: Record<string, string> = { 'content-type': options.contentType };
+  if (options.accept) headers.accept = options.accept;
+  if (options.variant) headers['x-amzn-sagemaker-target-variant'] = options.variant;
+  const path = `/endpoints/${encodeURIComponent(endpoint)}/invocations`;
+  const answer = await send(connection, connection.runtimeUrl, {
+    method: 'POST', path, service: 'sagemaker', body: options.body, headers });
+  if (answer.status !== 200) throw awsErrorOf(answer, answer.body.toString('utf8'));
+  return answer;
+}
+
+interface Outgoing {
+  readonly method: string;
+  readonly path: string;
+  readonly service: string;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+}
+
+function send(connection: Connection, origin: string, outgoing: Outgoing): Promise<Answer> {
+  const url = new URL(origin + outgoing.path);
+  const headers = signRequest({
+    method: outgoing.method,
+    url,
+    headers: { host: url.host, ...outgoing.headers },
+    body: outgoing.body,
+    service: outgoing.service,
+    region: connection.region,
+    credentials: { accessKeyId: connection.accessKeyId, secretAccessKey: connection.secretAccessKey },
+    nowMs: Date.now(),
+  });
+  headers['content-length'] = String(outgoing.body.length);
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: outgoing.method, headers }, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('error', reject);
+      response.on('end', () => resolve({
+        status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }));
+    });
+    sent.on('error', (error) => reject(failed(`slipway: the server at ${origin} did not answer: ${error.message}`)));
+    sent.end(outgoing.body);
+  });
+}
+
+/** GetCallerIdentity: the account and ARN the CLI acts as. */
+export async function callerIdentity(connection: Connection): Promise<{ account: string; arn: string }> {
+  const answer = await send(connection, connection.url, {
+    method: 'POST', path: '/', service: 'sts',
+    headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+    body: Buffer.from('Action=GetCallerIdentity&Version=2011-06-15'),
+  });
+  const text = answer.body.toString('utf8');
+  if (answer.status !== 200) throw awsErrorOf(answer, text);
+  return { account: /<Account>(.*?)<\/Account>/.exec(text)?.[1] ?? '', arn: /<Arn>(.*?)<\/Arn>/.exec(text)?.[1] ?? '' };
+}
+
+/** The role that first start makes; programs that name none act by it. */
+export async function defaultRoleArn(connection: Connection): Promise<string> {
+  const { account } = await callerIdentity(connection);
+  return `arn:aws:iam::${account}:role/SageMakerPipelineExecutionRole`;
+}

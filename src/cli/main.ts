@@ -1,0 +1,139 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from 'commander';
+import type { DeployOptions } from './verbs/deploy.ts';
+import { CliExit } from './exit.ts';
+import type { GlobalOptions } from './session.ts';
+
+// Verbs are loaded when used: `slipway env` must not pay for what `slipway serve` needs.
+
+/** One verb with the options all verbs share. */
+function verb(program: Command, usage: string, summary: string): Command {
+  return program.command(usage).description(summary)
+    .option('--data <dir>', 'data folder (default: $SLIPWAY_DATA, else ./.slipway)')
+    .option('--region <region>', 'AWS region of the resources')
+    .option('--json', 'machine-readable output');
+}
+
+function serverVerbs(program: Command): void {
+  verb(program, 'serve', 'run the server until Ctrl-C or SIGTERM')
+    .option('--port <port>', 'main port, 0 = a free one (default: 7600, or as recorded in the data folder)')
+    .option('--runtime-port <port>', 'port for invocations (default: main port + 1)')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--stop-jobs', 'end running jobs when the server is stopped')
+    .action(async (options) => (await import('./verbs/server.ts')).serve(options));
+  verb(program, 'down', 'stop the server of the data folder')
+    .option('--jobs', 'end running jobs too')
+    .action(async (options) => (await import('./verbs/server.ts')).down(options));
+  verb(program, 'env', 'print shell lines that point AWS programs at this server: eval "$(npx slipway env)"')
+    .action(async (options: GlobalOptions) => (await import('./verbs/env.ts')).env(options));
+  verb(program, 'ui', 'print a one-time link to the web page')
+    .action(async (options: GlobalOptions) => (await import('./verbs/ui.ts')).ui(options));
+  verb(program, 'doctor', 'say what is missing on this machine and the command that mends it')
+    .action(async (options: GlobalOptions) => (await import('./verbs/doctor.ts')).doctor(options));
+  const audit = program.command('audit').description('the ledger of changes');
+  verb(audit, 'verify', 'check every entry of the ledger against its hash chain')
+    .action(async (options: GlobalOptions) => (await import('./verbs/audit.ts')).auditVerify(options));
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function pipelineVerbs(program: Command): void {
+  verb(program, 'validate <file>', 'check a pipeline: a definition (JSON) or a TypeScript program')
+    .action(async (file, options) => (await import('./verbs/pipeline.ts')).validate(file, options));
+  verb(program, 'upsert <file>', 'create the pipeline or update it')
+    .option('--name <name>', 'pipeline name, for a definition file (default: the file name)')
+    .option('--role <arn>', 'role the pipeline acts by')
+    .action(async (file, options) => (await import('./verbs/pipeline.ts')).upsert(file, options));
+  verb(program, 'run <pipeline-or-file>', 'start an execution (a file is upserted first)')
+    .option('--name <name>', 'pipeline name, for a definition file (default: the file name)')
+    .option('--role <arn>', 'role the pipeline acts by')
+    .option('--param <K=V>', 'pipeline parameter, repeatable', collect, [])
+    .option('--wait', 'follow the execution to its end; exit 1 unless it succeeds')
+    .action(async (target, options) => (await import('./verbs/pipeline.ts')).run(target, options));
+  verb(program, 'status [execution]', 'one execution, or the newest of every pipeline')
+    .action(async (reference, options) => (await import('./verbs/execution.ts')).status(reference, options));
+  verb(program, 'steps <execution>', 'the steps of an execution')
+    .action(async (reference, options) => (await import('./verbs/execution.ts')).steps(reference, options));
+  verb(program, 'logs <execution> <step>', 'the log of a step')
+    .option('-f, --follow', 'go on until the step ends')
+    .action(async (reference, step, options) => (await import('./verbs/execution.ts')).logs(reference, step, options));
+  verb(program, 'wait <execution>', 'follow an execution to its end; exit 1 unless it succeeds')
+    .action(async (reference, options) => (await import('./verbs/execution.ts')).wait(reference, options));
+  verb(program, 'stop <execution>', 'stop an execution and its running jobs')
+    .action(async (reference, options) => (await import('./verbs/execution.ts')).stop(reference, options));
+}
+
+function modelVerbs(program: Command): void {
+  for (const [name, verdict] of [['approve', 'Approved'], ['reject', 'Rejected']] as const) {
+    verb(program, `${name} <package>`, `set a model package's approval status to ${verdict}`)
+      .option('--reason <text>', 'why; kept with the version and in the ledger')
+      .action(async (reference, options) => (await import('./verbs/approval.ts')).decideApproval(verdict, reference, options));
+  }
+  verb(program, 'deploy <package>', 'serve an approved model package at an endpoint')
+    .requiredOption('--endpoint <name>', 'endpoint to create or move')
+    .option('--instance-type <type>', 'instance type of the model server', 'ml.m5.large')
+    .option('--instance-count <n>', 'model servers behind the endpoint', '1')
+    .option('--role <arn>', 'execution role of the model')
+    .action(async (reference, options: DeployOptions) => (await import('./verbs/deploy.ts')).deploy(reference, options));
+  verb(program, 'invoke <endpoint>', 'ask an endpoint for a prediction')
+    .requiredOption('--body <text>', 'request body: text, @FILE, or - for stdin')
+    .option('--content-type <type>', 'what the body is', 'text/csv')
+    .option('--accept <type>', 'what the answer should be')
+    .option('--target-variant <name>', 'variant to ask')
+    .action(async (endpoint, options) => (await import('./verbs/deploy.ts')).invoke(endpoint, options));
+}
+
+/** Verbs of the design that later versions bring; they say so instead of being unknown. */
+function laterVerbs(program: Command): void {
+  for (const name of ['init', 'plan', 'retry', 'resume', 'graph', 'sign', 'promote', 'rollback', 'monitor', 'retrain', 'clean',
+    'exec', 'backup']) {
+    program.command(name, { hidden: true }).allowUnknownOption().argument('[words...]')
+      .action(() => { throw new CliExit(1, `slipway ${name}: not implemented in this version.`); });
+  }
+}
+
+function buildProgram(): Command {
+  const program = new Command('slipway')
+    .description('SageMaker pipelines, registry and endpoints, really executing on machines you own.')
+    .showHelpAfterError('(see: npx slipway --help)')
+    .exitOverride();
+  serverVerbs(program);
+  pipelineVerbs(program);
+  modelVerbs(program);
+  program.command('demo', { hidden: false }).description('the whole main job on real data, in a fresh data folder')
+    .argument('[chapter]')
+    .option('--keep', 'leave the server running and print its page')
+    .addOption(new Option('--threshold <accuracy>', 'accuracy a model needs to be registered').default('0.80'))
+    .action(async (chapter, options) => (await import('./demo/demo.ts')).demo(chapter, options));
+  laterVerbs(program);
+  return program;
+}
+
+async function main(): Promise<number> {
+  try {
+    await buildProgram().parseAsync(process.argv);
+    return 0;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed its message
+  if (error instanceof CliExit) {
+    process.stderr.write(`${error.message}\n`);
+    return error.code;
+  }
+  if (!(error instanceof Error)) throw error;
+  if (error.name === 'AwsError') {
+    process.stderr.write(`${(error as Error & { code: string }).code}: ${error.message}\n`);
+    return 1;
+  }
+  if (error.name === 'ConfigError') {
+    process.stderr.write(`slipway: ${error.message}\n`);
+    return 2;
+  }
+  throw error;
+}
+
+process.exitCode = await main();

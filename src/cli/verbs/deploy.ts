@@ -1,0 +1,94 @@
+import { AwsError, callJson, defaultRoleArn, invokeEndpoint } from '../client.ts';
+import type { Connection } from '../connection.ts';
+import { dataFlag } from '../data-folder-option.ts';
+import { failed, wrongUse } from '../exit.ts';
+import { type Output, statusWord } from '../output.ts';
+import { packageArnOf } from '../references.ts';
+import { type GlobalOptions, openSession } from '../session.ts';
+import { pause } from '../wait.ts';
+import { readFileSync } from 'node:fs';
+
+export interface DeployOptions extends GlobalOptions {
+  readonly endpoint: string;
+  readonly instanceType: string;
+  readonly instanceCount: string;
+  readonly role?: string;
+}
+
+/** `slipway deploy PACKAGE --endpoint NAME`: creates the endpoint, or moves an existing one to this package. */
+export async function deploy(reference: string, options: DeployOptions): Promise<void> {
+  const { connection, output, folder } = await openSession(options);
+  const packageArn = await packageArnOf(connection, reference);
+  const instanceCount = Number(options.instanceCount);
+  if (!Number.isInteger(instanceCount) || instanceCount < 1) {
+    throw wrongUse(`--instance-count must be a whole number of at least 1, not "${options.instanceCount}".`);
+  }
+  const name = `${options.endpoint}-${packageArn.split('/').slice(-2).join('-')}-${Date.now().toString(36)}`
+    .replaceAll(/[^a-zA-Z0-9-]+/g, '-').slice(-63).replace(/^-+/, '');
+  await callJson(connection, 'sagemaker:CreateModel', {
+    ModelName: name, ExecutionRoleArn: options.role ?? (await defaultRoleArn(connection)),
+    Containers: [{ ModelPackageName: packageArn }] });
+  await callJson(connection, 'sagemaker:CreateEndpointConfig', {
+    EndpointConfigName: name,
+    ProductionVariants: [{
+      VariantName: 'AllTraffic', ModelName: name, InitialInstanceCount: instanceCount,
+      InstanceType: options.instanceType as 'ml.m5.large', InitialVariantWeight: 1 }] });
+  const arn = await createOrUpdate(connection, options.endpoint, name);
+  await waitInService(connection, output, options.endpoint);
+  output.line(`${arn}`);
+  output.line(`try it: npx slipway invoke ${options.endpoint}${dataFlag(folder)} --content-type text/csv --body 'TEXT'`);
+  output.result({ EndpointArn: arn, EndpointName: options.endpoint, EndpointConfigName: name, ModelPackageArn: packageArn });
+}
+
+async function createOrUpdate(connection: Connection, endpoint: string, config: string): Promise<string> {
+  try {
+    await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
+  } catch (error) {
+    if (!(error instanceof AwsError) || !/could not find/i.test(error.message)) throw error;
+    return (await callJson(connection, 'sagemaker:CreateEndpoint', {
+      EndpointName: endpoint, EndpointConfigName: config })).EndpointArn ?? '';
+  }
+  return (await callJson(connection, 'sagemaker:UpdateEndpoint', {
+    EndpointName: endpoint, EndpointConfigName: config })).EndpointArn ?? '';
+}
+
+/** Waits for a settled endpoint; one line per change. */
+export async function waitInService(connection: Connection, output: Output, endpoint: string): Promise<void> {
+  let printed = '';
+  for (;;) {
+    const described = await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
+    const status = described.EndpointStatus ?? '';
+    if (status !== printed) output.line(`  endpoint ${endpoint}  ${statusWord(output, status)}`);
+    printed = status;
+    if (status === 'InService') return;
+    if (['Failed', 'OutOfService', 'UpdateRollbackFailed'].includes(status)) {
+      throw failed(`endpoint ${endpoint} is ${status}: ${described.FailureReason ?? 'no reason given'}`);
+    }
+    await pause(200);
+  }
+}
+
+/** `slipway invoke ENDPOINT --content-type T --body TEXT|@FILE|-` */
+export async function invoke(endpoint: string, options: GlobalOptions & {
+  contentType: string; accept?: string; body: string; targetVariant?: string;
+}): Promise<void> {
+  const { connection, output } = await openSession(options);
+  const answer = await invokeEndpoint(connection, endpoint, {
+    body: bodyOf(options.body), contentType: options.contentType, accept: options.accept, variant: options.targetVariant });
+  const text = answer.body.toString('utf8');
+  if (!output.json) process.stdout.write(answer.body);
+  if (output.terminal && !text.endsWith('\n')) process.stdout.write('\n');
+  output.result({
+    Body: text, ContentType: answer.headers['content-type'] ?? null,
+    InvokedProductionVariant: answer.headers['x-amzn-invoked-production-variant'] ?? null });
+}
+
+function bodyOf(option: string): Buffer {
+  if (option === '-') return readFileSync(0);
+  if (!option.startsWith('@')) return Buffer.from(option);
+  try {
+    return readFileSync(option.slice(1));
+  } catch (error) {
+    throw wrongUse(`--body ${option}: ${(error as Error).message}`);
+  }
+}

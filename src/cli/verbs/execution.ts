@@ -1,0 +1,134 @@
+import { callJson } from '../client.ts';
+import { dataFlag } from '../data-folder-option.ts';
+import { stepsOf, type StepSummary, watchExecution } from '../execution-watch.ts';
+import { failed, wrongUse } from '../exit.ts';
+import { duration, statusWord, table } from '../output.ts';
+import { executionArnOf } from '../references.ts';
+import { type GlobalOptions, openSession } from '../session.ts';
+import { pause } from '../wait.ts';
+
+const when = (seconds: number | undefined): string =>
+  seconds ? new Date(seconds * 1000).toISOString().replace('T', ' ').slice(0, 19) : '';
+
+/** `slipway status [EXECUTION]`: one execution, or the newest of every pipeline. */
+export async function status(reference: string | undefined, options: GlobalOptions): Promise<void> {
+  const { connection, output, folder } = await openSession(options);
+  if (reference) {
+    const arn = await executionArnOf(connection, reference);
+    const execution = await callJson(connection, 'sagemaker:DescribePipelineExecution', { PipelineExecutionArn: arn });
+    output.line(`${arn}`);
+    output.line(`status   ${statusWord(output, execution.PipelineExecutionStatus ?? '')}`);
+    output.line(`started  ${when(execution.CreationTime)} UTC`);
+    if (execution.FailureReason) output.line(`reason   ${execution.FailureReason}`);
+    output.result(execution);
+    return;
+  }
+  const pipelines = (await callJson(connection, 'sagemaker:ListPipelines', { MaxResults: 100 })).PipelineSummaries ?? [];
+  const rows = [['PIPELINE', 'NEWEST EXECUTION', 'STATUS', 'STARTED (UTC)']];
+  const found: unknown[] = [];
+  for (const pipeline of pipelines) {
+    const newest = (await callJson(connection, 'sagemaker:ListPipelineExecutions', {
+      PipelineName: pipeline.PipelineName ?? '', SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: 1,
+    })).PipelineExecutionSummaries?.[0];
+    rows.push([pipeline.PipelineName ?? '', newest?.PipelineExecutionArn?.split('/').at(-1) ?? '-',
+      newest?.PipelineExecutionStatus ?? '-', when(newest?.StartTime)]);
+    found.push({ ...pipeline, NewestExecution: newest ?? null });
+  }
+  output.line(pipelines.length > 0 ? table(rows) : `No pipeline yet. Create one: npx slipway upsert FILE${dataFlag(folder)}`);
+  output.result(found);
+}
+
+/** `slipway steps EXECUTION` */
+export async function steps(reference: string, options: GlobalOptions): Promise<void> {
+  const { connection, output } = await openSession(options);
+  const found = await stepsOf(connection, await executionArnOf(connection, reference));
+  const rows = [['STEP', 'STATUS', 'ELAPSED', 'WHAT', 'REASON']];
+  for (const step of found) {
+    const elapsed = step.StartTime ? duration(((step.EndTime ?? Date.now() / 1000) - step.StartTime) * 1000) : '';
+    rows.push([step.StepName ?? '', step.StepStatus ?? '', elapsed, whatOf(step), step.FailureReason?.split('\n')[0] ?? '']);
+  }
+  output.line(table(rows));
+  output.result(found);
+}
+
+/** What the step made: a job's or model's name, or the condition's outcome. */
+function whatOf(step: StepSummary): string {
+  const metadata = step.Metadata ?? {};
+  if (metadata.Condition) return `outcome ${metadata.Condition.Outcome}`;
+  for (const made of Object.values(metadata)) {
+    const arn = (made as { Arn?: string } | undefined)?.Arn;
+    if (arn) return arn.split(':').at(-1) ?? arn;
+  }
+  return '';
+}
+
+/** `slipway stop EXECUTION` */
+export async function stop(reference: string, options: GlobalOptions): Promise<void> {
+  const { connection, output } = await openSession(options);
+  const arn = await executionArnOf(connection, reference);
+  const answer = await callJson(connection, 'sagemaker:StopPipelineExecution', {
+    PipelineExecutionArn: arn, ClientRequestToken: crypto.randomUUID() });
+  output.line(`stopping ${arn}`);
+  output.result(answer);
+}
+
+/** `slipway wait EXECUTION`: exit 0 only when it succeeded. */
+export async function wait(reference: string, options: GlobalOptions): Promise<void> {
+  const session = await openSession(options);
+  const arn = await executionArnOf(session.connection, reference);
+  const execution = await watchExecution(session.connection, arn, session.output);
+  session.output.result(execution);
+  if (execution.PipelineExecutionStatus !== 'Succeeded') {
+    throw failed(`execution ${execution.PipelineExecutionStatus}${execution.FailureReason ? `: ${execution.FailureReason}` : ''}`);
+  }
+}
+
+/** `slipway logs [-f] EXECUTION STEP` */
+export async function logs(reference: string, stepName: string, options: GlobalOptions & { follow?: boolean }): Promise<void> {
+  const { connection, output } = await openSession(options);
+  const arn = await executionArnOf(connection, reference);
+  const position = new Map<string, string>();
+  for (;;) {
+    const step = (await stepsOf(connection, arn)).find((found) => found.StepName === stepName);
+    const ended = Boolean(step?.EndTime);
+    const target = step && logTargetOf(step);
+    if (target) await printNew(connection, output, target, position);
+    else if (!options.follow || ended) throw noLog(stepName, step);
+    if (!options.follow || ended) return;
+    await pause(300);
+  }
+}
+
+function noLog(stepName: string, step: StepSummary | undefined): Error {
+  if (!step) return wrongUse(`This execution has no step "${stepName}" so far. See: npx slipway steps EXECUTION`);
+  return wrongUse(`Step "${stepName}" runs no job, so it has no log.`);
+}
+
+interface LogTarget { readonly group: string; readonly prefix: string }
+
+function logTargetOf(step: StepSummary): LogTarget | undefined {
+  const jobName = (arn: string | undefined) => arn?.split('/').at(-1) ?? '';
+  const { TrainingJob, ProcessingJob } = step.Metadata ?? {};
+  if (TrainingJob?.Arn) return { group: '/aws/sagemaker/TrainingJobs', prefix: `${jobName(TrainingJob.Arn)}/` };
+  if (ProcessingJob?.Arn) return { group: '/aws/sagemaker/ProcessingJobs', prefix: `${jobName(ProcessingJob.Arn)}/` };
+  return undefined;
+}
+
+async function printNew(
+  connection: Parameters<typeof callJson>[0], output: { line(text: string): void; result(value: unknown): void },
+  target: LogTarget, position: Map<string, string>): Promise<void> {
+  const { logStreams = [] } = await callJson(connection, 'logs:DescribeLogStreams', {
+    logGroupName: target.group, logStreamNamePrefix: target.prefix }).catch(() => ({ logStreams: [] }));
+  for (const { logStreamName } of logStreams) {
+    if (!logStreamName) continue;
+    for (;;) {
+      const before = position.get(logStreamName);
+      const page = await callJson(connection, 'logs:GetLogEvents', {
+        logGroupName: target.group, logStreamName, startFromHead: true, nextToken: before });
+      for (const event of page.events ?? []) output.line(event.message ?? '');
+      if (page.events?.length) output.result(page.events);
+      if (page.nextForwardToken) position.set(logStreamName, page.nextForwardToken);
+      if (!page.nextForwardToken || page.nextForwardToken === before) break;
+    }
+  }
+}
