@@ -11,6 +11,8 @@ export interface ResourceDeclaration {
   /** `training-job` in `…:training-job/<name>`; empty where the ARN's resource is the bare name (S3). */
   readonly arnType: string;
   readonly global?: boolean;
+  /** Names that differ only in case are the same resource; its key is lower-case, the document keeps the name as given. */
+  readonly caseInsensitive?: boolean;
   readonly absent: { readonly code: ErrorCode; readonly message: (name: string, arn: string) => string };
   readonly exists: { readonly code: ErrorCode; readonly message: (name: string, arn: string) => string };
 }
@@ -24,7 +26,7 @@ export const keyOf = (declaration: ResourceDeclaration, place: Place, name: stri
   account: place.account,
   region: declaration.global ? GLOBAL : place.region,
   kind: declaration.kind,
-  name,
+  name: declaration.caseInsensitive ? name.toLowerCase() : name,
 });
 
 export const arnOf = (declaration: ResourceDeclaration, place: Place, name: string): string =>
