@@ -1,0 +1,294 @@
+import type { Graph, GraphStep } from './graph.ts';
+import { expressionsOf, findCycles, graphOf, readDependency } from './graph.ts';
+import type { Json, JsonObject, ParameterDefinition, PropertyFile, Step, StepType, WorkStep } from './language.ts';
+import { EXECUTION_VARIABLES, isJsonObject } from './language.ts';
+import { kindOf, show, suggest } from './problems.ts';
+import type { Place, Reading, ReadStep } from './reader.ts';
+import { complain, readKeys, within } from './reader.ts';
+import type { PathPart, Reference } from './references.ts';
+import { formatPath, parsePath, parsePropertyFileReference, parseReference, walkExpressions } from './references.ts';
+
+/** Whether a path exists in what a step of this type offers (the Describe shape of the job it makes). */
+export type PropertyExists = (type: StepType, path: readonly PathPart[]) => boolean;
+
+export interface CheckOptions {
+  /** Without it, property paths are not looked up. */
+  propertyExists?: PropertyExists;
+}
+
+interface Checking extends CheckOptions {
+  readonly to: Reading;
+  readonly graph: Graph;
+  readonly parameters: ReadonlyMap<string, ParameterDefinition>;
+  readonly outputNames: Map<number, ReadonlySet<string> | undefined>;
+}
+
+/** Checks everything that concerns more than one place of a definition. Returns the graph, for whoever goes on to use it. */
+export function checkDefinition(
+  to: Reading,
+  parameters: ReadonlyMap<string, ParameterDefinition>,
+  experiment: Json | undefined,
+  options: CheckOptions,
+): Graph {
+  checkNames(to);
+  const graph = graphOf(to.steps);
+  const checking: Checking = { to, graph, parameters, outputNames: new Map(), ...options };
+  for (const read of to.steps) {
+    const place = { path: read.path, step: read.step.Name };
+    for (const [key, value] of Object.entries(expressionsOf(read.step))) {
+      walkExpressions(value, '', (expression, path) =>
+        checkExpression(checking, expression, within(place, `.${key}${path}`)),
+      );
+    }
+    checkDependencies(checking, read);
+    checkPropertyFiles(checking, read.step, place);
+  }
+  if (experiment !== undefined) {
+    const place = { path: 'PipelineExperimentConfig' };
+    walkExpressions(experiment, '', (expression, path) => checkExpression(checking, expression, within(place, path)));
+  }
+  for (const cycle of findCycles(graph)) reportCycle(to, graph, cycle);
+  return graph;
+}
+
+function checkNames(to: Reading): void {
+  const first = new Map<string, ReadStep>();
+  for (const read of to.steps) {
+    const earlier = first.get(read.step.Name);
+    if (!earlier) {
+      first.set(read.step.Name, read);
+      continue;
+    }
+    const place = { path: read.path, step: read.step.Name };
+    const sameLevel = (earlier.parent === undefined) === (read.parent === undefined);
+    if (sameLevel) {
+      complain(
+        to,
+        place,
+        `The step name '${read.step.Name}' is used twice, first at ${earlier.path}. Rename one of the steps.`,
+      );
+    } else {
+      const where = `at ${earlier.path} and at ${read.path}`;
+      complain(
+        to,
+        place,
+        `The step '${read.step.Name}' stands both in the top list and inside a Condition, ${where}. Keep one of them.`,
+      );
+    }
+  }
+}
+
+function checkDependencies(checking: Checking, read: ReadStep): void {
+  const { to, graph } = checking;
+  for (const [index, dependency] of (Array.isArray(read.step.DependsOn) ? read.step.DependsOn : []).entries()) {
+    const place = { path: `${read.path}.DependsOn[${index}]`, step: read.step.Name };
+    const { name } = readDependency(dependency);
+    if (typeof name !== 'string') continue;
+    const on = graph.indexOf.get(name);
+    if (on === undefined)
+      complain(to, place, `There is no step '${name}' to depend on.${suggest(name, graph.indexOf.keys())}`);
+    else if (name === read.step.Name)
+      complain(to, place, `The step '${name}' depends on itself. Remove the dependency.`);
+    else checkNotFail(to, graph.steps[on]!, place);
+  }
+}
+
+function checkNotFail(to: Reading, step: GraphStep, place: Place): void {
+  if (step.type !== 'Fail') return;
+  complain(
+    to,
+    place,
+    `'${step.name}' is a Fail step, which ends the execution, so no step may depend on it. Remove the dependency.`,
+  );
+}
+
+function reportCycle(to: Reading, graph: Graph, cycle: readonly number[]): void {
+  if (cycle.length === 1 && cycle[0] !== undefined && graph.steps[cycle[0]]!.closing === undefined) return; // "depends on itself" is said already
+  const names = cycle.map((index) => graph.steps[index]!.name);
+  const at = to.steps[cycle[0]!]!;
+  const round = [...names, names[0]].join(' -> ');
+  const why =
+    'A step also waits for the Condition that contains it, and whoever depends on a Condition waits for its branch';
+  complain(
+    to,
+    { path: at.path, step: names[0] },
+    `The steps wait for each other in a cycle: ${round}. ${why}. Break the cycle.`,
+  );
+}
+
+function checkPropertyFiles(checking: Checking, step: Step, place: Place): void {
+  const files = (step as WorkStep).PropertyFiles;
+  if (!Array.isArray(files) || step.Type !== 'Processing') return;
+  const outputs = outputNames(checking, checking.graph.indexOf.get(step.Name)!);
+  if (!outputs) return;
+  for (const [index, file] of files.entries()) {
+    if (!isJsonObject(file) || typeof file.OutputName !== 'string' || outputs.has(file.OutputName)) continue;
+    const text = `The property file '${file.PropertyFileName}' names the output '${file.OutputName}', which the step does not have.`;
+    complain(
+      checking.to,
+      within(place, `.PropertyFiles[${index}].OutputName`),
+      text + suggest(file.OutputName, outputs),
+    );
+  }
+}
+
+/** Names of a Processing step's outputs; undefined when they are not all written out in the definition. */
+function outputNames(checking: Checking, index: number): ReadonlySet<string> | undefined {
+  if (checking.outputNames.has(index)) return checking.outputNames.get(index);
+  const given = checking.graph.steps[index]!.step.Arguments as JsonObject | null;
+  const config = given?.['ProcessingOutputConfig'];
+  const outputs = isJsonObject(config) ? config['Outputs'] : config;
+  const names = new Set<string>();
+  let known = outputs === undefined || Array.isArray(outputs);
+  for (const output of Array.isArray(outputs) ? outputs : []) {
+    if (isJsonObject(output) && typeof output['OutputName'] === 'string') names.add(output['OutputName']);
+    else known = false;
+  }
+  checking.outputNames.set(index, known ? names : undefined);
+  return known ? names : undefined;
+}
+
+function checkExpression(checking: Checking, expression: JsonObject, place: Place): void {
+  const { to } = checking;
+  const key = Object.keys(expression)[0]!;
+  if (key === 'Get') checkReference(checking, expression['Get'] as string, place);
+  else if (key === 'Std:Join') checkJoin(checking, expression[key]!, within(place, `['${key}']`));
+  else if (key === 'Std:JsonGet') checkJsonGet(checking, expression[key]!, within(place, `['${key}']`));
+  else complain(to, place, `There is no function '${key}'.${suggest(key, ['Std:Join', 'Std:JsonGet'])}`);
+}
+
+function checkJoin(checking: Checking, join: Json, place: Place): void {
+  const { to } = checking;
+  if (!isJsonObject(join)) return complain(to, place, `Std:Join takes {"On", "Values"}, but is ${kindOf(join)}.`);
+  readKeys(to, join, place, 'Std:Join', ['On', 'Values'], ['Values']);
+  const on = join['On'];
+  if (on !== undefined && typeof on !== 'string')
+    complain(to, within(place, '.On'), `On must be a string, but is ${kindOf(on)}.`);
+  const values = join['Values'];
+  if (values === undefined) return;
+  if (!Array.isArray(values))
+    return complain(to, within(place, '.Values'), `Values must be a list, but is ${kindOf(values)}.`);
+  for (const [index, value] of values.entries()) checkValue(checking, value, within(place, `.Values[${index}]`));
+}
+
+/** One value inside a function: a literal or an expression. */
+function checkValue(checking: Checking, value: Json, place: Place): void {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return;
+  let seen = false;
+  if (isJsonObject(value)) {
+    walkExpressions(value, '', (expression, path) => {
+      seen ||= path === '';
+      checkExpression(checking, expression, within(place, path));
+    });
+  }
+  if (!seen)
+    complain(
+      checking.to,
+      place,
+      `A string, number, boolean or reference is expected here, but it is ${kindOf(value)}.`,
+    );
+}
+
+function checkJsonGet(checking: Checking, value: Json, place: Place): void {
+  const { to } = checking;
+  if (!isJsonObject(value))
+    return complain(to, place, `Std:JsonGet takes {"PropertyFile" or "S3Uri", "Path"}, but is ${kindOf(value)}.`);
+  readKeys(to, value, place, 'Std:JsonGet', ['PropertyFile', 'S3Uri', 'Path'], ['Path']);
+  const path = value['Path'];
+  if (path !== undefined && path !== null) {
+    const parsed = typeof path === 'string' ? parsePath(path) : { problem: `it is ${kindOf(path)}` };
+    if (parsed.problem !== undefined)
+      complain(to, within(place, '.Path'), `Path must be a path such as a.b[0]['c']: ${parsed.problem}.`);
+  }
+  if ((value['PropertyFile'] === undefined) === (value['S3Uri'] === undefined)) {
+    complain(to, place, 'Std:JsonGet takes exactly one of PropertyFile and S3Uri. Give one of them.');
+  }
+  if (value['S3Uri'] !== undefined) checkValue(checking, value['S3Uri'], within(place, '.S3Uri'));
+  if (value['PropertyFile'] !== undefined)
+    checkPropertyFile(checking, value['PropertyFile'], within(place, '.PropertyFile'));
+}
+
+function checkPropertyFile(checking: Checking, value: Json, place: Place): void {
+  const { to, graph } = checking;
+  const text = isJsonObject(value) ? value['Get'] : undefined;
+  if (typeof text !== 'string') {
+    return complain(to, place, `PropertyFile must be {"Get": "Steps.STEP.PropertyFiles.NAME"}, but is ${show(value)}.`);
+  }
+  const parsed = parsePropertyFileReference(text);
+  if (parsed.problem !== undefined) return complain(to, place, `PropertyFile: ${parsed.problem}.`);
+  const { step: name, file } = parsed.value;
+  const on = graph.indexOf.get(name);
+  if (on === undefined) return complain(to, place, `There is no step '${name}'.${suggest(name, graph.indexOf.keys())}`);
+  const step = graph.steps[on]!;
+  if (step.type !== 'Processing') {
+    return complain(
+      to,
+      place,
+      `'${name}' is a ${step.type} step; only a Processing step has property files. Name a Processing step.`,
+    );
+  }
+  const declared = ((step.step as WorkStep).PropertyFiles ?? []) as PropertyFile[];
+  const names = Array.isArray(declared) ? declared.map((one) => one?.PropertyFileName) : [];
+  if (names.includes(file)) return;
+  const hint = names.length === 0 ? ' It declares none; add it to PropertyFiles of that step.' : suggest(file, names);
+  complain(to, place, `The step '${name}' declares no property file '${file}'.${hint}`);
+}
+
+function checkReference(checking: Checking, text: string, place: Place): void {
+  const { to, graph, parameters } = checking;
+  const parsed = parseReference(text);
+  if (parsed.problem !== undefined) return complain(to, place, `Get: ${parsed.problem}.`);
+  const reference = parsed.value;
+  if (reference.kind === 'parameter') {
+    if (parameters.has(reference.name)) return;
+    complain(
+      to,
+      place,
+      `There is no parameter '${reference.name}'. Declare it in Parameters.${suggest(reference.name, parameters.keys())}`,
+    );
+  } else if (reference.kind === 'execution') {
+    if ((EXECUTION_VARIABLES as readonly string[]).includes(reference.variable)) return;
+    complain(
+      to,
+      place,
+      `There is no execution variable '${reference.variable}'.${suggest(reference.variable, EXECUTION_VARIABLES)}`,
+    );
+  } else if (reference.kind === 'step') {
+    const on = graph.indexOf.get(reference.step);
+    const hint = () => suggest(reference.step, graph.indexOf.keys());
+    if (on === undefined) complain(to, place, `There is no step '${reference.step}'.${hint()}`);
+    else checkProperty(checking, on, reference, place);
+  } else if (!/\.ForEachBody\[|\.Selector\b|\.Arguments/.test(place.path)) {
+    complain(to, place, `'${text}' has a value only inside a ForEach step. Use it there.`);
+  }
+}
+
+function checkProperty(checking: Checking, on: number, reference: Reference & { kind: 'step' }, place: Place): void {
+  const { to, propertyExists } = checking;
+  const step = checking.graph.steps[on]!;
+  if (place.step === step.name)
+    return complain(to, place, `The step '${step.name}' reads its own property, which exists only after it ran.`);
+  if (step.type === 'Fail') return checkNotFail(to, step, place);
+  if (step.type === 'Condition')
+    return complain(
+      to,
+      place,
+      `'${step.name}' is a Condition step, which has no properties. Use DependsOn to wait for it.`,
+    );
+  const text = formatPath(reference.path);
+  if (propertyExists && !propertyExists(step.type, reference.path)) {
+    const rule = `A property is a path into the Describe response of what the step makes`;
+    return complain(
+      to,
+      place,
+      `A ${step.type} step has no property '${text}' (of step '${step.name}'). ${rule}; correct the path.`,
+    );
+  }
+  const [first, second, third] = reference.path;
+  const isOutputs =
+    first && 'member' in first && first.member === 'ProcessingOutputConfig' && second && 'member' in second;
+  if (step.type !== 'Processing' || !isOutputs || second.member !== 'Outputs' || !third || !('key' in third)) return;
+  const outputs = outputNames(checking, on);
+  if (!outputs || outputs.has(third.key)) return;
+  complain(to, place, `The step '${step.name}' has no output named '${third.key}'.${suggest(third.key, outputs)}`);
+}

@@ -1,0 +1,215 @@
+import type {
+  Dependency,
+  DependencyTrigger,
+  Json,
+  JsonObject,
+  PipelineDefinition,
+  Step,
+  StepType,
+} from './language.ts';
+import { isJsonObject } from './language.ts';
+import { referencedSteps } from './references.ts';
+
+export type Branch = 'If' | 'Else';
+
+/** One step of a pipeline, at its position in document order (a Condition stands before the steps nested in it). */
+export interface GraphStep {
+  readonly name: string;
+  readonly type: StepType;
+  readonly step: Step;
+  /** The Condition this step is nested in, and the branch. */
+  readonly parent?: { readonly condition: number; readonly branch: Branch };
+  /** Of a Condition: the vertex that is done when its taken branch is done. Who depends on a Condition waits for this vertex. */
+  readonly closing?: number;
+  readonly ifSteps: readonly number[];
+  readonly elseSteps: readonly number[];
+  /** Steps this one names: by DependsOn, by reading their properties or their property files. Not the Condition that contains it. */
+  readonly dependencies: readonly Edge[];
+}
+
+export interface Edge {
+  readonly on: number;
+  readonly by: 'DependsOn' | 'reference';
+  readonly trigger: DependencyTrigger;
+}
+
+/**
+ * What must be done before what. Vertices 0 to steps.length-1 are the steps; each Condition has one more, its closing vertex, which waits
+ * for the Condition and for every step directly in its branches. The direct steps of a branch wait for their Condition.
+ */
+export interface Graph {
+  readonly steps: readonly GraphStep[];
+  readonly indexOf: ReadonlyMap<string, number>;
+  readonly vertexCount: number;
+  /** Step of each vertex: itself, or the Condition it closes. */
+  readonly stepOf: readonly number[];
+  readonly waitsFor: readonly (readonly number[])[];
+  readonly releases: readonly (readonly number[])[];
+}
+
+/** A step in document order with the position of the step it is nested in. */
+export interface FlatStep {
+  step: Step;
+  parent?: number;
+}
+
+/** The steps of a checked definition in document order, nested ones after the Condition that contains them. */
+export function flattenSteps(definition: PipelineDefinition): FlatStep[] {
+  const flat: FlatStep[] = [];
+  const add = (steps: readonly Step[] | null | undefined, parent?: number) => {
+    for (const step of steps ?? []) {
+      const index = flat.length;
+      flat.push({ step, parent });
+      if (step.Type === 'Condition') {
+        add(step.Arguments.IfSteps, index);
+        add(step.Arguments.ElseSteps, index);
+      }
+    }
+  };
+  add(definition.Steps);
+  return flat;
+}
+
+export function buildGraph(definition: PipelineDefinition): Graph {
+  return graphOf(flattenSteps(definition));
+}
+
+/** Builds the graph; names that no step has are passed over (checking reports them), and of several steps with one name the first counts. */
+export function graphOf(flat: readonly FlatStep[]): Graph {
+  const indexOf = new Map<string, number>();
+  for (const [index, { step }] of flat.entries()) if (!indexOf.has(step.Name)) indexOf.set(step.Name, index);
+  const stepOf = flat.map((_, index) => index);
+  const steps = flat.map(({ step, parent }, index): GraphStep => {
+    const isCondition = step.Type === 'Condition';
+    if (isCondition) stepOf.push(index);
+    return {
+      name: step.Name,
+      type: step.Type,
+      step,
+      parent: parent === undefined ? undefined : { condition: parent, branch: branchOf(flat[parent]!.step, step) },
+      closing: isCondition ? stepOf.length - 1 : undefined,
+      ifSteps: [],
+      elseSteps: [],
+      dependencies: edgesOf(step, indexOf),
+    };
+  });
+  for (const [index, step] of steps.entries()) {
+    if (!step.parent) continue;
+    const parent = steps[step.parent.condition]!;
+    ((step.parent.branch === 'If' ? parent.ifSteps : parent.elseSteps) as number[]).push(index);
+  }
+  return { steps, indexOf, vertexCount: stepOf.length, stepOf, ...connect(steps, stepOf.length) };
+}
+
+function connect(steps: readonly GraphStep[], vertexCount: number): Pick<Graph, 'waitsFor' | 'releases'> {
+  const waitsFor: number[][] = Array.from({ length: vertexCount }, () => []);
+  const releases: number[][] = Array.from({ length: vertexCount }, () => []);
+  const order = (before: number, after: number) => {
+    waitsFor[after]!.push(before);
+    releases[before]!.push(after);
+  };
+  const doneVertex = (index: number) => steps[index]!.closing ?? index;
+  for (const [index, step] of steps.entries()) {
+    for (const on of new Set(step.dependencies.map((edge) => edge.on))) order(doneVertex(on), index);
+    if (step.closing !== undefined) order(index, step.closing);
+    if (!step.parent) continue;
+    order(step.parent.condition, index);
+    const end = steps[step.parent.condition]!.closing;
+    if (end !== undefined) order(doneVertex(index), end);
+  }
+  return { waitsFor, releases };
+}
+
+function branchOf(parent: Step, child: Step): Branch {
+  if (parent.Type !== 'Condition') return 'If';
+  const otherwise = (parent.Arguments as { ElseSteps?: unknown } | null)?.ElseSteps;
+  return Array.isArray(otherwise) && otherwise.includes(child) ? 'Else' : 'If';
+}
+
+function edgesOf(step: Step, indexOf: ReadonlyMap<string, number>): Edge[] {
+  const edges: Edge[] = [];
+  const explicit = new Set<number>();
+  for (const dependency of Array.isArray(step.DependsOn) ? step.DependsOn : []) {
+    const { name, trigger } = readDependency(dependency);
+    const on = indexOf.get(name);
+    if (on === undefined) continue;
+    explicit.add(on);
+    edges.push({ on, by: 'DependsOn', trigger });
+  }
+  const names = new Set<string>();
+  referencedSteps(expressionsOf(step), names);
+  for (const name of names) {
+    const on = indexOf.get(name);
+    if (on !== undefined && !explicit.has(on)) edges.push({ on, by: 'reference', trigger: 'Completed' });
+  }
+  return edges;
+}
+
+export function readDependency(dependency: Dependency): { name: string; trigger: DependencyTrigger } {
+  if (typeof dependency === 'string') return { name: dependency, trigger: 'Completed' };
+  return { name: dependency?.Step, trigger: dependency?.Trigger ?? 'Completed' };
+}
+
+const NEVER_EXPRESSIONS = new Set([
+  'Name',
+  'Type',
+  'DependsOn',
+  'DisplayName',
+  'Description',
+  'CacheConfig',
+  'RetryPolicies',
+  'PropertyFiles',
+]);
+const NESTED_STEPS = new Set(['IfSteps', 'ElseSteps', 'ForEachBody']);
+
+/** The part of a step in which expressions may stand: its arguments without nested steps, and the extra keys of its type. */
+export function expressionsOf(step: Step): JsonObject {
+  const own: JsonObject = {};
+  const holdsSteps = step.Type === 'Condition' || step.Type === 'ForEach';
+  for (const [key, value] of Object.entries(step as unknown as JsonObject)) {
+    if (NEVER_EXPRESSIONS.has(key)) continue;
+    own[key] = key === 'Arguments' && holdsSteps ? withoutSteps(value) : value;
+  }
+  return own;
+}
+
+function withoutSteps(value: Json): Json {
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !NESTED_STEPS.has(key)));
+}
+
+/** Most cycles reported at once; each further one is likely a part of these. */
+const MOST_CYCLES = 10;
+
+/** The cycles of the graph as lists of step positions, each in the order "must run before". Empty for a graph that can run. */
+export function findCycles(graph: Graph): number[][] {
+  const cycles: number[][] = [];
+  const state = new Uint8Array(graph.vertexCount); // 0 unseen, 1 on the path, 2 done
+  const cursor = new Uint32Array(graph.vertexCount);
+  for (let start = 0; start < graph.vertexCount && cycles.length < MOST_CYCLES; start++) {
+    if (state[start] !== 0) continue;
+    const path = [start];
+    state[start] = 1;
+    while (path.length > 0 && cycles.length < MOST_CYCLES) {
+      const vertex = path.at(-1)!;
+      const next = graph.releases[vertex]![cursor[vertex]!];
+      cursor[vertex]!++;
+      if (next === undefined) {
+        state[vertex] = 2;
+        path.pop();
+      } else if (state[next] === 0) {
+        state[next] = 1;
+        path.push(next);
+      } else if (state[next] === 1) {
+        cycles.push(namedCycle(graph, path.slice(path.indexOf(next))));
+      }
+    }
+  }
+  return cycles;
+}
+
+/** A Condition and its closing vertex are one step to the reader. */
+function namedCycle(graph: Graph, vertices: readonly number[]): number[] {
+  const steps = vertices.map((vertex) => graph.stepOf[vertex]!);
+  return steps.filter((step, index) => step !== steps[(index + 1) % steps.length] || steps.length === 1);
+}

@@ -1,0 +1,15 @@
+/** The SageMaker pipeline definition language: types, parser, checker, dependency graph and evaluation. Pure, no dependency. */
+export type { CheckOptions, PropertyExists } from './check.ts';
+export type { Branch, Edge, FlatStep, Graph, GraphStep } from './graph.ts';
+export { buildGraph, findCycles, flattenSteps } from './graph.ts';
+export * from './language.ts';
+export type { ParameterValue, ResolvedParameters } from './parameters.ts';
+export { coerceParameter, resolveParameters } from './parameters.ts';
+export type { ParsedDefinition } from './parse.ts';
+export { parametersOf, parseDefinition, unsupportedSteps } from './parse.ts';
+export { parseDuration } from './parse-policies.ts';
+export type { Problem } from './problems.ts';
+export type { PathPart, Reference } from './references.ts';
+export { formatPath, parsePath, parseReference } from './references.ts';
+export type { FileReading, Resolved, Scope } from './resolve.ts';
+export { follow, parseFile, resolve, resolveConditions } from './resolve.ts';
