@@ -36,9 +36,9 @@ function without(traits: Json): Json {
 /** A shape's `members` maps member names to references: the names are data and survive whatever they are called. */
 function compactShape(shape: Json): Json {
   const kept = without(shape);
-  if (shape['members']) {
-    const members = Object.entries(shape['members'] as Record<string, Json>);
-    kept['members'] = Object.fromEntries(members.map(([name, ref]) => [name, without(ref)]));
+  if (shape.members) {
+    const members = Object.entries(shape.members as Record<string, Json>);
+    kept.members = Object.fromEntries(members.map(([name, ref]) => [name, without(ref)]));
   }
   for (const key of ['member', 'key', 'value']) {
     if (shape[key]) kept[key] = without(shape[key] as Json);
@@ -51,7 +51,7 @@ function compactOperation(operation: Json): Json {
   for (const key of ['input', 'output']) {
     if (operation[key]) kept[key] = without(operation[key] as Json);
   }
-  if (operation['errors']) kept['errors'] = (operation['errors'] as Json[]).map((error) => ({ shape: error['shape'] }));
+  if (operation.errors) kept.errors = (operation.errors as Json[]).map((error) => ({ shape: error.shape }));
   return kept;
 }
 
@@ -85,9 +85,9 @@ function readService(folder: string): Json {
 function printModel(model: Json, source: string): string {
   return [
     `{"source":${JSON.stringify(source)},`,
-    `"metadata":${JSON.stringify(without(model['metadata'] as Json))},`,
-    `"operations":${printSection(model['operations'] as Record<string, Json>, compactOperation)},`,
-    `"shapes":${printSection(model['shapes'] as Record<string, Json>, compactShape)}}`,
+    `"metadata":${JSON.stringify(without(model.metadata as Json))},`,
+    `"operations":${printSection(model.operations as Record<string, Json>, compactOperation)},`,
+    `"shapes":${printSection(model.shapes as Record<string, Json>, compactShape)}}`,
     '',
   ].join('\n');
 }
@@ -98,7 +98,8 @@ if (wheel === undefined) {
   process.exit(2);
 }
 const version = /__version__ = '([^']+)'/.exec(readFileSync(join(wheel, 'botocore/__init__.py'), 'utf8'))?.[1];
-if (version === undefined) throw new Error(`${wheel}/botocore/__init__.py names no __version__; is this a botocore wheel?`);
+if (version === undefined)
+  throw new Error(`${wheel}/botocore/__init__.py names no __version__; is this a botocore wheel?`);
 for (const id of serviceIds) {
   const model = readService(join(wheel, 'botocore/data', id));
   writeFileSync(new URL(`./${id}.json`, import.meta.url), printModel(model, `botocore ${version}`));

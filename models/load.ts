@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ServiceModel } from '../src/contract/model.ts';
 import { createService, type Service } from '../src/contract/services.ts';
+import { patternPatches } from './patches.ts';
 
 /** The services whose models are committed here, by botocore's folder name. */
 export const serviceIds = ['sagemaker', 'sagemaker-runtime', 's3', 'sts', 'iam', 'logs'] as const;
@@ -23,7 +24,7 @@ const loaded = new Map<ServiceId, Service>();
 export function loadService(id: ServiceId): Service {
   let service = loaded.get(id);
   if (service === undefined) {
-    service = createService(id, operationPrefixes[id], loadModel(id));
+    service = createService(id, operationPrefixes[id], loadModel(id), patternPatches);
     loaded.set(id, service);
   }
   return service;

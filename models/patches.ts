@@ -1,7 +1,70 @@
 import type { PatternPatch } from '../src/contract/model.ts';
 
+const oneNewlineAway = 'every run of text between blanks may be cut in many ways: exponential in the number of blanks';
+const identityEscape = 'escapes a character that needs none, which JavaScript refuses in Unicode mode';
+const quantifiedEnd = 'repeats the end-of-text anchor, which means the anchor; JavaScript has no such thing';
+
 /**
  * Our overrides of patterns in the models, by the exact text the model has. A pattern that botocore changes is no longer
  * found here, and the tests that try every pattern with hostile strings say so.
  */
-export const patternPatches: readonly PatternPatch[] = [];
+export const patternPatches: readonly PatternPatch[] = [
+  {
+    pattern: '.*(?:[ \\r\\n\\t].*)*',
+    replacement: '[^\\u0085\\u2028\\u2029]*',
+    reason: oneNewlineAway,
+  },
+  {
+    pattern: '.*(?:[ \\r\\n\\t].*)*.*',
+    replacement: '[^\\u0085\\u2028\\u2029]*',
+    reason: oneNewlineAway,
+  },
+  {
+    pattern: '[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?',
+    replacement: '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?',
+    reason: 'a second turn of the loop accepts nothing that a longer first one does not, but multiplies the ways',
+  },
+  {
+    pattern: 'https://([.\\-_a-zA-Z0-9]+/?){3,1016}',
+    replacement: 'https://(?=(?:/?[.\\-_a-zA-Z0-9]){3})[.\\-_a-zA-Z0-9]+(?:/[.\\-_a-zA-Z0-9]+)*/?',
+    reason:
+      'the slash is optional, so a name splits into turns in many ways; at least three characters that are no slash is ' +
+      'all the count asks, and 1,016 turns do not fit into the 1,024 characters allowed',
+  },
+  {
+    pattern: '\\/?.+\\/.+',
+    replacement: '.[^/\\n\\r\\u2028\\u2029]*/.+',
+    reason: 'tries every slash as the separator: quadratic; the first slash that is not the first character decides',
+  },
+  { pattern: '[a-z]+\\-[0-9a-z\\-]+', replacement: '[a-z]+-[0-9a-z\\-]+', reason: identityEscape },
+  { pattern: '[a-zA-Z0-9\\ \\_\\.]+', replacement: '[a-zA-Z0-9 _.]+', reason: identityEscape },
+  { pattern: '[a-zA-Z0-9\\_\\-]+', replacement: '[a-zA-Z0-9_\\-]+', reason: identityEscape },
+  { pattern: '[\\w+=,.@\\:-]*', replacement: '[\\w+=,.@:\\-]*', reason: identityEscape },
+  {
+    pattern: '[\\w-_]*',
+    replacement: '[\\w\\-]*',
+    reason: 'a hyphen after a class is itself in Java, refused in JavaScript',
+  },
+  {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a quantified anchor, no placeholder
+    pattern: '([\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@]*)${1,128}',
+    replacement: '[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@]*',
+    reason: quantifiedEnd,
+  },
+  {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a quantified anchor, no placeholder
+    pattern: '([\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@]*)${1,256}',
+    replacement: '[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@]*',
+    reason: quantifiedEnd,
+  },
+  {
+    pattern: 'arn:[\\p{Alnum}\\-]+:lambda:[\\p{Alnum}\\-]+:[0-9]{12}:function:.*',
+    replacement: 'arn:[a-zA-Z0-9\\-]+:lambda:[a-zA-Z0-9\\-]+:[0-9]{12}:function:.*',
+    reason: "Java's POSIX classes are unknown to JavaScript",
+  },
+  {
+    pattern: '\\A\\S[\\p{Print}]*\\z',
+    replacement: '\\S[\\x20-\\x7E]*',
+    reason: "Java's POSIX classes and its names of the text's two ends are unknown to JavaScript",
+  },
+];

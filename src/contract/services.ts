@@ -1,4 +1,4 @@
-import type { OperationModel, ServiceModel, Shape, ShapeRef } from './model.ts';
+import type { OperationModel, PatternPatch, ServiceModel, Shape, ShapeRef } from './model.ts';
 
 /** An error that a service's model declares. */
 export interface ErrorShape {
@@ -14,7 +14,7 @@ export interface ErrorShape {
 }
 
 /** What a codec and the dispatcher need to know about an operation. */
-export interface Operation {
+export interface ApiOperation {
   name: string;
   /** The key in `Operations`, e.g. `sagemaker:CreateTrainingJob`. */
   key: string;
@@ -52,7 +52,9 @@ export interface Service {
   model: ServiceModel;
   /** The service name in the credential scope. */
   signingName: string;
-  operations: ReadonlyMap<string, Operation>;
+  operations: ReadonlyMap<string, ApiOperation>;
+  /** What to match instead of a pattern of the model, by the pattern's text. */
+  replacements: ReadonlyMap<string, string>;
 }
 
 /** Looks up a shape that another names; models are closed, so a missing one means the file is damaged. */
@@ -61,15 +63,22 @@ export function shapeOf(model: ServiceModel, ref: ShapeRef | string): Shape {
   return model.shapes[name] ?? { type: 'structure', members: {} };
 }
 
-export function createService(id: string, prefix: string, model: ServiceModel): Service {
-  const operations = new Map<string, Operation>();
+export function createService(
+  id: string,
+  prefix: string,
+  model: ServiceModel,
+  patches: readonly PatternPatch[] = [],
+): Service {
+  const operations = new Map<string, ApiOperation>();
   for (const operation of Object.values(model.operations)) {
     operations.set(operation.name, describeOperation(model, prefix, operation));
   }
-  return { id, prefix, model, signingName: model.metadata.signingName ?? model.metadata.endpointPrefix, operations };
+  const signingName = model.metadata.signingName ?? model.metadata.endpointPrefix;
+  const replacements = new Map(patches.map((patch) => [patch.pattern, patch.replacement]));
+  return { id, prefix, model, signingName, operations, replacements };
 }
 
-function describeOperation(model: ServiceModel, prefix: string, operation: OperationModel): Operation {
+function describeOperation(model: ServiceModel, prefix: string, operation: OperationModel): ApiOperation {
   const input = operation.input && shapeOf(model, operation.input);
   const output = operation.output && shapeOf(model, operation.output);
   return {
@@ -82,7 +91,9 @@ function describeOperation(model: ServiceModel, prefix: string, operation: Opera
     input,
     output,
     resultWrapper: operation.output?.resultWrapper,
-    idempotencyTokens: Object.entries(input?.members ?? {}).flatMap(([name, ref]) => (ref.idempotencyToken ? [name] : [])),
+    idempotencyTokens: Object.entries(input?.members ?? {}).flatMap(([name, ref]) =>
+      ref.idempotencyToken ? [name] : [],
+    ),
     inputPayload: input && findPayload(model, input),
     outputPayload: output && findPayload(model, output),
     errors: (operation.errors ?? []).map((error) => describeError(model, error.shape)),
@@ -115,7 +126,7 @@ export function describeError(model: ServiceModel, name: string): ErrorShape {
 }
 
 /** Finds the operation an `X-Amz-Target: <targetPrefix>.<operation>` header names, among the given services. */
-export function findByTarget(services: Iterable<Service>, target: string): Operation | undefined {
+export function findByTarget(services: Iterable<Service>, target: string): ApiOperation | undefined {
   const dot = target.lastIndexOf('.');
   if (dot < 0) return undefined;
   const prefix = target.slice(0, dot);
@@ -131,7 +142,7 @@ export function findService(services: Iterable<Service>, id: string): Service | 
 }
 
 /** Every operation with its HTTP method and path template, for routers of REST protocols. */
-export function listRoutes(service: Service): { operation: Operation; method: string; requestUri: string }[] {
+export function listRoutes(service: Service): { operation: ApiOperation; method: string; requestUri: string }[] {
   return [...service.operations.values()].map((operation) => ({
     operation,
     method: operation.method,

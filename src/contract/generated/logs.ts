@@ -945,7 +945,7 @@ export interface GetQueryResultsRequest {
 
 export interface GetQueryResultsResponse {
   queryLanguage?: QueryLanguage;
-  results?: (ResultField[])[];
+  results?: ResultField[][];
   statistics?: QueryStatistics;
   status?: QueryStatus;
   encryptionKey?: string;

@@ -1,0 +1,110 @@
+import type { ServiceModel, Shape } from './model.ts';
+import { shapeOf } from './services.ts';
+
+/** One step of a property path: `.Member`, `[0]`, or `['key']`. */
+export type PathPart =
+  | { kind: 'member'; name: string }
+  | { kind: 'index'; index: number }
+  | { kind: 'key'; key: string };
+
+/** What a property path leads to, or where and why it stops. */
+export type PropertyLookup =
+  | {
+      outcome: 'found';
+      /** The shape's name and the shape; scalars can be used as values, lists and structures only as a whole. */
+      name: string;
+      shape: Shape;
+    }
+  | {
+      outcome: 'wrong';
+      /** What was reached before the step that is wrong; empty at the start. */
+      reached: string;
+      /** The step that is wrong, as written. */
+      part: string;
+      reason: string;
+      /** Names that would have been right at this place; empty where none would. */
+      possible: string[];
+    };
+
+/** Reads `ModelArtifacts.S3ModelArtifacts`, `Outputs['train'].S3Output.S3Uri`, `a[0].b`; `undefined` when it is none. */
+export function parsePropertyPath(text: string): PathPart[] | undefined {
+  const parts: PathPart[] = [];
+  const step = /(?:^|(?<!^)\.)([A-Za-z_][\w-]*)|\[(\d{1,9})\]|\[(?:'([^']*)'|"([^"]*)")\]/y;
+  while (step.lastIndex < text.length) {
+    const [, name, index, single, double] = step.exec(text) ?? [];
+    const key = single ?? double;
+    if (name !== undefined) parts.push({ kind: 'member', name });
+    else if (index !== undefined) parts.push({ kind: 'index', index: Number(index) });
+    else if (key !== undefined) parts.push({ kind: 'key', key });
+    else return undefined;
+  }
+  return parts.length === 0 ? undefined : parts;
+}
+
+export function printPathPart(part: PathPart): string {
+  if (part.kind === 'member') return `.${part.name}`;
+  return part.kind === 'index' ? `[${part.index}]` : `['${part.key}']`;
+}
+
+/**
+ * Lists that pipelines index by name, not position: `Outputs['train']` is the element whose member of this name is `train`.
+ * The Python SDK writes such paths for outputs and inputs of processing jobs; the others follow by analogy.
+ */
+const keyMembers = ['OutputName', 'InputName', 'ChannelName', 'MetricName', 'VariantName', 'Key'];
+
+/** The member by whose value elements of a list are looked up in `list['value']`; `undefined` if they have no name. */
+export function findKeyMember(model: ServiceModel, list: Shape): string | undefined {
+  const element = list.member && shapeOf(model, list.member);
+  return keyMembers.find((name) => element?.members?.[name] !== undefined);
+}
+
+/** Follows a property path from a shape, normally an operation's output such as `DescribeTrainingJobResponse`. */
+export function findProperty(model: ServiceModel, shapeName: string, path: string): PropertyLookup {
+  const parts = parsePropertyPath(path);
+  if (parts === undefined) {
+    const reason = "is not a property path: write names with dots, [0] for positions and ['name'] for names";
+    return { outcome: 'wrong', reached: '', part: path, reason, possible: [] };
+  }
+  let name = shapeName;
+  let reached = '';
+  for (const part of parts) {
+    const next = followPart(model, shapeOf(model, name), part);
+    if ('reason' in next) {
+      return {
+        outcome: 'wrong',
+        reached: reached.replace(/^\./, ''),
+        part: printPathPart(part).replace(/^\./, ''),
+        ...next,
+      };
+    }
+    name = next.name;
+    reached += printPathPart(part);
+  }
+  return { outcome: 'found', name, shape: shapeOf(model, name) };
+}
+
+function followPart(
+  model: ServiceModel,
+  shape: Shape,
+  part: PathPart,
+): { name: string } | { reason: string; possible: string[] } {
+  const members = Object.keys(shape.members ?? {});
+  if (part.kind === 'member') {
+    if (shape.type !== 'structure')
+      return { reason: `is asked of a ${shape.type}, which has no members`, possible: [] };
+    const ref = shape.members?.[part.name];
+    return ref ? { name: ref.shape } : { reason: 'is no member here', possible: members };
+  }
+  if (part.kind === 'key' && shape.type === 'map' && shape.value) return { name: shape.value.shape };
+  if (shape.type === 'list' && shape.member) {
+    if (part.kind === 'index' || findKeyMember(model, shape) !== undefined) return { name: shape.member.shape };
+    return {
+      reason: 'looks for an element by name, but the elements of this list have none: use a position',
+      possible: [],
+    };
+  }
+  if (part.kind === 'key' && shape.type === 'structure') {
+    return { reason: `looks for an entry by name in a structure: write .${part.key}`, possible: members };
+  }
+  return { reason: `is asked of a ${shape.type}, which has no elements`, possible: members };
+}

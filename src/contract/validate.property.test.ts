@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadService, type ServiceId, serviceIds } from '../../models/load.ts';
+import type { Fault } from './fault.ts';
+import { type GenerateOptions, generateInput } from './generate-input.ts';
+import { seededRandom } from './generate-text.ts';
+import { generateViolations, type Violation } from './generate-violation.ts';
+import { compileConstraints, compileInput } from './validate.ts';
+
+/** The services whose requests are JSON bodies; the codecs of the others make typed values themselves. */
+const jsonServices: readonly ServiceId[] = ['sagemaker', 'logs'];
+
+function optionsFor(id: ServiceId, seed: number, fullness: number): GenerateOptions {
+  return {
+    service: loadService(id),
+    random: seededRandom(seed),
+    form: jsonServices.includes(id) ? 'json' : 'typed',
+    fullness,
+  };
+}
+
+/** What validation finds: faults, or the text of a SerializationException. */
+function validate(
+  options: GenerateOptions,
+  operationName: string,
+  input: unknown,
+): { faults: readonly Fault[]; problem?: string } {
+  if (options.form === 'typed') return { faults: compileConstraints(options.service, operationName)(input) };
+  const check = compileInput(options.service, operationName)(input);
+  if (check.outcome === 'unreadable') return { faults: [], problem: check.message };
+  return { faults: check.outcome === 'invalid' ? check.faults : [] };
+}
+
+for (const id of serviceIds) {
+  test(`${id}: what the model allows is accepted`, () => {
+    for (const name of loadService(id).operations.keys()) {
+      for (const fullness of [0, 0.4, 1]) {
+        const options = optionsFor(id, 7, fullness);
+        const input = generateInput(options, name);
+        assert.ok(input !== undefined, `${name}: no valid input could be made`);
+        assert.deepEqual(
+          validate(options, name, input),
+          { faults: [] },
+          `${name} with ${JSON.stringify(input).slice(0, 2000)}`,
+        );
+      }
+    }
+  });
+
+  test(`${id}: each single violation is refused with its path and constraint, and nothing else is`, () => {
+    let tried = 0;
+    for (const name of loadService(id).operations.keys()) {
+      const options = optionsFor(id, 11, 1);
+      for (const violation of generateViolations(options, name)) {
+        assertRefused(violation, validate(options, name, violation.input), name);
+        tried += 1;
+      }
+    }
+    assert.ok(tried > 0);
+  });
+}
+
+function assertRefused(
+  violation: Violation,
+  found: { faults: readonly Fault[]; problem?: string },
+  name: string,
+): void {
+  const about = `${name}: ${violation.kind} at ${violation.path}: ${violation.constraint}; found ${JSON.stringify(found).slice(0, 2000)}`;
+  if (violation.kind === 'type') {
+    assert.ok(found.problem !== undefined, about);
+    return;
+  }
+  assert.equal(found.faults.length, 1, about);
+  assert.equal(found.faults[0]?.path, violation.path, about);
+  assert.ok(found.faults[0]?.constraint.includes(violation.constraint), about);
+}
