@@ -16,15 +16,16 @@ export interface Store {
   /** Rows that refer to `key` (see Commit.refer); at most `limit`. */
   referrers(key: ResourceKey, limit: number): Promise<ResourceKey[]>;
   commit(commit: Commit): Promise<CommitResult>;
-  /** Called after every commit that is durable, in commit order, in this process. For wake-ups only. */
+  /** Called after every commit that is durable, in commit order, in this process, before its caller hears. For wake-ups only. */
   onCommitted(listener: (committed: Commit) => void): () => void;
-  /** All timers due at or before `untilMs`, and every later one, in order of `dueAtMs`; at most `limit`, after `after`. */
+  /** Every timer in order of `dueAtMs`, then reconciler and key; at most `limit`, behind `after`. */
   timers(page: { after?: Timer; limit: number }): Promise<Timer[]>;
   events(page: { afterSequence: number; limit: number }): Promise<StoredEvent[]>;
   ledger(page: { afterSequence: number; limit: number }): Promise<LedgerEntry[]>;
   ledgerHead(): Promise<LedgerHead>;
-  /** Digests that no row uses any more (see Write.blobs), for the blob collector. */
-  unusedBlobs(limit: number): Promise<string[]>;
+  /** Those of `digests` that no row uses (see Write.blobs), for the blob collector. At most 1,000. */
+  unusedBlobs(digests: readonly string[]): Promise<string[]>;
+  /** Writes what was committed so far, then ends; later commits are refused. */
   close(): Promise<void>;
 }
 
@@ -45,7 +46,10 @@ export interface RowIndex {
   readonly facet?: string;
   readonly createdAtMs: number;
   readonly modifiedAtMs: number;
-  /** A number to sort by when creation times are not enough, e.g. the version number of a package. */
+  /**
+   * A number to sort by when creation times are not enough, e.g. the version number of a package. Lists sorted by
+   * `status` or `ordinal` leave out rows that have none.
+   */
   readonly ordinal?: number;
 }
 
@@ -59,13 +63,14 @@ export interface ListQuery {
   readonly namePrefix?: string;
   /** Case-insensitive substring, as in AWS's NameContains. */
   readonly nameContains?: string;
+  /** Times are exclusive at both ends. */
   readonly createdAfterMs?: number;
   readonly createdBeforeMs?: number;
   readonly modifiedAfterMs?: number;
   readonly modifiedBeforeMs?: number;
   readonly sortBy: 'name' | 'created' | 'modified' | 'status' | 'ordinal';
   readonly order: 'ascending' | 'descending';
-  /** Exclusive start: a cursor from the page before, or a bare name when sorting by name. */
+  /** Exclusive start: a cursor from the page before, or `{ sort: name, name }` of any name when sorting by name. */
   readonly after?: Cursor;
   readonly limit: number;
 }
@@ -97,7 +102,10 @@ export interface Write {
   readonly key: ResourceKey;
   readonly document: JsonObject;
   readonly index: RowIndex;
-  /** SHA-256 digests of the blobs this row keeps alive; replaces those of the row's earlier version. */
+  /**
+   * SHA-256 digests of the blobs this row keeps alive; replaces those of the row's earlier version. Absent: the row keeps
+   * the blobs it has; `[]` lets go of them. A digest taken over from another row needs that row in `expect`.
+   */
   readonly blobs?: readonly string[];
 }
 
