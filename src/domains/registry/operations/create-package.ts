@@ -1,0 +1,128 @@
+import type { CreateModelPackageInput } from '../../../contract/generated/sagemaker.ts';
+import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
+import type { Json } from '../../../platform/json.ts';
+import { entryOf } from '../../../platform/ledger/entry-of.ts';
+import { absentError, arnOf, existsError } from '../../../platform/resources/declaration.ts';
+import { tagsWrite } from '../../../platform/resources/tags.ts';
+import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import type { Commit, Store } from '../../../platform/store/port.ts';
+import { checkCreatePackage, type CreationFacts, planPackage } from '../decide-package.ts';
+import { packageEvent } from '../describe-package.ts';
+import { named, namedHere, userContext } from '../names.ts';
+import { pinArtifacts, pinEvidence } from '../pins.ts';
+import type { RegistryPorts } from '../ports.ts';
+import { clientTokenKey, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, packageKey, type PackageDocument } from '../resources.ts';
+import { packageWrite, readRow } from '../rows.ts';
+import type { VersionSequence } from '../version-sequence.ts';
+
+/** The ARN that policies match: the number of a version is not known before it is made. */
+function packageArnOf(input: CreateModelPackageInput, context: OperationContext): string {
+  if (input.ModelPackageGroupName === undefined) return arnOf(MODEL_PACKAGE, context, input.ModelPackageName ?? '*');
+  return arnOf(MODEL_PACKAGE, context, `${named(MODEL_PACKAGE_GROUP, context, input.ModelPackageGroupName).name}/*`);
+}
+
+export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequence) => operation('sagemaker:CreateModelPackage', {
+  effect: 'change',
+  needs(input, context) {
+    const status = input.ModelApprovalStatus ?? (input.ModelPackageGroupName === undefined ? undefined : 'PendingManualApproval');
+    return [{
+      action: 'sagemaker:CreateModelPackage',
+      resources: [packageArnOf(input, context)],
+      ...(status && { context: { 'sagemaker:ModelApprovalStatus': status } }),
+    }];
+  },
+  async handle(input, context) {
+    const rejection = checkCreatePackage(input);
+    if (rejection) throw new ServiceError(rejection.code, rejection.message);
+    const repeated = await findByToken(ports.store, input, context);
+    if (repeated) return { ModelPackageArn: repeated };
+    const specifications = [...(input.InferenceSpecification ? [input.InferenceSpecification] : []), ...(input.AdditionalInferenceSpecifications ?? [])];
+    const facts: Omit<CreationFacts, 'arn' | 'version'> = {
+      nowMs: context.nowMs,
+      requestId: context.requestId,
+      by: userContext(context),
+      artifacts: await pinArtifacts(ports.calls, context, specifications),
+      evidence: await pinEvidence(ports.calls, context, input),
+    };
+    const arn = input.ModelPackageGroupName === undefined
+      ? await createUnversioned(ports.store, input, context, facts)
+      : await createVersion(ports.store, sequence, input, input.ModelPackageGroupName, context, facts);
+    return { ModelPackageArn: arn };
+  },
+});
+
+async function createVersion(
+  store: Store, sequence: VersionSequence, input: CreateModelPackageInput, group: string, context: OperationContext,
+  facts: Omit<CreationFacts, 'arn' | 'version'>,
+): Promise<string> {
+  const { key, name } = named(MODEL_PACKAGE_GROUP, context, group);
+  let sent: PackageDocument | undefined;
+  const made = await sequence.commitNext(
+    key,
+    () => absentError(MODEL_PACKAGE_GROUP, context, name),
+    (document, number) => {
+      const groupName = document.ModelPackageGroupName;
+      sent = planPackage(input, { ...facts, arn: arnOf(MODEL_PACKAGE, context, `${groupName}/${number}`), version: { groupName, number } });
+      return creationCommit(sent, input, context);
+    },
+    async () => {
+      if (!sent) return undefined;
+      const stored = await readRow<PackageDocument>(store, packageKey(context, sent));
+      if (stored?.document.requestId === context.requestId) return stored.document.ModelPackageArn;
+      return findByToken(store, input, context);
+    },
+  );
+  return typeof made === 'string' ? made : (sent?.ModelPackageArn ?? '');
+}
+
+async function createUnversioned(
+  store: Store, input: CreateModelPackageInput, context: OperationContext, facts: Omit<CreationFacts, 'arn' | 'version'>,
+): Promise<string> {
+  const { key, name, arn } = namedHere(MODEL_PACKAGE, context, input.ModelPackageName ?? '');
+  return decideAndCommit(store, async () => {
+    const existing = await readRow<PackageDocument>(store, key);
+    if (existing?.document.requestId === context.requestId) return { result: arn };
+    const repeated = await findByToken(store, input, context);
+    if (repeated) return { result: repeated };
+    if (existing) throw existsError(MODEL_PACKAGE, context, name);
+    return { result: arn, commit: creationCommit(planPackage(input, { ...facts, arn }), input, context) };
+  });
+}
+
+function creationCommit(document: PackageDocument, input: CreateModelPackageInput, context: OperationContext): Commit {
+  const key = packageKey(context, document);
+  const tags = tagsWrite(document.ModelPackageArn, input.Tags, context.nowMs);
+  const tokenKey = input.ClientToken === undefined ? undefined : clientTokenKey(context, input.ClientToken);
+  const token = tokenKey && {
+    key: tokenKey,
+    document: { ModelPackageArn: document.ModelPackageArn, target: tokenTarget(input) },
+    index: { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs },
+  };
+  return {
+    expect: [{ key, version: 0 }, ...(tokenKey ? [{ key: tokenKey, version: 0 }] : [])],
+    write: [packageWrite(key, document), ...(token ? [token] : []), ...(tags ? [tags] : [])],
+    events: [packageEvent(document, context, context.nowMs)],
+    ledger: [entryOf(context, context.operation, [document.ModelPackageArn], {
+      ModelPackageStatus: [null, document.ModelPackageStatus],
+      ...(document.ModelApprovalStatus && { ModelApprovalStatus: [null, document.ModelApprovalStatus] as const }),
+      ...(document.InferenceSpecification && { InferenceSpecification: [null, document.InferenceSpecification as unknown as Json] as const }),
+      artifacts: [null, document.artifacts as unknown as Json],
+      evidence: [null, document.evidence as unknown as Json],
+    })],
+  };
+}
+
+/** What a token was used for: the same token may not make a second, different thing. */
+const tokenTarget = (input: CreateModelPackageInput): string =>
+  input.ModelPackageGroupName === undefined ? `name ${input.ModelPackageName?.toLowerCase()}` : `group ${input.ModelPackageGroupName.toLowerCase()}`;
+
+/** The package an earlier call with the same ClientToken made. */
+async function findByToken(store: Store, input: CreateModelPackageInput, context: OperationContext): Promise<string | undefined> {
+  if (input.ClientToken === undefined) return undefined;
+  const row = await readRow<{ ModelPackageArn: string; target: string }>(store, clientTokenKey(context, input.ClientToken));
+  if (row && row.document.target !== tokenTarget(input)) {
+    throw new ServiceError('ConflictException', `ClientToken "${input.ClientToken}" was already used to create ${row.document.ModelPackageArn}. Use a new token.`);
+  }
+  return row?.document.ModelPackageArn;
+}

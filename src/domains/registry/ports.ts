@@ -1,0 +1,9 @@
+import type { Calls } from '../../platform/calls/operation.ts';
+import type { Settings } from '../../platform/settings.ts';
+import type { Store } from '../../platform/store/port.ts';
+
+export interface RegistryPorts {
+  readonly store: Store;
+  readonly calls: Calls;
+  readonly settings: Pick<Settings, 'approval'>;
+}
