@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { findRuntime } from '../../../toolchain/python.mjs';
+import { isListening, readServerRecord } from '../connection.ts';
+import { dataFlag, dataFolderOf } from '../data-folder-option.ts';
+import { failed } from '../exit.ts';
+import { createOutput, table } from '../output.ts';
+import type { GlobalOptions } from '../session.ts';
+
+interface Finding {
+  readonly what: string;
+  readonly state: 'ok' | 'missing' | 'note';
+  readonly detail: string;
+  /** The command that mends it. */
+  readonly mend?: string;
+}
+
+/** `slipway doctor`: what this machine has, what is missing, and the command that mends it. Exit 1 when jobs could not run. */
+export async function doctor(options: GlobalOptions): Promise<void> {
+  const folder = dataFolderOf(options.data);
+  const output = createOutput(options.json ?? false);
+  const findings = [nodeFinding(), runtimeFinding(), ...sandboxFindings(), folderFinding(folder), await serverFinding(folder)];
+  output.line(table([['', 'WHAT', 'FOUND'], ...findings.map(({ what, state, detail, mend }) =>
+    [state === 'ok' ? 'ok' : state === 'note' ? '-' : '!!', what, mend ? `${detail}\n      mend: ${mend}` : detail])]));
+  output.result(findings);
+  const missing = findings.filter((finding) => finding.state === 'missing');
+  if (missing.length > 0) throw failed(`slipway: ${missing.length} thing(s) missing, see "!!" above`);
+}
+
+function nodeFinding(): Finding {
+  return { what: 'Node.js', state: 'ok', detail: `${process.version} (${process.execPath})` };
+}
+
+function runtimeFinding(): Finding {
+  const runtime = findRuntime('ml');
+  if (!runtime) return { what: 'Python runtime of jobs', state: 'missing', detail: 'not built', mend: 'npm run setup' };
+  const { libraries = {}, python = '?' } = runtime.ready as { libraries?: Record<string, string>; python?: string };
+  const versions = ['scikit-learn', 'xgboost-cpu', 'pandas'].map((name) => `${name} ${libraries[name] ?? '?'}`).join(', ');
+  return { what: 'Python runtime of jobs', state: 'ok', detail: `Python ${python}, ${versions}` };
+}
+
+/** One isolation is enough; both are tried for real, with the least they can do. */
+function sandboxFindings(): Finding[] {
+  const bubblewrap = runs('bwrap', ['--unshare-user', '--unshare-pid', '--ro-bind', '/', '/', 'true']);
+  const unshare = runs('unshare', ['-Urmpf', 'true']);
+  return [
+    bubblewrap
+      ? { what: 'sandbox: bubblewrap', state: 'ok', detail: 'works' }
+      : {
+        what: 'sandbox: bubblewrap', state: unshare ? 'note' : 'missing', detail: 'not installed, or user namespaces are off',
+        mend: 'sudo apt-get install -y bubblewrap' },
+    unshare
+      ? { what: 'sandbox: unshare', state: 'ok', detail: 'works' }
+      : { what: 'sandbox: unshare', state: bubblewrap ? 'note' : 'missing', detail: 'user namespaces are not allowed here',
+        mend: 'sudo sysctl -w user.max_user_namespaces=15000' },
+  ];
+}
+
+function runs(command: string, args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore', timeout: 10_000 });
+    return true;
+  } catch {
+    return false; // absent or refused: either way it cannot be used
+  }
+}
+
+const FREE_GIB_MIN = 2;
+
+function folderFinding(folder: string): Finding {
+  let existing = folder;
+  while (!existsSync(existing)) existing = dirname(existing);
+  try {
+    accessSync(existing, constants.W_OK);
+    if (existing !== folder) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    return { what: 'data folder', state: 'missing', detail: `${folder} cannot be written`, mend: 'choose another: --data DIR' };
+  }
+  const { bavail, bsize } = statfsSync(folder);
+  const freeGiB = (bavail * bsize) / 2 ** 30;
+  const enough = freeGiB >= FREE_GIB_MIN;
+  return {
+    what: 'data folder', state: enough ? 'ok' : 'missing', detail: `${folder}, ${freeGiB.toFixed(1)} GiB free`,
+    mend: enough ? undefined : `free ${FREE_GIB_MIN} GiB, or choose another: --data DIR` };
+}
+
+async function serverFinding(folder: string): Promise<Finding> {
+  const record = readServerRecord(folder);
+  if (record && (await isListening(record))) return { what: 'server', state: 'ok', detail: `listening on ${record.url} (pid ${record.pid})` };
+  return { what: 'server', state: 'note', detail: 'not running', mend: `npx slipway serve${dataFlag(folder)}` };
+}
