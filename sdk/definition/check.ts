@@ -8,8 +8,16 @@ import { complain, readKeys, within } from './reader.ts';
 import type { PathPart, Reference } from './references.ts';
 import { formatPath, parsePath, parsePropertyFileReference, parseReference, walkExpressions } from './references.ts';
 
-/** Whether a path exists in what a step of this type offers (the Describe shape of the job it makes). */
-export type PropertyExists = (type: StepType, path: readonly PathPart[]) => boolean;
+/**
+ * Whether a path exists in what a step of this type offers: the Describe shape named by DESCRIBE_SHAPES. When it does not, `reason` may
+ * say where it goes wrong and `possible` which names would be right there.
+ */
+export type PropertyExists = (type: StepType, path: readonly PathPart[]) => boolean | PropertyMissing;
+export interface PropertyMissing {
+  readonly part: string;
+  readonly reason: string;
+  readonly possible: readonly string[];
+}
 
 export interface CheckOptions {
   /** Without it, property paths are not looked up. */
@@ -275,14 +283,12 @@ function checkProperty(checking: Checking, on: number, reference: Reference & { 
       place,
       `'${step.name}' is a Condition step, which has no properties. Use DependsOn to wait for it.`,
     );
-  const text = formatPath(reference.path);
-  if (propertyExists && !propertyExists(step.type, reference.path)) {
+  const verdict = propertyExists?.(step.type, reference.path) ?? true;
+  if (verdict !== true) {
+    const where = verdict ? `: '${verdict.part}' ${verdict.reason}.${suggest(verdict.part, verdict.possible)}` : '.';
     const rule = `A property is a path into the Describe response of what the step makes`;
-    return complain(
-      to,
-      place,
-      `A ${step.type} step has no property '${text}' (of step '${step.name}'). ${rule}; correct the path.`,
-    );
+    const text = `A ${step.type} step has no property '${formatPath(reference.path)}' (of step '${step.name}')${where} ${rule}; correct the path.`;
+    return complain(to, place, text);
   }
   const [first, second, third] = reference.path;
   const isOutputs =

@@ -1,5 +1,5 @@
 /** The SageMaker pipeline definition language: types, parser, checker, dependency graph and evaluation. Pure, no dependency. */
-export type { CheckOptions, PropertyExists } from './check.ts';
+export type { CheckOptions, PropertyExists, PropertyMissing } from './check.ts';
 export type { Branch, Edge, FlatStep, Graph, GraphStep } from './graph.ts';
 export { buildGraph, findCycles, flattenSteps } from './graph.ts';
 export * from './language.ts';

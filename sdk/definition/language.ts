@@ -198,6 +198,17 @@ export const EXECUTED_STEP_TYPES: ReadonlySet<StepType> = new Set<StepType>([
   'Fail',
 ]);
 
+/** The output shape of the SageMaker API that a step's properties are paths into; steps of other types offer other things. */
+export const DESCRIBE_SHAPES: { readonly [T in StepType]?: string } = {
+  Processing: 'DescribeProcessingJobResponse',
+  Training: 'DescribeTrainingJobResponse',
+  RegisterModel: 'DescribeModelPackageOutput',
+  Model: 'DescribeModelOutput',
+  Transform: 'DescribeTransformJobResponse',
+  EndpointConfig: 'DescribeEndpointConfigOutput',
+  Endpoint: 'DescribeEndpointOutput',
+};
+
 /** Limits of the AWS API model (ParameterList, StepName, StepDisplayName, StepDescription) and of the retry documentation. */
 export const LIMITS = {
   parameters: 200,
