@@ -1,0 +1,25 @@
+import type { Store } from '../../platform/store/port.ts';
+import { bucketArn, bucketKey, type BucketDocument } from './resources.ts';
+
+/** Where SageMaker SDKs put what has no other place: `sagemaker-<region>-<account>`. */
+export const defaultBucketName = (region: string, account: string): string => `sagemaker-${region}-${account}`;
+
+/** Creates the default bucket of a region unless it is there; `main` calls it before requests are answered. */
+export async function ensureDefaultBucket(
+  store: Store, place: { readonly account: string; readonly region: string }, nowMs: number,
+): Promise<void> {
+  const { account, region } = place;
+  const name = defaultBucketName(region, account);
+  const key = bucketKey(account, name);
+  if (await store.get(key)) return;
+  const document: BucketDocument = { name, region };
+  // A conflict means that it was created meanwhile, which is all that is wanted.
+  await store.commit({
+    expect: [{ key, version: 0 }],
+    write: [{ key, document, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } }],
+    ledger: [{
+      timeMs: nowMs, account, region, actor: 'slipway:storage', action: 's3:CreateBucket', outcome: 'done',
+      resources: [bucketArn(name)], changes: { region: [null, region] }, reason: 'default bucket',
+    }],
+  });
+}
