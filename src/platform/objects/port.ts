@@ -12,7 +12,10 @@ export interface BlobRef {
 export interface BlobStore {
   /** Writes bytes; nothing is visible before `finish`, which makes them durable (fsync) and idempotent by digest. */
   write(content: AsyncIterable<Uint8Array>): Promise<BlobRef>;
-  /** Takes over a local file of a backend without copying where the file system allows; the file is gone afterwards. */
+  /**
+   * Takes over a local file of a backend without copying where the file system allows (a hard link). Nobody may write to the
+   * file any more; it stays until its owner removes it, so that a repeat after a crash finds it.
+   */
   adopt(path: string): Promise<BlobRef>;
   /** `range` is inclusive-exclusive bytes; each 8 MiB chunk is checked against its hash before it is given out. */
   open(digest: string, range?: { startByte: number; endByte: number }): AsyncIterable<Uint8Array>;
