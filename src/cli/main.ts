@@ -105,6 +105,8 @@ function buildProgram(): Command {
     .option('--keep', 'leave the server running and print its page')
     .addOption(new Option('--threshold <accuracy>', 'accuracy a model needs to be registered').default('0.80'))
     .action(async (chapter, options) => (await import('./demo/demo.ts')).demo(chapter, options));
+  program.command('dev <what> [words...]', { hidden: true }).option('--quick').option('--long')
+    .action(async (what, words, options) => (await import('./verbs/dev.ts')).dev(what, options, words));
   laterVerbs(program);
   return program;
 }

@@ -11,7 +11,7 @@ import type { WebRoute } from '../../platform/ports/web.ts';
 import { GLOBAL } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { jsonCodec } from '../codecs/json.ts';
-import { EMPTY_SHA256 } from '../signature/canonical.ts';
+import { decodePercent, EMPTY_SHA256 } from '../signature/canonical.ts';
 import { checkClaim, parseClaim } from '../signature/claim.ts';
 import { signRequest } from '../signature/sign.ts';
 import { signatureMatches } from '../signature/verify.ts';
@@ -154,8 +154,10 @@ async function answerPrediction(
 ): Promise<void> {
   const requestId = ports.ids.uuid();
   try {
+    const name = decodePercent(endpoint);
+    if (name === undefined) throw new ServiceError('ValidationException', 'The endpoint name is not validly percent-encoded.');
     const body = await readBody(request);
-    const url = new URL(`/endpoints/${encodeURIComponent(decodeURIComponent(endpoint))}/invocations`, ports.runtimeUrl());
+    const url = new URL(`/endpoints/${encodeURIComponent(name)}/invocations`, ports.runtimeUrl());
     const headers: Record<string, string> = { 'content-type': request.headers['content-type'] ?? 'text/csv' };
     if (request.headers.accept && request.headers.accept !== '*/*') headers.accept = request.headers.accept;
     const signed = signRequest({

@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+/**
+ * `npm test` in order: the check, then every test file. `--quick` leaves out what starts servers and browsers; `--long` runs
+ * the soak, kill and foreign suites of tests/long as well.
+ */
+export type Extent = 'quick' | 'full' | 'long';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+const UNIT = ['src/**/*.test.ts', 'sdk/**/*.test.ts', 'runtimes/**/*.test.ts', 'models/**/*.test.ts', 'tests/goldens/**/*.test.ts'];
+const SYSTEM = ['tests/clients/**/*.test.ts', 'tests/crash/**/*.test.ts', 'tests/attacks/**/*.test.ts', 'tests/browser/**/*.test.ts',
+  'tests/cli/**/*.test.ts', 'examples/**/*.test.ts'];
+const LONG = ['tests/long/**/*.test.ts'];
+
+/** Returns the exit code. */
+export function runTests(extent: Extent): number {
+  const checked = runCheck();
+  const patterns = extent === 'quick' ? UNIT : extent === 'full' ? [...UNIT, ...SYSTEM] : [...UNIT, ...SYSTEM, ...LONG];
+  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
+  const tested = run(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...files]);
+  return checked === 0 ? tested : checked;
+}
+
+/** Types per zone, lint, and the structure tests: is the shape kept? */
+export function runCheck(): number {
+  const steps: [string, () => number][] = [
+    ['types', () => run('node_modules/.bin/tsc', ['--noEmit', '-p', '.'])],
+    ['types of the console', () => run('node_modules/.bin/tsc', ['--noEmit', '-p', 'console'])],
+    ['lint and format', () => run('node_modules/.bin/biome', ['check', '--max-diagnostics=50'])],
+    ['structure', () => run(process.execPath, ['--test', '--test-reporter=spec', ...globSync('tests/structure/*.test.ts', { cwd: ROOT })])],
+  ];
+  let worst = 0;
+  for (const [what, step] of steps) {
+    const code = step();
+    process.stdout.write(`check: ${what} ${code === 0 ? 'ok' : 'FAILED'}\n`);
+    worst = Math.max(worst, code);
+  }
+  return worst;
+}
+
+function run(command: string, args: string[]): number {
+  const ended = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' });
+  if (ended.error) process.stderr.write(`${command}: ${ended.error.message}\n`);
+  return ended.status ?? 1;
+}
