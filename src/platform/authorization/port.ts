@@ -7,7 +7,15 @@ export type Decision =
   | { readonly allowed: false; readonly message: string; readonly need: AuthorizationNeed };
 
 export interface Authorizer {
-  authorize(principal: Principal, needs: readonly AuthorizationNeed[]): Promise<Decision>;
+  authorize(principal: Principal, needs: readonly AuthorizationNeed[], environment?: CallEnvironment): Promise<Decision>;
+}
+
+/** What is known of a call besides who makes it; the global condition keys are made of it. */
+export interface CallEnvironment {
+  readonly nowMs?: number;
+  readonly region?: string;
+  readonly sourceIp?: string;
+  readonly userAgent?: string;
 }
 
 /** Where the authorizer and the gateway find keys and policies; the identity room implements it. */

@@ -1,0 +1,53 @@
+import { readShape } from '../../contract/validate.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { type Codec, decodeText, type WireRequest } from './codec.ts';
+import { jsonError, parseJsonBody } from './json.ts';
+import { toJson } from './json-write.ts';
+import { readBindings, writeBindings } from './rest-binding.ts';
+
+/** restJson1: members in path, query, headers; the rest in a JSON body or one payload member. */
+export const restJsonCodec: Codec = {
+  decode(service, operation, request) {
+    const input = operation.input;
+    const ref = operation.model.input;
+    if (!input || !ref) return {};
+    const bound = readBindings(service, input, request, (member, text) =>
+      new ServiceError('SerializationException', `${text.slice(0, 200)} of ${member} cannot be converted to its type.`),
+    );
+    const payload = operation.inputPayload;
+    if (!payload) {
+      const inBody = Object.values(input.members ?? {}).some((member) => !member.location);
+      return inBody ? { ...(readJson(service, ref, request) as object), ...bound } : bound;
+    }
+    bound[payload.member] = payloadValue(service, payload, request);
+    return bound;
+  },
+  encode(service, operation, output) {
+    const { status, headers } = writeBindings(service, operation, output);
+    const payload = operation.outputPayload;
+    if (payload && payload.kind !== 'structure') {
+      const body = (output[payload.member] ?? '') as string | Uint8Array | AsyncIterable<Uint8Array>;
+      return { status, headers, body };
+    }
+    const ref = payload?.ref ?? operation.model.output;
+    const value = payload ? output[payload.member] : output;
+    const body = ref && value !== undefined ? JSON.stringify(toJson(service, ref, value)) : '';
+    return { status, headers: { 'content-type': 'application/json', ...headers }, body };
+  },
+  encodeError: (_service, error) => jsonError(error, 'application/json'),
+};
+
+type Service = Parameters<typeof readShape>[0];
+type Ref = Parameters<typeof readShape>[1];
+
+function readJson(service: Service, ref: Ref, request: WireRequest): unknown {
+  const { value, problem } = readShape(service, ref, parseJsonBody(request.body) ?? {});
+  if (problem !== undefined) throw new ServiceError('SerializationException', problem);
+  return value;
+}
+
+function payloadValue(service: Service, payload: { kind: string; ref: Ref }, request: WireRequest): unknown {
+  if (payload.kind === 'stream' || payload.kind === 'eventstream') return request.stream;
+  if (payload.kind === 'blob') return request.body;
+  return payload.kind === 'string' ? decodeText(request.body) : readJson(service, payload.ref, request);
+}

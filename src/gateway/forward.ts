@@ -1,0 +1,41 @@
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+
+/** Hands a request to another HTTP server on this machine and streams both ways. */
+export type Forward = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * `address` is asked per request, since the router may be restarted elsewhere; undefined = not running. All headers stay as
+ * they are, Host included: it is part of what the client signed.
+ */
+export function createForward(address: () => { host: string; port: number } | undefined): Forward {
+  return (request, response) => {
+    const to = address();
+    if (!to) {
+      refuse(response, 'The runtime is not running; try again in a moment.');
+      return;
+    }
+    const headers = request.rawHeaders;
+    const upstream = httpRequest({ ...to, method: request.method, path: request.url, headers: headers as unknown as Record<string, string>, setHost: false });
+    // the client waits for the word of the one who checks the signature
+    upstream.on('continue', () => response.writeContinue());
+    upstream.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+      answer.pipe(response);
+      answer.on('error', () => response.destroy());
+    });
+    upstream.on('error', () => {
+      if (response.headersSent) response.destroy();
+      else refuse(response, 'The runtime does not answer; try again in a moment.');
+    });
+    response.on('close', () => upstream.destroy());
+    request.on('error', () => upstream.destroy());
+    request.pipe(upstream);
+  };
+}
+
+function refuse(response: ServerResponse, message: string): void {
+  const body = JSON.stringify({ __type: 'ServiceUnavailable', Message: message });
+  const headers = { 'content-type': 'application/json', 'x-amzn-errortype': 'ServiceUnavailable', 'content-length': String(Buffer.byteLength(body)) };
+  response.writeHead(503, { ...headers, connection: 'close' });
+  response.end(body);
+}

@@ -1,0 +1,68 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { WireResponse } from './codecs/codec.ts';
+import type { GatewayLog } from './fault.ts';
+
+/** After an answer to a request whose body was not read: this much is read away so that the connection can be kept. */
+const DRAIN_BYTES_MAX = 256 * 1024;
+
+/** Sends a response whose parts are all known before the first byte, or streams a body after its first chunk is there. */
+export async function sendResponse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  wire: WireResponse,
+  requestId: string,
+  log: GatewayLog,
+): Promise<void> {
+  const headers: Record<string, string> = { 'x-amzn-requestid': requestId, 'x-amz-request-id': requestId, ...wire.headers };
+  if (!request.complete && !isShort(request)) headers['connection'] = 'close';
+  const { body } = wire;
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    if (wire.status !== 304 && wire.status !== 204 && headers['content-length'] === undefined) headers['content-length'] = String(bytes.length);
+    response.writeHead(wire.status, headers);
+    response.end(request.method === 'HEAD' || wire.status === 304 ? undefined : bytes);
+    request.resume();
+    return;
+  }
+  await streamBody(request, response, { ...wire, headers, body }, requestId, log);
+}
+
+const isShort = (request: IncomingMessage): boolean => Number(request.headers['content-length'] ?? Number.NaN) <= DRAIN_BYTES_MAX;
+
+/** A source that fails on its first chunk throws, and an error answer is still possible; later the connection is cut. */
+async function streamBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  wire: WireResponse & { readonly body: AsyncIterable<Uint8Array> },
+  requestId: string,
+  log: GatewayLog,
+): Promise<void> {
+  const source = wire.body[Symbol.asyncIterator]();
+  let step = request.method === 'HEAD' ? { done: true as const, value: undefined } : await source.next();
+  response.writeHead(wire.status, wire.headers);
+  try {
+    while (!step.done && !response.destroyed) {
+      if (!response.write(step.value)) await drained(response);
+      step = await source.next();
+    }
+    response.end();
+  } catch (error) {
+    // the status is already sent: a cut connection is the only way to say that the body is not whole
+    log.error({ requestId, err: error }, 'response body failed');
+    response.destroy();
+  } finally {
+    await source.return?.();
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.once('drain', done);
+    response.once('close', done);
+  });
+}

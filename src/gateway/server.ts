@@ -1,0 +1,102 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Service } from '../contract/services.ts';
+import type { WebRoute } from '../platform/ports/web.ts';
+import { answer, type AnswerPorts } from './answer.ts';
+import type { Forward } from './forward.ts';
+import { createRoutingTable } from './routing.ts';
+import { answerWeb, isWebRequest, LOOPBACK_HOSTS } from './web.ts';
+
+export interface GatewayPorts extends Omit<AnswerPorts, 'routing'> {
+  readonly services: readonly Service[];
+  readonly webRoutes: readonly WebRoute[];
+  /** Host names of pages besides the loopback ones. */
+  readonly webHosts?: readonly string[];
+  /** Where InvokeEndpoint goes (see forward.ts). */
+  readonly runtimeForward: Forward;
+}
+
+export interface Gateway {
+  readonly server: Server;
+  /** Resolves with the port that is listened on. */
+  listen(port: number, host: string): Promise<number>;
+  /** Takes no new requests, finishes those in flight, cuts what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Connections that neither send nor take a byte for this long are closed. */
+const IDLE_MS = 120_000;
+/** Longer than clients keep idle connections, so that it is not us who closes one just taken from a pool. */
+const KEEP_ALIVE_MS = 75_000;
+const HEADERS_MS = 20_000;
+const HEADER_BYTES_MAX = 64 * 1024;
+const HEADERS_MAX = 200;
+
+const INVOCATION = /^\/endpoints\/[^/?]+\/(?:invocations|async-invocations|invocations-response-stream)(?:$|\?)/;
+
+export function createGateway(ports: GatewayPorts): Gateway {
+  const routing = createRoutingTable(ports.services);
+  const answerPorts: AnswerPorts = { ...ports, routing };
+  const webPorts = { routes: ports.webRoutes, hosts: [...LOOPBACK_HOSTS, ...(ports.webHosts ?? [])], log: ports.log };
+  const handle = (request: IncomingMessage, response: ServerResponse, sendContinue: () => void): void => {
+    request.on('error', () => {}); // a vanished client; whoever reads the body hears it too
+    if (isInvocation(request)) ports.runtimeForward(request, response);
+    else if (isWebRequest(request)) {
+      sendContinue();
+      void answerWeb(webPorts, request, response);
+    } else void answer(answerPorts, request, response, sendContinue);
+  };
+  const server = createServer({
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: HEADERS_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: 0, // an upload of 5 GiB may take its time; idle connections and buffered bodies have limits of their own
+  });
+  server.maxHeadersCount = HEADERS_MAX;
+  server.timeout = IDLE_MS;
+  server.on('request', (request, response) => handle(request, response, () => {}));
+  server.on('checkContinue', (request, response) => handle(request, response, () => response.writeContinue()));
+  server.on('clientError', refuseMalformed);
+  return { server, listen: (port, host) => listen(server, port, host), close: (graceMs) => close(server, graceMs) };
+}
+
+/** A POST to an endpoint's path, unless S3's scope says that `endpoints` is a bucket. */
+const isInvocation = (request: IncomingMessage): boolean =>
+  request.method === 'POST' && INVOCATION.test(request.url ?? '') && !/\/s3\/aws4_request/.test(request.headers.authorization ?? '');
+
+/** Bytes that are no HTTP: there is no request to answer, so the answer is written by hand. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
