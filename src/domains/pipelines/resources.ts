@@ -1,0 +1,180 @@
+import type {
+  PipelineExecutionStatus,
+  PipelineExecutionStepMetadata,
+  StepStatus,
+  UserContext,
+} from '../../contract/generated/sagemaker.ts';
+import type { Principal } from '../../platform/authorization/principal.ts';
+import type { JsonObject } from '../../platform/json.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import { keyOf, type Place, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
+import type { RowIndex } from '../../platform/store/port.ts';
+import type { ParameterValue, StepType } from '../../../sdk/definition/index.ts';
+
+export const PIPELINE: ResourceDeclaration = {
+  kind: 'Pipeline',
+  service: 'sagemaker',
+  arnType: 'pipeline',
+  caseInsensitive: true,
+  absent: { code: 'ResourceNotFound', message: (_name, arn) => `Pipeline '${arn}' does not exist.` },
+  exists: {
+    code: 'ValidationException',
+    message: (name) =>
+      `Pipeline names must be unique within an AWS account and region. Pipeline with name (${name}) already exists.`,
+  },
+};
+
+/** Named `<pipeline>/execution/<id>`, which is also what its ARN says after `pipeline/`. */
+export const PIPELINE_EXECUTION: ResourceDeclaration = {
+  kind: 'PipelineExecution',
+  service: 'sagemaker',
+  arnType: 'pipeline',
+  caseInsensitive: true,
+  absent: { code: 'ResourceNotFound', message: (_name, arn) => `Pipeline execution '${arn}' does not exist.` },
+  exists: { code: 'ConflictException', message: (_name, arn) => `Pipeline execution '${arn}' already exists.` },
+};
+
+export type PipelineDocument = {
+  name: string;
+  arn: string;
+  displayName?: string;
+  description?: string;
+  roleArn: string;
+  /** SHA-256 of the definition's text; the text is the row `PipelineDefinition/<digest>`. */
+  definitionDigest: string;
+  /** PipelineVersionId of the definition: 1, and one more with each update that changes it. */
+  versionId: number;
+  maxParallelSteps?: number;
+  /** Idempotency token of CreatePipeline. */
+  createToken: string;
+  createdAtMs: number;
+  modifiedAtMs: number;
+  lastRunAtMs?: number;
+  createdBy: UserContext;
+  modifiedBy: UserContext;
+};
+
+export type VersionDocument = {
+  versionId: number;
+  definitionDigest: string;
+  displayName?: string;
+  description?: string;
+  createdAtMs: number;
+};
+
+export type DefinitionDocument = { text: string };
+
+export type ExecutionDocument = {
+  pipelineName: string;
+  pipelineArn: string;
+  executionId: string;
+  arn: string;
+  versionId: number;
+  definitionDigest: string;
+  status: PipelineExecutionStatus;
+  failureReason?: string;
+  displayName?: string;
+  description?: string;
+  /** As given, or the default as text; what ListPipelineParametersForExecution answers. */
+  parameters: { Name: string; Value: string }[];
+  /** The same values, typed. */
+  values: Record<string, ParameterValue>;
+  roleArn: string;
+  maxParallelSteps?: number;
+  /** Who started it: approval rights are asked of this principal, not of the pipeline's role. */
+  startedBy: Principal;
+  /** SHA-256 of the request, so that its token cannot start something else. */
+  requestDigest: string;
+  createdAtMs: number;
+  modifiedAtMs: number;
+  createdBy: UserContext;
+  modifiedBy: UserContext;
+};
+
+export type StepDocument = {
+  stepName: string;
+  /** Position in the definition's document order. */
+  index: number;
+  type: StepType;
+  status: StepStatus;
+  displayName?: string;
+  description?: string;
+  startedAtMs: number;
+  endedAtMs?: number;
+  attemptCount: number;
+  failureReason?: string;
+  metadata?: PipelineExecutionStepMetadata;
+  /** Name of what the step makes; deterministic. */
+  jobName?: string;
+  /** Which branch a Condition took. */
+  outcome?: boolean;
+  /** The Describe response of what the step made: property references are paths into it. */
+  properties?: JsonObject;
+};
+
+/** A pipeline made anew under an old name must not inherit the executions of the old one. */
+export const incarnationOf = (pipeline: Pick<PipelineDocument, 'name' | 'createdAtMs'>): string =>
+  `${pipeline.name.toLowerCase()}@${pipeline.createdAtMs}`;
+
+export const pipelineKey = (place: Place, name: string): ResourceKey => keyOf(PIPELINE, place, name);
+
+export const executionName = (pipelineName: string, executionId: string): string =>
+  `${pipelineName}/execution/${executionId}`;
+
+export const executionKey = (place: Place, pipelineName: string, executionId: string): ResourceKey =>
+  keyOf(PIPELINE_EXECUTION, place, executionName(pipelineName, executionId));
+
+export const definitionKey = (place: Place, digest: string): ResourceKey => ({
+  account: place.account,
+  region: place.region,
+  kind: 'PipelineDefinition',
+  name: digest,
+});
+
+export const versionKey = (
+  place: Place,
+  pipeline: Pick<PipelineDocument, 'name' | 'createdAtMs'>,
+  versionId: number,
+): ResourceKey => ({
+  account: place.account,
+  region: place.region,
+  kind: 'PipelineVersion',
+  name: `${incarnationOf(pipeline)}/${versionId}`,
+});
+
+export const stepKey = (execution: ResourceKey, stepName: string): ResourceKey => ({
+  account: execution.account,
+  region: execution.region,
+  kind: 'PipelineExecutionStep',
+  name: `${execution.name}/${stepName}`,
+});
+
+/** What is left to remove of a deleted pipeline: its executions, their steps and its versions. */
+export const remainsKey = (place: Place, pipeline: Pick<PipelineDocument, 'name' | 'createdAtMs'>): ResourceKey => ({
+  account: place.account,
+  region: place.region,
+  kind: 'PipelineRemains',
+  name: incarnationOf(pipeline),
+});
+
+export const EXECUTION_RECONCILER = 'pipeline-execution';
+export const REMAINS_RECONCILER = 'pipeline-remains';
+
+export const UNSETTLED: ReadonlySet<PipelineExecutionStatus> = new Set(['Executing', 'Stopping']);
+
+/** Columns: `parent` the pipeline's incarnation, `status` the execution's. */
+export const executionIndex = (document: ExecutionDocument, incarnation: string): RowIndex => ({
+  parent: incarnation,
+  status: document.status,
+  createdAtMs: document.createdAtMs,
+  modifiedAtMs: document.modifiedAtMs,
+});
+
+/** Columns: `parent` the execution, `ordinal` which step of it this was to start, from 1. */
+export const stepIndex = (document: StepDocument, execution: ResourceKey, ordinal: number): RowIndex => ({
+  parent: execution.name,
+  status: document.status,
+  createdAtMs: document.startedAtMs,
+  modifiedAtMs: document.endedAtMs ?? document.startedAtMs,
+  ordinal,
+});
