@@ -36,4 +36,6 @@ export interface IdentitySnapshot {
 export interface RoutePublisher {
   publishEndpoints(endpoints: readonly EndpointRoute[]): Promise<void>;
   publishIdentities(identities: IdentitySnapshot): Promise<void>;
+  /** For instances no longer routed to: true when none is answering a request any more, false after `timeoutMs`. */
+  drained(instances: readonly string[], timeoutMs: number): Promise<boolean>;
 }

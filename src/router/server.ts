@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { answerFault, endpointAbsent, type RuntimeFault } from './answer.ts';
+import type { Gate } from './gate.ts';
+import { invoke } from './invoke.ts';
+import type { RouteTable } from './route-table.ts';
+
+/** AWS: the body of an invocation is at most 6 MiB. */
+const BODY_BYTES_MAX = 6_291_456;
+const INVOCATIONS = /^\/endpoints\/([^/?]+)\/(invocations|async-invocations|invocations-response-stream)(?:\?.*)?$/;
+
+export interface RuntimeServerPorts {
+  readonly routes: RouteTable;
+  readonly gate: Gate;
+  /** Tells of faults of our own; the client only gets the request id. */
+  readonly report: (requestId: string, error: unknown) => void;
+}
+
+/** The runtime API over HTTP: reads, authenticates, authorises, and passes on to `invoke`. */
+export function createRuntimeServer(ports: RuntimeServerPorts): Server {
+  return createServer({ keepAliveTimeout: 65_000, requestTimeout: 120_000 }, (request, response) => {
+    const requestId = randomUUID();
+    serve(ports, request, response, requestId).catch((error: unknown) => {
+      ports.report(requestId, error);
+      answerFault(response, requestId, { status: 500, code: 'InternalFailure', message: `The router failed on request ${requestId}. See its log.` });
+    });
+  });
+}
+
+async function serve(ports: RuntimeServerPorts, request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+  const target = request.url ?? '/';
+  if (target === '/_slipway/health') return answerHealth(response);
+  const refuse = (fault: RuntimeFault) => {
+    // what is left of the body is not read, so the connection cannot be used again
+    answerFault(response, requestId, fault, !request.complete);
+    if (!request.complete) request.resume();
+  };
+  const match = INVOCATIONS.exec(target);
+  const name = match && decodeName(match[1] ?? '');
+  if (!name || request.method !== 'POST') {
+    return refuse({ status: 404, code: 'UnknownOperationException', message: 'This port answers POST /endpoints/NAME/invocations only. All other operations are on the main port.' });
+  }
+  const body = await readBody(request);
+  if (body === undefined) return;
+  if (body === 'too large') {
+    return refuse({ status: 413, code: 'RequestEntityTooLarge', message: `HTTP content length exceeded ${BODY_BYTES_MAX} bytes.` });
+  }
+  const entrance = ports.gate.admit(request, body, name);
+  if (!entrance.admitted) return refuse(entrance.fault);
+  if (match?.[2] !== 'invocations') {
+    return refuse({ status: 501, code: 'NotImplementedException', message: `${match?.[2] === 'async-invocations' ? 'InvokeEndpointAsync' : 'InvokeEndpointWithResponseStream'} is not implemented yet. Use InvokeEndpoint.` });
+  }
+  const entry = ports.routes.find(entrance.account, entrance.region, name);
+  if (!entry) return refuse(endpointAbsent(name, entrance.account));
+  await invoke({ entry, requestId, headers: request.headers, body }, response);
+}
+
+function answerHealth(response: ServerResponse): void {
+  const body = '{"status":"ok"}\n';
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+}
+
+function decodeName(text: string): string | undefined {
+  const name = text.includes('%') ? undefined : text; // names are letters, digits and hyphens
+  return name !== undefined && /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/.test(name) ? name : undefined;
+}
+
+/** The whole body: its hash is signed, and a retry sends it again. Undefined when the client went away. */
+function readBody(request: IncomingMessage): Promise<Buffer | 'too large' | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) return Promise.resolve('too large');
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (sizeBytes <= BODY_BYTES_MAX) chunks.push(chunk);
+      else resolve('too large');
+    });
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, sizeBytes)));
+    request.once('close', () => resolve(undefined));
+    request.once('error', () => resolve(undefined));
+  });
+}
