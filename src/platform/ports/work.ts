@@ -43,6 +43,8 @@ export interface WorkSpec {
   readonly network: 'host' | 'none';
   /** Where log lines go: a file of the log port (`<epoch ms> <line>\n`), appended while the work runs. */
   readonly logFile: string;
+  /** Lines at the head of the log; `{isolation}` becomes the isolation used, in words. */
+  readonly preamble?: readonly string[];
 }
 
 export interface WorkInput {

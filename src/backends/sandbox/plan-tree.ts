@@ -1,0 +1,77 @@
+import type { WorkInput, WorkSpec } from '../../platform/ports/work.ts';
+import type { Mount } from './plan.ts';
+
+/** Where the paths a specification speaks of lie in the run's folder. Pure. */
+export interface TreePlan {
+  /** Folder (relative to the run's) into which input `n` is staged. */
+  readonly inputFolders: readonly string[];
+  readonly directories: readonly string[];
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  readonly mounts: readonly Mount[];
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+export const ML_ROOT = '/opt/ml';
+const ML_FOLDER = 'ml';
+
+/**
+ * `/opt/ml` is one writable folder. Each read-only input is a folder of its own (its files are hard links to stored content) that
+ * only a read-only mount shows; what lies below another input gets its mount point there, and an output below a
+ * read-only input gets a writable mount.
+ */
+export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
+  const readOnly = spec.inputs
+    .map((input, index) => ({ input, folder: `inputs/${index}` }))
+    .filter(({ input }) => input.access === 'read-only' || !isWithin(input.path, ML_ROOT))
+    .toSorted((a, b) => depth(a.input.path) - depth(b.input.path) || (a.input.path < b.input.path ? -1 : 1));
+  const owners = readOnly.map(({ input, folder }) => ({ path: input.path, folder }));
+  const place = (path: string) => placeOf(path, owners);
+  const directories = new Set([ML_FOLDER, 'tmp', 'home', 'root']);
+  const mounts: Mount[] = [{ kind: 'writable', from: `${runFolder}/${ML_FOLDER}`, to: ML_ROOT }];
+  for (const { input, folder } of readOnly) {
+    directories.add(folder);
+    const mountPoint = placeOf(input.path, owners.filter((owner) => owner.path !== input.path));
+    if (mountPoint !== undefined) directories.add(mountPoint);
+    mounts.push({ kind: input.access, from: `${runFolder}/${folder}`, to: input.path });
+  }
+  const outputs: Record<string, string> = {};
+  for (const [index, { name, path }] of spec.outputs.entries()) {
+    const inTree = place(path);
+    const covered = owners.some((owner) => isWithin(path, owner.path));
+    const folder = covered || inTree === undefined ? `outputs/${index}` : inTree;
+    if (inTree !== undefined) directories.add(inTree);
+    directories.add(folder);
+    if (folder !== inTree) mounts.push({ kind: 'writable', from: `${runFolder}/${folder}`, to: path });
+    outputs[name] = folder;
+  }
+  const working = place(spec.workingDirectory);
+  if (working !== undefined) directories.add(working);
+  return {
+    inputFolders: spec.inputs.map((input, index) => inputFolder(input, index, place)),
+    directories: [...directories],
+    files: spec.files.map(({ path, text }) => ({ path: place(path) ?? outside(path), text })),
+    mounts,
+    outputs,
+  };
+}
+
+function inputFolder(input: WorkInput, index: number, place: (path: string) => string | undefined): string {
+  const inTree = input.access === 'writable' ? place(input.path) : undefined;
+  return inTree ?? `inputs/${index}`;
+}
+
+/** The folder that stands for `path`: of the nearest input above it, else of `/opt/ml`; undefined elsewhere. */
+export function placeOf(path: string, owners: readonly { readonly path: string; readonly folder: string }[]): string | undefined {
+  let nearest: { readonly path: string; readonly folder: string } | undefined;
+  for (const owner of [{ path: ML_ROOT, folder: ML_FOLDER }, ...owners]) {
+    if (isWithin(path, owner.path) && (!nearest || owner.path.length >= nearest.path.length)) nearest = owner;
+  }
+  return nearest && `${nearest.folder}${path.slice(nearest.path.length)}`;
+}
+
+/** Files elsewhere than under /opt/ml have no place; an absolute name makes staging refuse it. */
+const outside = (path: string): string => path;
+
+export const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
+const depth = (path: string): number => path.split('/').length;

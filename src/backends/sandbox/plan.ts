@@ -1,0 +1,39 @@
+/** What a supervisor (shim/supervisor.py) is told to do: `plan.json` of a run's folder. Relative paths start at that folder. */
+export interface RunPlan {
+  readonly isolation: Isolation;
+  /** Path of the bubblewrap program, where that is the isolation. */
+  readonly bubblewrap: string;
+  readonly hostname: string;
+  readonly command: readonly string[];
+  readonly workingDirectory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly network: 'host' | 'none';
+  /** In order: later ones cover earlier ones. */
+  readonly mounts: readonly Mount[];
+  /** Empty folder on which `unshare` builds the new root. */
+  readonly root: string;
+  /** The host's path of `/opt/ml`. */
+  readonly tree: string;
+  readonly directories: readonly string[];
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  readonly archives: readonly { readonly from: string; readonly to: string }[];
+  readonly unpackBytesMax: number;
+  readonly socketFolder: string | null;
+  readonly logFile: string;
+  readonly preamble: readonly string[];
+  readonly maxRuntimeSeconds: number | null;
+  readonly graceSeconds: number;
+  /** 0: unbounded. */
+  readonly memoryBytes: number;
+  /** Processors to run on; empty: all. */
+  readonly cpus: readonly number[];
+  /** Not for the supervisor: name to folder of each output, for the server's walk. */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+export type Isolation = 'bubblewrap' | 'unshare' | 'plain';
+
+/** `from` is a path of the host (or the target of a symlink), `to` one inside. */
+export type Mount =
+  | { readonly kind: 'read-only' | 'writable' | 'symlink'; readonly from: string; readonly to: string }
+  | { readonly kind: 'empty' | 'processes' | 'devices'; readonly to: string };

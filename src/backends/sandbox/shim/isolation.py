@@ -1,0 +1,339 @@
+"""Starts the command of a plan inside its isolation. Each way returns a Sandbox; the mounts are the same in both."""
+import json
+import os
+import signal
+
+import kernel
+import process_table
+
+
+class Sandbox:
+    """`outer` is our direct child. `init` is process 1 of the sandbox: killing it ends everything inside."""
+
+    def __init__(self, outer, init, status=None):
+        self.outer = outer
+        self.init = init
+        self.status = status  # held open: bubblewrap reports to it once more at its end and must find a reader
+
+    def main(self):
+        """The job's own process, which a stop addresses; None while there is none."""
+        if self.init == self.outer:
+            return self.outer
+        inside = process_table.children(self.init)
+        return inside[0] if inside else None
+
+    def terminate(self):
+        """False while the job's process does not exist yet; process 1 would ignore the signal."""
+        main = self.main()
+        if main is None:
+            return False
+        send(main, signal.SIGTERM)
+        return True
+
+    def kill(self):
+        if self.init == self.outer:  # plain: no namespace that ends with its first process
+            for pid in reversed(process_table.descendants(self.init)):
+                send(pid, signal.SIGKILL)
+        send(self.init, signal.SIGKILL)
+
+
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+class StartFailed(Exception):
+    pass
+
+
+def start(plan, output, before_exec):
+    return {"bubblewrap": start_bubblewrap, "unshare": start_unshare, "plain": start_plain}[plan["isolation"]](
+        plan, output, before_exec
+    )
+
+
+# root inside may be root outside, and these parts of /proc answer to the user id alone
+PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs")
+
+# bubblewrap
+
+
+def start_bubblewrap(plan, output, before_exec):
+    arguments = os.memfd_create("arguments", 0)  # not on the command line, where every user of the host could read tokens
+    os.write(arguments, b"".join(os.fsencode(word) + b"\0" for word in bubblewrap_arguments(plan)))
+    os.lseek(arguments, 0, os.SEEK_SET)
+    status_read, status_write = os.pipe()
+    os.set_inheritable(status_write, True)
+    words = [plan["bubblewrap"], "--args", str(arguments), "--json-status-fd", str(status_write), "--", *plan["command"]]
+    pid = os.fork()
+    if pid == 0:
+        try:
+            enter(output, before_exec)
+            # nothing of the job's environment here: LD_PRELOAD would act outside the sandbox
+            os.execve(plan["bubblewrap"], words, {})
+        finally:
+            os._exit(127)
+    os.close(arguments)
+    os.close(status_write)
+    status = open(status_read, "rb")
+    line = status.readline()
+    if not line:
+        raise StartFailed("bubblewrap ended before it made a sandbox")
+    return Sandbox(pid, json.loads(line)["child-pid"], status)
+
+
+def bubblewrap_arguments(plan):
+    yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+    if plan["network"] == "none":
+        yield "--unshare-net"
+    yield from ("--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--hostname", plan["hostname"])
+    yield from ("--die-with-parent", "--new-session")
+    for mount in plan["mounts"]:
+        kind = mount["kind"]
+        if kind == "read-only":
+            yield from ("--ro-bind", mount["from"], mount["to"])
+        elif kind == "writable":
+            yield from ("--bind", mount["from"], mount["to"])
+        elif kind == "symlink":
+            yield from ("--symlink", mount["from"], mount["to"])
+        else:
+            yield from ("--" + {"empty": "tmpfs", "processes": "proc", "devices": "dev"}[kind], mount["to"])
+        if kind == "processes":
+            for name in PROC_READ_ONLY:
+                if os.path.exists("/proc/" + name):
+                    yield from ("--ro-bind", "/proc/" + name, mount["to"] + "/" + name)
+    for name, value in plan["environment"].items():
+        yield from ("--setenv", name, value)
+    yield from ("--chdir", plan["workingDirectory"])
+
+
+# unshare
+
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+def start_unshare(plan, output, before_exec):
+    """outer (enters new namespaces) > init (process 1 inside: builds the root, reaps) > the job."""
+    status_read, status_write = os.pipe()
+    user, group = os.geteuid(), os.getegid()
+    pid = os.fork()
+    if pid == 0:
+        os.close(status_read)
+        try:
+            enter(output, before_exec)
+            outer_process(plan, status_write, user, group)
+        except BaseException as error:
+            report(status_write, "failed " + describe(error))
+        finally:
+            os._exit(125)
+    os.close(status_write)
+    with open(status_read, "rb") as status:
+        lines = status.read().decode("utf-8", "replace").splitlines()  # ends when the job's exec closes the last end
+    failures = [line[len("failed "):] for line in lines if line.startswith("failed ")]
+    inits = [line for line in lines if line.startswith("init ")]
+    if failures or not inits:
+        send(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise StartFailed(failures[0] if failures else "the sandbox ended before it was made")
+    return Sandbox(pid, int(inits[0].split()[1]))
+
+
+def report(fd, text):
+    os.write(fd, (text.replace("\n", " ") + "\n").encode())
+
+
+def describe(error):
+    return error.strerror and str(error) if isinstance(error, OSError) else "%s: %s" % (type(error).__name__, error)
+
+
+def outer_process(plan, status, user, group):
+    flags = kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+    if plan["network"] == "none":
+        flags |= kernel.CLONE_NEWNET
+    kernel.unshare(flags)
+    write_file("/proc/self/setgroups", "deny")
+    write_file("/proc/self/uid_map", "0 %d 1" % user)
+    write_file("/proc/self/gid_map", "0 %d 1" % group)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # only now: entering a user namespace clears it
+    init = os.fork()
+    if init == 0:
+        try:
+            init_process(plan, status)
+        except BaseException as error:
+            report(status, "failed " + describe(error))
+        finally:
+            os._exit(125)
+    report(status, "init %d" % init)
+    os.close(status)
+    os.close(1)
+    os.close(2)
+    wait_and_exit(init)
+
+
+def init_process(plan, status):
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if plan["network"] == "none":
+        kernel.loopback_up()
+    kernel.set_hostname(plan["hostname"])
+    build_root(plan)
+    kernel.drop_capabilities()
+    job = os.fork()
+    if job == 0:
+        try:
+            os.setsid()
+            os.chdir(plan["workingDirectory"])
+            execute(plan)
+        except BaseException as error:
+            report(status, "failed " + describe(error))
+        finally:
+            os._exit(127)
+    os.close(status)
+    os.close(1)
+    os.close(2)
+    wait_and_exit(job)
+
+
+def wait_and_exit(awaited):
+    """Reaps until the awaited process has ended, then ends like it, as a shell would tell it."""
+    while True:
+        pid, status = os.wait()
+        if pid == awaited:
+            os._exit(exit_code(status))
+
+
+def exit_code(status):
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def build_root(plan):
+    root = plan["root"]
+    kernel.mount(None, "/", None, kernel.MS_SLAVE | kernel.MS_REC)
+    kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    os.umask(0o022)
+    for mount in plan["mounts"]:
+        place(mount, root + mount["to"])
+    os.mkdir(root + "/.old")
+    kernel.pivot_root(root, root + "/.old")
+    os.chdir("/")
+    kernel.unmount("/.old")
+    os.rmdir("/.old")
+
+
+def place(mount, target):
+    kind = mount["kind"]
+    if kind == "symlink":
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.symlink(mount["from"], target)
+    elif kind == "empty":
+        os.makedirs(target, exist_ok=True)
+        kernel.mount("tmpfs", target, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    elif kind == "processes":
+        os.makedirs(target, exist_ok=True)
+        kernel.mount("proc", target, "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+        for name in PROC_READ_ONLY:
+            if os.path.exists(target + "/" + name):
+                kernel.bind(target + "/" + name, target + "/" + name, True)
+    elif kind == "devices":
+        make_devices(target)
+    else:
+        make_mount_point(mount["from"], target)
+        kernel.bind(mount["from"], target, kind == "read-only")
+
+
+def make_mount_point(source, target):
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    elif not os.path.exists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def make_devices(target):
+    os.makedirs(target, exist_ok=True)
+    kernel.mount("tmpfs", target, "tmpfs", kernel.MS_NOSUID, "mode=755")
+    for name in DEVICES:
+        make_mount_point("/dev/" + name, target + "/" + name)
+        kernel.mount("/dev/" + name, target + "/" + name, None, kernel.MS_BIND)
+    for name, points_to in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+                            ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx")):
+        os.symlink(points_to, target + "/" + name)
+    os.mkdir(target + "/shm")
+    kernel.mount("tmpfs", target + "/shm", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=1777")
+    os.mkdir(target + "/pts")
+    try:
+        kernel.mount("devpts", target + "/pts", "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC,
+                     "newinstance,ptmxmode=0666,mode=620")
+    except OSError:
+        pass  # a job without terminals; hosts that forbid it are no reason to refuse
+
+
+# plain
+
+
+def start_plain(plan, output, before_exec):
+    """No isolation at all; only by the operator's own word. /opt/ml points to the run's tree while it runs."""
+    status_read, status_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(status_read)
+        try:
+            enter(output, before_exec)
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+            os.setsid()
+            os.chdir(plan["workingDirectory"])
+            execute(plan)
+        except BaseException as error:
+            report(status_write, "failed " + describe(error))
+        finally:
+            os._exit(127)
+    os.close(status_write)
+    with open(status_read, "rb") as status:
+        text = status.read().decode("utf-8", "replace").strip()
+    if text:
+        os.waitpid(pid, 0)
+        raise StartFailed(text[len("failed "):])
+    return Sandbox(pid, pid)
+
+
+# shared by all
+
+
+def enter(output, before_exec):
+    """In the forked child: standard streams, and the dispositions a supervisor changed for itself."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.umask(0o022)
+    before_exec()
+
+
+def execute(plan):
+    """Not os.execvpe: it imports a module when it searches PATH, and our library is out of sight by now."""
+    command, environment = plan["command"], plan["environment"]
+    name = command[0]
+    search = [""] if "/" in name else [folder + "/" for folder in environment.get("PATH", "/usr/bin:/bin").split(":")]
+    refusal = None
+    for prefix in search:
+        try:
+            os.execve(prefix + name, command, environment)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            refusal = error
+    if refusal:
+        raise StartFailed("%s: found, but not executable" % name)
+    raise StartFailed("%s: no such program%s" % (name, "" if "/" in name else " on PATH " + environment.get("PATH", "")))
+
+
+def write_file(path, text):
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

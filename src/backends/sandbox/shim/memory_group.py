@@ -1,0 +1,106 @@
+"""A control group that bounds the memory of one run, where this user may make one (version 1 or 2)."""
+import os
+
+ROOT = "/sys/fs/cgroup"
+
+
+def find_parent():
+    """The directory under which a group with a memory limit can be made, or None. Tried for real, once per spawner."""
+    for directory in candidates():
+        trial = directory + "/slipway-trial-%d" % os.getpid()
+        try:
+            os.mkdir(trial)
+        except OSError:
+            continue
+        usable = os.access(trial + "/" + limit_name(trial), os.W_OK)
+        os.rmdir(trial)
+        if usable:
+            remove_left_over(directory)
+            return directory
+    return None
+
+
+def candidates():
+    """Our own groups and their ancestors: the nearest place that lets us make a child."""
+    try:
+        with open("/proc/self/cgroup") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            top = ROOT
+        elif "memory" in controllers.split(","):
+            top = ROOT + "/" + controllers
+        else:
+            continue
+        while True:
+            yield (top + path).rstrip("/")
+            if path in ("/", ""):
+                break
+            path = os.path.dirname(path)
+
+
+def limit_name(directory):
+    return "memory.max" if os.path.exists(directory + "/memory.max") else "memory.limit_in_bytes"
+
+
+def remove_left_over(directory):
+    """Groups of supervisors that were killed; a group with processes in it refuses to go."""
+    for name in os.listdir(directory):
+        if name.startswith("slipway-"):
+            try:
+                os.rmdir(directory + "/" + name)
+            except OSError:
+                pass
+
+
+class MemoryGroup:
+    def __init__(self, parent, run_id, limit_bytes):
+        self.path = "%s/slipway-%s" % (parent, run_id)
+        try:
+            os.mkdir(self.path)
+        except FileExistsError:
+            pass
+        self.write(limit_name(self.path), limit_bytes)
+        for name, value in (("memory.memsw.limit_in_bytes", limit_bytes), ("memory.swap.max", 0), ("memory.oom.group", 1)):
+            try:
+                self.write(name, value)
+            except OSError:
+                pass  # no swap accounting here, or the other version's file
+
+    def write(self, name, value):
+        fd = os.open(self.path + "/" + name, os.O_WRONLY)
+        try:
+            os.write(fd, str(value).encode())
+        finally:
+            os.close(fd)
+
+    def join(self):
+        self.write("cgroup.procs", 0)
+
+    def read(self, name):
+        try:
+            with open(self.path + "/" + name) as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def killed(self):
+        """Whether the kernel killed a process for want of memory."""
+        for line in (self.read("memory.events") + "\n" + self.read("memory.oom_control")).splitlines():
+            name, _, value = line.partition(" ")
+            if name == "oom_kill" and value.strip() != "0":
+                return True
+        return False
+
+    def peak_bytes(self):
+        text = self.read("memory.peak") or self.read("memory.max_usage_in_bytes")
+        return int(text) if text.strip().isdigit() else 0
+
+    def remove(self):
+        try:
+            os.rmdir(self.path)
+        except OSError:
+            pass  # the next spawner tries again

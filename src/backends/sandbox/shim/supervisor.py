@@ -1,0 +1,293 @@
+"""Supervises one run from claim to exit record, whether or not the server lives.
+
+In the run's folder: `plan.json` (what to do, written whole before we start), `claim` (who does it), `stop` (a wish to
+end), `control` (a fifo whose only meaning is: look again). Records for the server: `<runs>/.records/<id>.started` and
+`<id>.ended`, each placed by one rename, so that a watcher of that folder sees a record only when it is whole.
+"""
+import json
+import os
+import select
+import signal
+import time
+
+import isolation
+import kernel
+import log_writer
+import process_table
+import staging
+from memory_group import MemoryGroup
+
+SAMPLE_SECONDS = 0.5  # of memory, where no control group counts it
+RETRY_SECONDS = 0.02  # of a SIGTERM that found no process yet
+RECORD_BYTES = 4096
+
+
+def run(runs, run_id, group_parent):
+    Supervisor(runs, run_id, group_parent).run()
+
+
+class Supervisor:
+    def __init__(self, runs, run_id, group_parent):
+        self.runs = runs
+        self.id = run_id
+        self.folder = os.path.join(runs, run_id)
+        self.group_parent = group_parent
+        self.group = None
+        self.sandbox = None
+        self.reason = None  # why we are ending it; None while the job decides
+        self.kill_at = None
+        self.told = False  # whether the job has had its SIGTERM
+        self.started_ms = None
+
+    def run(self):
+        detach()
+        if not self.claim():
+            return
+        try:
+            self.reserve_record()
+            with open(self.folder + "/plan.json") as file:
+                self.plan = json.load(file)
+            self.supervise()
+        except (OSError, ValueError, KeyError, isolation.StartFailed, staging.Refused) as error:
+            self.fail(error)
+        except BaseException as error:
+            self.fail("%s: %s" % (type(error).__name__, error))
+            raise
+
+    def fail(self, error):
+        if self.sandbox:
+            self.sandbox.kill()
+        if self.group:
+            self.group.remove()
+        self.end("failed-to-start" if self.started_ms is None else "lost", None, message_of(error))
+
+    # claim and records
+
+    def claim(self):
+        """Exactly one supervisor ever runs a run."""
+        try:
+            fd = os.open(self.folder + "/claim", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        os.write(fd, b"%d %d\n" % (os.getpid(), process_table.start_ticks("self")))
+        os.close(fd)
+        return True
+
+    def reserve_record(self):
+        """The exit record's bytes are taken now, so that a full disk cannot swallow it later."""
+        with open(self.folder + "/ended", "wb") as file:
+            file.write(b" " * RECORD_BYTES)
+
+    def end(self, reason, status_code, message=None, usage=None):
+        record = {
+            "reason": reason, "exitCode": status_code, "message": message, "startedAtMs": self.started_ms,
+            "endedAtMs": now_ms(), "isolation": self.plan["isolation"] if hasattr(self, "plan") else "none",
+            "bootId": boot_id(), **(usage or {}),
+        }
+        text = json.dumps(record)
+        if len(text) > RECORD_BYTES:
+            record["message"] = (message or "")[:500]
+            text = json.dumps(record)
+        while True:
+            try:
+                fd = os.open(self.folder + "/ended", os.O_WRONLY | os.O_CREAT, 0o600)
+                os.pwrite(fd, text.encode().ljust(RECORD_BYTES), 0)
+                os.close(fd)
+                os.rename(self.folder + "/ended", "%s/.records/%s.ended" % (self.runs, self.id))
+                return
+            except FileNotFoundError:
+                return  # the run was released under us
+            except OSError:
+                time.sleep(1)  # a full disk: the end of a job must not be lost for it
+
+    def record_start(self):
+        self.started_ms = now_ms()
+        path = self.folder + "/started"
+        with open(path, "w") as file:
+            json.dump({"startedAtMs": self.started_ms, "isolation": self.plan["isolation"]}, file)
+        os.rename(path, "%s/.records/%s.started" % (self.runs, self.id))
+
+    # life
+
+    def supervise(self):
+        plan = self.plan
+        os.mkfifo(self.folder + "/control", 0o600)
+        control = os.open(self.folder + "/control", os.O_RDWR | os.O_NONBLOCK)
+        staging.prepare(self.folder, plan)
+        if self.stop_wanted():
+            return self.end("stopped", None, "Stopped before it started.")
+        lock = staging.take_plain_root(plan, self.stop_wanted) if plan["isolation"] == "plain" else None
+        log = log_writer.LogWriter(plan["logFile"])
+        log.lines(plan["preamble"])
+        if self.group_parent and plan["memoryBytes"]:
+            self.group = make_group(self.group_parent, self.id, plan["memoryBytes"])
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # so that we inherit, and measure, the sandbox's first process
+        child_read, child_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(child_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        output_read, output_write = os.pipe()
+        self.sandbox = isolation.start(plan, output_write, self.before_exec)
+        os.close(output_write)
+        self.record_start()
+        code, usage = self.watch(output_read, child_read, control, log)
+        self.finish(code, usage, log)
+        del lock
+
+    def before_exec(self):
+        """In the child, before it becomes the sandbox."""
+        if self.group:
+            self.group.join()
+        if self.plan["cpus"]:
+            os.sched_setaffinity(0, self.plan["cpus"])
+        isolation.write_file("/proc/self/oom_score_adj", "500")  # when memory ends, jobs go before the server
+
+    def watch(self, output, child, control, log):
+        """Until every process of the sandbox is gone: copies output, minds clock, memory and stop wishes."""
+        poll = select.poll()
+        for fd in (output, child, control):
+            poll.register(fd, select.POLLIN)
+        deadline = self.deadline()
+        code, usage, output_open, alive = None, Usage(), True, True
+        drain_until = None
+        while alive or output_open:
+            for fd, _ in poll.poll(self.wait_ms(deadline, drain_until)):
+                if fd == output and not log.copy(output):
+                    poll.unregister(output)
+                    output_open = False
+                elif fd == child:
+                    os.read(child, 4096)
+                elif fd == control:
+                    os.read(control, 4096)
+            while alive:
+                pid, status, spent = wait_any()
+                if pid is None:
+                    alive = False
+                    drain_until = time.monotonic() + 2  # plain: a stray process may hold the pipe open
+                elif pid == 0:
+                    break
+                else:
+                    usage.add(spent)
+                    if pid == self.sandbox.outer:
+                        code = isolation.exit_code(status)
+            if alive:
+                self.mind(deadline)
+            elif drain_until and time.monotonic() > drain_until:
+                break
+        return code, usage
+
+    def deadline(self):
+        seconds = self.plan.get("maxRuntimeSeconds")
+        return time.monotonic() + seconds if seconds else None
+
+    def wait_ms(self, deadline, drain_until):
+        moments = [moment for moment in (deadline if not self.reason else None, self.kill_at, drain_until) if moment]
+        left = min(moments) - time.monotonic() if moments else None
+        if self.plan["memoryBytes"] and not self.group and not drain_until:
+            left = SAMPLE_SECONDS if left is None else min(left, SAMPLE_SECONDS)
+        if self.reason and self.kill_at and not self.told:
+            left = min(left, RETRY_SECONDS)
+        return None if left is None else max(0, left * 1000 + 1)
+
+    def mind(self, deadline):
+        if self.reason is None:
+            if self.stop_wanted():
+                self.begin_end("stopped")
+            elif deadline and time.monotonic() >= deadline:
+                self.begin_end("max-runtime")
+            elif not self.group and self.over_memory():
+                self.reason = "out-of-memory"
+                self.sandbox.kill()
+        elif self.kill_at and time.monotonic() >= self.kill_at:
+            self.sandbox.kill()
+            self.kill_at = time.monotonic() + 1
+        elif not self.told:
+            self.told = self.sandbox.terminate()
+
+    def begin_end(self, reason):
+        self.reason = reason
+        self.kill_at = time.monotonic() + self.plan["graceSeconds"]
+        self.told = self.sandbox.terminate()
+
+    def stop_wanted(self):
+        return os.path.exists(self.folder + "/stop")
+
+    def over_memory(self):
+        limit = self.plan["memoryBytes"]
+        if not limit:
+            return False
+        pids = process_table.descendants(self.sandbox.init)
+        if sum(map(process_table.resident_bytes, pids)) <= limit:
+            return False
+        return sum(map(process_table.proportional_bytes, pids)) > limit
+
+    def finish(self, code, usage, log):
+        peak, killed = usage.peak_bytes, False
+        if self.group:
+            peak, killed = self.group.peak_bytes() or peak, self.group.killed()
+            self.group.remove()
+        reason = self.reason or "exited"
+        if (killed and code != 0 and reason == "exited") or reason == "out-of-memory":
+            reason, code = "out-of-memory", 137
+            log.lines(["slipway: killed: more than %d MiB of memory" % (self.plan["memoryBytes"] >> 20)])
+        refusal = log.sandbox_refusal() if reason == "exited" and code in (1, 127) else None
+        log.close()
+        if refusal:
+            return self.end("failed-to-start", None, refusal)
+        self.end(reason, code, log.problem, {"cpuMs": usage.cpu_ms, "peakMemoryBytes": peak})
+
+
+class Usage:
+    def __init__(self):
+        self.cpu_ms = 0
+        self.peak_bytes = 0
+
+    def add(self, spent):
+        # each process tells of itself and of those it waited for: what we reap adds up without counting twice
+        self.cpu_ms += round((spent.ru_utime + spent.ru_stime) * 1000)
+        self.peak_bytes = max(self.peak_bytes, spent.ru_maxrss * 1024)
+
+
+def wait_any():
+    """(pid, status, usage); pid 0: none has ended yet; None: no child is left."""
+    try:
+        return os.wait4(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None, 0, None
+
+
+def make_group(parent, run_id, limit_bytes):
+    try:
+        return MemoryGroup(parent, run_id, limit_bytes)
+    except OSError:
+        return None  # counted by sampling instead
+
+
+def detach():
+    """Out of the server's session, its terminal and its pipes."""
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    os.close(nothing)
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+def boot_id():
+    """Files that a job left before the machine went down may be gone or torn."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def message_of(error):
+    if isinstance(error, OSError) and error.errno == 28:
+        return "No space left on the disk of the data folder: free some and run the job again."
+    return str(error)

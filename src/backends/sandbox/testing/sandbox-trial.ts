@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../../platform/clock.ts';
+import type { BlobStore } from '../../../platform/objects/port.ts';
+import type { WorkEnd, WorkInput, WorkSpec } from '../../../platform/ports/work.ts';
+import { createSandboxBackend, type SandboxBackend } from '../sandbox-backend.ts';
+
+export type TrialIsolation = 'bubblewrap' | 'unshare';
+
+/** A real backend on a fresh folder, with files for blobs. */
+export interface Trial {
+  readonly folder: string;
+  readonly backend: SandboxBackend;
+  /** Stores content and returns its digest. */
+  store(content: string | Uint8Array): string;
+  spec(id: string, script: string, more?: Partial<WorkSpec>): WorkSpec;
+  end(id: string): Promise<WorkEnd>;
+  log(id: string): string;
+  /** Lines without their stamps. */
+  lines(id: string): string[];
+  close(): void;
+}
+
+export function createTrial(sandbox: TrialIsolation, existing?: string): Trial {
+  const folder = existing ?? mkdtempSync(join(tmpdir(), 'slipway-sandbox-'));
+  mkdirSync(join(folder, 'blobs'), { recursive: true });
+  mkdirSync(join(folder, 'logs'), { recursive: true });
+  const place: BlobStore['place'] = async (digest, path, use) => {
+    const blob = join(folder, 'blobs', digest);
+    if (use === 'read-only') linkSync(blob, path);
+    else copyFileSync(blob, path);
+  };
+  const backend = createSandboxBackend({
+    folder, cacheFolder: join(folder, 'cache'), clock: systemClock, settings: { sandbox },
+    blobs: { place } as BlobStore,
+    log: { info: () => undefined, warn: () => undefined },
+    locateRuntime: () => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } }),
+  });
+  return {
+    folder,
+    backend,
+    store(content) {
+      const digest = createHash('sha256').update(content).digest('hex');
+      writeFileSync(join(folder, 'blobs', digest), content);
+      return digest;
+    },
+    spec: (id, script, more = {}) => ({
+      id, kind: 'job', hostname: 'algo-1', hosts: ['algo-1'], runtime: { name: 'ml' }, image: 'python:3.11',
+      command: ['/usr/bin/python3', '-c', script], workingDirectory: '/root', environment: {}, files: [], inputs: [], outputs: [],
+      limits: { graceSeconds: 5, memoryBytes: 512 * 1024 * 1024, cpus: 64 }, network: 'host',
+      logFile: join(folder, 'logs', id), ...more,
+    }),
+    end: (id) => waitForEnd(backend, id),
+    log: (id) => readFileSync(join(folder, 'logs', id), 'utf8'),
+    lines: (id) => readFileSync(join(folder, 'logs', id), 'utf8').trimEnd().split('\n').map((line) => line.replace(/^\d{13} /, '')),
+    close() {
+      backend.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits by the backend's notifications, which are part of what is tested. */
+export async function waitForEnd(backend: SandboxBackend, id: string): Promise<WorkEnd> {
+  return waitFor(backend, id, async () => {
+    const status = await backend.status(id);
+    return status.phase === 'ended' ? status : undefined;
+  });
+}
+
+export async function waitFor<T>(backend: SandboxBackend, id: string, look: () => Promise<T | undefined>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const tryNow = () => {
+      look().then((found) => {
+        if (found === undefined) return;
+        forget();
+        clearInterval(keepAlive);
+        resolve(found);
+      }, reject);
+    };
+    const forget = backend.onChange((changed) => changed === id && tryNow());
+    const keepAlive = setInterval(() => undefined, 1 << 30); // the backend lets its process end; a test must not
+    tryNow();
+  });
+}
+
+export const archiveInput = (path: string, digest: string, sizeBytes: number): WorkInput => ({
+  path, access: 'read-only', extract: 'tar.gz', entries: [{ relativePath: 'model.tar.gz', digest, sizeBytes }],
+});
