@@ -98,8 +98,7 @@ if (wheel === undefined) {
   process.exit(2);
 }
 const version = /__version__ = '([^']+)'/.exec(readFileSync(join(wheel, 'botocore/__init__.py'), 'utf8'))?.[1];
-if (version === undefined)
-  throw new Error(`${wheel}/botocore/__init__.py names no __version__; is this a botocore wheel?`);
+if (version === undefined) throw new Error(`${wheel}/botocore/__init__.py names no __version__; is this a botocore wheel?`);
 for (const id of serviceIds) {
   const model = readService(join(wheel, 'botocore/data', id));
   writeFileSync(new URL(`./${id}.json`, import.meta.url), printModel(model, `botocore ${version}`));

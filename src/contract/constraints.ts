@@ -41,14 +41,7 @@ export function compileCheck(compiler: Compiler, ref: ShapeRef): Check {
   }
 }
 
-function addFault(
-  compiler: Compiler,
-  faults: Fault[],
-  ref: ShapeRef,
-  value: unknown,
-  path: string,
-  constraint: string,
-): void {
+function addFault(compiler: Compiler, faults: Fault[], ref: ShapeRef, value: unknown, path: string, constraint: string): void {
   if (faults.length >= maxFaults) return;
   const isNull = value === null || value === undefined;
   const shown = isNull ? 'null' : isSensitive(compiler, ref) ? '' : showValue(compiler.service, ref, value);
@@ -72,14 +65,7 @@ function compileStructure(compiler: Compiler, ref: ShapeRef, shape: Shape): Chec
     checks ??= compileMembers();
     const members = value as Record<string, unknown>;
     if (shape.union && names.filter((name) => members[name] !== undefined && members[name] !== null).length !== 1) {
-      addFault(
-        compiler,
-        faults,
-        ref,
-        value,
-        path,
-        `Exactly one member must be set: [${names.map(lowerCamel).join(', ')}]`,
-      );
+      addFault(compiler, faults, ref, value, path, `Exactly one member must be set: [${names.map(lowerCamel).join(', ')}]`);
     }
     for (const { name, camel, required, target, check: checkMember } of checks) {
       const member = members[name];

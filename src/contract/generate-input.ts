@@ -55,11 +55,7 @@ export function generateValue(options: GenerateOptions, ref: ShapeRef, parents: 
   }
 }
 
-function generateStructure(
-  options: GenerateOptions,
-  shape: Shape,
-  parents: string[],
-): Record<string, unknown> | undefined {
+function generateStructure(options: GenerateOptions, shape: Shape, parents: string[]): Record<string, unknown> | undefined {
   const result: Record<string, unknown> = {};
   for (const [name, ref] of Object.entries(shape.members ?? {})) {
     const required = shape.required?.includes(name) ?? false;

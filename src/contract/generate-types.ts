@@ -17,12 +17,8 @@ export function generateTypes(model: ServiceModel, id: string): string {
 
 /** The map from operation keys to input and output types over all services. */
 export function generateOperations(services: readonly Service[]): string {
-  const imports = services.map(
-    (service) => `import type * as ${moduleName(service.id)} from './generated/${service.id}.ts';`,
-  );
-  const entries = services.flatMap((service) =>
-    [...service.operations.values()].map((operation) => ({ service, operation })),
-  );
+  const imports = services.map((service) => `import type * as ${moduleName(service.id)} from './generated/${service.id}.ts';`);
+  const entries = services.flatMap((service) => [...service.operations.values()].map((operation) => ({ service, operation })));
   const lines = entries.map(({ service, operation }) => {
     const side = (ref: ShapeRef | undefined) => (ref ? `${moduleName(service.id)}.${ref.shape}` : 'Nothing');
     const types = [`input: ${side(operation.model.input)}`, `output: ${side(operation.model.output)}`];
@@ -82,18 +78,14 @@ function printShape(model: ServiceModel, name: string): string | undefined {
   if (members.length === 0) return `export type ${name} = { [key in never]: never };`;
   if (shape.union || shape.eventstream) return printUnion(model, name, members);
   const required = new Set(shape.required);
-  const lines = members.map(
-    ([member, ref]) => `  ${property(member)}${required.has(member) ? '' : '?'}: ${typeOf(model, ref)};`,
-  );
+  const lines = members.map(([member, ref]) => `  ${property(member)}${required.has(member) ? '' : '?'}: ${typeOf(model, ref)};`);
   return `export interface ${name} {\n${lines.join('\n')}\n}`;
 }
 
 function printEnum(name: string, values: readonly string[]): string {
   const literals = values.map(quote);
   const line = `export type ${name} = ${literals.join(' | ')};`;
-  return line.length <= 120
-    ? line
-    : `export type ${name} =\n${literals.map((literal) => `  | ${literal}`).join('\n')};`;
+  return line.length <= 120 ? line : `export type ${name} =\n${literals.map((literal) => `  | ${literal}`).join('\n')};`;
 }
 
 function printUnion(model: ServiceModel, name: string, members: [string, ShapeRef][]): string {

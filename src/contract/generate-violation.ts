@@ -75,8 +75,7 @@ function childrenOf(service: Service, site: Site): Site[] {
   }
   const element = shape.type === 'list' ? shape.member : shape.type === 'map' ? shape.value : undefined;
   if (!element) return [];
-  const entries =
-    shape.type === 'list' ? [...(site.value as unknown[]).entries()] : Object.entries(site.value as object);
+  const entries = shape.type === 'list' ? [...(site.value as unknown[]).entries()] : Object.entries(site.value as object);
   return entries.map(([key, value]) => {
     const path = `${site.path}.${typeof key === 'number' ? key + 1 : key}.member`;
     const whole = isContainer(shapeOf(service.model, element)) ? path : site.path;
@@ -87,8 +86,7 @@ function childrenOf(service: Service, site: Site): Site[] {
 function breakSite(options: GenerateOptions, site: Site): Broken[] {
   const shape = shapeOf(options.service.model, site.ref);
   const broken: Broken[] = [];
-  if (site.required)
-    broken.push({ kind: 'missing', constraint: 'Member must not be null', value: undefined, whole: true });
+  if (site.required) broken.push({ kind: 'missing', constraint: 'Member must not be null', value: undefined, whole: true });
   if (options.form === 'json') broken.push({ kind: 'type', constraint: '', value: wrongType(shape) });
   if (site.ref.streaming || shape.streaming) return broken;
   if (shape.type === 'structure') return shape.union ? [...broken, breakUnion(options, shape, site)] : broken;
@@ -146,16 +144,14 @@ function breakLength(options: GenerateOptions, shape: Shape, site: Site): Broken
 
 /** The same kind of value with exactly so many characters, bytes, elements or entries. */
 function resize(options: GenerateOptions, shape: Shape, value: unknown, size: number): unknown {
-  if (Array.isArray(value))
-    return value.length === 0 && size > 0 ? undefined : Array.from({ length: size }, () => value[0]);
+  if (Array.isArray(value)) return value.length === 0 && size > 0 ? undefined : Array.from({ length: size }, () => value[0]);
   if (value instanceof Uint8Array) return new Uint8Array(size);
   if (shape.type === 'blob') return btoa('\0'.repeat(size));
   if (typeof value === 'string') return 'a'.repeat(size);
   const entries = Object.entries(value as object);
   for (let attempt = 0; attempt < 20 * size && entries.length < size; attempt += 1) {
     const key = generateValue(options, shape.key ?? { shape: 'String' }, []);
-    if (typeof key === 'string' && entries[0] && !entries.some(([known]) => known === key))
-      entries.push([key, entries[0][1]]);
+    if (typeof key === 'string' && entries[0] && !entries.some(([known]) => known === key)) entries.push([key, entries[0][1]]);
   }
   return entries.length >= size ? Object.fromEntries(entries.slice(0, size)) : undefined;
 }

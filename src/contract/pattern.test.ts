@@ -18,8 +18,7 @@ test('every pattern of the models compiles', () => {
 });
 
 test('every patch belongs to a pattern some model has', () => {
-  for (const patch of patternPatches)
-    assert.ok(patterns.has(patch.pattern), `${patch.pattern}: no model has it any more`);
+  for (const patch of patternPatches) assert.ok(patterns.has(patch.pattern), `${patch.pattern}: no model has it any more`);
 });
 
 for (const { pattern, replacement } of patternPatches) {
@@ -65,11 +64,7 @@ function disturb(text: string, turn: number, random: () => number): string {
 
 test('no pattern needs more than its text to be read, whatever the text', async () => {
   const { hungAt } = await runProbe([], 60_000);
-  assert.equal(
-    hungAt,
-    undefined,
-    'this pattern backtracks without end; give it a linear replacement in models/patches.ts',
-  );
+  assert.equal(hungAt, undefined, 'this pattern backtracks without end; give it a linear replacement in models/patches.ts');
 });
 
 test('the probe finds a pattern that does backtrack without end', async () => {

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadModel } from '../../models/load.ts';
-import { findKeyMember, findProperty, parsePropertyPath } from './properties.ts';
+import { describedShapes, findKeyMember, findProperty, parsePropertyPath } from './properties.ts';
 
 const model = loadModel('sagemaker');
 
 test('paths are read in all their forms', () => {
   assert.deepEqual(parsePropertyPath("A.B['x.y'][3].C"), [
-    { kind: 'member', name: 'A' },
-    { kind: 'member', name: 'B' },
-    { kind: 'key', key: 'x.y' },
-    { kind: 'index', index: 3 },
-    { kind: 'member', name: 'C' },
+    { member: 'A' },
+    { member: 'B' },
+    { key: 'x.y' },
+    { index: 3 },
+    { member: 'C' },
   ]);
   for (const text of ['', '.A', 'A.', 'A..B', 'A[', 'A[x]', "A['x]", 'A B', 'A[-1]']) {
     assert.equal(parsePropertyPath(text), undefined, text);
@@ -35,11 +35,7 @@ test('properties that pipelines use are found', () => {
 });
 
 test('a wrong name is reported with the names that would be right', () => {
-  const lookup = findProperty(
-    model,
-    'DescribeProcessingJobResponse',
-    "ProcessingOutputConfig.Outputs['train'].S3OutputLocation",
-  );
+  const lookup = findProperty(model, 'DescribeProcessingJobResponse', "ProcessingOutputConfig.Outputs['train'].S3OutputLocation");
   assert.deepEqual(lookup, {
     outcome: 'wrong',
     reached: "ProcessingOutputConfig.Outputs['train']",
@@ -53,10 +49,7 @@ test('steps that do not fit what they are asked of are reported', () => {
   const reasons = [
     ['TrainingJobName.Length', 'is asked of a string, which has no members'],
     ["ModelArtifacts['S3ModelArtifacts']", 'looks for an entry by name in a structure: write .S3ModelArtifacts'],
-    [
-      "SecondaryStatusTransitions['x']",
-      'looks for an element by name, but the elements of this list have none: use a position',
-    ],
+    ["SecondaryStatusTransitions['x']", 'looks for an element by name, but the elements of this list have none: use a position'],
     ['ModelArtifacts[0]', 'is asked of a structure, which has no elements'],
   ] as const;
   for (const [path, reason] of reasons) {
@@ -68,4 +61,8 @@ test('steps that do not fit what they are asked of are reported', () => {
 test('lists of processing inputs and outputs are keyed by their names', () => {
   assert.equal(findKeyMember(model, model.shapes.ProcessingOutputs ?? { type: 'list' }), 'OutputName');
   assert.equal(findKeyMember(model, model.shapes.ProcessingInputs ?? { type: 'list' }), 'InputName');
+});
+
+test('the answers that step types are described by exist', () => {
+  for (const shape of Object.values(describedShapes)) assert.ok(model.shapes[shape], shape);
 });

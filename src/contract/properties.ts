@@ -2,10 +2,7 @@ import type { ServiceModel, Shape } from './model.ts';
 import { shapeOf } from './services.ts';
 
 /** One step of a property path: `.Member`, `[0]`, or `['key']`. */
-export type PathPart =
-  | { kind: 'member'; name: string }
-  | { kind: 'index'; index: number }
-  | { kind: 'key'; key: string };
+export type PathPart = { member: string } | { index: number } | { key: string };
 
 /** What a property path leads to, or where and why it stops. */
 export type PropertyLookup =
@@ -33,17 +30,17 @@ export function parsePropertyPath(text: string): PathPart[] | undefined {
   while (step.lastIndex < text.length) {
     const [, name, index, single, double] = step.exec(text) ?? [];
     const key = single ?? double;
-    if (name !== undefined) parts.push({ kind: 'member', name });
-    else if (index !== undefined) parts.push({ kind: 'index', index: Number(index) });
-    else if (key !== undefined) parts.push({ kind: 'key', key });
+    if (name !== undefined) parts.push({ member: name });
+    else if (index !== undefined) parts.push({ index: Number(index) });
+    else if (key !== undefined) parts.push({ key });
     else return undefined;
   }
   return parts.length === 0 ? undefined : parts;
 }
 
 export function printPathPart(part: PathPart): string {
-  if (part.kind === 'member') return `.${part.name}`;
-  return part.kind === 'index' ? `[${part.index}]` : `['${part.key}']`;
+  if ('member' in part) return `.${part.member}`;
+  return 'index' in part ? `[${part.index}]` : `['${part.key}']`;
 }
 
 /**
@@ -58,12 +55,25 @@ export function findKeyMember(model: ServiceModel, list: Shape): string | undefi
   return keyMembers.find((name) => element?.members?.[name] !== undefined);
 }
 
+/** The answer whose members are the properties of a step of each type: that of the Describe call for what the step made. */
+export const describedShapes: Readonly<Record<string, string>> = {
+  Processing: 'DescribeProcessingJobResponse',
+  Training: 'DescribeTrainingJobResponse',
+  Tuning: 'DescribeHyperParameterTuningJobResponse',
+  Transform: 'DescribeTransformJobResponse',
+  Model: 'DescribeModelOutput',
+  RegisterModel: 'DescribeModelPackageOutput',
+  AutoML: 'DescribeAutoMLJobResponse',
+  EndpointConfig: 'DescribeEndpointConfigOutput',
+  Endpoint: 'DescribeEndpointOutput',
+};
+
 /** Follows a property path from a shape, normally an operation's output such as `DescribeTrainingJobResponse`. */
-export function findProperty(model: ServiceModel, shapeName: string, path: string): PropertyLookup {
-  const parts = parsePropertyPath(path);
+export function findProperty(model: ServiceModel, shapeName: string, path: string | readonly PathPart[]): PropertyLookup {
+  const parts = typeof path === 'string' ? parsePropertyPath(path) : path;
   if (parts === undefined) {
     const reason = "is not a property path: write names with dots, [0] for positions and ['name'] for names";
-    return { outcome: 'wrong', reached: '', part: path, reason, possible: [] };
+    return { outcome: 'wrong', reached: '', part: String(path), reason, possible: [] };
   }
   let name = shapeName;
   let reached = '';
@@ -89,21 +99,20 @@ function followPart(
   part: PathPart,
 ): { name: string } | { reason: string; possible: string[] } {
   const members = Object.keys(shape.members ?? {});
-  if (part.kind === 'member') {
-    if (shape.type !== 'structure')
-      return { reason: `is asked of a ${shape.type}, which has no members`, possible: [] };
-    const ref = shape.members?.[part.name];
+  if ('member' in part) {
+    if (shape.type !== 'structure') return { reason: `is asked of a ${shape.type}, which has no members`, possible: [] };
+    const ref = shape.members?.[part.member];
     return ref ? { name: ref.shape } : { reason: 'is no member here', possible: members };
   }
-  if (part.kind === 'key' && shape.type === 'map' && shape.value) return { name: shape.value.shape };
+  if ('key' in part && shape.type === 'map' && shape.value) return { name: shape.value.shape };
   if (shape.type === 'list' && shape.member) {
-    if (part.kind === 'index' || findKeyMember(model, shape) !== undefined) return { name: shape.member.shape };
+    if ('index' in part || findKeyMember(model, shape) !== undefined) return { name: shape.member.shape };
     return {
       reason: 'looks for an element by name, but the elements of this list have none: use a position',
       possible: [],
     };
   }
-  if (part.kind === 'key' && shape.type === 'structure') {
+  if ('key' in part && shape.type === 'structure') {
     return { reason: `looks for an entry by name in a structure: write .${part.key}`, possible: members };
   }
   return { reason: `is asked of a ${shape.type}, which has no elements`, possible: members };

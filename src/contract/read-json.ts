@@ -50,10 +50,7 @@ function compileStructure(service: Service, readers: Map<string, Reader>, ref: S
   const reader: Reader = (value, reading, depth) => {
     if (!isObject(value)) return refuse(value, reading, undefined);
     if (depth > maxDepth) return fail(reading, `Nesting is deeper than ${maxDepth} levels`);
-    members ??= Object.entries(shape.members ?? {}).map(([name, target]) => [
-      name,
-      compileReader(service, readers, target),
-    ]);
+    members ??= Object.entries(shape.members ?? {}).map(([name, target]) => [name, compileReader(service, readers, target)]);
     const result: Record<string, unknown> = {};
     for (const [name, read] of members) {
       const member = value[name];
@@ -99,8 +96,7 @@ function compileMap(service: Service, readers: Map<string, Reader>, shape: Shape
 
 /** A caller may well name an entry `__proto__`; plain assignment would change the object's prototype instead. */
 function setEntry(target: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   else target[key] = value;
 }
 
@@ -140,8 +136,7 @@ function readNumber(value: unknown): number | undefined {
 
 /** Epoch seconds, or ISO 8601 with a time zone; epoch milliseconds inside. */
 function readTimestamp(value: unknown): number | undefined {
-  const ms =
-    typeof value === 'number' ? Math.round(value * 1000) : typeof value === 'string' ? parseIso(value) : Number.NaN;
+  const ms = typeof value === 'number' ? Math.round(value * 1000) : typeof value === 'string' ? parseIso(value) : Number.NaN;
   return Number.isFinite(ms) && Math.abs(ms) <= latestMs ? ms : undefined;
 }
 

@@ -63,12 +63,7 @@ export function shapeOf(model: ServiceModel, ref: ShapeRef | string): Shape {
   return model.shapes[name] ?? { type: 'structure', members: {} };
 }
 
-export function createService(
-  id: string,
-  prefix: string,
-  model: ServiceModel,
-  patches: readonly PatternPatch[] = [],
-): Service {
+export function createService(id: string, prefix: string, model: ServiceModel, patches: readonly PatternPatch[] = []): Service {
   const operations = new Map<string, ApiOperation>();
   for (const operation of Object.values(model.operations)) {
     operations.set(operation.name, describeOperation(model, prefix, operation));
@@ -91,9 +86,7 @@ function describeOperation(model: ServiceModel, prefix: string, operation: Opera
     input,
     output,
     resultWrapper: operation.output?.resultWrapper,
-    idempotencyTokens: Object.entries(input?.members ?? {}).flatMap(([name, ref]) =>
-      ref.idempotencyToken ? [name] : [],
-    ),
+    idempotencyTokens: Object.entries(input?.members ?? {}).flatMap(([name, ref]) => (ref.idempotencyToken ? [name] : [])),
     inputPayload: input && findPayload(model, input),
     outputPayload: output && findPayload(model, output),
     errors: (operation.errors ?? []).map((error) => describeError(model, error.shape)),

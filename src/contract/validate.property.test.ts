@@ -38,11 +38,7 @@ for (const id of serviceIds) {
         const options = optionsFor(id, 7, fullness);
         const input = generateInput(options, name);
         assert.ok(input !== undefined, `${name}: no valid input could be made`);
-        assert.deepEqual(
-          validate(options, name, input),
-          { faults: [] },
-          `${name} with ${JSON.stringify(input).slice(0, 2000)}`,
-        );
+        assert.deepEqual(validate(options, name, input), { faults: [] }, `${name} with ${JSON.stringify(input).slice(0, 2000)}`);
       }
     }
   });
@@ -60,11 +56,7 @@ for (const id of serviceIds) {
   });
 }
 
-function assertRefused(
-  violation: Violation,
-  found: { faults: readonly Fault[]; problem?: string },
-  name: string,
-): void {
+function assertRefused(violation: Violation, found: { faults: readonly Fault[]; problem?: string }, name: string): void {
   const about = `${name}: ${violation.kind} at ${violation.path}: ${violation.constraint}; found ${JSON.stringify(found).slice(0, 2000)}`;
   if (violation.kind === 'type') {
     assert.ok(found.problem !== undefined, about);

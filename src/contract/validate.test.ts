@@ -25,9 +25,7 @@ test('all faults of a request come in one message, in AWS wording', () => {
     ...trainingJob,
     TrainingJobName: 'foo_bar',
     RoleArn: undefined,
-    InputDataConfig: [
-      { ChannelName: 'train', DataSource: { S3DataSource: { S3DataType: 'Nope', S3Uri: 's3://b/k' } } },
-    ],
+    InputDataConfig: [{ ChannelName: 'train', DataSource: { S3DataSource: { S3DataType: 'Nope', S3Uri: 's3://b/k' } } }],
   };
   assert.equal(
     printFaults(faultsOf('CreateTrainingJob', body)),
@@ -73,9 +71,7 @@ test('lists of texts are reported for the whole list', () => {
   const [fault] = faultsOf('CreateTrainingJob', { ...trainingJob, VpcConfig });
   assert.equal(fault?.path, 'vpcConfig.subnets');
   assert.equal(fault.value, "'[subnet-1, a b]'");
-  assert.ok(
-    fault.constraint.startsWith('Member must satisfy constraint: [Member must have length less than or equal to 32'),
-  );
+  assert.ok(fault.constraint.startsWith('Member must satisfy constraint: [Member must have length less than or equal to 32'));
 });
 
 test('a value of the wrong JSON type is a serialization error in the words of AWS', () => {

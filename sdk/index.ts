@@ -1,0 +1,25 @@
+/** Author Amazon SageMaker pipelines in TypeScript: see README.md. */
+export type { Asset, CompiledPipeline, Upload } from './assets.ts';
+export { placeAssets } from './assets.ts';
+export type { Condition } from './conditions.ts';
+export { equals, greaterThan, greaterThanOrEqualTo, isIn, lessThan, lessThanOrEqualTo, not, or } from './conditions.ts';
+export type { ConditionStepOptions, FailStepOptions } from './control-steps.ts';
+export { ConditionStep, FailStep } from './control-steps.ts';
+export type { Arguments, Expression, Scalar, Value } from './expressions.ts';
+export { executionVariables, join } from './expressions.ts';
+export type { RegionalImage, SklearnVersion, XGBoostVersion } from './images.ts';
+export { sklearnImage, xgboostImage } from './images.ts';
+export type { ModelContainerOptions, ModelStepOptions, RegisterModelStepOptions } from './model-steps.ts';
+export { ModelStep, RegisterModelStep } from './model-steps.ts';
+export type { Parameter, ParameterOptions } from './parameters.ts';
+export { booleanParameter, floatParameter, integerParameter, stringParameter } from './parameters.ts';
+export type { CompileOptions, PipelineOptions } from './pipeline.ts';
+export { Pipeline } from './pipeline.ts';
+export type { ProcessingInputOptions, ProcessingOutputOptions, ProcessingStepOptions } from './processing-step.ts';
+export { jsonGet, ProcessingStep } from './processing-step.ts';
+export type { Properties } from './properties.ts';
+export type { Image, RetryPolicyOptions, Step, StepOptions, WorkStepOptions } from './steps.ts';
+export type { ChannelOptions, TrainingStepOptions } from './training-step.ts';
+export { TrainingStep } from './training-step.ts';
+export type { XGBoostHyperParameters } from './xgboost.ts';
+export { xgboost } from './xgboost.ts';
