@@ -1,0 +1,13 @@
+import type { Room } from '../../platform/calls/operation.ts';
+import type { TaggingPorts } from './find-resource.ts';
+import { addTags, deleteTags, listTags } from './operations/tags.ts';
+
+/** Tags of SageMaker resources of any room: it knows them by their declarations only. */
+export function createTaggingRoom(ports: TaggingPorts): Room {
+  return {
+    name: 'tagging',
+    operations: [addTags(ports), deleteTags(ports), listTags(ports)],
+    resources: [],
+    calls: [],
+  };
+}
