@@ -15,7 +15,6 @@ def find_parent():
         usable = os.access(trial + "/" + limit_name(trial), os.W_OK)
         os.rmdir(trial)
         if usable:
-            remove_left_over(directory)
             return directory
     return None
 
@@ -46,25 +45,37 @@ def limit_name(directory):
     return "memory.max" if os.path.exists(directory + "/memory.max") else "memory.limit_in_bytes"
 
 
-def remove_left_over(directory):
-    """Groups of supervisors that were killed; a group with processes in it refuses to go."""
-    for name in os.listdir(directory):
+def remove_left_over(parent):
+    """Groups of supervisors that have ended; a group with processes in it refuses to go."""
+    if parent is None:
+        return
+    for name in os.listdir(parent):
         if name.startswith("slipway-"):
             try:
-                os.rmdir(directory + "/" + name)
+                os.rmdir(parent + "/" + name)
             except OSError:
                 pass
 
 
+def enter_own(parent):
+    """Makes a group for this process and all it will start, without a limit yet; None where that is not possible."""
+    if parent is None:
+        return None
+    try:
+        return MemoryGroup("%s/slipway-%d" % (parent, os.getpid()))
+    except OSError:
+        return None  # memory is sampled instead
+
+
 class MemoryGroup:
-    def __init__(self, parent, run_id, limit_bytes):
-        self.path = "%s/slipway-%s" % (parent, run_id)
-        try:
-            os.mkdir(self.path)
-        except FileExistsError:
-            pass
+    def __init__(self, path):
+        self.path = path
+        os.mkdir(path)
+        self.write("cgroup.procs", 0)
+
+    def limit(self, limit_bytes):
         self.write(limit_name(self.path), limit_bytes)
-        for name, value in (("memory.memsw.limit_in_bytes", limit_bytes), ("memory.swap.max", 0), ("memory.oom.group", 1)):
+        for name, value in (("memory.memsw.limit_in_bytes", limit_bytes), ("memory.swap.max", 0)):
             try:
                 self.write(name, value)
             except OSError:
@@ -76,9 +87,6 @@ class MemoryGroup:
             os.write(fd, str(value).encode())
         finally:
             os.close(fd)
-
-    def join(self):
-        self.write("cgroup.procs", 0)
 
     def read(self, name):
         try:
@@ -98,9 +106,3 @@ class MemoryGroup:
     def peak_bytes(self):
         text = self.read("memory.peak") or self.read("memory.max_usage_in_bytes")
         return int(text) if text.strip().isdigit() else 0
-
-    def remove(self):
-        try:
-            os.rmdir(self.path)
-        except OSError:
-            pass  # the next spawner tries again

@@ -5,7 +5,9 @@ asks for a report of what this host allows. Ends at end of file, that is when th
 sessions of their own. Losing this process loses nothing: a run is claimed by its supervisor, and the server hands an
 unclaimed run to the next spawner.
 """
+import gc
 import os
+import select
 import signal
 import sys
 
@@ -19,8 +21,9 @@ def main(runs):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are reaped by the kernel
     for ignored in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C in the server's terminal is the server's business
         signal.signal(ignored, signal.SIG_IGN)
-    group_parent = memory_group.find_parent()
-    os.write(1, b"ready\n")
+    gc.disable()  # a collection after a fork would copy every page it marks
+    gc.freeze()
+    spare = Spare(runs, memory_group.find_parent())
     pending = b""
     while True:
         chunk = os.read(0, 65536)
@@ -28,23 +31,73 @@ def main(runs):
             return
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
-            fork_supervisor(runs, line.decode("ascii"), group_parent)
+            spare.take(line.decode("ascii"))
 
 
-def fork_supervisor(runs, run_id, group_parent):
-    try:
-        pid = os.fork()
-    except OSError as error:
-        # the server hears of it and tries again: nothing has been claimed
-        os.write(1, ("refused %s %s\n" % (run_id, error.strerror)).encode())
-        return
-    if pid == 0:
-        code = 1
+class Spare:
+    """One supervisor waits ready, a member of its memory group already: joining makes the kernel wait for all processors,
+    which may take longer than all else in a start."""
+
+    def __init__(self, runs, group_parent):
+        self.runs = runs
+        self.group_parent = group_parent
+        self.hand_over = None
+        self.refusal = ""
+        self.fork()
+
+    def take(self, run_id):
+        for _ in range(2):
+            if self.hand_over is None:
+                self.fork()
+            if self.give(run_id):
+                break
+        else:
+            # the server hears of it and tries again: nothing has been claimed
+            os.write(1, ("refused %s %s\n" % (run_id, self.refusal)).encode())
+        # the next one when nothing else is asked for
+        if not select.select([0], [], [], 0)[0]:
+            self.fork()
+
+    def give(self, run_id):
+        if self.hand_over is None:
+            return False
         try:
-            supervisor.run(runs, run_id, group_parent)
-            code = 0
+            os.write(self.hand_over, run_id.encode())
+            return True
+        except BrokenPipeError:
+            self.refusal = "the waiting process was killed"
+            return False
         finally:
-            os._exit(code)
+            os.close(self.hand_over)
+            self.hand_over = None
+
+    def fork(self):
+        memory_group.remove_left_over(self.group_parent)
+        receive, hand_over = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self.refusal = error.strerror
+            os.close(receive)
+            os.close(hand_over)
+            return
+        if pid == 0:
+            code = 1
+            try:
+                os.close(hand_over)
+                self.supervise(receive)
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(receive)
+        self.hand_over = hand_over
+
+    def supervise(self, receive):
+        group = memory_group.enter_own(self.group_parent)
+        run_id = os.read(receive, 256).decode("ascii")  # nothing: the spawner went, and nobody needs us
+        os.close(receive)
+        if run_id:
+            supervisor.run(self.runs, run_id, group)
 
 
 if __name__ == "__main__":

@@ -15,24 +15,23 @@ import kernel
 import log_writer
 import process_table
 import staging
-from memory_group import MemoryGroup
 
 SAMPLE_SECONDS = 0.5  # of memory, where no control group counts it
+KILLED_SECONDS = 5  # of the group's word that it had to kill
 RETRY_SECONDS = 0.02  # of a SIGTERM that found no process yet
 RECORD_BYTES = 4096
 
 
-def run(runs, run_id, group_parent):
-    Supervisor(runs, run_id, group_parent).run()
+def run(runs, run_id, group):
+    Supervisor(runs, run_id, group).run()
 
 
 class Supervisor:
-    def __init__(self, runs, run_id, group_parent):
+    def __init__(self, runs, run_id, group):
         self.runs = runs
         self.id = run_id
         self.folder = os.path.join(runs, run_id)
-        self.group_parent = group_parent
-        self.group = None
+        self.group = group  # the memory group we and all we start are in, or None
         self.sandbox = None
         self.reason = None  # why we are ending it; None while the job decides
         self.kill_at = None
@@ -57,8 +56,6 @@ class Supervisor:
     def fail(self, error):
         if self.sandbox:
             self.sandbox.kill()
-        if self.group:
-            self.group.remove()
         self.end("failed-to-start" if self.started_ms is None else "lost", None, message_of(error))
 
     # claim and records
@@ -119,8 +116,8 @@ class Supervisor:
         lock = staging.take_plain_root(plan, self.stop_wanted) if plan["isolation"] == "plain" else None
         log = log_writer.LogWriter(plan["logFile"])
         log.lines(plan["preamble"])
-        if self.group_parent and plan["memoryBytes"]:
-            self.group = make_group(self.group_parent, self.id, plan["memoryBytes"])
+        if self.group and plan["memoryBytes"]:
+            self.group.limit(plan["memoryBytes"])
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # so that we inherit, and measure, the sandbox's first process
         child_read, child_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(child_write)
@@ -135,8 +132,6 @@ class Supervisor:
 
     def before_exec(self):
         """In the child, before it becomes the sandbox."""
-        if self.group:
-            self.group.join()
         if self.plan["cpus"]:
             os.sched_setaffinity(0, self.plan["cpus"])
         isolation.write_file("/proc/self/oom_score_adj", "500")  # when memory ends, jobs go before the server
@@ -182,8 +177,9 @@ class Supervisor:
     def wait_ms(self, deadline, drain_until):
         moments = [moment for moment in (deadline if not self.reason else None, self.kill_at, drain_until) if moment]
         left = min(moments) - time.monotonic() if moments else None
-        if self.plan["memoryBytes"] and not self.group and not drain_until:
-            left = SAMPLE_SECONDS if left is None else min(left, SAMPLE_SECONDS)
+        if self.plan["memoryBytes"] and not drain_until:
+            interval = KILLED_SECONDS if self.group else SAMPLE_SECONDS
+            left = interval if left is None else min(left, interval)
         if self.reason and self.kill_at and not self.told:
             left = min(left, RETRY_SECONDS)
         return None if left is None else max(0, left * 1000 + 1)
@@ -194,7 +190,7 @@ class Supervisor:
                 self.begin_end("stopped")
             elif deadline and time.monotonic() >= deadline:
                 self.begin_end("max-runtime")
-            elif not self.group and self.over_memory():
+            elif self.over_memory():
                 self.reason = "out-of-memory"
                 self.sandbox.kill()
         elif self.kill_at and time.monotonic() >= self.kill_at:
@@ -215,6 +211,8 @@ class Supervisor:
         limit = self.plan["memoryBytes"]
         if not limit:
             return False
+        if self.group:
+            return self.group.killed()  # the kernel took one process; the others must not wait for it for ever
         pids = process_table.descendants(self.sandbox.init)
         if sum(map(process_table.resident_bytes, pids)) <= limit:
             return False
@@ -224,7 +222,6 @@ class Supervisor:
         peak, killed = usage.peak_bytes, False
         if self.group:
             peak, killed = self.group.peak_bytes() or peak, self.group.killed()
-            self.group.remove()
         reason = self.reason or "exited"
         if (killed and code != 0 and reason == "exited") or reason == "out-of-memory":
             reason, code = "out-of-memory", 137
@@ -253,13 +250,6 @@ def wait_any():
         return os.wait4(-1, os.WNOHANG)
     except ChildProcessError:
         return None, 0, None
-
-
-def make_group(parent, run_id, limit_bytes):
-    try:
-        return MemoryGroup(parent, run_id, limit_bytes)
-    except OSError:
-        return None  # counted by sampling instead
 
 
 def detach():
