@@ -78,7 +78,8 @@ function advance(known: Known, fromByte: number, { events, nextOffset }: LogLine
 async function lastTime(files: LogFiles, stream: LogStreamName, sizeBytes: number): Promise<number | undefined> {
   for (let probeBytes = PROBE_BYTES; ; probeBytes *= 8) {
     const lines = await readWholeLines(files, stream, Math.max(0, sizeBytes - probeBytes), sizeBytes);
-    const last = lines.at(-1);
+    // A part of an over-long line has no time of its own.
+    const last = lines.findLast(({ timeMs }) => timeMs > 0);
     if (last || probeBytes >= sizeBytes || probeBytes > LINE_BYTES_MAX) return last?.timeMs;
   }
 }

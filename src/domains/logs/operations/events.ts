@@ -1,7 +1,7 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { invalidParameter, placeOf, readStream, type LogsRoomPorts } from '../group-access.ts';
 import { decideBatch } from '../decide-batch.ts';
-import { escapeControls, isJobGroup } from '../decide-text.ts';
+import { escapeControls, isJobGroup, packNewlines, unpackNewlines } from '../decide-text.ts';
 import { formatEventToken, parseEventToken } from '../decide-tokens.ts';
 import { readBackward, readForward } from '../read-events.ts';
 import { fileOf, groupNameOf, streamArn } from '../resources.ts';
@@ -26,7 +26,7 @@ export const getLogEvents = (ports: LogsRoomPorts): Operation<'logs:GetLogEvents
       const page = isForward
         ? await readForward(files, index, file, token?.atByte ?? 0, filter)
         : await readBackward(files, index, file, token?.atByte ?? (await files.sizeBytes(file)), filter);
-      const textOf = isJobGroup(group) ? escapeControls : (text: string) => text;
+      const textOf = isJobGroup(group) ? escapeControls : unpackNewlines;
       return {
         // A line is in the file when it is written: there is no later moment of ingestion.
         events: page.events.map(({ timeMs, text }) => ({ timestamp: timeMs, message: textOf(text), ingestionTime: timeMs })),
@@ -48,7 +48,9 @@ export const putLogEvents = (ports: LogsRoomPorts): Operation<'logs:PutLogEvents
       const batch = decideBatch(input.logEvents, context.nowMs);
       if ('refusal' in batch) throw invalidParameter(batch.refusal);
       if (batch.accepted.length > 0) {
-        const lines = batch.accepted.map(({ timestamp, message }) => ({ timeMs: timestamp, text: message }));
+        const isJob = isJobGroup(input.logGroupName);
+        const lines = batch.accepted.map(({ timestamp, message }) =>
+          ({ timeMs: timestamp, text: isJob ? message : packNewlines(message) }));
         await ports.files.append(fileOf(row.key, row.document), lines);
       }
       return batch.rejected ? { rejectedLogEventsInfo: batch.rejected } : {};
