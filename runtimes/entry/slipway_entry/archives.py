@@ -1,0 +1,80 @@
+"""Unpacking of source archives. Members that would leave the target folder are refused, not skipped."""
+import os
+import shutil
+import tarfile
+import tempfile
+from urllib.parse import urlsplit
+
+from .faults import UserError
+
+
+def extract_tar(path, target):
+    """Unpacks a (compressed) tar into `target`. Links and names that point outside, and devices, are refused."""
+    os.makedirs(target, exist_ok=True)
+    try:
+        with tarfile.open(path) as archive:
+            _extract_members(archive, target)
+    except tarfile.TarError as error:
+        raise UserError(f"{os.path.basename(path)} cannot be unpacked: {error}") from error
+
+
+def _extract_members(archive, target):
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(target, filter="data")
+        return
+    # Python 3.11 before 3.11.4 (Debian 12) has no filters: check by hand.
+    root = os.path.realpath(target)
+    members = archive.getmembers()
+    for member in members:
+        places = [member.name]
+        if member.issym():
+            places.append(os.path.join(os.path.dirname(member.name), member.linkname))
+        elif member.islnk():
+            places.append(member.linkname)
+        elif not (member.isreg() or member.isdir()):
+            raise UserError(f"archive member {member.name} is a device or pipe; only files, folders and links inside are unpacked")
+        for place in places:
+            resolved = os.path.realpath(os.path.join(root, place))
+            if os.path.isabs(place) or (resolved != root and not resolved.startswith(root + os.sep)):
+                raise UserError(f"archive member {member.name} would be unpacked outside of its folder; remove it from the archive")
+        member.mode &= 0o755
+    for member in members:
+        # Again for each, on the disk as it is now: an earlier member may be a link that this one goes through.
+        resolved = os.path.realpath(os.path.join(root, os.path.dirname(member.name)))
+        if resolved != root and not resolved.startswith(root + os.sep):
+            raise UserError(f"archive member {member.name} would be unpacked outside of its folder; remove it from the archive")
+        archive.extract(member, root, set_attrs=not member.isdir())
+
+
+def fetch_source(uri, target):
+    """Brings source code to `target`: from `s3://…tar.gz`, a local tar, or a local folder. Nothing when `target` has files already."""
+    if os.path.isdir(target) and os.listdir(target):
+        return
+    if uri.startswith("s3://"):
+        with tempfile.TemporaryDirectory() as folder:
+            archive = os.path.join(folder, "source.tar.gz")
+            _download(uri, archive)
+            extract_tar(archive, target)
+    elif os.path.isdir(uri):
+        if os.path.realpath(uri) != os.path.realpath(target):
+            shutil.copytree(uri, target, dirs_exist_ok=True)
+    elif os.path.isfile(uri) and tarfile.is_tarfile(uri):
+        extract_tar(uri, target)
+    elif os.path.isfile(uri):
+        os.makedirs(target, exist_ok=True)
+        shutil.copy2(uri, target)
+    else:
+        raise UserError(f"sagemaker_submit_directory is {uri}, which is neither an S3 address nor a folder or archive in this job")
+
+
+def _download(uri, path):
+    import boto3
+    import botocore.exceptions
+
+    parts = urlsplit(uri)
+    region = os.environ.get("AWS_REGION") or os.environ.get("SAGEMAKER_REGION") or None
+    client = boto3.client("s3", region_name=region, endpoint_url=os.environ.get("S3_ENDPOINT_URL") or None)
+    try:
+        client.download_file(parts.netloc, parts.path.lstrip("/"), path)
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise UserError(f"sagemaker_submit_directory {uri} cannot be downloaded: {error}") from error

@@ -1,0 +1,226 @@
+"""The built-in XGBoost algorithm: validate, read, train with the platform's log lines, save."""
+import logging
+import os
+import pickle
+import re
+import signal
+
+from . import xgboost_data
+from .faults import AlgorithmError, UserError
+from .xgboost_hyperparameters import validate
+from .xgboost_metrics import choose_metrics, custom_metric, is_maximized
+
+MODEL_NAME = "xgboost-model"
+CHECKPOINT_NAME = "xgboost-checkpoint"
+CHECKPOINTS_KEPT = 5
+#: Booster attribute: feature indices of the libsvm training data began at 1, so column 0 is unused.
+ONE_BASED = "slipway_libsvm_one_based"
+
+#: Failures of xgboost that the data or hyperparameters cause, told by what the message contains.
+USER_FAULTS = (
+    "label must be in [0,1] for logistic regression", "label must be in [0, num_class)", "Target is multiclass but average='binary'",
+    "feature_names mismatch", "Check failed: preds.size() == info.labels_.size()", "AUC: the dataset only contains pos or neg samples",
+    "base_score must be in (0,1)", "label must be nonnegative", "Parameter reg_lambda should be greater equal to 0",
+)
+
+
+def run_algorithm(profile, environment):
+    """Trains on `/opt/ml` and leaves `xgboost-model`. Raises UserError or AlgorithmError."""
+    logging.info("Running XGBoost Sagemaker in algorithm mode")
+    parameters = validate(profile, environment.raw_hyperparameters)
+    family = xgboost_data.validate_channels(environment.channels)
+    _refuse_unsupported(parameters, environment)
+    files = environment.files
+    train_path = files.channel("train")
+    validation_path = files.channel("validation") if "validation" in environment.channels else None
+    if validation_path and os.path.exists(validation_path) and os.path.exists(train_path):
+        xgboost_data.warn_of_duplicates(train_path, validation_path)
+    weights = parameters.pop("csv_weights", 0)
+    train = xgboost_data.read_channel(train_path, family, weights)
+    if train is None:
+        raise UserError(f"No data in training channel path {train_path}")
+    validation = xgboost_data.read_channel(validation_path, family, weights) if validation_path else None
+    if validation_path and validation is None:
+        raise UserError(f"No data in validation channel path {validation_path}")
+    checkpoints = files.read_config("checkpointconfig.json", {}).get("LocalPath")
+    booster = Training(profile, parameters, files.model, checkpoints).run(train, validation)
+    save_model(booster, os.path.join(files.model, MODEL_NAME), profile.model_file)
+
+
+def _refuse_unsupported(parameters, environment):
+    if len(environment.hosts) > 1:
+        raise UserError(f"Training on {len(environment.hosts)} hosts is not supported yet for the built-in algorithm. Use one instance.")
+    for name in ("_kfold", "_nfold", "_num_cv_round"):
+        if name in parameters:
+            raise UserError(f"Hyperparameter {name}: cross validation is not supported yet. Remove it.")
+    if parameters.get("use_dask_gpu_training") == "true" or parameters.get("tree_method") == "gpu_hist":
+        raise UserError("GPU training is not supported yet. Use tree_method hist and no use_dask_gpu_training.")
+
+
+def matrices(train, validation, weight_parameters=None):
+    """DMatrix of both tables, made equally wide: a sparse file ends at its own last used column."""
+    import numpy as np
+    import xgboost
+    from scipy.sparse import issparse
+
+    width = max(train.width, validation.width if validation else 0)
+
+    def matrix(table):
+        features = table.features
+        if table.width < width:
+            if issparse(features):
+                features = features.copy()
+                features.resize(features.shape[0], width)
+            else:
+                raise UserError(f"The validation channel has {validation.width} feature columns and the train channel {train.width}; they must be equal.")
+        return xgboost.DMatrix(features, label=table.labels, weight=table.weights, missing=np.nan)
+
+    if validation is not None and not issparse(train.features) and validation.width != train.width:
+        raise UserError(f"The validation channel has {validation.width} feature columns and the train channel {train.width}; they must be equal.")
+    return matrix(train), matrix(validation) if validation else None
+
+
+class Training:
+    """One run of boosting with callbacks for log lines, checkpoints, early stopping and termination."""
+
+    def __init__(self, profile, parameters, model_folder, checkpoint_folder):
+        self.profile = profile
+        self.parameters = dict(parameters)
+        self.model_path = os.path.join(model_folder, MODEL_NAME)
+        self.checkpoints = checkpoint_folder
+        self.keep_on_termination = self.parameters.pop("save_model_on_termination", "false") == "true"
+        self.rounds = self.parameters.pop("num_round")
+        self.patience = self.parameters.pop("early_stopping_rounds", None)
+        asked = self.parameters.pop("eval_metric", None)
+        builtin, own, tuning = choose_metrics(self.parameters.pop("_tuning_objective_metric", None), asked)
+        self.stopping_metric = (tuning or asked or [None])[-1]
+        self.evaluate = custom_metric(own, self.parameters.get("objective"))
+        self._translate_parameters()
+        if builtin:
+            self.parameters["eval_metric"] = builtin
+
+    def _translate_parameters(self):
+        """Names of older releases in today's xgboost's words."""
+        parameters = self.parameters
+        for name in ("silent", "predictor", "use_dask_gpu_training", "dsplit", "sketch_eps", "deterministic_histogram",
+                     "single_precision_histogram", "prob_buffer_row"):
+            parameters.pop(name, None)
+        if parameters.get("objective") == "reg:linear":
+            parameters["objective"] = "reg:squarederror"
+        if "updater" in parameters:
+            parameters["updater"] = ",".join(parameters["updater"])
+
+    def run(self, train_table, validation_table):
+        import xgboost
+
+        self._check_labels(train_table)
+        train, validation = matrices(train_table, validation_table)
+        logging.info("Single node training.")
+        logging.info("Train matrix has %d rows and %d columns", train.num_row(), train.num_col())
+        watched = [(train, "train")]
+        if validation is not None:
+            logging.info("Validation matrix has %d rows", validation.num_row())
+            watched.append((validation, "validation"))
+        start, done = load_checkpoint(self.checkpoints)
+        if self.keep_on_termination:
+            # The model of the last finished round is in place already, so ending here loses nothing.
+            signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+        try:
+            booster = xgboost.train(
+                self.parameters, train, num_boost_round=max(self.rounds - done, 0), evals=watched, custom_metric=self.evaluate,
+                callbacks=self._callbacks(xgboost, validation is not None), xgb_model=start, verbose_eval=False)
+        except UserError:
+            raise
+        except Exception as error:
+            message = plain_message(error)
+            if any(fault in message for fault in USER_FAULTS):
+                raise UserError(message) from error
+            raise AlgorithmError(f"XGB train call failed with exception:\n {message}") from error
+        if train_table.one_based:
+            booster.set_attr(**{ONE_BASED: "1"})
+        return booster
+
+    def _check_labels(self, table):
+        """xgboost estimates the base score first and would complain of that, not of the labels it came from."""
+        if self.parameters.get("objective") in ("binary:logistic", "binary:logitraw", "reg:logistic"):
+            if table.labels.min() < 0 or table.labels.max() > 1:
+                raise UserError(
+                    f"label must be in [0,1] for logistic regression; the labels range from {table.labels.min():g} to {table.labels.max():g}")
+
+    def _callbacks(self, xgboost, has_validation):
+        training = self
+
+        class Rounds(xgboost.callback.TrainingCallback):
+            """After each round: the log line, the checkpoint, the model kept for termination."""
+
+            def after_iteration(self, model, epoch, evals_log):
+                number = model.num_boosted_rounds() - 1
+                print(format_round(number, evals_log), flush=True)
+                if training.checkpoints:
+                    save_checkpoint(model, training.checkpoints, number)
+                if training.keep_on_termination:
+                    save_model(model, training.model_path, training.profile.model_file)
+                return False
+
+        callbacks = [Rounds()]
+        # Up to 1.2-1 the last metric counted when none was named; later images stop early only on a named one.
+        named = self.stopping_metric is not None or not self.profile.since("1.2-2")
+        if self.patience and has_validation and named:
+            metric = self.stopping_metric
+            callbacks.append(xgboost.callback.EarlyStopping(
+                rounds=self.patience, data_name="validation", metric_name=metric, maximize=is_maximized(metric) if metric else None,
+                save_best=self.parameters.get("booster") != "gblinear"))
+        return callbacks
+
+
+def plain_message(error):
+    """xgboost's message without the time, source line and native stack it puts around it."""
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).split("\nStack trace:")[0]).strip()
+
+
+def format_round(number, evals_log):
+    """`[0]\\ttrain-rmse:2.84573\\tvalidation-rmse:3.25665`: per data set in order, all its metrics."""
+    scores = [f"{data}-{metric}:{history[-1]:.5f}" for data, metrics in evals_log.items() for metric, history in metrics.items()]
+    return "\t".join([f"[{number}]", *scores])
+
+
+def save_model(booster, path, file_format):
+    """Writes the model file whole or not at all."""
+    content = pickle.dumps(booster, protocol=4) if file_format == "pickle" else bytes(booster.save_raw("ubj"))
+    _write_whole(path, content)
+
+
+def _write_whole(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    partial = f"{path}.sagemaker-ignore"
+    with open(partial, "wb") as file:
+        file.write(content)
+    os.replace(partial, path)
+
+
+def save_checkpoint(booster, folder, number):
+    _write_whole(os.path.join(folder, f"{CHECKPOINT_NAME}.{number}"), bytes(booster.save_raw("ubj")))
+    outdated = os.path.join(folder, f"{CHECKPOINT_NAME}.{number - CHECKPOINTS_KEPT}")
+    if os.path.exists(outdated):
+        os.remove(outdated)
+
+
+def load_checkpoint(folder):
+    """The newest readable checkpoint and the number of rounds it holds; (None, 0) without one."""
+    import xgboost
+
+    if not folder or not os.path.isdir(folder):
+        return None, 0
+    numbers = sorted((int(match[1]) for name in os.listdir(folder) if (match := re.fullmatch(rf"{CHECKPOINT_NAME}\.(\d+)", name))), reverse=True)
+    for number in numbers:
+        path = os.path.join(folder, f"{CHECKPOINT_NAME}.{number}")
+        try:
+            with open(path, "rb") as file:
+                booster = xgboost.Booster(model_file=bytearray(file.read()))
+        except xgboost.core.XGBoostError:
+            logging.warning("Checkpoint %s cannot be read and is passed over", path)
+            continue
+        logging.info("Checkpoint loaded from %s", path)
+        logging.info("Resuming from iteration %s", number + 1)
+        return booster, number + 1
+    return None, 0
