@@ -1,0 +1,244 @@
+import { join } from 'node:path';
+import { type Logger, pino } from 'pino';
+import { loadService, serviceIds } from '../models/load.ts';
+import { cacheDirectory } from '../toolchain/cache.mjs';
+import { createRuntimeCatalogue } from './backends/sandbox/runtime-catalogue.ts';
+import { locateRuntime } from './backends/sandbox/runtime-environment.ts';
+import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
+import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
+import { seedIdentity } from './domains/identity/seed.ts';
+import { createLogsRoom } from './domains/logs/room.ts';
+import { createRegistryRoom } from './domains/registry/room.ts';
+import { ensureDefaultBucket } from './domains/storage/default-bucket.ts';
+import { createStorageRoom } from './domains/storage/room.ts';
+import { createTaggingRoom } from './domains/tagging/room.ts';
+import { createForward } from './gateway/forward.ts';
+import { createConsoleRoutes } from './gateway/pages/console-routes.ts';
+import { createGateway, type Gateway } from './gateway/server.ts';
+import { createFifoAdmission, hostCapacity } from './platform/admission/fifo.ts';
+import { createAuthorizer } from './platform/authorization/authorizer.ts';
+import { readOrCreateSealingKey } from './platform/authorization/sealing-key.ts';
+import { createCalls, createDispatcher, type Dispatcher } from './platform/calls/dispatch.ts';
+import type { Calls, Room } from './platform/calls/operation.ts';
+import { systemClock } from './platform/clock.ts';
+import { type DataFolder, openDataFolder, writeAtomically } from './platform/data-folder.ts';
+import { ConfigError, InvariantError } from './platform/errors/families.ts';
+import { systemIds } from './platform/ids.ts';
+import { createLogFiles } from './platform/log-files.ts';
+import { createBlobStore } from './platform/objects/blob-store.ts';
+import { createReconcileLoop, type RunnableLoop } from './platform/reconcile/loop.ts';
+import type { Settings } from './platform/settings.ts';
+import { readSettings } from './platform/settings-file.ts';
+import { createSqliteStore } from './platform/store/sqlite/sqlite-store.ts';
+import { type RouterHandle, startOrAdoptRouter } from './router/control.ts';
+
+export interface ServerOptions {
+  /** The data folder, absolute. */
+  readonly folder: string;
+  readonly host: string;
+  /** Undefined: as recorded, else 7600. 0: as recorded, else a free one. */
+  readonly port: number | undefined;
+  readonly runtimePort: number | undefined;
+  /** End running jobs when the server is stopped. */
+  readonly stopJobs: boolean;
+}
+
+const DEFAULT_PORT = 7600;
+const CLOSE_GRACE_MS = 10_000;
+
+/** Runs the server until SIGTERM, SIGINT or SIGUSR2 (which ends jobs too). Resolves when everything is down. */
+export async function runServer(options: ServerOptions): Promise<void> {
+  if (!['127.0.0.1', 'localhost', '::1'].includes(options.host)) {
+    throw new ConfigError('--host', `${options.host} is not a loopback address, and this version has no TLS. Use 127.0.0.1, or put a proxy with TLS before it.`);
+  }
+  const log = pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+  const data = openDataFolder(options.folder);
+  try {
+    const server = await startServer(options, data, log);
+    process.stdout.write(`slipway: listening on ${server.url}\n`);
+    const signal = await nextSignal();
+    log.info({ signal }, 'Stopping.');
+    await server.stop(options.stopJobs || signal === 'SIGUSR2');
+  } finally {
+    data.close();
+  }
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+  });
+}
+
+interface RunningServer {
+  readonly url: string;
+  stop(endJobs: boolean): Promise<void>;
+}
+
+async function startServer(options: ServerOptions, data: DataFolder, log: Logger): Promise<RunningServer> {
+  const settings = readSettings(data.paths.folder);
+  const base = await openFoundation(data, settings, log);
+  const late: LateParts = { url: '', router: undefined };
+  const { rooms, identity, dispatcher } = createRooms(base, late);
+  const gateway = createServerGateway(base, late, dispatcher, identity);
+  const undo: (() => Promise<void>)[] = [() => gateway.close(0), () => base.close()];
+  try {
+    const port = await listen(gateway, options, data);
+    late.url = `http://${options.host}:${port}`;
+    late.router = await startOrAdoptRouter({
+      dataFolder: data.paths.folder, host: options.host, port: runtimePortOf(options, data, port), log,
+      onRestart: () => record(),
+    });
+    const record = () => late.router && data.writeServerRecord({
+      pid: process.pid, routerPid: late.router.pid, port, runtimePort: late.router.port, url: late.url });
+    await prepare(base, identity, late);
+    await startRooms(base.loop, rooms);
+    base.blobs.start();
+    record();
+    return { url: late.url, stop: (endJobs) => stopServer(base, late, gateway, rooms, endJobs) };
+  } catch (error) {
+    for (const step of undo) await step();
+    throw error;
+  }
+}
+
+/** What is known only once ports are bound; rooms ask for it when they need it. */
+interface LateParts {
+  url: string;
+  router: RouterHandle | undefined;
+}
+
+type Foundation = Awaited<ReturnType<typeof openFoundation>>;
+
+async function openFoundation(data: DataFolder, settings: Settings, log: Logger) {
+  const { paths } = data;
+  const clock = systemClock;
+  const ids = systemIds;
+  const sealingKey = await readOrCreateSealingKey(join(paths.folder, 'keys', 'sealing.key'), ids);
+  const store = createSqliteStore({ path: paths.database, clock });
+  const blobs = createBlobStore({ folder: paths.blobs, clock, store });
+  const logFiles = createLogFiles({ folder: paths.logs });
+  const loop = createReconcileLoop({ store, clock, log });
+  const admission = createFifoAdmission({ capacity: hostCapacity() });
+  const backend = createSandboxBackend({
+    folder: paths.folder, cacheFolder: cacheDirectory(), blobs, clock, settings, log, locateRuntime });
+  const runtimes = createRuntimeCatalogue(settings.images);
+  const close = async () => {
+    await loop.stop();
+    backend.close();
+    await blobs.stop();
+    await store.close();
+  };
+  return { paths, settings, log, clock, ids, sealingKey, store, blobs, logFiles, loop, admission, backend, runtimes, close };
+}
+
+/** Every room, wired; and the one dispatcher that clients and rooms call through. */
+function createRooms(base: Foundation, late: LateParts) {
+  let dispatcher: Dispatcher | undefined;
+  const calls: Calls = createCalls(() => {
+    if (!dispatcher) throw new InvariantError('A room called another before the server was wired.');
+    return dispatcher;
+  }, base.ids);
+  const router = (): RouterHandle => {
+    if (!late.router) throw new InvariantError('The router was used before it was started.');
+    return late.router;
+  };
+  const routes = {
+    publishEndpoints: (endpoints: Parameters<RouterHandle['publishEndpoints']>[0]) => router().publishEndpoints(endpoints),
+    publishIdentities: (identities: Parameters<RouterHandle['publishIdentities']>[0]) => router().publishIdentities(identities),
+    drained: (instances: readonly string[], timeoutMs: number) => router().drained(instances, timeoutMs),
+  };
+  const identity = createIdentityRoom({ ...base, routes });
+  const authorizer = createAuthorizer(identity.directory);
+  const rooms: Room[] = [
+    identity,
+    createStorageRoom(base),
+    createLogsRoom({ ...base, files: base.logFiles }),
+    createRegistryRoom({ ...base, calls }),
+  ];
+  const tagging = createTaggingRoom({ ...base, resources: rooms.flatMap((room) => room.resources) });
+  const all = [...rooms, tagging];
+  dispatcher = createDispatcher({
+    ...base, authorizer, operations: all.flatMap((room) => room.operations), services: serviceIds.map(loadService) });
+  return { rooms: all, identity, dispatcher };
+}
+
+function createServerGateway(base: Foundation, late: LateParts, dispatcher: Dispatcher, identity: IdentityRoom): Gateway {
+  const services = serviceIds.map(loadService);
+  const address = () => (late.router ? { host: new URL(late.url).hostname, port: late.router.port } : undefined);
+  const webRoutes = createConsoleRoutes({
+    ...base, dispatcher, services, identities: identity.directory,
+    sessionKey: Buffer.from(base.sealingKey, 'hex'),
+    consoleFolder: join(import.meta.dirname, '../console'),
+    ownUrl: () => new URL(late.url),
+    runtimeUrl: () => new URL(`http://${address()?.host}:${address()?.port}`),
+    log: (event, fields) => base.log.error(fields, event),
+  });
+  return createGateway({
+    ...base, dispatcher, services, identities: identity.directory, region: base.settings.region, webRoutes,
+    runtimeForward: createForward(address),
+  });
+}
+
+/** Takes the asked-for port, else the one recorded for this folder (running jobs know it), else the default. */
+async function listen(gateway: Gateway, options: ServerOptions, data: DataFolder): Promise<number> {
+  const recorded = data.readServerRecord()?.port;
+  const wanted = options.port || (recorded ?? options.port ?? DEFAULT_PORT);
+  try {
+    return await gateway.listen(wanted, options.host);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
+    const why = code === 'EADDRINUSE' ? 'is in use by another program' : 'may not be used by this user';
+    throw new ConfigError('--port', `port ${wanted} ${why}. Choose another: --port N, or --port 0 for a free one.`);
+  }
+}
+
+function runtimePortOf(options: ServerOptions, data: DataFolder, port: number): number {
+  const recorded = data.readServerRecord();
+  if (options.runtimePort) return options.runtimePort;
+  if (recorded && recorded.port === port) return recorded.runtimePort;
+  return options.port === 0 || options.runtimePort === 0 ? 0 : port + 1;
+}
+
+/** What must exist before the first request: identities here and at the router, the default bucket, the clients' files. */
+async function prepare(base: Foundation, identity: IdentityRoom, late: LateParts): Promise<void> {
+  const { settings, paths, clock } = base;
+  const key = await seedIdentity({ ...base, account: settings.account });
+  await ensureDefaultBucket(base.store, settings, clock.now());
+  await identity.publish();
+  const bucket = `sagemaker-${settings.region}-${settings.account}`;
+  writeAtomically(paths.credentials,
+    `[slipway]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secretAccessKey}\n`);
+  writeAtomically(paths.config, `[profile slipway]\nregion = ${settings.region}\nendpoint_url = ${late.url}\n`);
+  writeAtomically(paths.sagemakerConfig, sagemakerConfig(bucket));
+}
+
+/** Spares the SageMaker Python SDK its call to a fixed STS host when it looks for the default bucket. */
+const sagemakerConfig = (bucket: string): string => `SchemaVersion: '1.0'
+SageMaker:
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
+      Session:
+        DefaultS3Bucket: ${bucket}
+`;
+
+async function startRooms(loop: RunnableLoop, rooms: readonly Room[]): Promise<void> {
+  for (const room of rooms) {
+    loop.register(room.reconcilers ?? []);
+    loop.subscribe(room.subscriptions ?? []);
+  }
+  for (const room of rooms) await room.start?.();
+  await loop.start();
+}
+
+async function stopServer(
+  base: Foundation, late: LateParts, gateway: Gateway, rooms: readonly Room[], endJobs: boolean): Promise<void> {
+  await gateway.close(CLOSE_GRACE_MS);
+  await base.loop.stop();
+  for (const room of [...rooms].reverse()) await room.stop?.();
+  await late.router?.stop();
+  await base.close();
+  void endJobs;
+}
