@@ -32,7 +32,7 @@ export interface SandboxOptions {
   readonly clock: Clock;
   readonly settings: Pick<Settings, 'sandbox'>;
   readonly log: SandboxLog;
-  readonly locateRuntime: (name: string) => Pick<RuntimeEnvironment, 'folders' | 'environment'>;
+  readonly locateRuntime: (name: string) => Pick<RuntimeEnvironment, 'folders' | 'environment'> & Partial<Pick<RuntimeEnvironment, 'writeJobPython'>>;
   /** The host's Python for the shim; found on PATH when not given. */
   readonly python?: string;
 }
@@ -122,6 +122,7 @@ class HostSandbox implements SandboxBackend {
     const tree = planTree(spec, runFolder);
     const archives = await stageInputs(this.#options.blobs, runFolder, spec.inputs, tree.inputFolders, found.isolation !== 'plain');
     const runtime = this.#options.locateRuntime(spec.runtime.name);
+    runtime.writeJobPython?.(join(runFolder, 'home'));
     const sockets = spec.kind === 'service' ? socketFolder(this.#options.folder, spec.id) : null;
     const plain = found.isolation === 'plain';
     const plan: RunPlan = {
