@@ -1,0 +1,169 @@
+import type { DeploymentConfig, DesiredWeightAndCapacity, ProductionVariant } from '../../contract/generated/sagemaker.ts';
+import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
+import { invalid, missing, type Checked } from './decide-model.ts';
+import { type EndpointDocument, type Fleet, fleetInstances, type InstancePlan, type PinnedModel, type PinnedVariant, type Retiring } from './resources.ts';
+
+/** FailureReason on the wire. */
+const REASON_LENGTH_MAX = 1024;
+
+/** Names an instance by endpoint, deployment, variant and place; injected, since hashing is not pure Node-free code. */
+export type NameInstance = (fleet: number, variant: string, index: number) => InstancePlan;
+
+export interface FleetFacts {
+  readonly number: number;
+  readonly configName: string;
+  readonly nowMs: number;
+  readonly deploymentConfig?: DeploymentConfig;
+  readonly nameInstance: NameInstance;
+}
+
+/** The fleet a config asks for, each variant with its pinned model. */
+export function planFleet(variants: readonly { readonly asked: ProductionVariant; readonly model: PinnedModel }[], facts: FleetFacts): Fleet {
+  return {
+    number: facts.number,
+    configName: facts.configName,
+    startedAtMs: facts.nowMs,
+    ...(facts.deploymentConfig && { deploymentConfig: facts.deploymentConfig }),
+    variants: variants.map(({ asked, model }) => ({
+      name: asked.VariantName,
+      weight: asked.InitialVariantWeight ?? 1,
+      instanceType: asked.InstanceType ?? '',
+      instances: Array.from({ length: asked.InitialInstanceCount ?? 1 }, (_, index) => facts.nameInstance(facts.number, asked.VariantName, index)),
+      model,
+      startupTimeoutSeconds: asked.ContainerStartupHealthCheckTimeoutInSeconds ?? STARTUP_TIMEOUT_SECONDS,
+    })),
+  };
+}
+
+/** Keeps what RetainAllVariantProperties asks to keep of the fleet that serves. */
+export function retainProperties(fleet: Fleet, serving: Fleet | undefined, excluded: readonly string[], nameInstance: NameInstance): Fleet {
+  return {
+    ...fleet,
+    variants: fleet.variants.map((variant) => {
+      const before = serving?.variants.find(({ name }) => name === variant.name);
+      if (!before) return variant;
+      const count = excluded.includes('DesiredInstanceCount') ? variant.instances.length : before.instances.length;
+      return {
+        ...variant,
+        weight: excluded.includes('DesiredWeight') ? variant.weight : before.weight,
+        instances: Array.from({ length: count }, (_, index) => nameInstance(fleet.number, variant.name, index)),
+      };
+    }),
+  };
+}
+
+/** The serving fleet with other weights and counts; instances that stay are the same ones. */
+export function planScaling(serving: Fleet, desired: readonly DesiredWeightAndCapacity[], facts: Omit<FleetFacts, 'configName'>): Checked<Fleet> {
+  const unknown = desired.find(({ VariantName }) => !serving.variants.some(({ name }) => name === VariantName));
+  if (unknown) return { rejection: invalid(`The endpoint has no variant "${unknown.VariantName}". Its variants: ${serving.variants.map(({ name }) => name).join(', ')}.`) };
+  if (desired.some(({ ServerlessUpdateConfig }) => ServerlessUpdateConfig)) {
+    return { rejection: missing('Serverless endpoints (ServerlessUpdateConfig) are not implemented yet.') };
+  }
+  if (desired.some(({ DesiredInstanceCount }) => DesiredInstanceCount === 0)) {
+    return { rejection: invalid('DesiredInstanceCount has to be at least 1. Delete the endpoint to stop it.') };
+  }
+  const variants = serving.variants.map((variant) => {
+    const wish = desired.find(({ VariantName }) => VariantName === variant.name);
+    return wish ? scaled(variant, wish, facts) : variant;
+  });
+  const { deploymentConfig: _old, ...fleet } = serving;
+  return { value: { ...fleet, number: facts.number, startedAtMs: facts.nowMs, variants } };
+}
+
+function scaled(variant: PinnedVariant, wish: DesiredWeightAndCapacity, facts: Omit<FleetFacts, 'configName'>): PinnedVariant {
+  const count = wish.DesiredInstanceCount ?? variant.instances.length;
+  const kept = variant.instances.slice(0, count);
+  const added = Array.from({ length: count - kept.length }, (_, index) => facts.nameInstance(facts.number, variant.name, kept.length + index));
+  return { ...variant, weight: wish.DesiredWeight ?? variant.weight, instances: [...kept, ...added] };
+}
+
+const without = (instances: readonly InstancePlan[], kept: readonly InstancePlan[]): InstancePlan[] =>
+  instances.filter(({ workId }) => !kept.some((other) => other.workId === workId));
+
+const retire = (instances: readonly InstancePlan[], notBeforeMs: number): Retiring[] =>
+  instances.map(({ id, workId }) => ({ id, workId, notBeforeMs }));
+
+/** The deployment answers its pings and is routed to: it serves, and what it replaces goes. */
+export function withSwitched(endpoint: EndpointDocument, nowMs: number): EndpointDocument {
+  const { deploying, FailureReason: _reason, ...rest } = endpoint;
+  if (!deploying) return endpoint;
+  const replaced = without(fleetInstances(endpoint.serving), fleetInstances(deploying));
+  return {
+    ...rest,
+    serving: deploying,
+    EndpointStatus: 'InService',
+    LastModifiedTime: nowMs,
+    retiring: [...endpoint.retiring, ...retire(replaced, nowMs + terminationWaitMs(deploying.deploymentConfig))],
+  };
+}
+
+/** The deployment will not serve: an endpoint that served goes on as it was, a new one has failed. */
+export function withFailed(endpoint: EndpointDocument, reason: string, nowMs: number): EndpointDocument {
+  const { deploying, ...rest } = endpoint;
+  const abandoned = without(fleetInstances(deploying), fleetInstances(endpoint.serving));
+  return {
+    ...rest,
+    EndpointStatus: endpoint.serving ? 'RollingBack' : 'Failed',
+    FailureReason: reason.slice(0, REASON_LENGTH_MAX),
+    LastModifiedTime: nowMs,
+    retiring: [...endpoint.retiring, ...retire(abandoned, nowMs)],
+  };
+}
+
+/** Retired instances are gone; a rollback ends with the last of them. */
+export function withRetired(endpoint: EndpointDocument, gone: ReadonlySet<string>, nowMs: number): EndpointDocument {
+  const retiring = endpoint.retiring.filter(({ workId }) => !gone.has(workId));
+  const rolledBack = endpoint.EndpointStatus === 'RollingBack' && retiring.length === 0;
+  return { ...endpoint, retiring, ...(rolledBack && { EndpointStatus: 'InService', LastModifiedTime: nowMs }) };
+}
+
+/** Whether an update may begin; AWS lets one run at a time, and none on an endpoint that failed. */
+export function checkUpdatable(endpoint: EndpointDocument): string | undefined {
+  switch (endpoint.EndpointStatus) {
+    case 'InService':
+      return undefined;
+    case 'Failed':
+      return `Cannot update failed endpoint "${endpoint.EndpointArn}". Delete it and create it again.`;
+    default:
+      return `Cannot update in-progress endpoint "${endpoint.EndpointArn}".`;
+  }
+}
+
+/** What is known of one model server at one look. */
+export interface ServerSight {
+  readonly variant: string;
+  readonly status: 'healthy' | 'starting' | 'waiting';
+  /** Ends since the deployment began. */
+  readonly crashes: number;
+  /** The last end in words, e.g. `exit code 1`; `fatal`: another start would not help. */
+  readonly end?: { readonly text: string; readonly fatal: boolean };
+  /** Why admission lets it wait. */
+  readonly waitingReason?: string;
+}
+
+export type DeploymentDecision =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'switch' }
+  /** `variant`: whose log belongs into the reason. */
+  | { readonly kind: 'fail'; readonly variant: string; readonly reason: string };
+
+/** A model server that ends this often before its first ping will not come up. */
+const CRASHES_MAX = 3;
+
+/** What becomes of a deployment: `deadlineMs` is when its time for the first ping is over. */
+export function decideDeployment(sights: readonly ServerSight[], nowMs: number, deadlineMs: (variant: string) => number): DeploymentDecision {
+  if (sights.every(({ status }) => status === 'healthy')) return { kind: 'switch' };
+  for (const sight of sights) {
+    if (sight.status === 'healthy') continue;
+    const { variant, end } = sight;
+    const ping = `The primary container for production variant ${variant} did not pass the ping health check. Please check CloudWatch logs for this endpoint.`;
+    if (end && (end.fatal || sight.crashes >= CRASHES_MAX)) {
+      return { kind: 'fail', variant, reason: `${ping} The model server ended ${end.fatal ? 'at its start' : `${sight.crashes} times`}: ${end.text}.` };
+    }
+    if (nowMs >= deadlineMs(variant)) {
+      const why = sight.status === 'waiting' ? `Unable to provision requested compute capacity for production variant ${variant}: ${sight.waitingReason ?? 'none was free'}` : ping;
+      return { kind: 'fail', variant, reason: end ? `${why} The model server ended before: ${end.text}.` : why };
+    }
+  }
+  return { kind: 'wait' };
+}

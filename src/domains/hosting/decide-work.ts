@@ -1,0 +1,60 @@
+import type { WorkInput, WorkSpec } from '../../platform/ports/work.ts';
+import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
+import type { PinnedArtifact } from '../../platform/objects/pin.ts';
+import type { InstancePlan, PinnedVariant } from './resources.ts';
+
+export const MODEL_FOLDER = '/opt/ml/model';
+
+/** AWS: SIGTERM, 30 seconds, SIGKILL. */
+const GRACE_SECONDS = 30;
+
+export interface WorkFacts {
+  readonly endpointName: string;
+  readonly region: string;
+  readonly logFile: string;
+  readonly limits: { readonly cpus: number; readonly memoryMiB: number };
+  /** Endpoint URLs and credentials for code that calls AWS. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The process of one instance: the image's `serve` over the pinned model data. */
+export function planModelServer(variant: PinnedVariant, instance: InstancePlan, facts: WorkFacts): WorkSpec {
+  const { model } = variant;
+  return {
+    id: instance.workId,
+    kind: 'service',
+    hostname: 'algo-1',
+    hosts: ['algo-1'],
+    runtime: { name: model.runtime },
+    image: model.image,
+    command: model.command,
+    workingDirectory: '/',
+    environment: {
+      AWS_REGION: facts.region,
+      AWS_DEFAULT_REGION: facts.region,
+      SAGEMAKER_REGION: facts.region,
+      ...facts.environment,
+      ...model.environment,
+      SLIPWAY_IMAGE_PROFILE: JSON.stringify(model.profile),
+    },
+    preamble: [...(typeof model.profile['note'] === 'string' ? [model.profile['note']] : []), 'Isolation: {isolation}'],
+    files: [],
+    inputs: model.artifacts.map(modelInput),
+    outputs: [],
+    limits: { graceSeconds: GRACE_SECONDS, memoryBytes: facts.limits.memoryMiB * 1024 * 1024, cpus: facts.limits.cpus },
+    network: model.networkIsolation ? 'none' : 'host',
+    logFile: facts.logFile,
+  };
+}
+
+function modelInput(artifact: PinnedArtifact): WorkInput {
+  const prefix = parseS3Uri(artifact.uri)?.key ?? '';
+  const entries = artifact.objects.map(({ uri, digest, sizeBytes }) => {
+    const key = parseS3Uri(uri)?.key ?? '';
+    const relativePath = artifact.form === 'prefix' ? key.slice(prefix.length).replace(/^\/+/, '') : 'model.tar.gz';
+    return { relativePath: relativePath || key.split('/').at(-1) || 'model', digest, sizeBytes };
+  });
+  return artifact.form === 'object'
+    ? { path: MODEL_FOLDER, access: 'writable', entries, extract: 'tar.gz' }
+    : { path: MODEL_FOLDER, access: 'read-only', entries };
+}

@@ -1,0 +1,113 @@
+import type {
+  DescribeEndpointConfigOutput, DescribeEndpointOutput, DescribeModelOutput, EndpointSummary, PendingProductionVariantSummary,
+  ProductionVariantSummary,
+} from '../../contract/generated/sagemaker.ts';
+import type { EventInput } from '../../platform/events/event.ts';
+import type { EndpointRoute } from '../../platform/ports/routes.ts';
+import type { WorkAddress } from '../../platform/ports/work.ts';
+import type { Place } from '../../platform/resources/declaration.ts';
+import type { EndpointConfigDocument, EndpointDocument, Fleet, ModelDocument, PinnedVariant } from './resources.ts';
+
+export function describeModel(document: ModelDocument): DescribeModelOutput {
+  const { requestId: _request, ...shown } = document;
+  return { ...shown, EnableNetworkIsolation: document.EnableNetworkIsolation ?? false };
+}
+
+export function describeEndpointConfig(document: EndpointConfigDocument): DescribeEndpointConfigOutput {
+  const { requestId: _request, ...shown } = document;
+  return shown;
+}
+
+const deployedImages = ({ model }: PinnedVariant, fleet: Fleet) => [
+  { SpecifiedImage: model.image, ResolvedImage: model.image, ResolutionTime: fleet.startedAtMs },
+];
+
+/** While an update runs, the endpoint reads as what serves; the update shows as the pending deployment. */
+export function describeEndpoint(document: EndpointDocument): DescribeEndpointOutput {
+  const { serving, deploying } = document;
+  const shown = serving ?? deploying;
+  return {
+    EndpointName: document.EndpointName,
+    EndpointArn: document.EndpointArn,
+    EndpointConfigName: shown?.configName ?? '',
+    ProductionVariants: serving?.variants.map((variant) => variantSummary(variant, serving, deploying)),
+    EndpointStatus: document.EndpointStatus,
+    FailureReason: document.FailureReason,
+    CreationTime: document.CreationTime,
+    LastModifiedTime: document.LastModifiedTime,
+    LastDeploymentConfig: serving?.deploymentConfig,
+    PendingDeploymentSummary: serving && deploying && {
+      EndpointConfigName: deploying.configName,
+      ProductionVariants: deploying.variants.map((variant) => pendingSummary(variant, deploying)),
+      StartTime: deploying.startedAtMs,
+    },
+  };
+}
+
+function variantSummary(variant: PinnedVariant, serving: Fleet, deploying: Fleet | undefined): ProductionVariantSummary {
+  const wanted = deploying?.variants.find(({ name }) => name === variant.name);
+  return {
+    VariantName: variant.name,
+    DeployedImages: deployedImages(variant, serving),
+    CurrentWeight: variant.weight,
+    DesiredWeight: wanted?.weight ?? variant.weight,
+    CurrentInstanceCount: variant.instances.length,
+    DesiredInstanceCount: wanted?.instances.length ?? variant.instances.length,
+    VariantStatus: deploying && [{ Status: 'Updating', StartTime: deploying.startedAtMs }],
+  } as ProductionVariantSummary;
+}
+
+function pendingSummary(variant: PinnedVariant, fleet: Fleet): PendingProductionVariantSummary {
+  return {
+    VariantName: variant.name,
+    DeployedImages: deployedImages(variant, fleet),
+    DesiredWeight: variant.weight,
+    DesiredInstanceCount: variant.instances.length,
+    CurrentWeight: 0,
+    CurrentInstanceCount: 0,
+    InstanceType: variant.instanceType,
+    VariantStatus: [{ Status: 'Creating', StartTime: fleet.startedAtMs }],
+  } as PendingProductionVariantSummary;
+}
+
+export const summarizeEndpoint = (document: EndpointDocument): EndpointSummary => ({
+  EndpointName: document.EndpointName,
+  EndpointArn: document.EndpointArn,
+  CreationTime: document.CreationTime,
+  LastModifiedTime: document.LastModifiedTime,
+  EndpointStatus: document.EndpointStatus,
+});
+
+/** What the router sends to for an endpoint with this fleet. */
+export const endpointRoute = (document: EndpointDocument, place: Place, fleet: Fleet, address: (workId: string) => WorkAddress): EndpointRoute => ({
+  account: place.account,
+  region: place.region,
+  name: document.EndpointName,
+  arn: document.EndpointArn,
+  variants: fleet.variants.map(({ name, weight, instances }) => ({
+    name,
+    weight,
+    instances: instances.map(({ workId }) => ({ id: workId, address: address(workId) })),
+  })),
+});
+
+export function endpointEvent(document: EndpointDocument, place: Place, nowMs: number): EventInput {
+  const described = describeEndpoint(document);
+  return {
+    source: 'aws.sagemaker',
+    detailType: 'SageMaker Endpoint State Change',
+    account: place.account,
+    region: place.region,
+    timeMs: nowMs,
+    resources: [document.EndpointArn],
+    detail: {
+      EndpointName: document.EndpointName,
+      EndpointArn: document.EndpointArn,
+      EndpointConfigName: described.EndpointConfigName,
+      EndpointStatus: document.EndpointStatus,
+      ...(document.FailureReason !== undefined && { FailureReason: document.FailureReason }),
+      CreationTime: document.CreationTime,
+      LastModifiedTime: document.LastModifiedTime,
+    },
+  };
+}

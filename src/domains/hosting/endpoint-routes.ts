@@ -1,0 +1,55 @@
+import type { EndpointRoute, RoutePublisher } from '../../platform/ports/routes.ts';
+import type { WorkAddress } from '../../platform/ports/work.ts';
+import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import { endpointRoute } from './describe-endpoint.ts';
+import type { EndpointDocument, Fleet } from './resources.ts';
+import type { Read } from './rows.ts';
+
+/** What the router was told of all endpoints: a projection of their rows, rebuilt when the server starts. */
+export class EndpointRoutes {
+  readonly #publisher: RoutePublisher;
+  readonly #address: (workId: string) => WorkAddress;
+  readonly #routes = new Map<string, EndpointRoute>();
+  /** Endpoints being deleted, by the time of their making: a reconciler that read the row before must not route again. */
+  readonly #dropped = new Map<string, number>();
+
+  constructor(publisher: RoutePublisher, address: (workId: string) => WorkAddress) {
+    this.#publisher = publisher;
+    this.#address = address;
+  }
+
+  /** The whole table from the rows, published once. */
+  async rebuild(endpoints: readonly Read<EndpointDocument>[]): Promise<void> {
+    this.#routes.clear();
+    for (const { key, document } of endpoints) {
+      if (document.EndpointStatus === 'Deleting' || !document.serving) continue;
+      this.#routes.set(keyText(key), endpointRoute(document, key, document.serving, this.#address));
+    }
+    await this.#publish();
+  }
+
+  /** Resolves when the router sends the endpoint's invocations to this fleet. */
+  async route(key: ResourceKey, endpoint: EndpointDocument, fleet: Fleet): Promise<void> {
+    const text = keyText(key);
+    if (this.#dropped.get(text) === endpoint.CreationTime) return;
+    this.#dropped.delete(text);
+    this.#routes.set(text, endpointRoute(endpoint, key, fleet, this.#address));
+    await this.#publish();
+  }
+
+  /** Resolves when the router knows the endpoint no more. */
+  async drop(key: ResourceKey, endpoint: Pick<EndpointDocument, 'CreationTime'>): Promise<void> {
+    this.#dropped.set(keyText(key), endpoint.CreationTime);
+    // published even when it is gone from here: an earlier publication may not have arrived
+    this.#routes.delete(keyText(key));
+    await this.#publish();
+  }
+
+  drained(workIds: readonly string[], timeoutMs: number): Promise<boolean> {
+    return this.#publisher.drained(workIds, timeoutMs);
+  }
+
+  #publish(): Promise<void> {
+    return this.#publisher.publishEndpoints([...this.#routes.values()]);
+  }
+}

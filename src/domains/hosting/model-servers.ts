@@ -1,0 +1,189 @@
+import { BackendError } from '../../platform/errors/families.ts';
+import type { LogStreamName } from '../../platform/ports/log-files.ts';
+import type { WorkEnd } from '../../platform/ports/work.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import type { ServerSight } from './decide-endpoint.ts';
+import { describeEnd, isForgiven, restartDelayMs } from './decide-restart.ts';
+import { planModelServer } from './decide-work.ts';
+import type { HostingPorts } from './ports.ts';
+import type { EndpointDocument, Fleet, InstancePlan, PinnedVariant } from './resources.ts';
+
+/** One model server and everything it is started from. */
+export interface ServerPlan {
+  readonly key: ResourceKey;
+  readonly endpoint: EndpointDocument;
+  readonly fleet: Fleet;
+  readonly variant: PinnedVariant;
+  readonly instance: InstancePlan;
+}
+
+export interface Look extends ServerSight {
+  /** When something is expected to be different. */
+  readonly againAtMs: number;
+}
+
+/** What is remembered of a model server; lost with the process, which then only restarts it a little sooner. */
+interface Memory {
+  crashes: number;
+  /** The end that was counted last. */
+  countedEndMs: number;
+  end: { text: string; fatal: boolean } | undefined;
+  restartAtMs: number;
+  failedPings: number;
+}
+
+const PING_EVERY_MS = 10_000;
+const STARTING_PING_EVERY_MS = 200;
+const ADMISSION_LOOK_EVERY_MS = 2_000;
+const END_LOOK_EVERY_MS = 1_000;
+/** A model server that answers no ping for a minute hangs, whatever its process looks like. */
+const FAILED_PINGS_MAX = 6;
+
+export const endpointLogStream = (key: ResourceKey, variant: string, instance: InstancePlan): LogStreamName => ({
+  account: key.account, region: key.region, group: `/aws/sagemaker/Endpoints/${key.name}`, stream: `${variant}/${instance.id}`,
+});
+
+/** Starts, watches, restarts and ends model servers. All effects are repeatable under the instance's work id. */
+export class ModelServers {
+  readonly #ports: HostingPorts;
+  readonly #memories = new Map<string, Memory>();
+  readonly #owners = new Map<string, ResourceKey>();
+
+  constructor(ports: HostingPorts) {
+    this.#ports = ports;
+  }
+
+  /** The endpoint a work id belongs to, as far as it was looked at since the start. */
+  ownerOf(workId: string): ResourceKey | undefined {
+    return this.#owners.get(workId);
+  }
+
+  /** Sees to it that the model server runs, and tells how it is. */
+  async look(plan: ServerPlan): Promise<Look> {
+    const { workId } = plan.instance;
+    this.#owners.set(workId, plan.key);
+    const status = await this.#ports.backend.status(workId);
+    switch (status.phase) {
+      case 'absent':
+        return this.#start(plan);
+      case 'preparing':
+        return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
+      case 'running':
+        return this.#examine(plan);
+      case 'ended':
+        return this.#revive(plan, status);
+    }
+  }
+
+  async #start(plan: ServerPlan): Promise<Look> {
+    const { backend, admission, settings, logFiles, instanceLimits, accessEnvironment, clock } = this.#ports;
+    const { key, endpoint, fleet, variant, instance } = plan;
+    const admitted = admission.request(instance.workId, settings.reservations.modelServer, fleet.startedAtMs);
+    if (!admitted.admitted) return { ...this.#sight(plan, 'waiting', ADMISSION_LOOK_EVERY_MS), waitingReason: admitted.reason };
+    const access = {
+      account: key.account, region: key.region, workId: instance.workId, onBehalfOf: endpoint.EndpointArn,
+      ...(variant.model.executionRoleArn !== undefined && { roleArn: variant.model.executionRoleArn }),
+    };
+    try {
+      await backend.start(planModelServer(variant, instance, {
+        region: key.region,
+        logFile: await logFiles.path(endpointLogStream(key, variant.name, instance)),
+        limits: instanceLimits(variant.instanceType),
+        environment: await accessEnvironment(access),
+      }));
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.retryable) throw error;
+      const memory = this.#memory(instance.workId);
+      memory.crashes += 1;
+      memory.end = { text: error.message, fatal: true };
+      memory.restartAtMs = clock.now() + restartDelayMs(memory.crashes + 1);
+      return this.#sight(plan, 'starting', Math.max(1, memory.restartAtMs - clock.now()));
+    }
+    return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
+  }
+
+  async #examine(plan: ServerPlan): Promise<Look> {
+    const { backend, admission, settings, ping } = this.#ports;
+    const { workId } = plan.instance;
+    admission.restore(workId, settings.reservations.modelServer);
+    const memory = this.#memory(workId);
+    if (await ping(backend.address(workId))) {
+      memory.failedPings = 0;
+      memory.end = undefined;
+      return this.#sight(plan, 'healthy', PING_EVERY_MS);
+    }
+    const serves = plan.endpoint.serving?.variants.some(({ instances }) => instances.some((other) => other.workId === workId));
+    if (!serves) return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
+    memory.failedPings += 1;
+    if (memory.failedPings >= FAILED_PINGS_MAX) {
+      this.#ports.log.warn({ endpoint: plan.endpoint.EndpointArn, workId }, 'A model server answers no pings; it is started again.');
+      memory.failedPings = 0;
+      await backend.stop(workId);
+    }
+    return this.#sight(plan, 'starting', PING_EVERY_MS);
+  }
+
+  /** A model server that ended is started again, ever later while it keeps ending. */
+  async #revive(plan: ServerPlan, end: WorkEnd): Promise<Look> {
+    const { backend, clock, log } = this.#ports;
+    const { workId } = plan.instance;
+    const memory = this.#memory(workId);
+    if (memory.countedEndMs !== end.endedAtMs) {
+      memory.countedEndMs = end.endedAtMs;
+      // one that we stopped (at the server's own stop, or because it hung) has not crashed
+      memory.crashes = end.reason === 'stopped' ? memory.crashes : isForgiven(end) ? 1 : memory.crashes + 1;
+      memory.end = end.reason === 'stopped' ? undefined : { text: describeEnd(end), fatal: end.reason === 'failed-to-start' };
+      memory.restartAtMs = clock.now() + restartDelayMs(memory.crashes);
+      if (memory.end) log.warn({ endpoint: plan.endpoint.EndpointArn, workId, end: memory.end.text }, 'A model server ended.');
+    }
+    const waitMs = memory.restartAtMs - clock.now();
+    if (waitMs > 0) return this.#sight(plan, 'starting', waitMs);
+    // a fatal end is shown once before the next attempt erases it
+    if (memory.end?.fatal && memory.crashes <= 1) {
+      memory.crashes += 1;
+      memory.restartAtMs = clock.now() + restartDelayMs(memory.crashes);
+      return this.#sight(plan, 'starting', restartDelayMs(memory.crashes));
+    }
+    await backend.release(workId);
+    return this.#start(plan);
+  }
+
+  #sight({ variant, instance }: ServerPlan, status: ServerSight['status'], againInMs: number): Look {
+    const { crashes, end } = this.#memory(instance.workId);
+    return { variant: variant.name, status, crashes, ...(end && { end }), againAtMs: this.#ports.clock.now() + againInMs };
+  }
+
+  /** Ends a model server and forgets it; true when it is gone. */
+  async end(workId: string): Promise<boolean> {
+    const { backend, admission } = this.#ports;
+    const status = await backend.status(workId);
+    if (status.phase === 'preparing' || status.phase === 'running') {
+      await backend.stop(workId);
+      return false;
+    }
+    if (status.phase === 'ended') await backend.release(workId);
+    admission.release(workId);
+    this.#memories.delete(workId);
+    this.#owners.delete(workId);
+    return true;
+  }
+
+  /** Like `end` for many: those that are gone, and when to look for the rest. */
+  async endAll(key: ResourceKey, workIds: readonly string[]): Promise<{ readonly gone: Set<string>; readonly againAtMs: number | undefined }> {
+    const gone = new Set<string>();
+    for (const workId of workIds) {
+      this.#owners.set(workId, key);
+      if (await this.end(workId)) gone.add(workId);
+    }
+    return { gone, againAtMs: gone.size < workIds.length ? this.#ports.clock.now() + END_LOOK_EVERY_MS : undefined };
+  }
+
+  #memory(workId: string): Memory {
+    let memory = this.#memories.get(workId);
+    if (!memory) {
+      memory = { crashes: 0, countedEndMs: 0, end: undefined, restartAtMs: 0, failedPings: 0 };
+      this.#memories.set(workId, memory);
+    }
+    return memory;
+  }
+}

@@ -1,0 +1,176 @@
+import type { LedgerInput } from '../../platform/ledger/entry.ts';
+import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import { tagsKey } from '../../platform/resources/tags.ts';
+import { decideDeployment, withFailed, withRetired, withSwitched } from './decide-endpoint.ts';
+import { endpointEvent } from './describe-endpoint.ts';
+import type { EndpointRoutes } from './endpoint-routes.ts';
+import { lastLogLines } from './last-log-lines.ts';
+import { endpointLogStream, type Look, type ModelServers } from './model-servers.ts';
+import type { HostingPorts } from './ports.ts';
+import { type EndpointDocument, type Fleet, fleetInstances } from './resources.ts';
+import { endpointWrite, type Read, readRow } from './rows.ts';
+
+export const RECONCILER = 'endpoint';
+
+/** A model server may finish what it answers: AWS gives an invocation a minute. */
+const DRAIN_MS = 65_000;
+const DRAIN_LOOK_MS = 1_000;
+const REASON_LENGTH_MAX = 1024;
+
+export interface EndpointReconcilerPorts extends HostingPorts {
+  readonly servers: ModelServers;
+  readonly endpointRoutes: EndpointRoutes;
+  /** When this process began: time before does not count against a deployment. */
+  readonly startedAtMs: number;
+  /** True while the server stops: nothing is started any more. */
+  readonly stopping: () => boolean;
+}
+
+/**
+ * Brings an endpoint's model servers where its row says. An endpoint that serves is never settled, so its timer row
+ * stays for as long as it exists, and every start of the server looks at it again.
+ */
+export function createEndpointReconciler(ports: EndpointReconcilerPorts): Reconciler {
+  const reconciler = new EndpointReconciler(ports);
+  return { name: RECONCILER, reconcile: (key) => reconciler.reconcile(key) };
+}
+
+type Row = Read<EndpointDocument>;
+
+class EndpointReconciler {
+  readonly #ports: EndpointReconcilerPorts;
+
+  constructor(ports: EndpointReconcilerPorts) {
+    this.#ports = ports;
+  }
+
+  async reconcile(key: ResourceKey): Promise<ReconcileResult> {
+    if (this.#ports.stopping()) return;
+    const row = await readRow<EndpointDocument>(this.#ports.store, key);
+    if (!row) return;
+    if (row.document.EndpointStatus === 'Deleting') return this.#delete(row);
+    const looks = await this.#look(row, row.document.serving);
+    const deployed = row.document.deploying && (await this.#deploy(row, row.document.deploying));
+    if (deployed?.changed) return { retryAtMs: this.#ports.clock.now() };
+    const retired = row.document.retiring.length > 0 ? await this.#retire(row) : undefined;
+    return earliest([...looks.map(({ againAtMs }) => againAtMs), deployed?.againAtMs, retired]);
+  }
+
+  async #look(row: Row, fleet: Fleet | undefined): Promise<Look[]> {
+    const looks: Promise<Look>[] = [];
+    for (const variant of fleet?.variants ?? []) {
+      for (const instance of variant.instances) {
+        looks.push(this.#ports.servers.look({ key: row.key, endpoint: row.document, fleet: fleet as Fleet, variant, instance }));
+      }
+    }
+    return Promise.all(looks);
+  }
+
+  async #deploy(row: Row, fleet: Fleet): Promise<{ changed: boolean; againAtMs: number }> {
+    const { clock, endpointRoutes, startedAtMs } = this.#ports;
+    const looks = await this.#look(row, fleet);
+    const limitSeconds = fleet.deploymentConfig?.BlueGreenUpdatePolicy?.MaximumExecutionTimeoutInSeconds ?? Infinity;
+    const fromMs = Math.max(fleet.startedAtMs, startedAtMs);
+    const decision = decideDeployment(looks, clock.now(), (name) => {
+      const seconds = fleet.variants.find((variant) => variant.name === name)?.startupTimeoutSeconds ?? 0;
+      return fromMs + Math.min(seconds, limitSeconds) * 1000;
+    });
+    if (decision.kind === 'wait') return { changed: false, againAtMs: Math.min(...looks.map(({ againAtMs }) => againAtMs)) };
+    const nowMs = clock.now();
+    if (decision.kind === 'switch') {
+      // the router first: InService promises that an invocation arrives
+      await endpointRoutes.route(row.key, row.document, fleet);
+      await this.#commit(row, withSwitched(row.document, nowMs), nowMs);
+    } else {
+      const reason = await this.#reason(row, fleet, decision.variant, decision.reason, looks);
+      await this.#commit(row, withFailed(row.document, reason, nowMs), nowMs);
+    }
+    return { changed: true, againAtMs: nowMs };
+  }
+
+  /** The reason with the last words of the model server that did not come up. */
+  async #reason(row: Row, fleet: Fleet, variantName: string, reason: string, looks: readonly Look[]): Promise<string> {
+    const instances = fleet.variants.flatMap((variant) => variant.instances.map((instance) => ({ variant: variant.name, instance })));
+    const failed = instances.find(({ variant }, position) => variant === variantName && looks[position]?.status !== 'healthy');
+    if (!failed) return reason;
+    const stream = endpointLogStream(row.key, failed.variant, failed.instance);
+    const lines = await lastLogLines(this.#ports.logFiles, stream, REASON_LENGTH_MAX - reason.length - 20);
+    return lines === '' ? reason : `${reason} Last log lines:\n${lines}`;
+  }
+
+  /** Ends the model servers that are due and answer nothing any more. Returns when to look again. */
+  async #retire(row: Row): Promise<number | undefined> {
+    const { clock, servers } = this.#ports;
+    const nowMs = clock.now();
+    const due = row.document.retiring.filter(({ notBeforeMs }) => notBeforeMs <= nowMs);
+    const later = row.document.retiring.filter(({ notBeforeMs }) => notBeforeMs > nowMs).map(({ notBeforeMs }) => notBeforeMs);
+    const latestMs = Math.max(0, ...due.map(({ notBeforeMs }) => notBeforeMs)) + DRAIN_MS;
+    if (due.length > 0 && !(await this.#drained(due.map(({ workId }) => workId), latestMs))) return nowMs + DRAIN_LOOK_MS;
+    const { gone, againAtMs } = await servers.endAll(row.key, due.map(({ workId }) => workId));
+    if (gone.size > 0) await this.#commit(row, withRetired(row.document, gone, nowMs), nowMs);
+    return Math.min(...later, againAtMs ?? Infinity, gone.size > 0 ? nowMs : Infinity);
+  }
+
+  #drained(workIds: readonly string[], latestMs: number): Promise<boolean> {
+    const leftMs = latestMs - this.#ports.clock.now();
+    return leftMs <= 0 ? Promise.resolve(true) : this.#ports.endpointRoutes.drained(workIds, Math.min(DRAIN_LOOK_MS, leftMs));
+  }
+
+  async #delete(row: Row): Promise<ReconcileResult> {
+    const { store, clock, servers, endpointRoutes } = this.#ports;
+    const { key, version, document } = row;
+    await endpointRoutes.drop(key, document);
+    const instances = [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring];
+    const workIds = [...new Set(instances.map(({ workId }) => workId))];
+    if (!(await this.#drained(workIds, document.LastModifiedTime + DRAIN_MS))) return { retryAtMs: clock.now() + DRAIN_LOOK_MS };
+    const { againAtMs } = await servers.endAll(key, workIds);
+    if (againAtMs !== undefined) return { retryAtMs: againAtMs };
+    await store.commit({
+      expect: [{ key, version }],
+      remove: [key, tagsKey(document.EndpointArn)],
+      timers: [{ reconciler: RECONCILER, key, dueAtMs: null }],
+      ledger: [entryOfLoop(row, 'Deleted', { EndpointStatus: ['Deleting', null] }, clock.now())],
+    });
+    return undefined;
+  }
+
+  /** One transition. A conflict needs no answer: the row is read again at the next look, which is at once. */
+  async #commit(row: Row, after: EndpointDocument, nowMs: number): Promise<void> {
+    const { key, version, document: before } = row;
+    const settled = after.EndpointStatus === 'Failed' && after.retiring.length === 0;
+    const moved = before.EndpointStatus !== after.EndpointStatus;
+    await this.#ports.store.commit({
+      expect: [{ key, version }],
+      write: [endpointWrite(key, after)],
+      ...(settled && { timers: [{ reconciler: RECONCILER, key, dueAtMs: null }] }),
+      ...(moved && {
+        events: [endpointEvent(after, key, nowMs)],
+        ledger: [entryOfLoop(row, after.EndpointStatus, {
+          EndpointStatus: [before.EndpointStatus, after.EndpointStatus],
+          EndpointConfigName: [before.serving?.configName ?? null, after.serving?.configName ?? null],
+        }, nowMs, after.EndpointStatus === 'InService' ? undefined : after.FailureReason)],
+      }),
+    });
+  }
+}
+
+function entryOfLoop({ key, document }: Row, transition: string, changes: NonNullable<LedgerInput['changes']>, nowMs: number, reason?: string): LedgerInput {
+  return {
+    timeMs: nowMs,
+    account: key.account,
+    region: key.region,
+    actor: 'slipway:hosting',
+    action: `slipway:Endpoint.${transition}`,
+    outcome: 'done',
+    resources: [document.EndpointArn],
+    changes,
+    ...(reason !== undefined && { reason }),
+    requestId: document.requestId,
+  };
+}
+
+function earliest(times: readonly (number | undefined)[]): ReconcileResult {
+  const known = times.filter((time): time is number => time !== undefined && Number.isFinite(time));
+  return known.length > 0 ? { retryAtMs: Math.min(...known) } : undefined;
+}

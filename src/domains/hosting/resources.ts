@@ -1,0 +1,123 @@
+import type {
+  CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, EndpointStatus, ModelApprovalStatus,
+} from '../../contract/generated/sagemaker.ts';
+import type { PinnedArtifact } from '../../platform/objects/pin.ts';
+import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
+
+export const MODEL: ResourceDeclaration = {
+  kind: 'Model',
+  service: 'sagemaker',
+  arnType: 'model',
+  absent: { code: 'ValidationException', message: (_name, arn) => `Could not find model "${arn}".` },
+  exists: { code: 'ValidationException', message: (_name, arn) => `Cannot create already existing model "${arn}".` },
+};
+
+export const ENDPOINT_CONFIG: ResourceDeclaration = {
+  kind: 'EndpointConfig',
+  service: 'sagemaker',
+  arnType: 'endpoint-config',
+  absent: { code: 'ValidationException', message: (_name, arn) => `Could not find endpoint configuration "${arn}".` },
+  exists: { code: 'ValidationException', message: (_name, arn) => `Cannot create already existing endpoint configuration "${arn}".` },
+};
+
+export const ENDPOINT: ResourceDeclaration = {
+  kind: 'Endpoint',
+  service: 'sagemaker',
+  arnType: 'endpoint',
+  absent: { code: 'ValidationException', message: (_name, arn) => `Could not find endpoint "${arn}".` },
+  exists: { code: 'ValidationException', message: (_name, arn) => `Cannot create already existing endpoint "${arn}".` },
+};
+
+/** What every document of this room says of its own making. */
+interface Made {
+  readonly CreationTime: number;
+  /** Recognises our own write when a commit's answer was lost. */
+  readonly requestId: string;
+}
+
+export interface ModelDocument extends Omit<CreateModelInput, 'Tags'>, Made {
+  readonly ModelArn: string;
+}
+
+export interface EndpointConfigDocument extends Omit<CreateEndpointConfigInput, 'Tags'>, Made {
+  readonly EndpointConfigArn: string;
+}
+
+/** Everything a model server needs, copied when the endpoint was made: no later change or deletion reaches it. */
+export interface PinnedModel {
+  readonly ModelName: string;
+  readonly image: string;
+  /** From the image table. */
+  readonly runtime: string;
+  readonly command: readonly string[];
+  /** The image's behaviour switches, for the entry points. */
+  readonly profile: Readonly<Record<string, string | boolean | number>>;
+  /** Of the container, over the image's own. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly artifacts: readonly PinnedArtifact[];
+  readonly networkIsolation: boolean;
+  readonly executionRoleArn?: string;
+  /** The registered package that is served, and what was said of it then. */
+  readonly modelPackage?: { readonly arn: string; readonly approval?: ModelApprovalStatus };
+}
+
+/** One model server. Both names are derived, so that starting it twice starts one. */
+export interface InstancePlan {
+  /** As the log stream shows it: `i-…`. */
+  readonly id: string;
+  readonly workId: string;
+}
+
+export interface PinnedVariant {
+  readonly name: string;
+  readonly weight: number;
+  readonly instanceType: string;
+  readonly instances: readonly InstancePlan[];
+  readonly model: PinnedModel;
+  readonly startupTimeoutSeconds: number;
+}
+
+/** A whole set of model servers that serves, or is being brought up to serve. */
+export interface Fleet {
+  /** Counts an endpoint's deployments. */
+  readonly number: number;
+  readonly configName: string;
+  readonly variants: readonly PinnedVariant[];
+  readonly startedAtMs: number;
+  readonly deploymentConfig?: DeploymentConfig;
+}
+
+/** A model server on its way out: it ends when nothing is in flight to it. */
+export interface Retiring extends InstancePlan {
+  readonly notBeforeMs: number;
+}
+
+/**
+ * `serving` is what the router sends to, `deploying` what is being brought up; the switch is one commit. A deployment
+ * that only scales shares instances with what serves.
+ */
+export interface EndpointDocument extends Made {
+  readonly EndpointName: string;
+  readonly EndpointArn: string;
+  readonly EndpointStatus: EndpointStatus;
+  readonly FailureReason?: string;
+  readonly LastModifiedTime: number;
+  readonly fleets: number;
+  readonly serving?: Fleet;
+  readonly deploying?: Fleet;
+  readonly retiring: readonly Retiring[];
+}
+
+export const fleetInstances = (fleet: Fleet | undefined): InstancePlan[] =>
+  (fleet?.variants ?? []).flatMap(({ instances }) => instances);
+
+/** Every blob an endpoint's model servers are, or may be, started from. */
+export const endpointBlobs = ({ serving, deploying }: Pick<EndpointDocument, 'serving' | 'deploying'>): string[] => [
+  ...new Set(
+    [serving, deploying]
+      .flatMap((fleet) => fleet?.variants ?? [])
+      .flatMap(({ model }) => model.artifacts)
+      .flatMap(({ objects }) => objects)
+      .map(({ digest }) => digest),
+  ),
+];
