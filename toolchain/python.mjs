@@ -1,6 +1,6 @@
 // Finds the host's Python, and builds the Python runtimes of jobs with uv: locked, content-addressed, bytecode-compiled.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, copyFileSync, existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildOnce, cacheDirectory, digestOf, prune, readReady, SetupError, touchReady } from './cache.mjs';
 import { CHECKOUT } from './node.mjs';
@@ -123,6 +123,32 @@ export async function buildRuntime(name, python, log) {
   });
   prune(join(cacheDirectory(), 'runtimes'), [target], UNUSED_MS, log);
   return target;
+}
+
+/**
+ * Compiles the entry points in the checkout where a source is newer than its bytecode: a job sees them read-only and would compile
+ * them anew each time. A checkout that cannot be written to stays as it is, only slower.
+ */
+export async function compileEntry(runtime) {
+  const folder = join(CHECKOUT, 'runtimes', 'entry', 'slipway_entry');
+  const [major, minor] = runtime.ready.python.split('.');
+  const cached = (name) => join(folder, '__pycache__', name.replace(/\.py$/, `.cpython-${major}${minor}.pyc`));
+  const isStale = (name) => mtimeOf(cached(name)) < mtimeOf(join(folder, name));
+  if (!readdirSync(folder).some((name) => name.endsWith('.py') && isStale(name)) || !isWritable(folder)) return;
+  await run(join(runtime.path, 'bin', 'python3'), ['-I', '-m', 'compileall', '-q', folder]);
+}
+
+function mtimeOf(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function isWritable(path) {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The packages' own test suites are left uncompiled: nothing imports them and they are a third of the work. */

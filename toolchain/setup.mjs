@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory, SetupError } from './cache.mjs';
 import { findNode, installNode, installPackages, nodeDownload, packagesAreInstalled, packagesDownload } from './node.mjs';
-import { buildRuntime, findPython, findRuntime, runtimeDownload } from './python.mjs';
+import { buildRuntime, compileEntry, findPython, findRuntime, runtimeDownload } from './python.mjs';
 import {
   canInstallSystemPackages, explainSystemPackages, installSystemPackages, missingSystemPackages, systemDownload,
 } from './system-packages.mjs';
@@ -24,6 +24,7 @@ export async function ensureSetup({ quiet = false, what = 'all' } = {}) {
   const log = (text) => process.stderr.write(`slipway setup: ${text}\n`);
   const plan = planSetup(PARTS[what], log, quiet);
   if (plan.length === 0) {
+    if (what === 'all') await compileEntries();
     if (!quiet) log(`everything is there (cache ${cacheDirectory()})`);
     return { node: findNode() };
   }
@@ -32,10 +33,16 @@ export async function ensureSetup({ quiet = false, what = 'all' } = {}) {
     log(`${step.download.what} …`);
     await step.perform();
   }
+  if (what === 'all') await compileEntries();
   log(`done in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
   const node = findNode();
   if (!node) throw new SetupError('Node.js was installed but is not found again. Remove the cache folder and run `npm run setup` once more.');
   return { node };
+}
+
+async function compileEntries() {
+  const runtime = findRuntime(RUNTIMES[0]);
+  if (runtime) await compileEntry(runtime);
 }
 
 function planSetup(parts, log, quiet) {

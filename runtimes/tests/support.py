@@ -18,7 +18,7 @@ with open(os.path.join(RUNTIMES, "images.json"), encoding="utf-8") as file:
 
 def profile_switches(repository, tag):
     image = IMAGES[repository]
-    return {"framework": image["framework"], "note": f"image {repository}:{tag} under test", **image["tags"][tag]["profile"]}
+    return {"framework": image["framework"], **image["tags"][tag]["profile"]}
 
 
 class JobTestCase(unittest.TestCase):

@@ -48,7 +48,6 @@ class Answers(XgboostServing):
         status, headers, body = self.request("GET", "/execution-parameters")
         self.assertEqual((status, headers["content-type"]), (200, "application/json"))
         self.assertEqual(json.loads(body), {"MaxConcurrentTransforms": len(os.sched_getaffinity(0)), "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6})
-        self.assertEqual(self.log[0], "image sagemaker-xgboost:3.0-5 under test\n")
 
     def test_csv_is_one_prediction_per_line(self):
         self.start()

@@ -15,8 +15,6 @@ class ImageProfile:
         #: `pickle`: the model file is a pickled Booster; `native`: xgboost's own format.
         self.model_file = switches.get("modelFile", "native")
         self.ensemble = bool(switches.get("ensemble", True))
-        #: Which library versions stand behind the image name: the first line of the log.
-        self.note = switches.get("note")
 
     @classmethod
     def of_environment(cls):
@@ -27,7 +25,3 @@ class ImageProfile:
         if self.release not in XGBOOST_RELEASES:
             return True
         return XGBOOST_RELEASES.index(self.release) >= XGBOOST_RELEASES.index(release)
-
-    def announce(self):
-        if self.note:
-            print(self.note, flush=True)

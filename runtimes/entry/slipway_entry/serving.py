@@ -18,7 +18,6 @@ def main():
     """Runs the model server until it is told to stop; the exit code of the process."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="[%(asctime)s:%(levelname)s] %(message)s", datefmt="%Y-%m-%d:%H:%M:%S")
     profile = ImageProfile.of_environment()
-    profile.announce()
     try:
         application = load(profile, JobFiles())
     except UserError as error:

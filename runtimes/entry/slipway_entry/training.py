@@ -13,7 +13,6 @@ def main():
     """Runs the job; the exit code of the process. `output/failure` says why when it is not 0."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="[%(asctime)s:%(levelname)s] %(message)s", datefmt="%Y-%m-%d:%H:%M:%S")
     profile = ImageProfile.of_environment()
-    profile.announce()
     files = JobFiles()
     try:
         train(profile, TrainingEnvironment(files))

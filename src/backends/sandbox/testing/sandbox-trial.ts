@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../platform/clock.ts';
 import type { BlobStore } from '../../../platform/objects/port.ts';
 import type { WorkEnd, WorkInput, WorkSpec } from '../../../platform/ports/work.ts';
-import { createSandboxBackend, type SandboxBackend } from '../sandbox-backend.ts';
+import { createSandboxBackend, type SandboxBackend, type SandboxOptions } from '../sandbox-backend.ts';
 
 export type TrialIsolation = 'bubblewrap' | 'unshare';
 
@@ -23,7 +23,8 @@ export interface Trial {
   close(): void;
 }
 
-export function createTrial(sandbox: TrialIsolation, existing?: string): Trial {
+/** `runtimes`: the real ones, where a test needs more than the host's Python. */
+export function createTrial(sandbox: TrialIsolation, existing?: string, runtimes?: Pick<SandboxOptions, 'locateRuntime'>): Trial {
   const folder = existing ?? mkdtempSync(join(tmpdir(), 'slipway-sandbox-'));
   mkdirSync(join(folder, 'blobs'), { recursive: true });
   mkdirSync(join(folder, 'logs'), { recursive: true });
@@ -36,7 +37,7 @@ export function createTrial(sandbox: TrialIsolation, existing?: string): Trial {
     folder, cacheFolder: join(folder, 'cache'), clock: systemClock, settings: { sandbox },
     blobs: { place } as BlobStore,
     log: { info: () => undefined, warn: () => undefined },
-    locateRuntime: () => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } }),
+    locateRuntime: runtimes?.locateRuntime ?? (() => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } })),
   });
   return {
     folder,
