@@ -1,6 +1,7 @@
 import type { OutputOf } from '../contract/operations.ts';
 import { callJson } from './client.ts';
 import type { Connection } from './connection.ts';
+import { createLiveLines, type LiveLines } from './live-lines.ts';
 import { duration, type Output, statusWord } from './output.ts';
 import { pause } from './wait.ts';
 
@@ -22,43 +23,50 @@ export async function stepsOf(connection: Connection, executionArn: string): Pro
 
 const ENDED = new Set(['Succeeded', 'Failed', 'Stopped', 'CompletedWithFailures']);
 
-/**
- * Prints one line per change until the execution ends; in a terminal the running steps with their elapsed time are kept
- * on a live last line.
- */
+export const hasEnded = (execution: ExecutionDescription): boolean => ENDED.has(execution.PipelineExecutionStatus ?? '');
+
+/** How long a step took, or has taken so far; '' before it starts. Times on the wire are epoch seconds. */
+export function elapsedOf(step: StepSummary): string {
+  if (!step.StartTime) return '';
+  return duration(((step.EndTime ?? Date.now() / 1000) - step.StartTime) * 1000);
+}
+
+/** Prints one line per change until the execution ends; in a terminal only ends stay, what runs is kept live below them. */
 export async function watchExecution(
   connection: Connection, executionArn: string, output: Output): Promise<ExecutionDescription> {
+  const live = createLiveLines(output);
   const printed = new Map<string, string>();
-  for (;;) {
-    const execution = await callJson(connection, 'sagemaker:DescribePipelineExecution', { PipelineExecutionArn: executionArn });
-    const steps = await stepsOf(connection, executionArn);
-    clearLiveLine(output);
-    for (const step of steps) {
-      const name = step.StepName ?? '';
-      if (printed.get(name) === step.StepStatus) continue;
-      printed.set(name, step.StepStatus ?? '');
-      output.line(stepLine(output, step));
+  try {
+    for (;;) {
+      // The description first: when it says ended, the steps read after it are the final ones.
+      const execution = await callJson(connection, 'sagemaker:DescribePipelineExecution', { PipelineExecutionArn: executionArn });
+      const steps = await stepsOf(connection, executionArn);
+      printChanges(output, live, steps, printed);
+      if (hasEnded(execution)) return execution;
+      live.show(steps.filter((step) => !step.EndTime).map((step) => `${stepLine(output, step)}  ${elapsedOf(step)}`));
+      await pause(200);
     }
-    if (ENDED.has(execution.PipelineExecutionStatus ?? '')) return execution;
-    showLiveLine(output, steps);
-    await pause(output.terminal ? 250 : 500);
+  } finally {
+    live.clear();
   }
 }
 
-function stepLine(output: Output, step: StepSummary): string {
-  const ended = step.EndTime && step.StartTime ? `  ${duration((step.EndTime - step.StartTime) * 1000)}` : '';
+function printChanges(output: Output, live: LiveLines, steps: readonly StepSummary[], printed: Map<string, string>): void {
+  live.clear();
+  for (const step of steps) {
+    const name = step.StepName ?? '';
+    const status = step.StepStatus ?? '';
+    if (printed.get(name) === status || (output.terminal && !step.EndTime)) continue;
+    printed.set(name, status);
+    output.line(step.EndTime ? `${stepLine(output, step)}  ${elapsedOf(step)}${outcomeOf(step)}` : stepLine(output, step));
+  }
+}
+
+const stepLine = (output: Output, step: StepSummary): string =>
+  `  ${(step.StepName ?? '').padEnd(24)} ${statusWord(output, step.StepStatus ?? '')}`;
+
+function outcomeOf(step: StepSummary): string {
   const outcome = step.Metadata?.Condition?.Outcome ? `  outcome ${step.Metadata.Condition.Outcome}` : '';
   const reason = step.FailureReason ? `\n    ${step.FailureReason.trimEnd().replaceAll('\n', '\n    ')}` : '';
-  return `  ${(step.StepName ?? '').padEnd(28)} ${statusWord(output, step.StepStatus ?? '')}${ended}${outcome}${reason}`;
-}
-
-function showLiveLine(output: Output, steps: readonly StepSummary[]): void {
-  if (!output.terminal) return;
-  const running = steps.filter((step) => step.StartTime && !step.EndTime);
-  const text = running.map((step) => `${step.StepName} ${duration(Date.now() - (step.StartTime ?? 0) * 1000)}`).join(', ');
-  if (text) process.stdout.write(`  … ${text}`.slice(0, (process.stdout.columns ?? 80) - 1));
-}
-
-function clearLiveLine(output: Output): void {
-  if (output.terminal) process.stdout.write('\r\u001b[2K');
+  return outcome + reason;
 }

@@ -56,7 +56,7 @@ function pipelineVerbs(program: Command): void {
     .action(async (reference, options) => (await import('./verbs/execution.ts')).steps(reference, options));
   verb(program, 'logs <execution> <step>', 'the log of a step')
     .option('-f, --follow', 'go on until the step ends')
-    .action(async (reference, step, options) => (await import('./verbs/execution.ts')).logs(reference, step, options));
+    .action(async (reference, step, options) => (await import('./verbs/logs.ts')).logs(reference, step, options));
   verb(program, 'wait <execution>', 'follow an execution to its end; exit 1 unless it succeeds')
     .action(async (reference, options) => (await import('./verbs/execution.ts')).wait(reference, options));
   verb(program, 'stop <execution>', 'stop an execution and its running jobs')
@@ -100,10 +100,12 @@ function buildProgram(): Command {
   serverVerbs(program);
   pipelineVerbs(program);
   modelVerbs(program);
-  program.command('demo', { hidden: false }).description('the whole main job on real data, in a fresh data folder')
+  program.command('demo').description('the whole main job on real data, in a fresh data folder')
     .argument('[chapter]')
     .option('--keep', 'leave the server running and print its page')
-    .addOption(new Option('--threshold <accuracy>', 'accuracy a model needs to be registered').default('0.80'))
+    .option('--threshold <accuracy>', 'accuracy a model needs to be registered', '0.80')
+    .option('--json', 'machine-readable output')
+    .addOption(new Option('--project <dir>', 'a changed copy of examples/breast-cancer').hideHelp())
     .action(async (chapter, options) => (await import('./demo/demo.ts')).demo(chapter, options));
   program.command('dev <what> [words...]', { hidden: true }).option('--quick').option('--long')
     .action(async (what, words, options) => (await import('./verbs/dev.ts')).dev(what, options, words));
@@ -112,6 +114,10 @@ function buildProgram(): Command {
 }
 
 async function main(): Promise<number> {
+  // The reader of our output may go first, as in `slipway logs … | head`: no failure, and no reason for a server to end.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (process.argv[2] !== 'serve') process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
   try {
     await buildProgram().parseAsync(process.argv);
     return 0;

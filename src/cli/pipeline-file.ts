@@ -73,7 +73,8 @@ async function blame<T>(path: string, run: () => T | Promise<T>): Promise<T> {
     return await run();
   } catch (error) {
     const stack = (error instanceof Error ? error.stack : undefined) ?? String(error);
-    throw failed(`${path}: the program failed.\n${stack}`);
+    const lines = stack.split('\n').filter((line) => !/^\s+at .*(node:internal|\/src\/cli\/|\/node_modules\/commander\/)/.test(line));
+    throw failed(`${path}: the program failed.\n${lines.join('\n')}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { AwsError, callJson } from './client.ts';
 import type { Connection } from './connection.ts';
+import { dataFlag } from './data-folder-option.ts';
 import { failed } from './exit.ts';
 
 /** EXECUTION: an ARN, an execution id, or a pipeline's name (its newest execution). Returns the ARN. */
@@ -10,9 +11,9 @@ export async function executionArnOf(connection: Connection, reference: string):
       PipelineName: reference, SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: 1 });
     const newest = page.PipelineExecutionSummaries?.[0]?.PipelineExecutionArn;
     if (newest) return newest;
-    throw failed(`Pipeline ${reference} has no execution yet. Start one: npx slipway run ${reference}`);
+    throw failed(`Pipeline ${reference} has no execution yet. Start one: npx slipway run ${reference}${dataFlag(connection.folder)}`);
   } catch (error) {
-    if (!(error instanceof AwsError)) throw error;
+    if (!isAbsent(error)) throw error;
   }
   return executionArnById(connection, reference);
 }
@@ -28,13 +29,17 @@ async function executionArnById(connection: Connection, id: string): Promise<str
         await callJson(connection, 'sagemaker:DescribePipelineExecution', { PipelineExecutionArn: arn });
         return arn;
       } catch (error) {
-        if (!(error instanceof AwsError)) throw error;
+        if (!isAbsent(error)) throw error;
       }
     }
     nextToken = page.NextToken;
   } while (nextToken);
-  throw failed(`No pipeline and no execution is called "${id}". List them: npx slipway status`);
+  throw failed(`No pipeline and no execution is called "${id}". List them: npx slipway status${dataFlag(connection.folder)}`);
 }
+
+/** What AWS answers for a name nothing bears, or that nothing can bear. */
+const isAbsent = (error: unknown): boolean =>
+  error instanceof AwsError && (error.code === 'ResourceNotFound' || error.code === 'ValidationException');
 
 /** PACKAGE: an ARN, GROUP/N, or GROUP (its newest version). Returns the ARN. */
 export async function packageArnOf(connection: Connection, reference: string): Promise<string> {

@@ -23,21 +23,34 @@ export async function deploy(reference: string, options: DeployOptions): Promise
   if (!Number.isInteger(instanceCount) || instanceCount < 1) {
     throw wrongUse(`--instance-count must be a whole number of at least 1, not "${options.instanceCount}".`);
   }
-  const name = `${options.endpoint}-${packageArn.split('/').slice(-2).join('-')}-${Date.now().toString(36)}`
+  const deployed = await deployPackage(connection, output, packageArn, { ...options, instanceCount });
+  output.line(`${deployed.EndpointArn}`);
+  output.line(`try it: npx slipway invoke ${options.endpoint}${dataFlag(folder)} --content-type text/csv --body 'TEXT'`);
+  output.result(deployed);
+}
+
+export interface Deployment {
+  readonly endpoint: string;
+  readonly instanceType: string;
+  readonly instanceCount: number;
+  /** Execution role of the model; default: the role that first start made. */
+  readonly role?: string;
+}
+
+/** Makes model and endpoint configuration for the package, then creates or moves the endpoint and waits until it serves. */
+export async function deployPackage(connection: Connection, output: Output, packageArn: string, { endpoint, role, ...instances }: Deployment) {
+  const name = `${endpoint}-${packageArn.split('/').slice(-2).join('-')}-${Date.now().toString(36)}`
     .replaceAll(/[^a-zA-Z0-9-]+/g, '-').slice(-63).replace(/^-+/, '');
   await callJson(connection, 'sagemaker:CreateModel', {
-    ModelName: name, ExecutionRoleArn: options.role ?? (await defaultRoleArn(connection)),
-    Containers: [{ ModelPackageName: packageArn }] });
+    ModelName: name, ExecutionRoleArn: role ?? (await defaultRoleArn(connection)), Containers: [{ ModelPackageName: packageArn }] });
   await callJson(connection, 'sagemaker:CreateEndpointConfig', {
     EndpointConfigName: name,
     ProductionVariants: [{
-      VariantName: 'AllTraffic', ModelName: name, InitialInstanceCount: instanceCount,
-      InstanceType: options.instanceType as 'ml.m5.large', InitialVariantWeight: 1 }] });
-  const arn = await createOrUpdate(connection, options.endpoint, name);
-  await waitInService(connection, output, options.endpoint);
-  output.line(`${arn}`);
-  output.line(`try it: npx slipway invoke ${options.endpoint}${dataFlag(folder)} --content-type text/csv --body 'TEXT'`);
-  output.result({ EndpointArn: arn, EndpointName: options.endpoint, EndpointConfigName: name, ModelPackageArn: packageArn });
+      VariantName: 'AllTraffic', ModelName: name, InitialInstanceCount: instances.instanceCount,
+      InstanceType: instances.instanceType as 'ml.m5.large', InitialVariantWeight: 1 }] });
+  const arn = await createOrUpdate(connection, endpoint, name);
+  await waitInService(connection, output, endpoint, name);
+  return { EndpointArn: arn, EndpointName: endpoint, EndpointConfigName: name, ModelName: name, ModelPackageArn: packageArn };
 }
 
 async function createOrUpdate(connection: Connection, endpoint: string, config: string): Promise<string> {
@@ -52,17 +65,18 @@ async function createOrUpdate(connection: Connection, endpoint: string, config: 
     EndpointName: endpoint, EndpointConfigName: config })).EndpointArn ?? '';
 }
 
-/** Waits for a settled endpoint; one line per change. */
-export async function waitInService(connection: Connection, output: Output, endpoint: string): Promise<void> {
+/** Waits until the endpoint serves `config`; one line per change. */
+async function waitInService(connection: Connection, output: Output, endpoint: string, config: string): Promise<void> {
   let printed = '';
   for (;;) {
     const described = await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
     const status = described.EndpointStatus ?? '';
     if (status !== printed) output.line(`  endpoint ${endpoint}  ${statusWord(output, status)}`);
     printed = status;
-    if (status === 'InService') return;
-    if (['Failed', 'OutOfService', 'UpdateRollbackFailed'].includes(status)) {
-      throw failed(`endpoint ${endpoint} is ${status}: ${described.FailureReason ?? 'no reason given'}`);
+    if (status === 'InService' && described.EndpointConfigName === config) return;
+    if (['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed'].includes(status)) {
+      const outcome = status === 'InService' ? 'was not moved and goes on with what it served' : `is ${status}`;
+      throw failed(`endpoint ${endpoint} ${outcome}: ${described.FailureReason ?? 'no reason given'}`);
     }
     await pause(200);
   }

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { findRuntime } from '../../../toolchain/python.mjs';
 import { isListening, readServerRecord } from '../connection.ts';
 import { dataFlag, dataFolderOf } from '../data-folder-option.ts';
 import { failed } from '../exit.ts';
+import { tryIsolation } from '../isolation-trial.ts';
 import { createOutput, table } from '../output.ts';
 import type { GlobalOptions } from '../session.ts';
 
@@ -35,35 +35,26 @@ function nodeFinding(): Finding {
 function runtimeFinding(): Finding {
   const runtime = findRuntime('ml');
   if (!runtime) return { what: 'Python runtime of jobs', state: 'missing', detail: 'not built', mend: 'npm run setup' };
-  const { libraries = {}, python = '?' } = runtime.ready as { libraries?: Record<string, string>; python?: string };
+  const { libraries, python } = runtime.ready;
   const versions = ['scikit-learn', 'xgboost-cpu', 'pandas'].map((name) => `${name} ${libraries[name] ?? '?'}`).join(', ');
   return { what: 'Python runtime of jobs', state: 'ok', detail: `Python ${python}, ${versions}` };
 }
 
-/** One isolation is enough; both are tried for real, with the least they can do. */
+/** One isolation is enough; both are tried for real. */
 function sandboxFindings(): Finding[] {
-  const bubblewrap = runs('bwrap', ['--unshare-user', '--unshare-pid', '--ro-bind', '/', '/', 'true']);
-  const unshare = runs('unshare', ['-Urmpf', 'true']);
+  const problems = { bubblewrap: tryIsolation('bubblewrap'), unshare: tryIsolation('unshare') };
+  const none = problems.bubblewrap !== undefined && problems.unshare !== undefined;
+  const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
+  const finding = (kind: 'bubblewrap' | 'unshare', mend: string): Finding => {
+    const problem = problems[kind];
+    return problem === undefined
+      ? { what: `sandbox: ${kind}`, state: 'ok', detail: 'works' }
+      : { what: `sandbox: ${kind}`, state: none ? 'missing' : 'note', detail: problem, mend };
+  };
   return [
-    bubblewrap
-      ? { what: 'sandbox: bubblewrap', state: 'ok', detail: 'works' }
-      : {
-        what: 'sandbox: bubblewrap', state: unshare ? 'note' : 'missing', detail: 'not installed, or user namespaces are off',
-        mend: 'sudo apt-get install -y bubblewrap' },
-    unshare
-      ? { what: 'sandbox: unshare', state: 'ok', detail: 'works' }
-      : { what: 'sandbox: unshare', state: bubblewrap ? 'note' : 'missing', detail: 'user namespaces are not allowed here',
-        mend: 'sudo sysctl -w user.max_user_namespaces=15000' },
+    finding('bubblewrap', `${sudo}apt-get install -y bubblewrap`),
+    finding('unshare', `${sudo}sysctl -w user.max_user_namespaces=15000`),
   ];
-}
-
-function runs(command: string, args: string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: 'ignore', timeout: 10_000 });
-    return true;
-  } catch {
-    return false; // absent or refused: either way it cannot be used
-  }
 }
 
 const FREE_GIB_MIN = 2;
@@ -73,11 +64,10 @@ function folderFinding(folder: string): Finding {
   while (!existsSync(existing)) existing = dirname(existing);
   try {
     accessSync(existing, constants.W_OK);
-    if (existing !== folder) mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch {
     return { what: 'data folder', state: 'missing', detail: `${folder} cannot be written`, mend: 'choose another: --data DIR' };
   }
-  const { bavail, bsize } = statfsSync(folder);
+  const { bavail, bsize } = statfsSync(existing);
   const freeGiB = (bavail * bsize) / 2 ** 30;
   const enough = freeGiB >= FREE_GIB_MIN;
   return {

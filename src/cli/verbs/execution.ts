@@ -1,11 +1,10 @@
 import { callJson } from '../client.ts';
 import { dataFlag } from '../data-folder-option.ts';
-import { stepsOf, type StepSummary, watchExecution } from '../execution-watch.ts';
-import { failed, wrongUse } from '../exit.ts';
-import { duration, statusWord, table } from '../output.ts';
+import { elapsedOf, stepsOf, type StepSummary, watchExecution } from '../execution-watch.ts';
+import { failed } from '../exit.ts';
+import { statusWord, table } from '../output.ts';
 import { executionArnOf } from '../references.ts';
 import { type GlobalOptions, openSession } from '../session.ts';
-import { pause } from '../wait.ts';
 
 const when = (seconds: number | undefined): string =>
   seconds ? new Date(seconds * 1000).toISOString().replace('T', ' ').slice(0, 19) : '';
@@ -44,8 +43,7 @@ export async function steps(reference: string, options: GlobalOptions): Promise<
   const found = await stepsOf(connection, await executionArnOf(connection, reference));
   const rows = [['STEP', 'STATUS', 'ELAPSED', 'WHAT', 'REASON']];
   for (const step of found) {
-    const elapsed = step.StartTime ? duration(((step.EndTime ?? Date.now() / 1000) - step.StartTime) * 1000) : '';
-    rows.push([step.StepName ?? '', step.StepStatus ?? '', elapsed, whatOf(step), step.FailureReason?.split('\n')[0] ?? '']);
+    rows.push([step.StepName ?? '', step.StepStatus ?? '', elapsedOf(step), whatOf(step), step.FailureReason?.split('\n')[0] ?? '']);
   }
   output.line(table(rows));
   output.result(found);
@@ -80,55 +78,5 @@ export async function wait(reference: string, options: GlobalOptions): Promise<v
   session.output.result(execution);
   if (execution.PipelineExecutionStatus !== 'Succeeded') {
     throw failed(`execution ${execution.PipelineExecutionStatus}${execution.FailureReason ? `: ${execution.FailureReason}` : ''}`);
-  }
-}
-
-/** `slipway logs [-f] EXECUTION STEP` */
-export async function logs(reference: string, stepName: string, options: GlobalOptions & { follow?: boolean }): Promise<void> {
-  const { connection, output } = await openSession(options);
-  const arn = await executionArnOf(connection, reference);
-  const position = new Map<string, string>();
-  for (;;) {
-    const step = (await stepsOf(connection, arn)).find((found) => found.StepName === stepName);
-    const ended = Boolean(step?.EndTime);
-    const target = step && logTargetOf(step);
-    if (target) await printNew(connection, output, target, position);
-    else if (!options.follow || ended) throw noLog(stepName, step);
-    if (!options.follow || ended) return;
-    await pause(300);
-  }
-}
-
-function noLog(stepName: string, step: StepSummary | undefined): Error {
-  if (!step) return wrongUse(`This execution has no step "${stepName}" so far. See: npx slipway steps EXECUTION`);
-  return wrongUse(`Step "${stepName}" runs no job, so it has no log.`);
-}
-
-interface LogTarget { readonly group: string; readonly prefix: string }
-
-function logTargetOf(step: StepSummary): LogTarget | undefined {
-  const jobName = (arn: string | undefined) => arn?.split('/').at(-1) ?? '';
-  const { TrainingJob, ProcessingJob } = step.Metadata ?? {};
-  if (TrainingJob?.Arn) return { group: '/aws/sagemaker/TrainingJobs', prefix: `${jobName(TrainingJob.Arn)}/` };
-  if (ProcessingJob?.Arn) return { group: '/aws/sagemaker/ProcessingJobs', prefix: `${jobName(ProcessingJob.Arn)}/` };
-  return undefined;
-}
-
-async function printNew(
-  connection: Parameters<typeof callJson>[0], output: { line(text: string): void; result(value: unknown): void },
-  target: LogTarget, position: Map<string, string>): Promise<void> {
-  const { logStreams = [] } = await callJson(connection, 'logs:DescribeLogStreams', {
-    logGroupName: target.group, logStreamNamePrefix: target.prefix }).catch(() => ({ logStreams: [] }));
-  for (const { logStreamName } of logStreams) {
-    if (!logStreamName) continue;
-    for (;;) {
-      const before = position.get(logStreamName);
-      const page = await callJson(connection, 'logs:GetLogEvents', {
-        logGroupName: target.group, logStreamName, startFromHead: true, nextToken: before });
-      for (const event of page.events ?? []) output.line(event.message ?? '');
-      if (page.events?.length) output.result(page.events);
-      if (page.nextForwardToken) position.set(logStreamName, page.nextForwardToken);
-      if (!page.nextForwardToken || page.nextForwardToken === before) break;
-    }
   }
 }

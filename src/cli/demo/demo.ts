@@ -1,0 +1,156 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { verifyLedger } from '../../platform/ledger/verify.ts';
+import { AwsError, callJson } from '../client.ts';
+import { connect, type Connection } from '../connection.ts';
+import { stepsOf, watchExecution } from '../execution-watch.ts';
+import { CliExit, failed, wrongUse } from '../exit.ts';
+import { tryIsolation } from '../isolation-trial.ts';
+import { createOutput, duration, type Output } from '../output.ts';
+import { deployPackage } from '../verbs/deploy.ts';
+import { upsertFile } from '../verbs/pipeline.ts';
+import { uiLink } from '../verbs/ui.ts';
+import { type DemoServer, startDemoServer } from './demo-server.ts';
+import { collectDifferences } from './differences.ts';
+import { showFailure } from './failure.ts';
+import { compareEndpoint, readEvaluation } from './held-out.ts';
+import { type DemoFacts, factsJson, printSummary } from './summary.ts';
+
+export interface DemoOptions {
+  readonly keep?: boolean;
+  readonly threshold: string;
+  readonly json?: boolean;
+  /** A changed copy of the example. */
+  readonly project?: string;
+}
+
+const EXAMPLE = resolve(import.meta.dirname, '../../../examples/breast-cancer');
+const ENDPOINT = 'breast-cancer';
+const GROUP = 'breast-cancer';
+const REASON = 'Accuracy on the held-out rows is above the threshold; reviewed in the demo.';
+
+/** `slipway demo`: the whole main job on real data, against a server of its own in a fresh data folder. */
+export async function demo(chapter: string | undefined, options: DemoOptions): Promise<void> {
+  if (chapter !== undefined) throw failed(`slipway demo ${chapter}: not implemented in this version. The main job: npm run demo`);
+  const threshold = Number(options.threshold);
+  if (!(threshold >= 0 && threshold <= 1)) throw wrongUse(`--threshold must be a number from 0 to 1, not "${options.threshold}".`);
+  const program = join(resolve(options.project ?? EXAMPLE), 'pipeline.ts');
+  if (!existsSync(program)) throw wrongUse(`${program}: there is no such file.`);
+  const output = createOutput(options.json ?? false);
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-demo-'));
+  chooseSandbox(folder, output);
+  let server: DemoServer | undefined;
+  const release = stopWhenInterrupted(folder, () => server);
+  try {
+    server = await startDemoServer(folder, { stopJobs: !options.keep });
+    output.line(`server     ${server.url}, data folder ${folder}`);
+    const connection = await connect(folder);
+    const facts = await runMainJob(connection, output, { program, threshold });
+    const kept = options.keep ? { folder, page: uiLink(connection).href } : undefined;
+    if (kept) server.leave();
+    else await server.stop();
+    printSummary(output, facts, program, kept);
+    output.result({ ...factsJson(facts), kept: kept ?? null });
+    if (!kept) rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    await server?.stop();
+    process.stderr.write(whereItLies(folder, error));
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+/** Says so when this host allows no isolation, and lets only this throwaway folder go without. */
+function chooseSandbox(folder: string, output: Output): void {
+  const bubblewrap = tryIsolation('bubblewrap');
+  const unshare = bubblewrap === undefined ? undefined : tryIsolation('unshare');
+  if (bubblewrap === undefined || unshare === undefined) return;
+  writeFileSync(join(folder, 'slipway.yaml'), 'sandbox: plain\n', { mode: 0o600 });
+  output.line(`sandbox    NONE: this host allows no isolation (bubblewrap: ${bubblewrap}; unshare: ${unshare}).`);
+  output.line('           The demo runs its own scripts without it, one job at a time. What is missing: npx slipway doctor');
+}
+
+function stopWhenInterrupted(folder: string, server: () => DemoServer | undefined): () => void {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    void (server()?.stop() ?? Promise.resolve()).then(() => {
+      rmSync(folder, { recursive: true, force: true });
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    });
+  };
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  return () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+}
+
+function whereItLies(folder: string, error: unknown): string {
+  const why = error instanceof CliExit ? '' : 'slipway demo: did not finish.\n';
+  return `${why}The data folder is left for a look: ${folder} (server.log is the server's log)\n` +
+    `  npx slipway serve --data ${folder}\n  npx slipway steps breast-cancer --data ${folder}\n  rm -rf ${folder}\n`;
+}
+
+/** From the program to compared predictions; throws when any of it is not as it must be. */
+async function runMainJob(connection: Connection, output: Output, given: { program: string; threshold: number }): Promise<DemoFacts> {
+  const startedMs = performance.now();
+  const { name, arn } = await upsertFile(connection, given.program, {});
+  output.line(`pipeline   ${name}, from ${relative('.', given.program)}`);
+  const { PipelineExecutionArn: executionArn = '' } = await callJson(connection, 'sagemaker:StartPipelineExecution', {
+    PipelineName: name, ClientRequestToken: crypto.randomUUID(),
+    PipelineParameters: [{ Name: 'AccuracyThreshold', Value: String(given.threshold) }] });
+  output.line(`execution  ${executionArn.split('/').at(-1)}`);
+  const execution = await watchExecution(connection, executionArn, output);
+  const steps = await stepsOf(connection, executionArn);
+  if (execution.PipelineExecutionStatus !== 'Succeeded') throw await showFailure(connection, output, execution, steps);
+  const evaluation = await readEvaluation(connection, steps);
+  const versions = await registeredVersions(connection);
+  const decided = { threshold: given.threshold, pipelineArn: arn, executionArn, steps, evaluation };
+  const isGood = (evaluation.metrics['accuracy'] ?? 0) >= given.threshold;
+  if (isGood !== versions.length > 0) {
+    throw failed(`Accuracy ${evaluation.metrics['accuracy']} against threshold ${given.threshold}, but ${versions.length} versions registered.`);
+  }
+  const [packageArn] = versions;
+  const served = packageArn === undefined ? undefined : await serve(connection, output, packageArn, evaluation);
+  const ledger = verifyLedger(join(connection.folder, 'slipway.db'));
+  if (!ledger.ok) throw failed(`The ledger is broken at entry ${ledger.sequence}: ${ledger.problem}`);
+  const elapsed = duration(performance.now() - startedMs);
+  return { ...decided, served, ledger, elapsed, differences: await collectDifferences(connection, steps) };
+}
+
+async function registeredVersions(connection: Connection): Promise<string[]> {
+  try {
+    const listed = await callJson(connection, 'sagemaker:ListModelPackages', { ModelPackageGroupName: GROUP });
+    return (listed.ModelPackageSummaryList ?? []).flatMap(({ ModelPackageArn }) => (ModelPackageArn ? [ModelPackageArn] : []));
+  } catch (error) {
+    if (error instanceof AwsError && error.status === 400) return []; // nothing was ever registered: no such group
+    throw error;
+  }
+}
+
+/** Registered version → refused deployment → approval → endpoint → compared predictions. */
+async function serve(connection: Connection, output: Output, packageArn: string, evaluation: Awaited<ReturnType<typeof readEvaluation>>) {
+  const version = packageArn.split('/').slice(-2).join('/');
+  const registered = await callJson(connection, 'sagemaker:DescribeModelPackage', { ModelPackageName: packageArn });
+  output.line(`registered ${version}, ${registered.ModelApprovalStatus}`);
+  output.line(`refused    ${await refusedDeployment(connection, output, packageArn)}`);
+  await callJson(connection, 'sagemaker:UpdateModelPackage', {
+    ModelPackageArn: packageArn, ModelApprovalStatus: 'Approved', ApprovalDescription: REASON });
+  output.line(`approved   ${version}: ${REASON}`);
+  const deployed = await deployPackage(connection, output, packageArn, {
+    endpoint: ENDPOINT, instanceType: 'ml.m5.large', instanceCount: 1 });
+  const comparison = await compareEndpoint(connection, ENDPOINT, evaluation);
+  output.line(`predicted  ${evaluation.rows.length} held-out rows through ${ENDPOINT}, in batches and one by one: ${comparison.requests} requests`);
+  const approved = await callJson(connection, 'sagemaker:DescribeModelPackage', { ModelPackageName: packageArn });
+  return { version, package: approved, endpoint: deployed.EndpointName, endpointArn: deployed.EndpointArn, comparison };
+}
+
+/** The rule of the registry, tried: what is not approved must not be served. */
+async function refusedDeployment(connection: Connection, output: Output, packageArn: string): Promise<string> {
+  try {
+    await deployPackage(connection, { ...output, line: () => {} }, packageArn, {
+      endpoint: ENDPOINT, instanceType: 'ml.m5.large', instanceCount: 1 });
+  } catch (error) {
+    if (error instanceof AwsError && error.status === 400) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  throw failed(`Version ${packageArn} was deployed before anyone approved it.`);
+}
