@@ -13,24 +13,31 @@ export function readBody(request: IncomingMessage, sizeBytesMax: number, sendCon
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
-    const finish = (settle: () => void): void => {
-      clearTimeout(deadline);
-      request.removeAllListeners('data');
-      settle();
-    };
-    const deadline = setTimeout(() => {
-      const message = 'Your socket connection to the server was not read from or written to within the timeout period.';
-      finish(() => reject(new ServiceError('RequestTimeout', message)));
-    }, DEADLINE_MS);
-    request.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       sizeBytes += chunk.length;
-      if (sizeBytes > sizeBytesMax) finish(() => reject(tooLarge(sizeBytesMax)));
+      if (sizeBytes > sizeBytesMax) fail(tooLarge(sizeBytesMax));
       else chunks.push(chunk);
-    });
-    request.once('end', () => finish(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))));
-    request.once('close', () => finish(() => reject(new ServiceError('IncompleteBody', 'The client closed the connection before the body was complete.'))));
+    };
+    const onEnd = (): void => {
+      stop();
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    };
+    const onClose = (): void => fail(new ServiceError('IncompleteBody', 'The client closed the connection before the body was complete.'));
+    const fail = (error: ServiceError): void => {
+      stop();
+      reject(error);
+    };
+    const deadline = setTimeout(() => fail(tooSlow()), DEADLINE_MS);
+    const stop = (): void => {
+      clearTimeout(deadline);
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+    };
+    request.on('data', onData).on('end', onEnd).on('close', onClose);
   });
 }
+
+const tooSlow = (): ServiceError =>
+  new ServiceError('RequestTimeout', 'Your socket connection to the server was not read from or written to within the timeout period.');
 
 const tooLarge = (sizeBytesMax: number): ServiceError =>
   new ServiceError('RequestEntityTooLarge', `The request body exceeds the limit of ${sizeBytesMax} bytes.`);

@@ -17,11 +17,11 @@ export async function sendResponse(
   if (!request.complete && !isShort(request)) headers['connection'] = 'close';
   const { body } = wire;
   if (typeof body === 'string' || body instanceof Uint8Array) {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    if (wire.status !== 304 && wire.status !== 204 && headers['content-length'] === undefined) headers['content-length'] = String(bytes.length);
+    if (wire.status !== 304 && wire.status !== 204) headers['content-length'] ??= String(Buffer.byteLength(body));
     response.writeHead(wire.status, headers);
-    response.end(request.method === 'HEAD' || wire.status === 304 ? undefined : bytes);
-    request.resume();
+    // text goes out in one write with the headers
+    response.end(request.method === 'HEAD' || wire.status === 304 ? undefined : body);
+    if (!request.complete) request.resume();
     return;
   }
   await streamBody(request, response, { ...wire, headers, body }, requestId, log);

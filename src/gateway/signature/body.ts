@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { EMPTY_SHA256, hmacHex, scopeText, sha256Hex, signingKey, UNSIGNED_PAYLOAD } from './canonical.ts';
 import type { SignatureClaim } from './claim.ts';
@@ -42,7 +42,7 @@ const LINE_BYTES_MAX = 4 * 1024;
 
 /** The signing of an aws-chunked body; undefined for STREAMING-UNSIGNED-PAYLOAD-TRAILER. */
 interface ChunkSigning {
-  readonly key: Uint8Array;
+  readonly key: KeyObject;
   readonly timestamp: string;
   readonly scope: string;
   previous: string;

@@ -1,0 +1,124 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { ServiceError } from '../errors/families.ts';
+import type { WebRoute } from '../ports/web.ts';
+import type { WorkBackend } from '../ports/work.ts';
+import { JOB_SESSION_POLICY } from './job-session-policy.ts';
+import type { AssumeForService, RoleSessions } from './port.ts';
+
+/** Whose role code inside a piece of work acts by. */
+export interface WorkAccess {
+  readonly account: string;
+  readonly region: string;
+  /** Without one the code gets no credentials. */
+  readonly roleArn?: string;
+  readonly workId: string;
+  /** ARN of the job or endpoint. */
+  readonly onBehalfOf: string;
+}
+
+export interface WorkCredentialsPorts {
+  readonly roles: RoleSessions;
+  readonly backend: Pick<WorkBackend, 'status'>;
+  /** Secret of this data folder, e.g. its sealing key; used for nothing else under the same label. */
+  readonly key: string;
+  /** How code on this host reaches the main port and the runtime port; known once they listen. */
+  readonly serverUrl: () => string;
+  readonly runtimeUrl: () => string;
+}
+
+export interface WorkCredentials {
+  /** Environment by which code in the work reaches Slipway as its role. */
+  environment(access: WorkAccess): Promise<Readonly<Record<string, string>>>;
+  readonly route: WebRoute;
+}
+
+const PATH = '/_slipway/credentials/';
+const LIFETIME_SECONDS = 3600;
+
+/**
+ * The container-credentials endpoint for work on this host (the protocol every AWS SDK speaks when
+ * AWS_CONTAINER_CREDENTIALS_FULL_URI is set). The work's token says whose role it acts by and is sealed with our key, so
+ * nothing about it is stored; it is good only while the work runs.
+ */
+export function createWorkCredentials(ports: WorkCredentialsPorts): WorkCredentials {
+  return {
+    async environment(access) {
+      const common = {
+        AWS_REGION: access.region,
+        AWS_DEFAULT_REGION: access.region,
+        AWS_ENDPOINT_URL: ports.serverUrl(),
+        AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: ports.runtimeUrl(),
+        AWS_EC2_METADATA_DISABLED: 'true',
+      };
+      if (access.roleArn === undefined) return common;
+      return {
+        ...common,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `${ports.serverUrl()}${PATH}${access.workId}`,
+        AWS_CONTAINER_AUTHORIZATION_TOKEN: sealAccess(ports.key, access),
+      };
+    },
+    route: {
+      path: PATH,
+      async handle(request, response, url) {
+        if (request.method !== 'GET') return answer(response, 405, { code: 'MethodNotAllowed', message: 'Use GET.' });
+        const access = openAccess(ports.key, request.headers.authorization ?? '');
+        if (!access || `${PATH}${access.workId}` !== url.pathname) {
+          return answer(response, 403, { code: 'AccessDenied', message: 'The authorization token is not one of this work.' });
+        }
+        const { phase } = await ports.backend.status(access.workId);
+        if (phase !== 'running' && phase !== 'preparing') {
+          return answer(response, 403, { code: 'AccessDenied', message: `The work is ${phase}; credentials are given only while it runs.` });
+        }
+        return answerCredentials(ports.roles, access, response);
+      },
+    },
+  };
+}
+
+async function answerCredentials(roles: RoleSessions, access: WorkAccess, response: ServerResponse): Promise<void> {
+  try {
+    const principal = await roles.assume(assumptionOf(access, access.roleArn ?? ''));
+    const { accessKeyId, secretAccessKey, sessionToken, expiresAtMs } = roles.credentials(principal, LIFETIME_SECONDS);
+    answer(response, 200, {
+      RoleArn: access.roleArn ?? '', AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken,
+      Expiration: new Date(expiresAtMs).toISOString(),
+    });
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    answer(response, 400, { code: error.code, message: error.message }); // e.g. the role is gone
+  }
+}
+
+/** The session of a job or model server: its own role, less what submitted code must never do. */
+export function assumptionOf(access: Omit<WorkAccess, 'region' | 'roleArn'>, roleArn: string): AssumeForService {
+  return {
+    account: access.account,
+    roleArn,
+    service: 'sagemaker.amazonaws.com',
+    sessionName: access.workId.slice(0, 64),
+    sessionPolicy: JOB_SESSION_POLICY,
+    onBehalfOf: access.onBehalfOf,
+  };
+}
+
+function answer(response: ServerResponse, status: number, document: object): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(document));
+}
+
+export function sealAccess(key: string, access: WorkAccess): string {
+  const text = Buffer.from(JSON.stringify(access)).toString('base64url');
+  return `${text}.${signature(key, text).toString('base64url')}`;
+}
+
+/** Undefined for anything that was not sealed with this key. */
+export function openAccess(key: string, token: string): WorkAccess | undefined {
+  const [text = '', given = ''] = token.split('.');
+  const expected = signature(key, text);
+  const found = Buffer.from(given, 'base64url');
+  if (found.length !== expected.length || !timingSafeEqual(found, expected)) return undefined;
+  return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as WorkAccess;
+}
+
+const signature = (key: string, text: string): Buffer => createHmac('sha256', key).update(`work-credentials:${text}`).digest();
