@@ -44,9 +44,7 @@ export function checkDefinition(
   for (const read of to.steps) {
     const place = { path: read.path, step: read.step.Name };
     for (const [key, value] of Object.entries(expressionsOf(read.step))) {
-      walkExpressions(value, '', (expression, path) =>
-        checkExpression(checking, expression, within(place, `.${key}${path}`)),
-      );
+      walkExpressions(value, '', (expression, path) => checkExpression(checking, expression, within(place, `.${key}${path}`)));
     }
     checkDependencies(checking, read);
     checkPropertyFiles(checking, read.step, place);
@@ -70,11 +68,7 @@ function checkNames(to: Reading): void {
     const place = { path: read.path, step: read.step.Name };
     const sameLevel = (earlier.parent === undefined) === (read.parent === undefined);
     if (sameLevel) {
-      complain(
-        to,
-        place,
-        `The step name '${read.step.Name}' is used twice, first at ${earlier.path}. Rename one of the steps.`,
-      );
+      complain(to, place, `The step name '${read.step.Name}' is used twice, first at ${earlier.path}. Rename one of the steps.`);
     } else {
       const where = `at ${earlier.path} and at ${read.path}`;
       complain(
@@ -93,10 +87,8 @@ function checkDependencies(checking: Checking, read: ReadStep): void {
     const { name } = readDependency(dependency);
     if (typeof name !== 'string') continue;
     const on = graph.indexOf.get(name);
-    if (on === undefined)
-      complain(to, place, `There is no step '${name}' to depend on.${suggest(name, graph.indexOf.keys())}`);
-    else if (name === read.step.Name)
-      complain(to, place, `The step '${name}' depends on itself. Remove the dependency.`);
+    if (on === undefined) complain(to, place, `There is no step '${name}' to depend on.${suggest(name, graph.indexOf.keys())}`);
+    else if (name === read.step.Name) complain(to, place, `The step '${name}' depends on itself. Remove the dependency.`);
     else checkNotFail(to, graph.steps[on]!, place);
   }
 }
@@ -115,13 +107,8 @@ function reportCycle(to: Reading, graph: Graph, cycle: readonly number[]): void 
   const names = cycle.map((index) => graph.steps[index]!.name);
   const at = to.steps[cycle[0]!]!;
   const round = [...names, names[0]].join(' -> ');
-  const why =
-    'A step also waits for the Condition that contains it, and whoever depends on a Condition waits for its branch';
-  complain(
-    to,
-    { path: at.path, step: names[0] },
-    `The steps wait for each other in a cycle: ${round}. ${why}. Break the cycle.`,
-  );
+  const why = 'A step also waits for the Condition that contains it, and whoever depends on a Condition waits for its branch';
+  complain(to, { path: at.path, step: names[0] }, `The steps wait for each other in a cycle: ${round}. ${why}. Break the cycle.`);
 }
 
 function checkPropertyFiles(checking: Checking, step: Step, place: Place): void {
@@ -132,11 +119,7 @@ function checkPropertyFiles(checking: Checking, step: Step, place: Place): void 
   for (const [index, file] of files.entries()) {
     if (!isJsonObject(file) || typeof file.OutputName !== 'string' || outputs.has(file.OutputName)) continue;
     const text = `The property file '${file.PropertyFileName}' names the output '${file.OutputName}', which the step does not have.`;
-    complain(
-      checking.to,
-      within(place, `.PropertyFiles[${index}].OutputName`),
-      text + suggest(file.OutputName, outputs),
-    );
+    complain(checking.to, within(place, `.PropertyFiles[${index}].OutputName`), text + suggest(file.OutputName, outputs));
   }
 }
 
@@ -174,8 +157,7 @@ function checkJoin(checking: Checking, join: Json, place: Place): void {
     complain(to, within(place, '.On'), `On must be a string, but is ${kindOf(on)}.`);
   const values = join['Values'];
   if (values === undefined) return;
-  if (!Array.isArray(values))
-    return complain(to, within(place, '.Values'), `Values must be a list, but is ${kindOf(values)}.`);
+  if (!Array.isArray(values)) return complain(to, within(place, '.Values'), `Values must be a list, but is ${kindOf(values)}.`);
   for (const [index, value] of values.entries()) checkValue(checking, value, within(place, `.Values[${index}]`));
 }
 
@@ -189,12 +171,7 @@ function checkValue(checking: Checking, value: Json, place: Place): void {
       checkExpression(checking, expression, within(place, path));
     });
   }
-  if (!seen)
-    complain(
-      checking.to,
-      place,
-      `A string, number, boolean or reference is expected here, but it is ${kindOf(value)}.`,
-    );
+  if (!seen) complain(checking.to, place, `A string, number, boolean or reference is expected here, but it is ${kindOf(value)}.`);
 }
 
 function checkJsonGet(checking: Checking, value: Json, place: Place): void {
@@ -212,8 +189,7 @@ function checkJsonGet(checking: Checking, value: Json, place: Place): void {
     complain(to, place, 'Std:JsonGet takes exactly one of PropertyFile and S3Uri. Give one of them.');
   }
   if (value['S3Uri'] !== undefined) checkValue(checking, value['S3Uri'], within(place, '.S3Uri'));
-  if (value['PropertyFile'] !== undefined)
-    checkPropertyFile(checking, value['PropertyFile'], within(place, '.PropertyFile'));
+  if (value['PropertyFile'] !== undefined) checkPropertyFile(checking, value['PropertyFile'], within(place, '.PropertyFile'));
 }
 
 function checkPropertyFile(checking: Checking, value: Json, place: Place): void {
@@ -278,11 +254,7 @@ function checkProperty(checking: Checking, on: number, reference: Reference & { 
     return complain(to, place, `The step '${step.name}' reads its own property, which exists only after it ran.`);
   if (step.type === 'Fail') return checkNotFail(to, step, place);
   if (step.type === 'Condition')
-    return complain(
-      to,
-      place,
-      `'${step.name}' is a Condition step, which has no properties. Use DependsOn to wait for it.`,
-    );
+    return complain(to, place, `'${step.name}' is a Condition step, which has no properties. Use DependsOn to wait for it.`);
   const verdict = propertyExists?.(step.type, reference.path) ?? true;
   if (verdict !== true) {
     const where = verdict ? `: '${verdict.part}' ${verdict.reason}.${suggest(verdict.part, verdict.possible)}` : '.';
@@ -291,8 +263,7 @@ function checkProperty(checking: Checking, on: number, reference: Reference & { 
     return complain(to, place, text);
   }
   const [first, second, third] = reference.path;
-  const isOutputs =
-    first && 'member' in first && first.member === 'ProcessingOutputConfig' && second && 'member' in second;
+  const isOutputs = first && 'member' in first && first.member === 'ProcessingOutputConfig' && second && 'member' in second;
   if (step.type !== 'Processing' || !isOutputs || second.member !== 'Outputs' || !third || !('key' in third)) return;
   const outputs = outputNames(checking, on);
   if (!outputs || outputs.has(third.key)) return;

@@ -1,12 +1,4 @@
-import type {
-  Dependency,
-  DependencyTrigger,
-  Json,
-  JsonObject,
-  PipelineDefinition,
-  Step,
-  StepType,
-} from './language.ts';
+import type { Dependency, DependencyTrigger, Json, JsonObject, PipelineDefinition, Step, StepType } from './language.ts';
 import { isJsonObject } from './language.ts';
 import { referencedSteps } from './references.ts';
 
@@ -29,7 +21,8 @@ export interface GraphStep {
 
 export interface Edge {
   readonly on: number;
-  readonly by: 'DependsOn' | 'reference';
+  /** Whether the step reads properties or property files of the other, or only waits for it. */
+  readonly reads: boolean;
   readonly trigger: DependencyTrigger;
 }
 
@@ -128,19 +121,16 @@ function branchOf(parent: Step, child: Step): Branch {
 
 function edgesOf(step: Step, indexOf: ReadonlyMap<string, number>): Edge[] {
   const edges: Edge[] = [];
-  const explicit = new Set<number>();
+  const read = new Set<string>();
+  referencedSteps(expressionsOf(step), read);
   for (const dependency of Array.isArray(step.DependsOn) ? step.DependsOn : []) {
     const { name, trigger } = readDependency(dependency);
     const on = indexOf.get(name);
-    if (on === undefined) continue;
-    explicit.add(on);
-    edges.push({ on, by: 'DependsOn', trigger });
+    if (on !== undefined) edges.push({ on, reads: read.delete(name), trigger });
   }
-  const names = new Set<string>();
-  referencedSteps(expressionsOf(step), names);
-  for (const name of names) {
+  for (const name of read) {
     const on = indexOf.get(name);
-    if (on !== undefined && !explicit.has(on)) edges.push({ on, by: 'reference', trigger: 'Completed' });
+    if (on !== undefined) edges.push({ on, reads: true, trigger: 'Completed' });
   }
   return edges;
 }

@@ -27,13 +27,7 @@ export type JsonGetExpression = {
 };
 export type Expression = GetExpression | JoinExpression | JsonGetExpression;
 
-export const COMPARISON_TYPES = [
-  'Equals',
-  'GreaterThan',
-  'GreaterThanOrEqualTo',
-  'LessThan',
-  'LessThanOrEqualTo',
-] as const;
+export const COMPARISON_TYPES = ['Equals', 'GreaterThan', 'GreaterThanOrEqualTo', 'LessThan', 'LessThanOrEqualTo'] as const;
 export type ComparisonType = (typeof COMPARISON_TYPES)[number];
 
 export type Condition =

@@ -42,11 +42,7 @@ function readParameter(to: Report, object: JsonObject, place: Place): void {
   const fallback = object['DefaultValue'] ?? undefined;
   const fits = fallback === undefined || hasType(fallback, type);
   if (!fits)
-    complain(
-      to,
-      within(place, '.DefaultValue'),
-      `DefaultValue ${show(fallback)} is not of type ${type}. ${formOf(type)}`,
-    );
+    complain(to, within(place, '.DefaultValue'), `DefaultValue ${show(fallback)} is not of type ${type}. ${formOf(type)}`);
   const values = object['EnumValues'] ?? undefined;
   if (values === undefined) return;
   const list = readList(to, values, within(place, '.EnumValues'), 'EnumValues') as Json[] | undefined;
@@ -54,18 +50,10 @@ function readParameter(to: Report, object: JsonObject, place: Place): void {
     complain(to, within(place, '.EnumValues'), 'EnumValues is empty. Give the allowed values or remove it.');
   for (const [index, one] of (list ?? []).entries()) {
     if (hasType(one, type)) continue;
-    complain(
-      to,
-      within(place, `.EnumValues[${index}]`),
-      `The value ${show(one)} is not of type ${type}. ${formOf(type)}`,
-    );
+    complain(to, within(place, `.EnumValues[${index}]`), `The value ${show(one)} is not of type ${type}. ${formOf(type)}`);
   }
   if (list && list.length > 0 && fits && fallback !== undefined && !list.includes(fallback)) {
-    complain(
-      to,
-      within(place, '.DefaultValue'),
-      `DefaultValue ${show(fallback)} is not one of EnumValues ${show(list)}.`,
-    );
+    complain(to, within(place, '.DefaultValue'), `DefaultValue ${show(fallback)} is not one of EnumValues ${show(list)}.`);
   }
 }
 
@@ -123,11 +111,7 @@ export function resolveParameters(
     if (value === undefined) {
       complain(to, place, `The value ${show(text)} of parameter '${name}' is not of type ${definition.Type}.`);
     } else if (definition.EnumValues && !definition.EnumValues.includes(value)) {
-      complain(
-        to,
-        place,
-        `The value ${show(text)} of parameter '${name}' is not one of ${show(definition.EnumValues)}.`,
-      );
+      complain(to, place, `The value ${show(text)} of parameter '${name}' is not one of ${show(definition.EnumValues)}.`);
     }
     values.set(name, value ?? text);
   }

@@ -10,8 +10,7 @@ const CONDITION_TYPES = [...COMPARISON_TYPES, 'In', 'Not', 'Or'];
 export function readConditions(to: Reading, value: unknown, place: Place): void {
   const conditions = readList(to, value, place, 'Conditions');
   if (conditions?.length === 0) complain(to, place, 'Conditions is empty. Give at least one condition.');
-  for (const [index, condition] of (conditions ?? []).entries())
-    readCondition(to, condition, within(place, `[${index}]`));
+  for (const [index, condition] of (conditions ?? []).entries()) readCondition(to, condition, within(place, `[${index}]`));
 }
 
 function readCondition(to: Reading, value: unknown, place: Place): void {
@@ -26,25 +25,18 @@ function readCondition(to: Reading, value: unknown, place: Place): void {
   }
   const what = `the ${type} condition`;
   if (type === 'Not') {
-    const key =
-      condition['Condition'] === undefined && condition['Expression'] !== undefined ? 'Expression' : 'Condition';
+    const key = condition['Condition'] === undefined && condition['Expression'] !== undefined ? 'Expression' : 'Condition';
     readKeys(to, condition, place, what, ['Type', key], [key]);
     if (condition[key] !== undefined) readCondition(to, condition[key], within(place, `.${key}`));
   } else if (type === 'Or') {
     readKeys(to, condition, place, what, ['Type', 'Conditions'], ['Conditions']);
-    if (condition['Conditions'] !== undefined)
-      readConditions(to, condition['Conditions'], within(place, '.Conditions'));
+    if (condition['Conditions'] !== undefined) readConditions(to, condition['Conditions'], within(place, '.Conditions'));
   } else if (type === 'In') {
     readKeys(to, condition, place, what, ['Type', 'QueryValue', 'Values'], ['QueryValue', 'Values']);
     readOperand(to, condition, 'QueryValue', place);
-    const values =
-      condition['Values'] === undefined ? [] : readList(to, condition['Values'], within(place, '.Values'), 'Values');
+    const values = condition['Values'] === undefined ? [] : readList(to, condition['Values'], within(place, '.Values'), 'Values');
     if (condition['Values'] !== undefined && values?.length === 0) {
-      complain(
-        to,
-        within(place, '.Values'),
-        'Values is empty, so the condition can never hold. Give at least one value.',
-      );
+      complain(to, within(place, '.Values'), 'Values is empty, so the condition can never hold. Give at least one value.');
     }
   } else {
     readKeys(to, condition, place, what, ['Type', 'LeftValue', 'RightValue'], ['LeftValue', 'RightValue']);

@@ -65,8 +65,7 @@ function readRetryPolicy(to: Reading, value: unknown, place: Place): void {
 
 function readExceptionTypes(to: Reading, value: unknown, place: Place): void {
   const types = readList(to, value, place, 'ExceptionType');
-  if (types?.length === 0)
-    complain(to, place, `ExceptionType is empty. Name at least one of ${RETRY_EXCEPTIONS.join(', ')}.`);
+  if (types?.length === 0) complain(to, place, `ExceptionType is empty. Name at least one of ${RETRY_EXCEPTIONS.join(', ')}.`);
   for (const [index, type] of (types ?? []).entries()) {
     if (typeof type === 'string' && (RETRY_EXCEPTIONS as readonly string[]).includes(type)) continue;
     const hint = typeof type === 'string' ? suggest(type, RETRY_EXCEPTIONS) : ` Known: ${RETRY_EXCEPTIONS.join(', ')}.`;

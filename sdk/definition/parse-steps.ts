@@ -36,8 +36,7 @@ function readStep(to: Reading, value: unknown, unnamed: Place, parent: number | 
   if (given('CacheConfig')) readCacheConfig(to, step['CacheConfig'], within(place, '.CacheConfig'));
   if (given('RetryPolicies')) readRetryPolicies(to, step['RetryPolicies'], within(place, '.RetryPolicies'));
   if (given('PropertyFiles')) readPropertyFiles(to, step['PropertyFiles'], within(place, '.PropertyFiles'));
-  if (given('Arguments'))
-    readArguments(to, step['Arguments'], type, within(place, '.Arguments'), named ? index : undefined);
+  if (given('Arguments')) readArguments(to, step['Arguments'], type, within(place, '.Arguments'), named ? index : undefined);
 }
 
 function readStepType(to: Reading, step: JsonObject, place: Place): StepType | undefined {
@@ -46,11 +45,7 @@ function readStepType(to: Reading, step: JsonObject, place: Place): StepType | u
   if (type === undefined || type === null) complain(to, place, "The step lacks 'Type'. Add it.");
   else {
     const hint = typeof type === 'string' ? suggest(type, STEP_TYPES) : '';
-    complain(
-      to,
-      within(place, '.Type'),
-      `${show(type)} is no step type.${hint || ` The types are ${STEP_TYPES.join(', ')}.`}`,
-    );
+    complain(to, within(place, '.Type'), `${show(type)} is no step type.${hint || ` The types are ${STEP_TYPES.join(', ')}.`}`);
   }
   return undefined;
 }
@@ -72,14 +67,7 @@ function readArguments(to: Reading, value: unknown, type: StepType, place: Place
     readSteps(to, given['ForEachBody'], within(place, '.ForEachBody'), index);
   }
   if (type !== 'Condition') return;
-  readKeys(
-    to,
-    given,
-    place,
-    'the arguments of a Condition step',
-    ['Conditions', 'IfSteps', 'ElseSteps'],
-    ['Conditions'],
-  );
+  readKeys(to, given, place, 'the arguments of a Condition step', ['Conditions', 'IfSteps', 'ElseSteps'], ['Conditions']);
   if (given['Conditions'] !== undefined && given['Conditions'] !== null) {
     readConditions(to, given['Conditions'], within(place, '.Conditions'));
   }
@@ -104,11 +92,7 @@ function readDependencies(to: Reading, value: unknown, place: Place): void {
     const trigger = object['Trigger'];
     if (trigger === undefined || trigger === null) continue;
     if (!(DEPENDENCY_TRIGGERS as readonly unknown[]).includes(trigger)) {
-      complain(
-        to,
-        within(at, '.Trigger'),
-        `${show(trigger)} is no trigger. The triggers are ${DEPENDENCY_TRIGGERS.join(', ')}.`,
-      );
+      complain(to, within(at, '.Trigger'), `${show(trigger)} is no trigger. The triggers are ${DEPENDENCY_TRIGGERS.join(', ')}.`);
     }
   }
 }
@@ -127,8 +111,7 @@ function readPropertyFiles(to: Reading, value: unknown, place: Place): void {
     }
     const name = object['PropertyFileName'];
     if (typeof name !== 'string') continue;
-    if (seen.has(name))
-      complain(to, at, `The property file '${name}' is declared twice. Give each its own PropertyFileName.`);
+    if (seen.has(name)) complain(to, at, `The property file '${name}' is declared twice. Give each its own PropertyFileName.`);
     seen.add(name);
   }
 }

@@ -158,11 +158,7 @@ test('step names', () => {
 });
 
 test('cycles are named, also those through a Condition', () => {
-  refuses(
-    definition([work('A', { DependsOn: ['B'] }), work('B', { DependsOn: ['A'] })]),
-    'Steps[0]',
-    /cycle: A -> B -> A/,
-  );
+  refuses(definition([work('A', { DependsOn: ['B'] }), work('B', { DependsOn: ['A'] })]), 'Steps[0]', /cycle: A -> B -> A/);
   refuses(definition([work('A', { DependsOn: ['A'] })]), 'Steps[0].DependsOn[0]', /depends on itself/);
   const byProperty = work('A', { Arguments: { x: { Get: 'Steps.B.TrainingJobName' } } });
   refuses(definition([byProperty, work('B', { DependsOn: ['A'] })]), 'Steps[0]', /cycle: A -> B -> A/);
@@ -191,17 +187,9 @@ test('references to what is not there', () => {
     `${at}['Std:Join'].Values[1]['Std:Join'].On`,
     /On must be a string/,
   );
-  refuses(
-    reading({ 'Std:Join': { Values: [null] } }),
-    `${at}['Std:Join'].Values[0]`,
-    /expected here, but it is nothing/,
-  );
+  refuses(reading({ 'Std:Join': { Values: [null] } }), `${at}['Std:Join'].Values[0]`, /expected here, but it is nothing/);
   assert.deepEqual(problems(reading({ Get: "Steps.P.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri" })), []);
-  assert.deepEqual(
-    problems(reading({ Get: 'not a reference', Other: 'x' })),
-    [],
-    'a map that has Get among other keys is a map',
-  );
+  assert.deepEqual(problems(reading({ Get: 'not a reference', Other: 'x' })), [], 'a map that has Get among other keys is a map');
 });
 
 test('property paths are checked by the given function', () => {
@@ -222,11 +210,7 @@ test('property files', () => {
   const file = { PropertyFileName: 'F', OutputName: 'report', FilePath: 'r.json' };
   const get = (name: string) => ({ 'Std:JsonGet': { PropertyFile: { Get: name }, Path: 'a.b' } });
   const program = (files: unknown[], name = 'Steps.P.PropertyFiles.F') =>
-    definition([
-      processing('P', ['report'], { PropertyFiles: files }),
-      work('T'),
-      work('A', { Arguments: { x: get(name) } }),
-    ]);
+    definition([processing('P', ['report'], { PropertyFiles: files }), work('T'), work('A', { Arguments: { x: get(name) } })]);
   assert.deepEqual(problems(program([file])), []);
   const where = "Steps[2].Arguments.x['Std:JsonGet'].PropertyFile";
   refuses(program([file], 'Steps.P.PropertyFiles.G'), where, /declares no property file 'G'\. Did you mean 'F'/);
@@ -271,9 +255,7 @@ test('cache and retry policies', () => {
 
 test('conditions', () => {
   const asking = (one: unknown) =>
-    definition([
-      { Name: 'C', Type: 'Condition', Arguments: { Conditions: [one], IfSteps: [work('A')], ElseSteps: [] } },
-    ]);
+    definition([{ Name: 'C', Type: 'Condition', Arguments: { Conditions: [one], IfSteps: [work('A')], ElseSteps: [] } }]);
   const at = 'Steps[0].Arguments.Conditions[0]';
   const equals = { Type: 'Equals', LeftValue: 1, RightValue: 2 };
   assert.deepEqual(
@@ -288,11 +270,7 @@ test('conditions', () => {
     ),
     [],
   );
-  refuses(
-    asking({ Type: 'Not', Condition: equals, Expression: {} }),
-    `${at}.Expression`,
-    /unknown property 'Expression'/,
-  );
+  refuses(asking({ Type: 'Not', Condition: equals, Expression: {} }), `${at}.Expression`, /unknown property 'Expression'/);
   refuses(asking({ Type: 'Equal', LeftValue: 1, RightValue: 2 }), `${at}.Type`, /Did you mean 'Equals'/);
   refuses(asking({ Type: 'Equals', LeftValue: 1 }), at, /lacks 'RightValue'/);
   refuses(asking({ Type: 'Equals', LeftValue: [1], RightValue: 2 }), `${at}.LeftValue`, /must be one value/);

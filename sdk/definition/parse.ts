@@ -52,15 +52,12 @@ export function parseDefinition(source: unknown, options: CheckOptions = {}): Pa
   const parameters = readParameterDefinitions(to, definition['Parameters'], { path: 'Parameters' });
   readTopSteps(to, definition['Steps']);
   const graph = checkDefinition(to, parameters, experiment ?? undefined, options);
-  return to.problems.length > 0
-    ? { problems: to.problems }
-    : { definition: definition as unknown as PipelineDefinition, graph };
+  return to.problems.length > 0 ? { problems: to.problems } : { definition: definition as unknown as PipelineDefinition, graph };
 }
 
 function readTopSteps(to: Reading, value: Json | undefined): void {
   if (value === undefined || value === null) return;
-  if (Array.isArray(value) && value.length === 0)
-    complain(to, { path: 'Steps' }, 'Steps is empty. Give at least one step.');
+  if (Array.isArray(value) && value.length === 0) complain(to, { path: 'Steps' }, 'Steps is empty. Give at least one step.');
   readSteps(to, value, { path: 'Steps' });
 }
 

@@ -58,11 +58,7 @@ export function readKeys(
       key,
       known.filter((name) => !Object.hasOwn(object, name)),
     );
-    complain(
-      to,
-      within(place, `.${key}`),
-      `Cannot parse object, unknown property '${key}' in ${what}. Remove it.${hint}`,
-    );
+    complain(to, within(place, `.${key}`), `Cannot parse object, unknown property '${key}' in ${what}. Remove it.${hint}`);
   }
   for (const key of required) {
     if (object[key] === undefined || object[key] === null)
@@ -79,13 +75,7 @@ export interface TextRule {
   form?: string;
 }
 
-export function readText(
-  to: Report,
-  value: unknown,
-  place: Place,
-  what: string,
-  rule: TextRule = {},
-): string | undefined {
+export function readText(to: Report, value: unknown, place: Place, what: string, rule: TextRule = {}): string | undefined {
   if (typeof value !== 'string') {
     complain(to, place, `${what} must be a string, but is ${kindOf(value)}.`);
     return undefined;

@@ -31,8 +31,7 @@ export function parsePath(text: string): Parsed<PathPart[]> {
     parts.push(next.value.part);
     at = next.value.end;
   }
-  if (parts.length === 0)
-    return { problem: `the path ${JSON.stringify(text)} is empty; write one such as a.b[0]['c']` };
+  if (parts.length === 0) return { problem: `the path ${JSON.stringify(text)} is empty; write one such as a.b[0]['c']` };
   return { value: parts };
 }
 
@@ -44,8 +43,7 @@ function memberEnd(text: string, from: number): number {
 
 function parseMember(text: string, at: number): Parsed<{ part: PathPart; end: number }> {
   const end = memberEnd(text, at + 1);
-  if (end === at + 1)
-    return { problem: `a name is missing after the dot at character ${at + 1} of ${JSON.stringify(text)}` };
+  if (end === at + 1) return { problem: `a name is missing after the dot at character ${at + 1} of ${JSON.stringify(text)}` };
   return { value: { part: { member: text.slice(at + 1, end) }, end } };
 }
 
@@ -129,11 +127,7 @@ export function parsePropertyFileReference(text: string): Parsed<{ step: string;
  * Calls `visit` for every outermost expression inside `value`, with its path. Expressions inside an expression (the values of a Join) are
  * the visitor's business.
  */
-export function walkExpressions(
-  value: Json,
-  path: string,
-  visit: (expression: JsonObject, path: string) => void,
-): void {
+export function walkExpressions(value: Json, path: string, visit: (expression: JsonObject, path: string) => void): void {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) walkExpressions(value[i]!, `${path}[${i}]`, visit);
   } else if (isJsonObject(value)) {

@@ -37,9 +37,7 @@ function scope(files: Record<string, FileReading> = {}): Scope {
     execution: { PipelineExecutionId: 'abc123' },
     step: (name) => (name === 'P' ? document : undefined),
     propertyFile: (step, name) =>
-      step === 'P' && name === 'F'
-        ? { PropertyFileName: 'F', OutputName: 'report', FilePath: 'dir/e.json' }
-        : undefined,
+      step === 'P' && name === 'F' ? { PropertyFileName: 'F', OutputName: 'report', FilePath: 'dir/e.json' } : undefined,
     file: (uri) => files[uri],
   };
 }
@@ -232,8 +230,5 @@ test('durations', () => {
   assert.equal(parseDuration('PT1H30M'), 5_400_000);
   assert.equal(parseDuration('T16m'), 960_000);
   assert.equal(parseDuration('30d'), 30 * 86_400_000);
-  assert.equal(
-    parseDuration('P1Y2M3W4DT5H6M7.5S'),
-    (365 + 60 + 21 + 4) * 86_400_000 + 5 * 3_600_000 + 6 * 60_000 + 7500,
-  );
+  assert.equal(parseDuration('P1Y2M3W4DT5H6M7.5S'), (365 + 60 + 21 + 4) * 86_400_000 + 5 * 3_600_000 + 6 * 60_000 + 7500);
 });

@@ -172,15 +172,11 @@ function toText(at: Resolving, value: Json): string | undefined {
 
 function isFloatParameter(scope: Scope, value: Json): boolean {
   const text = isJsonObject(value) ? value['Get'] : undefined;
-  return (
-    typeof text === 'string' && text.startsWith('Parameters.') && scope.declared.get(text.slice(11))?.Type === 'Float'
-  );
+  return typeof text === 'string' && text.startsWith('Parameters.') && scope.declared.get(text.slice(11))?.Type === 'Float';
 }
 
 function evaluateJsonGet(at: Resolving, get: JsonObject): Json | undefined {
-  const uri = isJsonObject(get['PropertyFile'])
-    ? propertyFileUri(at, get['PropertyFile'])
-    : objectUri(at, get['S3Uri'] ?? null);
+  const uri = isJsonObject(get['PropertyFile']) ? propertyFileUri(at, get['PropertyFile']) : objectUri(at, get['S3Uri'] ?? null);
   const path = parsePath(typeof get['Path'] === 'string' ? get['Path'] : '');
   if (path.problem !== undefined) return fail(at, `Std:JsonGet: ${path.problem}.`);
   if (uri === undefined) return undefined;
@@ -208,11 +204,7 @@ function propertyFileUri(at: Resolving, value: JsonObject): string | undefined {
   const { step: name, file } = parsed.value;
   const declared = at.scope.propertyFile(name, file);
   if (!declared) return fail(at, `The step '${name}' declares no property file '${file}'.`);
-  const output: PathPart[] = [
-    { member: 'ProcessingOutputConfig' },
-    { member: 'Outputs' },
-    { key: declared.OutputName },
-  ];
+  const output: PathPart[] = [{ member: 'ProcessingOutputConfig' }, { member: 'Outputs' }, { key: declared.OutputName }];
   const uri = evaluateProperty(at, {
     kind: 'step',
     step: name,

@@ -194,8 +194,7 @@ function interpret(steps: Step[], world: World): Map<string, 'Succeeded' | 'Fail
     for (const [name, step] of byName) {
       if (result.has(name)) continue;
       const around = enclosing.get(name);
-      if (around && (result.get(around.condition) !== 'Succeeded' || world.outcome(around.condition) !== around.branch))
-        continue;
+      if (around && (result.get(around.condition) !== 'Succeeded' || world.outcome(around.condition) !== around.branch)) continue;
       if (!((step.DependsOn ?? []) as string[]).every(succeededWhole)) continue;
       const fails = step.Type === 'Fail' || (step.Type !== 'Condition' && world.fate(name) === 'fails');
       result.set(name, fails ? 'Failed' : 'Succeeded');
@@ -255,10 +254,7 @@ function checkAgainstOracle(engine: Engine, steps: Step[], world: World, what: s
   assert.equal(engine.status, failed ? 'Failed' : 'Succeeded', what);
   for (const [index, settled] of engine.settledAtStart) {
     for (const { on } of engine.graph.steps[index]!.dependencies)
-      assert.ok(
-        settled.has(on) || engine.graph.steps[on]!.type === 'Condition',
-        `${what}: starts after what it depends on`,
-      );
+      assert.ok(settled.has(on) || engine.graph.steps[on]!.type === 'Condition', `${what}: starts after what it depends on`);
   }
   if (engine.maxParallel !== undefined) assert.ok(engine.mostActive <= engine.maxParallel, what);
 }
@@ -328,8 +324,7 @@ test('stopping at a random moment settles every step, starts none, and ends Stop
     for (let ticks = 0; (engine.status as string) === 'Stopping' && ticks < 1000; ticks++) engine.tick();
     assert.equal(engine.status, 'Stopped', `seed ${seed}`);
     assert.equal(engine.rows.size, before, `seed ${seed}: nothing starts once stopping`);
-    for (const row of engine.rows.values())
-      assert.ok(['Succeeded', 'Failed', 'Stopped'].includes(row.status), `seed ${seed}`);
+    for (const row of engine.rows.values()) assert.ok(['Succeeded', 'Failed', 'Stopped'].includes(row.status), `seed ${seed}`);
   }
 });
 

@@ -202,11 +202,7 @@ function startReady(deciding: Deciding): void {
   }
   instant.steps.push(...waiting);
   const most = execution.maxParallelSteps ?? Number.POSITIVE_INFINITY;
-  for (
-    let index = nextOf(progress, ready);
-    index !== undefined && progress.active.size < most;
-    index = nextOf(progress, ready)
-  ) {
+  for (let index = nextOf(progress, ready); index !== undefined && progress.active.size < most; index = nextOf(progress, ready)) {
     const jobName = deciding.jobName(progress.graph.steps[index]!);
     begin(progress, index);
     change(deciding, index, { status: 'Starting', jobName });

@@ -91,8 +91,7 @@ function complete(progress: Progress, start: number): void {
   for (let vertex = done.pop(); vertex !== undefined; vertex = done.pop()) {
     vertices[vertex] = SUCCEEDED;
     for (const next of graph.releases[vertex]!) {
-      const ready =
-        placeOf(progress, vertex, next) === 'untaken' ? skip(progress, next) : release(progress, vertex, next);
+      const ready = placeOf(progress, vertex, next) === 'untaken' ? skip(progress, next) : release(progress, vertex, next);
       if (ready !== undefined) done.push(ready);
     }
   }

@@ -118,8 +118,7 @@ export const incarnationOf = (pipeline: Pick<PipelineDocument, 'name' | 'created
 
 export const pipelineKey = (place: Place, name: string): ResourceKey => keyOf(PIPELINE, place, name);
 
-export const executionName = (pipelineName: string, executionId: string): string =>
-  `${pipelineName}/execution/${executionId}`;
+export const executionName = (pipelineName: string, executionId: string): string => `${pipelineName}/execution/${executionId}`;
 
 export const executionKey = (place: Place, pipelineName: string, executionId: string): ResourceKey =>
   keyOf(PIPELINE_EXECUTION, place, executionName(pipelineName, executionId));

@@ -1,0 +1,235 @@
+import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import type { Reconciler, ReconcileResult } from '../../platform/reconcile/port.ts';
+import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import type { Write } from '../../platform/store/port.ts';
+import type { GraphStep, JsonObject } from '../../../sdk/definition/index.ts';
+import { resolve, resolveConditions } from '../../../sdk/definition/index.ts';
+import {
+  type Decision,
+  decideExecution,
+  type Effect,
+  type Evaluation,
+  type Observation,
+  type StepChange,
+} from './decide-execution.ts';
+import { jobName } from './decide-names.ts';
+import { type Definitions, digestOf } from './definitions.ts';
+import { keepDocument, loadRun } from './load-run.ts';
+import type { PipelinePorts } from './ports.ts';
+import { readJsonFile } from './read-files.ts';
+import { EXECUTION_RECONCILER, type ExecutionDocument, executionIndex, stepIndex, stepKey } from './resources.ts';
+import { readRow, writeOf } from './rows.ts';
+import { type ExecutionRun, originOf, scopeOf } from './run.ts';
+import { JOB_KINDS, NAME_MEMBERS } from './step-kinds.ts';
+import { jobArn, lookAtStep, principalOf, startStep, stopStep } from './step-work.ts';
+import { executionEntry, executionEvent, stepEntry, stepEvent } from './transitions.ts';
+import type { Watch } from './watch.ts';
+
+/** Effects of one decision that are under way at the same time. */
+const EFFECTS_AT_ONCE = 16;
+/** Jobs wake their execution; should a wake-up be lost by any mistake, this look finds it. */
+const LOOK_AGAIN_MS = 5 * 60_000;
+
+/** Moves executions on until they are settled. */
+export function executionReconciler(ports: PipelinePorts, definitions: Definitions, watch: Watch): Reconciler {
+  const runs = new Map<string, ExecutionRun>();
+  return {
+    name: EXECUTION_RECONCILER,
+    async reconcile(key): Promise<ReconcileResult> {
+      const id = keyText(key);
+      const known = runs.get(id);
+      runs.delete(id); // kept only when all went well: whatever interrupts, the rows tell how far it was
+      const run = known && (await isCurrent(ports, known)) ? known : await load(ports, definitions, watch, key);
+      const waiting = run && (await moveOn(ports, definitions, watch, run));
+      if (!waiting) return watch.forget(key);
+      runs.set(id, waiting);
+      return { retryAtMs: ports.clock.now() + LOOK_AGAIN_MS };
+    },
+  };
+}
+
+/** Whether nobody but us wrote the execution; a stop or an update asks for a new look at everything. */
+async function isCurrent(ports: PipelinePorts, run: ExecutionRun): Promise<boolean> {
+  const row = await readRow<ExecutionDocument>(ports.store, run.key);
+  return row?.version === run.executionVersion;
+}
+
+async function load(
+  ports: PipelinePorts,
+  definitions: Definitions,
+  watch: Watch,
+  key: ResourceKey,
+): Promise<ExecutionRun | undefined> {
+  const run = await loadRun(ports.store, definitions, key);
+  for (const [index, { jobName: name, type }] of run?.active ?? []) {
+    const kind = JOB_KINDS[type];
+    if (run && kind && name !== undefined) watch.add(jobArn(run, kind, name), key, index);
+  }
+  return run;
+}
+
+/** Decides, commits and acts until there is nothing to do but wait. Undefined when the execution is settled. */
+async function moveOn(
+  ports: PipelinePorts,
+  definitions: Definitions,
+  watch: Watch,
+  first: ExecutionRun,
+): Promise<ExecutionRun | undefined> {
+  let run: ExecutionRun = first;
+  let seen: Observation[] = [];
+  for (;;) {
+    seen.push(...unconfirmed(run, seen), ...(await lookAround(ports, run, watch)));
+    for (const observation of seen) {
+      if (observation.kind === 'succeeded') keepDocument(run, observation.step, observation.document as JsonObject);
+    }
+    const decision = decide(ports, run, seen);
+    if (!decision.effects.some(({ kind }) => kind === 'read')) run.files.clear();
+    if (!(await commit(ports, watch, run, decision))) {
+      // somebody else wrote the execution: decide anew on it; what was seen of the steps stays true
+      const again = await load(ports, definitions, watch, run.key);
+      if (!again) return undefined;
+      run = again;
+      continue;
+    }
+    if (decision.ended) return undefined;
+    seen = await performAll(ports, watch, run, decision.effects);
+    if (decision.effects.length === 0 || (seen.length === 0 && run.files.size === 0)) return run;
+  }
+}
+
+function unconfirmed(run: ExecutionRun, seen: readonly Observation[]): Observation[] {
+  const steps = [...run.unconfirmed].filter((step) => !seen.some((observation) => observation.step === step));
+  run.unconfirmed.clear();
+  return steps.map((step) => ({ kind: 'unconfirmed', step }));
+}
+
+/** Looks at the jobs that may have ended. */
+async function lookAround(ports: PipelinePorts, run: ExecutionRun, watch: Watch): Promise<Observation[]> {
+  for (const step of watch.take(run.key)) run.changed.add(step);
+  const steps = [...run.changed].filter((step) => run.active.get(step)?.status !== 'Starting' && run.active.has(step));
+  run.changed.clear();
+  return inTurn(steps, (step) => lookAtStep(ports, run, step));
+}
+
+function decide(ports: PipelinePorts, run: ExecutionRun, observations: readonly Observation[]): Decision {
+  const nowMs = ports.clock.now();
+  return decideExecution({
+    execution: run.execution,
+    run,
+    observations,
+    nowMs,
+    evaluate: (step) => evaluate(run, step, nowMs),
+    jobName: (step) => nameOf(run, step),
+  });
+}
+
+function evaluate(run: ExecutionRun, { step, name }: GraphStep, nowMs: number): Evaluation {
+  const scope = scopeOf(run, run.files, undefined, nowMs);
+  if (step.Type === 'Condition') {
+    const { value, files, problem } = resolveConditions(step.Arguments.Conditions, scope);
+    if (problem !== undefined) return { problem: `ClientError: ${problem}` };
+    return files ? { files } : { outcome: value };
+  }
+  const given = (step.Arguments as JsonObject | undefined)?.['ErrorMessage'] ?? `The Fail step '${name}' was reached.`;
+  const { value, files, problem } = resolve(given, scope);
+  if (problem !== undefined) return { problem: `ClientError: ${problem}` };
+  return files ? { files } : { message: String(value) };
+}
+
+function nameOf(run: ExecutionRun, { name, type, step }: GraphStep): string {
+  const member = NAME_MEMBERS[type];
+  const prefix = member === undefined ? undefined : (step.Arguments as JsonObject)[member];
+  const digest = digestOf(`${run.execution.arn}/${name}`);
+  return jobName(run.execution.executionId, name, digest, typeof prefix === 'string' ? prefix : undefined);
+}
+
+/** False when the execution was written by somebody else meanwhile. */
+async function commit(ports: PipelinePorts, watch: Watch, run: ExecutionRun, decision: Decision): Promise<boolean> {
+  if (decision.steps.length === 0 && !decision.ended) return true;
+  const { key, execution } = run;
+  const nowMs = ports.clock.now();
+  const after: ExecutionDocument = { ...execution, ...decision.ended, modifiedAtMs: nowMs };
+  const rows = decision.steps.map((change) => ({ change, ...rowOf(run, change) }));
+  const result = await ports.store.commit({
+    expect: [{ key, version: run.executionVersion }, ...rows.map(({ write, version }) => ({ key: write.key, version }))],
+    write: [
+      ...rows.map(({ write }) => write),
+      ...(decision.ended ? [writeOf(key, after, executionIndex(after, run.incarnation))] : []),
+    ],
+    ...(decision.ended && { timers: [{ reconciler: EXECUTION_RECONCILER, key, dueAtMs: null }] }),
+    events: [
+      ...decision.steps.map((change) => stepEvent(execution, key, change.before, change.after, nowMs)),
+      ...(decision.ended ? [executionEvent(key, execution, after, nowMs)] : []),
+    ],
+    ledger: [
+      ...decision.steps.map((change) => stepEntry(execution, key, change.before, change.after, nowMs)),
+      ...(decision.ended ? [executionEntry(key, execution, after, nowMs)] : []),
+    ],
+  });
+  if (result.outcome === 'conflict') return false;
+  if (result.outcome === 'unknown')
+    throw new BackendError('storage', `A commit was not answered: ${result.reason}`, { retryable: true });
+  for (const { change, version, ordinal } of rows) {
+    run.startedCount = Math.max(run.startedCount, ordinal);
+    if (run.active.has(change.index)) run.rows.set(change.index, { version: version + 1, ordinal });
+    else forgetStep(run, watch, change);
+  }
+  return true;
+}
+
+function rowOf(run: ExecutionRun, { index, after }: StepChange): { write: Write; version: number; ordinal: number } {
+  const known = run.rows.get(index);
+  const ordinal = known?.ordinal ?? ++run.startedCount;
+  const key = stepKey(run.key, after.stepName);
+  const write = writeOf(key, after, stepIndex(after, run.key, ordinal));
+  return { write, version: known?.version ?? 0, ordinal };
+}
+
+function forgetStep(run: ExecutionRun, watch: Watch, { index, after }: StepChange): void {
+  run.rows.delete(index);
+  const kind = JOB_KINDS[after.type];
+  if (kind && after.jobName !== undefined) watch.remove(jobArn(run, kind, after.jobName));
+}
+
+/** Performs every effect, also when one of them fails: a fault of the world ends this look only after the others are through. */
+async function performAll(
+  ports: PipelinePorts,
+  watch: Watch,
+  run: ExecutionRun,
+  effects: readonly Effect[],
+): Promise<Observation[]> {
+  return inTurn(effects, async (effect) => {
+    if (effect.kind === 'read') return readAll(ports, run, effect.uris);
+    if (effect.kind === 'stop') return stopStep(ports, run, effect.step);
+    const step = run.compiled.graph.steps[effect.step];
+    const kind = step && JOB_KINDS[step.type];
+    // before the job exists, so that its end cannot go by unseen
+    if (kind) watch.add(jobArn(run, kind, effect.jobName), run.key, effect.step);
+    return startStep(ports, run, effect.step);
+  });
+}
+
+async function readAll(ports: PipelinePorts, run: ExecutionRun, uris: readonly string[]): Promise<undefined> {
+  try {
+    const reader = { calls: ports.calls, principal: await principalOf(ports, run), origin: originOf(run, 'files') };
+    for (const uri of uris) run.files.set(uri, await readJsonFile(reader, uri));
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    for (const uri of uris) run.files.set(uri, { problem: `The file ${uri} could not be read: ${error.message}` });
+  }
+}
+
+/** A few at a time. Throws the first fault, a passing one last, when all have ended. */
+async function inTurn<T>(items: readonly T[], effect: (item: T) => Promise<Observation | undefined>): Promise<Observation[]> {
+  const seen: Observation[] = [];
+  const faults: unknown[] = [];
+  for (let start = 0; start < items.length; start += EFFECTS_AT_ONCE) {
+    const results = await Promise.allSettled(items.slice(start, start + EFFECTS_AT_ONCE).map(effect));
+    for (const result of results) {
+      if (result.status === 'rejected') faults.push(result.reason);
+      else if (result.value) seen.push(result.value);
+    }
+  }
+  if (faults.length > 0) throw faults.find((fault) => !(fault instanceof BackendError)) ?? faults[0];
+  return seen;
+}

@@ -1,0 +1,272 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadService } from '../../../models/load.ts';
+import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
+import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
+import type { PolicyDocument } from '../../platform/authorization/policy.ts';
+import type { RoleSessions } from '../../platform/authorization/port.ts';
+import type { Principal } from '../../platform/authorization/principal.ts';
+import { createCalls, createDispatcher } from '../../platform/calls/dispatch.ts';
+import { type AnyOperation, operation } from '../../platform/calls/operation.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { systemIds } from '../../platform/ids.ts';
+import type { Log } from '../../platform/log.ts';
+import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
+import { createSqliteStore } from '../../platform/store/sqlite/sqlite-store.ts';
+import type { Commit, CommitResult, Store } from '../../platform/store/port.ts';
+import { createVirtualClock, type VirtualClock } from '../../platform/virtual-clock.ts';
+import { createPipelinesRoom } from './room.ts';
+
+export const ACCOUNT = '123456789012';
+export const REGION = 'us-east-1';
+export const ROLE = `arn:aws:iam::${ACCOUNT}:role/SageMakerPipelineExecutionRole`;
+const ALL: PolicyDocument = { Statement: { Effect: 'Allow', Action: '*', Resource: '*' } };
+
+export const admin: Principal = {
+  kind: 'user',
+  account: ACCOUNT,
+  arn: `arn:aws:iam::${ACCOUNT}:user/admin`,
+  userId: 'AIDAADMIN',
+  name: 'admin',
+};
+export const scientist: Principal = {
+  ...admin,
+  arn: `arn:aws:iam::${ACCOUNT}:user/scientist`,
+  userId: 'AIDASCI',
+  name: 'scientist',
+};
+
+/** Where the server is to die. Memory is lost, the store and the world outside stay. */
+export class Crash extends Error {}
+
+type Status = 'InProgress' | 'Completed' | 'Failed' | 'Stopped';
+export interface StandInJob {
+  readonly type: 'ProcessingJob' | 'TrainingJob';
+  readonly input: Record<string, unknown>;
+  status: Status;
+  reason?: string;
+}
+
+/** The dispatcher fills tokens, as SDKs do. */
+type Untokened<N extends OperationName> = Omit<InputOf<N>, 'ClientRequestToken'> & { ClientRequestToken?: string };
+
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** The pipelines room on the real store, dispatcher and loop; what other rooms do is done by stand-ins whose jobs the test ends. */
+export class World {
+  readonly folder = mkdtempSync(join(tmpdir(), 'slipway-pipelines-'));
+  readonly clock: VirtualClock = createVirtualClock();
+  readonly policies = new Map<string, PolicyDocument[]>([
+    ['admin', [ALL]],
+    ['SageMakerPipelineExecutionRole', [ALL]],
+  ]);
+  readonly objects = new Map<string, string>();
+  readonly jobs = new Map<string, StandInJob>();
+  readonly models = new Map<string, object>();
+  readonly packages: { input: InputOf<'sagemaker:CreateModelPackage'>; arn: string }[] = [];
+  readonly groups = new Set<string>();
+  readonly called: string[] = [];
+  /** Called before and after every commit of the store, and before every call of a room; may throw a Crash. */
+  fault: (point: string) => void = () => {};
+  readonly store: Store;
+  loop!: RunnableLoop;
+  #dispatcher!: ReturnType<typeof createDispatcher>;
+
+  constructor() {
+    const store = createSqliteStore({ path: join(this.folder, 'store.db'), clock: this.clock });
+    this.store = { ...store, commit: (commit) => this.#commit(store, commit) };
+  }
+
+  async #commit(store: Store, commit: Commit): Promise<CommitResult> {
+    this.fault('before commit');
+    const result = await store.commit(commit);
+    this.fault('after commit');
+    return result;
+  }
+
+  /** A server with nothing in memory over whatever the store holds. */
+  async start(): Promise<void> {
+    const { store, clock } = this;
+    const services = [loadService('sagemaker'), loadService('s3')];
+    const authorizer = createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] });
+    const inner = createCalls(() => this.#dispatcher, systemIds);
+    const calls: typeof inner = {
+      call: async (principal, origin, name, input) => {
+        this.fault(`before ${name}`);
+        this.called.push(name);
+        const output = await inner.call(principal, origin, name, input);
+        this.fault(`after ${name}`);
+        return output;
+      },
+    };
+    const { model } = loadService('sagemaker');
+    const room = createPipelinesRoom({ store, calls, authorizer, roles: this.#roles, clock, model });
+    const operations = [...room.operations, ...this.#standIns()];
+    this.#dispatcher = createDispatcher({ operations, services, authorizer, clock, ids: systemIds, store });
+    this.loop = createReconcileLoop({ store, clock, log: SILENT });
+    this.loop.register(room.reconcilers ?? []);
+    this.loop.subscribe(room.subscriptions ?? []);
+    await this.loop.start();
+  }
+
+  async restart(): Promise<void> {
+    await this.loop.stop();
+    await this.start();
+  }
+
+  async close(): Promise<void> {
+    await this.loop.stop();
+    await this.store.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A client's call. */
+  call<N extends OperationName>(name: N, input: Untokened<N>, principal = admin): Promise<OutputOf<N>> {
+    return this.#dispatcher.dispatch(name, input as InputOf<N>, { principal, region: REGION, requestId: systemIds.uuid() });
+  }
+
+  /** Ends a job, as the jobs room would tell it. */
+  async end(name: string, status: Status = 'Completed', reason?: string): Promise<void> {
+    const job = this.jobs.get(name)!;
+    job.status = status;
+    job.reason = reason;
+    const processing = job.type === 'ProcessingJob';
+    await this.store.commit({
+      expect: [],
+      events: [
+        {
+          source: 'aws.sagemaker',
+          detailType: processing ? 'SageMaker Processing Job State Change' : 'SageMaker Training Job State Change',
+          account: ACCOUNT,
+          region: REGION,
+          timeMs: this.clock.now(),
+          resources: [this.#jobArn(name, job)],
+          detail: { [`${job.type}Name`]: name, [`${job.type}Status`]: status },
+        },
+      ],
+    });
+  }
+
+  running(): string[] {
+    return [...this.jobs].filter(([, job]) => job.status === 'InProgress').map(([name]) => name);
+  }
+
+  #jobArn(name: string, { type }: Pick<StandInJob, 'type'>): string {
+    return `arn:aws:sagemaker:${REGION}:${ACCOUNT}:${type === 'ProcessingJob' ? 'processing-job' : 'training-job'}/${name}`;
+  }
+
+  readonly #roles: RoleSessions = {
+    assume: async ({ account, roleArn, sessionName, onBehalfOf }) => {
+      const name = roleArn.split('/').at(-1)!;
+      const arn = `arn:aws:sts::${account}:assumed-role/${name}/${sessionName}`;
+      return { kind: 'role-session', account, arn, userId: `AROA:${sessionName}`, name, onBehalfOf };
+    },
+    credentials: () => {
+      throw new Error('pipelines give out no credentials');
+    },
+    resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),
+  };
+
+  #standIns(): AnyOperation[] {
+    const named = (name: OperationName, handle: (input: never) => Promise<object>): AnyOperation =>
+      operation(name, {
+        effect: 'change',
+        needs: () => [{ action: name, resources: ['*'] }],
+        handle: handle as never,
+      }) as AnyOperation;
+    return [
+      ...this.#jobStandIns('ProcessingJob', named),
+      ...this.#jobStandIns('TrainingJob', named),
+      ...this.#registryStandIns(named),
+      named('s3:GetObject', async ({ Bucket, Key }: InputOf<'s3:GetObject'>) => {
+        const text = this.objects.get(`s3://${Bucket}/${Key}`);
+        if (text === undefined) throw new ServiceError('NoSuchKey', 'The specified key does not exist.');
+        return {
+          Body: (async function* () {
+            yield Buffer.from(text);
+          })(),
+        };
+      }),
+    ];
+  }
+
+  #jobStandIns(
+    type: StandInJob['type'],
+    named: (name: OperationName, handle: (input: never) => Promise<object>) => AnyOperation,
+  ): AnyOperation[] {
+    const find = (input: Record<string, unknown>) => {
+      const name = input[`${type}Name`] as string;
+      const job = this.jobs.get(name);
+      if (!job) throw new ServiceError('ValidationException', 'Could not find requested job with name: ' + name);
+      return { name, job };
+    };
+    return [
+      named(`sagemaker:Create${type}`, async (input: Record<string, unknown>) => {
+        const name = input[`${type}Name`] as string;
+        if (this.jobs.has(name)) throw new ServiceError('ResourceInUse', `Job name must be unique; ${name} already exists`);
+        this.jobs.set(name, { type, input, status: 'InProgress' });
+        return { [`${type}Arn`]: this.#jobArn(name, { type }) };
+      }),
+      named(`sagemaker:Describe${type}`, async (input: Record<string, unknown>) => {
+        const { name, job } = find(input);
+        return {
+          ...job.input,
+          [`${type}Arn`]: this.#jobArn(name, job),
+          [`${type}Status`]: job.status,
+          FailureReason: job.reason,
+          ...(type === 'TrainingJob' && { ModelArtifacts: { S3ModelArtifacts: `s3://models/${name}/output/model.tar.gz` } }),
+        };
+      }),
+      named(`sagemaker:Stop${type}`, async (input: Record<string, unknown>) => {
+        const { name, job } = find(input);
+        if (job.status !== 'InProgress')
+          throw new ServiceError('ValidationException', `The request was rejected because the job is in status ${job.status}.`);
+        await this.end(name, 'Stopped');
+        return {};
+      }),
+    ];
+  }
+
+  #registryStandIns(named: (name: OperationName, handle: (input: never) => Promise<object>) => AnyOperation): AnyOperation[] {
+    const arn = (resource: string) => `arn:aws:sagemaker:${REGION}:${ACCOUNT}:${resource}`;
+    return [
+      named('sagemaker:CreateModel', async (input: InputOf<'sagemaker:CreateModel'>) => {
+        if (this.models.has(input.ModelName))
+          throw new ServiceError('ValidationException', `Cannot create already existing model "${input.ModelName}".`);
+        this.models.set(input.ModelName, { ...input, ModelArn: arn(`model/${input.ModelName}`) });
+        return { ModelArn: arn(`model/${input.ModelName}`) };
+      }),
+      named('sagemaker:DescribeModel', async ({ ModelName }: InputOf<'sagemaker:DescribeModel'>) => this.models.get(ModelName)!),
+      named(
+        'sagemaker:DescribeModelPackageGroup',
+        async ({ ModelPackageGroupName: name }: InputOf<'sagemaker:DescribeModelPackageGroup'>) => {
+          if (!this.groups.has(name))
+            throw new ServiceError(
+              'ValidationException',
+              `ModelPackageGroup ${arn(`model-package-group/${name}`)} does not exist.`,
+            );
+          return { ModelPackageGroupName: name };
+        },
+      ),
+      named(
+        'sagemaker:CreateModelPackageGroup',
+        async ({ ModelPackageGroupName: name }: InputOf<'sagemaker:CreateModelPackageGroup'>) => {
+          if (this.groups.has(name)) throw new ServiceError('ValidationException', `Model Package Group already exists: ${name}`);
+          this.groups.add(name);
+          return { ModelPackageGroupArn: arn(`model-package-group/${name}`) };
+        },
+      ),
+      named('sagemaker:CreateModelPackage', async (input: InputOf<'sagemaker:CreateModelPackage'>) => {
+        const known = this.packages.find((one) => one.input.ClientToken === input.ClientToken);
+        const made = known ?? { input, arn: arn(`model-package/${input.ModelPackageGroupName}/${this.packages.length + 1}`) };
+        if (!known) this.packages.push(made);
+        return { ModelPackageArn: made.arn };
+      }),
+      named('sagemaker:DescribeModelPackage', async ({ ModelPackageName }: InputOf<'sagemaker:DescribeModelPackage'>) => {
+        const { input, arn: ModelPackageArn } = this.packages.find((one) => one.arn === ModelPackageName)!;
+        return { ...input, ModelPackageArn, ModelPackageStatus: 'Completed' };
+      }),
+    ];
+  }
+}

@@ -1,0 +1,618 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import type { InputOf } from '../../contract/operations.ts';
+import type { Principal } from '../../platform/authorization/principal.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { ACCOUNT, Crash, REGION, ROLE, scientist, World } from './room.harness.ts';
+
+const worlds: World[] = [];
+after(async () => {
+  for (const world of worlds) await world.close();
+});
+
+async function world(): Promise<World> {
+  const made = new World();
+  worlds.push(made);
+  await made.start();
+  return made;
+}
+
+const golden = (name: string) =>
+  readFileSync(new URL(`../../../tests/goldens/definitions/python/newest/${name}.json`, import.meta.url), 'utf8');
+const token = (text: string) => text.padEnd(32, '-');
+
+const processing = (name: string, extra: object = {}, args: object = {}) => ({
+  Name: name,
+  Type: 'Processing',
+  Arguments: {
+    AppSpecification: { ImageUri: 'image' },
+    ProcessingResources: { ClusterConfig: { InstanceCount: 1, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 } },
+    RoleArn: ROLE,
+    ProcessingOutputConfig: {
+      Outputs: [
+        {
+          OutputName: 'out',
+          S3Output: { S3Uri: `s3://b/${name}`, LocalPath: '/opt/ml/processing/out', S3UploadMode: 'EndOfJob' },
+        },
+      ],
+    },
+    ...args,
+  },
+  ...extra,
+});
+
+async function create(
+  at: World,
+  steps: object[],
+  more: object = {},
+  input: Partial<InputOf<'sagemaker:CreatePipeline'>> = {},
+): Promise<void> {
+  await at.call('sagemaker:CreatePipeline', {
+    PipelineName: 'P',
+    RoleArn: ROLE,
+    PipelineDefinition: JSON.stringify({ Version: '2020-12-01', Steps: steps, ...more }),
+    ClientRequestToken: token('c'),
+    ...input,
+  });
+}
+
+async function start(
+  at: World,
+  input: Partial<InputOf<'sagemaker:StartPipelineExecution'>> = {},
+  principal?: Principal,
+): Promise<string> {
+  const started = await at.call('sagemaker:StartPipelineExecution', { PipelineName: 'P', ...input }, principal);
+  await at.loop.idle();
+  return started.PipelineExecutionArn!;
+}
+
+async function endAll(at: World): Promise<void> {
+  for (let running = at.running(); running.length > 0; running = at.running()) {
+    for (const name of running) await at.end(name);
+    await at.loop.idle();
+  }
+}
+
+const describe = (at: World, arn: string) => at.call('sagemaker:DescribePipelineExecution', { PipelineExecutionArn: arn });
+
+async function steps(at: World, arn: string) {
+  const { PipelineExecutionSteps } = await at.call('sagemaker:ListPipelineExecutionSteps', {
+    PipelineExecutionArn: arn,
+    SortOrder: 'Ascending',
+  });
+  return PipelineExecutionSteps!;
+}
+
+const statuses = async (at: World, arn: string) =>
+  Object.fromEntries((await steps(at, arn)).map(({ StepName, StepStatus }) => [StepName, StepStatus]));
+
+const refused = (code: string, text: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof ServiceError, String(error));
+  assert.equal(error.code, code);
+  assert.match(error.message, text);
+  return true;
+};
+
+test('the corrected program of seed 002 runs: jobs with resolved arguments, the condition, the registered version', async () => {
+  const at = await world();
+  await at.call('sagemaker:CreatePipeline', {
+    PipelineName: 'MyMLPipeline',
+    RoleArn: ROLE,
+    PipelineDefinition: golden('seed-002'),
+  });
+  const arn = await start(at, {
+    PipelineName: 'MyMLPipeline',
+    PipelineParameters: [{ Name: 'ProcessingInstanceCount', Value: '2' }],
+  });
+  assert.match(arn, new RegExp(`^arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/MyMLPipeline/execution/[a-z0-9]{12}$`));
+  const id = arn.split('/').at(-1)!;
+  const [first] = at.running();
+  assert.match(first!, new RegExp(`^pipelines-${id}-DataProcessing-[a-z0-9]{10}$`));
+  const job = at.jobs.get(first!)!.input as unknown as InputOf<'sagemaker:CreateProcessingJob'>;
+  assert.equal(job.ProcessingResources.ClusterConfig.InstanceCount, 2);
+  const train = `s3://sagemaker-us-east-1-123456789012/MyMLPipeline/${id}/DataProcessing/output/train`;
+  assert.equal(job.ProcessingOutputConfig!.Outputs![0]!.S3Output!.S3Uri, train);
+  assert.deepEqual(job.Tags, [
+    { Key: 'sagemaker:pipeline-execution-arn', Value: arn },
+    { Key: 'sagemaker:pipeline-step-name', Value: 'DataProcessing' },
+  ]);
+  await at.end(first!);
+  await at.loop.idle();
+  const [second] = at.running();
+  const training = at.jobs.get(second!)!.input as unknown as InputOf<'sagemaker:CreateTrainingJob'>;
+  assert.equal(training.InputDataConfig![0]!.DataSource!.S3DataSource!.S3Uri, train);
+  await at.end(second!);
+  await at.loop.idle();
+  at.objects.set(
+    `s3://sagemaker-us-east-1-123456789012/MyMLPipeline/${id}/ModelEvaluation/output/evaluation/evaluation.json`,
+    '{"metrics":{"accuracy":{"value":0.93}}}',
+  );
+  await endAll(at);
+  assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Succeeded');
+  assert.equal(at.packages.length, 1);
+  const { input } = at.packages[0]!;
+  assert.equal(input.InferenceSpecification!.Containers![0]!.ModelDataUrl, `s3://models/${second}/output/model.tar.gz`);
+  assert.ok(at.groups.has('my-ml-group'), 'the group is made when it is not there');
+  const listed = await steps(at, arn);
+  assert.deepEqual(
+    listed.map(({ StepName }) => StepName),
+    ['DataProcessing', 'ModelTraining', 'ModelEvaluation', 'CheckAccuracy', 'RegisterModel-RegisterModel'],
+  );
+  assert.deepEqual(
+    listed.map(({ Metadata }) => Metadata),
+    [
+      { ProcessingJob: { Arn: `arn:aws:sagemaker:${REGION}:${ACCOUNT}:processing-job/${first}` } },
+      { TrainingJob: { Arn: `arn:aws:sagemaker:${REGION}:${ACCOUNT}:training-job/${second}` } },
+      { ProcessingJob: { Arn: listed[2]!.Metadata!.ProcessingJob!.Arn } },
+      { Condition: { Outcome: 'True' } },
+      { RegisterModel: { Arn: at.packages[0]!.arn } },
+    ],
+  );
+  for (const step of listed) assert.ok(step.StartTime && step.EndTime && step.StepStatus === 'Succeeded', JSON.stringify(step));
+  const { PipelineParameters } = await at.call('sagemaker:ListPipelineParametersForExecution', { PipelineExecutionArn: arn });
+  assert.deepEqual(PipelineParameters, [
+    { Name: 'ProcessingInstanceCount', Value: '2' },
+    { Name: 'InputData', Value: 's3://sagemaker-us-east-1-123456789012/my-input-data/' },
+  ]);
+  const definition = await at.call('sagemaker:DescribePipelineDefinitionForExecution', { PipelineExecutionArn: arn });
+  assert.equal(definition.PipelineDefinition, golden('seed-002'));
+  const events = await at.store.events({ afterSequence: 0, limit: 100 });
+  const told = events.filter(({ detailType }) => detailType === 'SageMaker Model Building Pipeline Execution Status Change');
+  assert.deepEqual(
+    told.map(({ detail }) => [detail.previousPipelineExecutionStatus, detail.currentPipelineExecutionStatus]),
+    [
+      [undefined, 'Executing'],
+      ['Executing', 'Succeeded'],
+    ],
+  );
+  const entries = await at.store.ledger({ afterSequence: 0, limit: 100 });
+  const trained = entries
+    .filter(({ entry }) => entry.changes && 'ModelTraining' in entry.changes)
+    .map(({ entry }) => entry.action);
+  assert.deepEqual(trained, [
+    'slipway:PipelineExecutionStep.Starting',
+    'slipway:PipelineExecutionStep.Executing',
+    'slipway:PipelineExecutionStep.Succeeded',
+  ]);
+  assert.deepEqual(await at.store.timers({ limit: 10 }), [], 'nothing is left to do');
+});
+
+test('a low accuracy takes the other branch: nothing is registered, and the branch not taken is not listed', async () => {
+  const at = await world();
+  await at.call('sagemaker:CreatePipeline', { PipelineName: 'P', RoleArn: ROLE, PipelineDefinition: golden('seed-002') });
+  const arn = await start(at);
+  const id = arn.split('/').at(-1)!;
+  at.objects.set(
+    `s3://sagemaker-us-east-1-123456789012/MyMLPipeline/${id}/ModelEvaluation/output/evaluation/evaluation.json`,
+    '{"metrics":{"accuracy":{"value":0.79}}}',
+  );
+  await endAll(at);
+  assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Succeeded');
+  assert.equal(at.packages.length, 0);
+  const listed = await steps(at, arn);
+  assert.deepEqual(listed.at(-1)!.Metadata, { Condition: { Outcome: 'False' } });
+  assert.equal(listed.length, 4);
+});
+
+test('a missing report, bad JSON or a missing path fails the step that reads it, and says so', async () => {
+  const at = await world();
+  const get = { 'Std:JsonGet': { PropertyFile: { Get: 'Steps.A.PropertyFiles.F' }, Path: 'm.v' } };
+  const condition = {
+    Name: 'C',
+    Type: 'Condition',
+    Arguments: { Conditions: [{ Type: 'GreaterThan', LeftValue: get, RightValue: 1 }], IfSteps: [], ElseSteps: [] },
+  };
+  await create(at, [
+    processing('A', { PropertyFiles: [{ PropertyFileName: 'F', OutputName: 'out', FilePath: 'f.json' }] }),
+    condition,
+  ]);
+  for (const [text, reason] of [
+    [undefined, /The file s3:\/\/b\/A\/f\.json does not exist/],
+    ['{', /s3:\/\/b\/A\/f\.json is not valid JSON/],
+    ['{"m":{}}', /nothing at the path 'm\.v': there is no 'v'/],
+    ['{"m":{"v":"x"}}', /cannot compare "x" \(a string\) and 1/],
+  ] as const) {
+    at.objects.clear();
+    if (text !== undefined) at.objects.set('s3://b/A/f.json', text);
+    const arn = await start(at);
+    await endAll(at);
+    assert.deepEqual(await statuses(at, arn), { A: 'Succeeded', C: 'Failed' });
+    const { FailureReason } = (await steps(at, arn)).at(-1)!;
+    assert.match(FailureReason!, reason);
+    const execution = await describe(at, arn);
+    assert.equal(execution.PipelineExecutionStatus, 'Failed');
+    assert.match(execution.FailureReason!, /^Step failure: One or multiple steps failed\. Step 'C': /);
+  }
+});
+
+test("a failed job fails its step with the job's reason; a request that is refused, with the refusal", async () => {
+  const at = await world();
+  await create(at, [processing('A'), processing('B', { DependsOn: ['A'] }), processing('C', {}, { RoleArn: 'no role' })]);
+  const arn = await start(at);
+  await at.end(at.running()[0]!, 'Failed', 'AlgorithmError: ZeroDivisionError, exit code: 1');
+  await at.loop.idle();
+  assert.deepEqual(await statuses(at, arn), { A: 'Failed', C: 'Failed' });
+  const [a, c] = await steps(at, arn);
+  assert.equal(a!.FailureReason, 'AlgorithmError: ZeroDivisionError, exit code: 1');
+  assert.match(c!.FailureReason!, /^ClientError: Failed to invoke sagemaker:CreateProcessingJob\. Error Details: .*roleArn/i);
+  assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Failed');
+});
+
+test('parallel branches run side by side, within the limit', async () => {
+  const at = await world();
+  await create(
+    at,
+    ['A', 'B', 'C', 'D'].map((name) => processing(name)),
+    {},
+    { ParallelismConfiguration: { MaxParallelExecutionSteps: 3 } },
+  );
+  const arn = await start(at);
+  assert.equal(at.running().length, 3);
+  await at.end(at.running()[0]!);
+  await at.loop.idle();
+  assert.equal(at.running().length, 3);
+  await endAll(at);
+  const second = await start(at, { ParallelismConfiguration: { MaxParallelExecutionSteps: 1 } });
+  assert.equal(at.running().length, 1);
+  await at.call('sagemaker:UpdatePipelineExecution', {
+    PipelineExecutionArn: second,
+    ParallelismConfiguration: { MaxParallelExecutionSteps: 4 },
+  });
+  await at.loop.idle();
+  assert.equal(at.running().length, 4);
+  await endAll(at);
+  for (const one of [arn, second]) assert.equal((await describe(at, one)).PipelineExecutionStatus, 'Succeeded');
+});
+
+test('a stop stops running jobs, starts nothing more and ends Stopped', async () => {
+  const at = await world();
+  await create(at, [processing('A'), processing('B'), processing('C', { DependsOn: ['A'] })]);
+  const arn = await start(at);
+  await at.end(at.running()[0]!);
+  await at.loop.idle();
+  await at.call('sagemaker:StopPipelineExecution', { PipelineExecutionArn: arn });
+  await at.loop.idle();
+  assert.deepEqual(await statuses(at, arn), { A: 'Succeeded', B: 'Stopped', C: 'Stopped' });
+  assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Stopped');
+  assert.deepEqual(
+    [...at.jobs.values()].map(({ status }) => status),
+    ['Completed', 'Stopped', 'Stopped'],
+  );
+  await at.call('sagemaker:StopPipelineExecution', { PipelineExecutionArn: arn });
+  const finished = await start(at);
+  await endAll(at);
+  await assert.rejects(
+    at.call('sagemaker:StopPipelineExecution', { PipelineExecutionArn: finished }),
+    refused('ConflictException', /in status Succeeded and cannot be stopped/),
+  );
+});
+
+test('a job that somebody else stops fails its step', async () => {
+  const at = await world();
+  await create(at, [processing('A')]);
+  const arn = await start(at);
+  await at.call('sagemaker:StopProcessingJob', { ProcessingJobName: at.running()[0]! });
+  await at.loop.idle();
+  const [step] = await steps(at, arn);
+  assert.deepEqual([step!.StepStatus, step!.FailureReason], ['Failed', 'The processing job was stopped before it was complete.']);
+});
+
+test('a start with the same token is one start; with other parameters it is refused', async () => {
+  const at = await world();
+  await create(at, [processing('A')], { Parameters: [{ Name: 'N', Type: 'Integer', DefaultValue: 1 }] });
+  const first = await start(at, { ClientRequestToken: token('t') });
+  assert.equal(await start(at, { ClientRequestToken: token('t') }), first);
+  assert.equal(at.jobs.size, 1);
+  const other = { ClientRequestToken: token('t'), PipelineParameters: [{ Name: 'N', Value: '2' }] };
+  await assert.rejects(start(at, other), refused('ConflictException', /already used to start/));
+  assert.notEqual(await start(at, { ...other, ClientRequestToken: token('u') }), first);
+});
+
+test('wrong parameters and other mistakes of a start are said all at once', async () => {
+  const at = await world();
+  await create(at, [processing('A')], {
+    Parameters: [
+      { Name: 'Count', Type: 'Integer' },
+      { Name: 'Kind', Type: 'String', EnumValues: ['a', 'b'], DefaultValue: 'a' },
+    ],
+  });
+  const given = [
+    { Name: 'Cuont', Value: '1' },
+    { Name: 'Kind', Value: 'c' },
+  ];
+  await assert.rejects(
+    start(at, { PipelineParameters: given }),
+    refused(
+      'ValidationException',
+      /Unknown parameter 'Cuont'\. Did you mean 'Count'.*"c" of parameter 'Kind' is not one of.*'Count' of type Integer has no default/,
+    ),
+  );
+  await assert.rejects(
+    start(at, { PipelineName: 'Q' }),
+    refused('ResourceNotFound', /^Pipeline 'arn:aws:sagemaker:us-east-1:123456789012:pipeline\/Q' does not exist\.$/),
+  );
+  await assert.rejects(
+    start(at, { SelectiveExecutionConfig: { SelectedSteps: [{ StepName: 'A' }] } }),
+    refused('NotImplementedException', /not implemented yet/),
+  );
+  await assert.rejects(
+    describe(at, `arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/P/execution/abcdefabcdef`),
+    refused('ResourceNotFound', /does not exist/),
+  );
+  await assert.rejects(
+    describe(at, `arn:aws:sagemaker:eu-west-1:${ACCOUNT}:pipeline/P/execution/abcdefabcdef`),
+    refused('ResourceNotFound', /eu-west-1/),
+  );
+});
+
+test('create, update, describe, list and delete, with the codes and texts that clients match on', async () => {
+  const at = await world();
+  await create(at, [processing('A')]);
+  await create(at, [processing('A')]); // the same token: the same call
+  await assert.rejects(
+    create(at, [processing('A')], {}, { ClientRequestToken: token('d'), PipelineName: 'p' }),
+    refused('ValidationException', /already exists/),
+  );
+  const definition = JSON.stringify({ Version: '2020-12-01', Steps: [processing('B')] });
+  assert.equal(
+    (await at.call('sagemaker:UpdatePipeline', { PipelineName: 'P', PipelineDefinition: definition })).PipelineVersionId,
+    2,
+  );
+  assert.equal((await at.call('sagemaker:UpdatePipeline', { PipelineName: 'P', PipelineDescription: 'x' })).PipelineVersionId, 2);
+  const described = await at.call('sagemaker:DescribePipeline', {
+    PipelineName: `arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/P`,
+  });
+  assert.deepEqual(
+    [described.PipelineDefinition, described.PipelineDescription, described.PipelineStatus],
+    [definition, 'x', 'Active'],
+  );
+  assert.match(
+    (await at.call('sagemaker:DescribePipeline', { PipelineName: 'P', PipelineVersionId: 1 })).PipelineDefinition!,
+    /"Name":"A"/,
+  );
+  const { PipelineVersionSummaries } = await at.call('sagemaker:ListPipelineVersions', { PipelineName: 'P' });
+  assert.deepEqual(
+    PipelineVersionSummaries!.map(({ PipelineVersionId }) => PipelineVersionId),
+    [2, 1],
+  );
+  const old = await start(at, { PipelineVersionId: 1 });
+  assert.deepEqual(Object.keys(await statuses(at, old)), ['A']);
+  await assert.rejects(
+    at.call('sagemaker:DeletePipeline', { PipelineName: 'P' }),
+    refused('ConflictException', /has a running execution/),
+  );
+  await endAll(at);
+  for (let i = 0; i < 4; i++) {
+    at.clock.advance(1000);
+    await start(at);
+  }
+  await endAll(at);
+  const page = await at.call('sagemaker:ListPipelineExecutions', { PipelineName: 'P', MaxResults: 3 });
+  const rest = await at.call('sagemaker:ListPipelineExecutions', { PipelineName: 'P', MaxResults: 3, NextToken: page.NextToken });
+  const arns = [...page.PipelineExecutionSummaries!, ...rest.PipelineExecutionSummaries!].map(
+    ({ PipelineExecutionArn }) => PipelineExecutionArn,
+  );
+  assert.equal(new Set(arns).size, 5);
+  assert.equal(arns.at(-1), old, 'newest first');
+  assert.equal(rest.NextToken, undefined);
+  const { PipelineSummaries } = await at.call('sagemaker:ListPipelines', { PipelineNamePrefix: 'P' });
+  assert.equal(PipelineSummaries!.length, 1);
+  assert.ok(PipelineSummaries![0]!.LastExecutionTime! > PipelineSummaries![0]!.CreationTime!);
+  await at.call('sagemaker:DeletePipeline', { PipelineName: 'P' });
+  for (const name of [
+    'sagemaker:DescribePipeline',
+    'sagemaker:DeletePipeline',
+    'sagemaker:UpdatePipeline',
+    'sagemaker:ListPipelineExecutions',
+  ] as const) {
+    await assert.rejects(at.call(name, { PipelineName: 'P' }), refused('ResourceNotFound', /does not exist/), name);
+  }
+  at.clock.advance(1);
+  await create(at, [processing('A')], {}, { ClientRequestToken: token('e') });
+  assert.deepEqual(
+    (await at.call('sagemaker:ListPipelineExecutions', { PipelineName: 'P' })).PipelineExecutionSummaries,
+    [],
+    'the new one has no past',
+  );
+  await assert.rejects(describe(at, old), refused('ResourceNotFound', /does not exist/));
+  await at.loop.idle();
+  for (const kind of ['PipelineExecution', 'PipelineExecutionStep', 'PipelineRemains']) {
+    const left = await at.store.list({ account: ACCOUNT, region: REGION, kind, sortBy: 'name', order: 'ascending', limit: 10 });
+    assert.deepEqual(left.rows, [], kind);
+  }
+});
+
+test('a definition is taken from S3 with the rights of the caller, and refused with all its problems', async () => {
+  const at = await world();
+  const location = { Bucket: 'bucket', ObjectKey: 'P/definition.json' };
+  const input = { PipelineName: 'P', RoleArn: ROLE, PipelineDefinitionS3Location: location };
+  await assert.rejects(
+    at.call('sagemaker:CreatePipeline', input),
+    refused('ValidationException', /could not be read from s3:\/\/bucket\/P\/definition\.json: The specified key does not exist/),
+  );
+  at.policies.set('scientist', [{ Statement: [{ Effect: 'Allow', Action: ['sagemaker:*', 'iam:PassRole'], Resource: '*' }] }]);
+  at.objects.set('s3://bucket/P/definition.json', JSON.stringify({ Version: '2020-12-01', Steps: [processing('A')] }));
+  await assert.rejects(
+    at.call('sagemaker:CreatePipeline', input, scientist),
+    refused('ValidationException', /could not be read.*not authorized to perform: s3:GetObject/),
+  );
+  await at.call('sagemaker:CreatePipeline', input);
+  const wrong = {
+    Version: '2020-12-01',
+    Steps: [
+      processing('A', { DependsOn: ['B'] }),
+      { Name: 'B', Type: 'Training', DependsOn: ['A'], Arguments: { x: { Get: 'Steps.A.ProcessingJobNam' } } },
+    ],
+  };
+  const text =
+    /^Unable to parse pipeline definition\.\nSteps\[1\]\.Arguments\.x \(step 'B'\): A Processing step has no property 'ProcessingJobNam' .*Did you mean 'ProcessingJobName'.*\nSteps\[0\] \(step 'A'\): The steps wait for each other in a cycle: A -> B -> A/;
+  await assert.rejects(create(at, wrong.Steps, {}, { PipelineName: 'Q' }), refused('ValidationException', text));
+  await assert.rejects(
+    create(at, [{ Name: 'T', Type: 'Tuning', Arguments: {} }], {}, { PipelineName: 'Q' }),
+    refused('ValidationException', /step T of type Tuning is not implemented yet/),
+  );
+  await assert.rejects(
+    at.call('sagemaker:CreatePipeline', { PipelineName: 'Q', RoleArn: ROLE }),
+    refused('ValidationException', /PipelineDefinition or PipelineDefinitionS3Location/),
+  );
+});
+
+test('a version is registered Approved only for one who may approve', async () => {
+  const at = await world();
+  const register = {
+    Name: 'R',
+    Type: 'RegisterModel',
+    Arguments: { ModelPackageGroupName: 'g', ModelApprovalStatus: 'Approved' },
+  };
+  await create(at, [register]);
+  const allowed = { Effect: 'Allow' as const, Action: 'sagemaker:*', Resource: '*' };
+  at.policies.set('scientist', [
+    { Statement: [allowed, { Effect: 'Deny', Action: 'sagemaker:UpdateModelPackage', Resource: '*' }] },
+  ]);
+  const denied = await start(at, {}, scientist);
+  assert.match(
+    (await steps(at, denied))[0]!.FailureReason!,
+    /only if whoever started the execution may approve.*scientist is not authorized to perform: sagemaker:UpdateModelPackage.*PendingManualApproval/,
+  );
+  assert.equal(at.packages.length, 0);
+  const ledger = await at.store.ledger({ afterSequence: 0, limit: 100 });
+  assert.ok(
+    ledger.some(
+      ({ entry }) =>
+        entry.outcome === 'denied' && entry.action === 'sagemaker:UpdateModelPackage' && entry.actor === scientist.arn,
+    ),
+  );
+  const granted = await start(at);
+  assert.equal((await describe(at, granted)).PipelineExecutionStatus, 'Succeeded');
+  assert.equal(at.packages.length, 1);
+});
+
+test("the calls of an execution are those of the pipeline's role", async () => {
+  const at = await world();
+  await create(at, [processing('A')]);
+  at.policies.set('SageMakerPipelineExecutionRole', []);
+  const arn = await start(at);
+  assert.match(
+    (await steps(at, arn))[0]!.FailureReason!,
+    /assumed-role\/SageMakerPipelineExecutionRole\/pipelines-[a-z0-9]{12} is not authorized to perform: sagemaker:CreateProcessingJob/,
+  );
+});
+
+test('the program with every executed step type runs', async () => {
+  const at = await world();
+  await at.call('sagemaker:CreatePipeline', {
+    PipelineName: 'Everything',
+    RoleArn: ROLE,
+    PipelineDefinition: golden('every-executed-step'),
+  });
+  const run = async (report: string) => {
+    const arn = await start(at, { PipelineName: 'Everything', PipelineParameters: [{ Name: 'Owner', Value: 'me' }] });
+    at.objects.set(
+      `s3://sagemaker-us-east-1-123456789012/Everything/${arn.split('/').at(-1)}/Evaluate/output/evaluation/evaluation.json`,
+      report,
+    );
+    await endAll(at);
+    return arn;
+  };
+  const good = await run('{"metrics":{"accuracy":{"values":[0.9]}}}');
+  assert.deepEqual(await statuses(at, good), {
+    Preprocess: 'Succeeded',
+    Train: 'Succeeded',
+    Evaluate: 'Succeeded',
+    Outer: 'Succeeded',
+    Inner: 'Succeeded',
+    'Risk-CreateModel': 'Succeeded',
+  });
+  const [name] = at.models.keys();
+  assert.match(name!, /^pipelines-[a-z0-9]{12}-Risk-CreateModel-[a-z0-9]{10}$/);
+  const trained = [...at.jobs.values()].find(({ type }) => type === 'TrainingJob')!
+    .input as unknown as InputOf<'sagemaker:CreateTrainingJob'>;
+  assert.deepEqual(
+    [trained.HyperParameters!['max_depth'], trained.HyperParameters!['eta'], trained.HyperParameters!['verbose']],
+    ['5', '0.3', 'true'],
+  );
+  const bad = await run('{"metrics":{"accuracy":{"values":[0.1]}}}');
+  const listed = await steps(at, bad);
+  assert.deepEqual(listed.at(-1)!.Metadata, { Fail: { ErrorMessage: 'accuracy of Everything is below 0.3' } });
+  assert.equal(
+    (await describe(at, bad)).FailureReason,
+    "Step failure: One or multiple steps failed. Step 'TooWeak': accuracy of Everything is below 0.3",
+  );
+});
+
+test('killed at every commit and at every call, before and after: the end is the same, and nothing is done twice', async () => {
+  const report = 's3://b/B/f.json';
+  const get = { 'Std:JsonGet': { PropertyFile: { Get: 'Steps.B.PropertyFiles.F' }, Path: 'v' } };
+  const program = [
+    processing('A'),
+    processing('B', { DependsOn: ['A'], PropertyFiles: [{ PropertyFileName: 'F', OutputName: 'out', FilePath: 'f.json' }] }),
+    {
+      Name: 'C',
+      Type: 'Condition',
+      Arguments: {
+        Conditions: [{ Type: 'GreaterThan', LeftValue: get, RightValue: 0.5 }],
+        IfSteps: [
+          { Name: 'M', Type: 'Model', Arguments: { PrimaryContainer: { Image: 'i' }, ExecutionRoleArn: ROLE } },
+          {
+            Name: 'R',
+            Type: 'RegisterModel',
+            Arguments: { ModelPackageGroupName: 'g', ModelPackageDescription: { Get: 'Steps.M.ModelName' } },
+          },
+        ],
+        ElseSteps: [processing('X')],
+      },
+    },
+    processing('D', { DependsOn: ['C'] }),
+  ];
+  let points = 0;
+  for (let countdown = 1; ; countdown++) {
+    const at = await world();
+    at.objects.set(report, '{"v":0.6}');
+    await create(at, program);
+    let left = countdown;
+    let dead = false;
+    at.fault = (point) => {
+      if (dead) throw new Crash(point);
+      left -= 1;
+      dead = left === 0;
+      if (dead) throw new Crash(point);
+    };
+    const arn = await start(at, { ClientRequestToken: token('t') }).catch((error: unknown) => {
+      assert.ok(error instanceof Crash, String(error));
+      return undefined;
+    });
+    const survived = !dead;
+    for (let rounds = 0; rounds < 20; rounds++) {
+      if (dead) {
+        at.fault = () => {};
+        dead = false;
+        await at.restart();
+        await at.loop.idle();
+      }
+      if (arn === undefined && rounds === 0) await start(at, { ClientRequestToken: token('t') });
+      for (const name of at.running()) await at.end(name).catch((error: unknown) => assert.ok(error instanceof Crash));
+      await at.loop.idle();
+    }
+    const { PipelineExecutionSummaries } = await at.call('sagemaker:ListPipelineExecutions', { PipelineName: 'P' });
+    assert.deepEqual(
+      PipelineExecutionSummaries!.map((one) => one.PipelineExecutionStatus),
+      ['Succeeded'],
+      `countdown ${countdown}`,
+    );
+    assert.deepEqual(await statuses(at, PipelineExecutionSummaries![0]!.PipelineExecutionArn!), {
+      A: 'Succeeded',
+      B: 'Succeeded',
+      C: 'Succeeded',
+      M: 'Succeeded',
+      R: 'Succeeded',
+      D: 'Succeeded',
+    });
+    assert.deepEqual([at.jobs.size, at.models.size, at.packages.length], [3, 1, 1], `countdown ${countdown}`);
+    points = countdown;
+    worlds.splice(worlds.indexOf(at), 1);
+    await at.close();
+    if (survived && left > 0) break;
+  }
+  assert.ok(points > 60, `${points} points`);
+});

@@ -1,0 +1,62 @@
+import type { Room } from '../../platform/calls/operation.ts';
+import { Definitions, propertiesOf } from './definitions.ts';
+import {
+  describePipelineDefinitionForExecution,
+  describePipelineExecution,
+  listPipelineExecutions,
+  listPipelineExecutionSteps,
+  listPipelineParametersForExecution,
+} from './operations/read-executions.ts';
+import { describePipeline, listPipelines, listPipelineVersions } from './operations/read-pipelines.ts';
+import { startPipelineExecution, stopPipelineExecution, updatePipelineExecution } from './operations/write-executions.ts';
+import { createPipeline, deletePipeline, updatePipeline } from './operations/write-pipelines.ts';
+import type { PipelinePorts } from './ports.ts';
+import { executionReconciler } from './reconcile-execution.ts';
+import { remainsReconciler } from './reconcile-remains.ts';
+import { PIPELINE, PIPELINE_EXECUTION } from './resources.ts';
+import { Watch } from './watch.ts';
+
+/** SageMaker Pipelines: definitions, their versions, and executions that really run. */
+export function createPipelinesRoom(ports: PipelinePorts): Room {
+  const { store } = ports;
+  const definitions = new Definitions(store);
+  const watch = new Watch();
+  const propertyExists = propertiesOf(ports.model);
+  return {
+    name: 'pipelines',
+    operations: [
+      createPipeline(ports, propertyExists),
+      updatePipeline(ports, propertyExists),
+      deletePipeline(ports),
+      describePipeline(store, definitions),
+      listPipelines(store),
+      listPipelineVersions(store),
+      startPipelineExecution(ports, definitions),
+      stopPipelineExecution(ports),
+      updatePipelineExecution(ports),
+      describePipelineExecution(store),
+      listPipelineExecutions(store),
+      listPipelineExecutionSteps(store),
+      listPipelineParametersForExecution(store),
+      describePipelineDefinitionForExecution(store, definitions),
+    ],
+    resources: [PIPELINE, PIPELINE_EXECUTION],
+    reconcilers: [executionReconciler(ports, definitions, watch), remainsReconciler(ports)],
+    calls: [
+      's3:GetObject',
+      'sagemaker:CreateProcessingJob',
+      'sagemaker:DescribeProcessingJob',
+      'sagemaker:StopProcessingJob',
+      'sagemaker:CreateTrainingJob',
+      'sagemaker:DescribeTrainingJob',
+      'sagemaker:StopTrainingJob',
+      'sagemaker:CreateModel',
+      'sagemaker:DescribeModel',
+      'sagemaker:CreateModelPackage',
+      'sagemaker:DescribeModelPackage',
+      'sagemaker:CreateModelPackageGroup',
+      'sagemaker:DescribeModelPackageGroup',
+    ],
+    subscriptions: watch.subscriptions,
+  };
+}

@@ -1,0 +1,103 @@
+import type { EventInput } from '../../platform/events/event.ts';
+import type { JsonObject } from '../../platform/json.ts';
+import type { LedgerInput } from '../../platform/ledger/entry.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import type { ExecutionDocument, StepDocument } from './resources.ts';
+
+const ACTOR = 'slipway:pipelines';
+
+export function executionEvent(
+  key: ResourceKey,
+  before: ExecutionDocument | undefined,
+  after: ExecutionDocument,
+  nowMs: number,
+): EventInput {
+  const ended = after.status !== 'Executing' && after.status !== 'Stopping';
+  return {
+    source: 'aws.sagemaker',
+    detailType: 'SageMaker Model Building Pipeline Execution Status Change',
+    account: key.account,
+    region: key.region,
+    timeMs: nowMs,
+    resources: [after.pipelineArn, after.arn],
+    detail: {
+      pipelineArn: after.pipelineArn,
+      pipelineExecutionArn: after.arn,
+      pipelineExecutionDisplayName: after.displayName,
+      previousPipelineExecutionStatus: before?.status,
+      currentPipelineExecutionStatus: after.status,
+      executionStartTime: new Date(after.createdAtMs).toISOString(),
+      executionEndTime: ended ? new Date(nowMs).toISOString() : undefined,
+    },
+  };
+}
+
+/** A change of status that the control loop makes; those that a caller makes carry the caller's entry. */
+export function executionEntry(
+  key: ResourceKey,
+  before: ExecutionDocument,
+  after: ExecutionDocument,
+  nowMs: number,
+): LedgerInput {
+  return {
+    timeMs: nowMs,
+    account: key.account,
+    region: key.region,
+    actor: ACTOR,
+    action: `slipway:PipelineExecution.${after.status}`,
+    outcome: 'done',
+    resources: [after.arn],
+    changes: { status: [before.status, after.status] },
+    ...(after.failureReason !== undefined && { reason: after.failureReason }),
+  };
+}
+
+export function stepEvent(
+  execution: ExecutionDocument,
+  key: ResourceKey,
+  before: StepDocument | undefined,
+  after: StepDocument,
+  nowMs: number,
+): EventInput {
+  return {
+    source: 'aws.sagemaker',
+    detailType: 'SageMaker Model Building Pipeline Execution Step Status Change',
+    account: key.account,
+    region: key.region,
+    timeMs: nowMs,
+    resources: [execution.pipelineArn, execution.arn],
+    detail: {
+      metadata: after.metadata as JsonObject | undefined,
+      stepStartTime: new Date(after.startedAtMs).toISOString(),
+      stepEndTime: after.endedAtMs === undefined ? undefined : new Date(after.endedAtMs).toISOString(),
+      stepName: after.stepName,
+      stepType: after.type,
+      previousStepStatus: before?.status,
+      currentStepStatus: after.status,
+      failureReason: after.failureReason,
+      pipelineArn: execution.pipelineArn,
+      pipelineExecutionArn: execution.arn,
+    },
+  };
+}
+
+export function stepEntry(
+  execution: ExecutionDocument,
+  key: ResourceKey,
+  before: StepDocument | undefined,
+  after: StepDocument,
+  nowMs: number,
+): LedgerInput {
+  return {
+    timeMs: nowMs,
+    account: key.account,
+    region: key.region,
+    actor: ACTOR,
+    action: `slipway:PipelineExecutionStep.${after.status}`,
+    outcome: 'done',
+    resources: [execution.arn],
+    changes: { [after.stepName]: [before?.status ?? null, after.status] },
+    ...(after.failureReason !== undefined && { reason: after.failureReason }),
+    ...(after.jobName !== undefined && { origin: { jobName: after.jobName } }),
+  };
+}
