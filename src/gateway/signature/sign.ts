@@ -31,8 +31,8 @@ export interface RequestToSign {
   readonly service: string;
   readonly credentials: SigningCredentials;
   readonly nowMs: number;
-  /** Sign UNSIGNED-PAYLOAD instead of the body's hash (S3 only). */
-  readonly unsignedPayload?: boolean;
+  /** Signed instead of the body's hash: one of S3's literals such as UNSIGNED-PAYLOAD. */
+  readonly payloadHash?: string;
 }
 
 /** The headers to send: those given, in lower case, plus host, date, token, content hash and authorization. */
@@ -44,7 +44,7 @@ export function signRequest(request: RequestToSign): Record<string, string> {
   headers['host'] = request.url.host;
   headers['x-amz-date'] = timestamp;
   if (request.credentials.sessionToken) headers['x-amz-security-token'] = request.credentials.sessionToken;
-  const payloadHash = request.unsignedPayload ? UNSIGNED_PAYLOAD : hashOf(request.body);
+  const payloadHash = request.payloadHash ?? hashOf(request.body);
   headers['x-amz-content-sha256'] = payloadHash;
   const signedHeaders = Object.keys(headers).sort();
   const target = request.url.pathname + request.url.search;
