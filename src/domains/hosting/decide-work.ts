@@ -9,10 +9,9 @@ export const MODEL_FOLDER = '/opt/ml/model';
 const GRACE_SECONDS = 30;
 
 export interface WorkFacts {
-  readonly endpointName: string;
   readonly region: string;
   readonly logFile: string;
-  readonly limits: { readonly cpus: number; readonly memoryMiB: number };
+  readonly limits: { readonly cpus: number; readonly memoryMiB: number; readonly note?: string };
   /** Endpoint URLs and credentials for code that calls AWS. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -37,7 +36,7 @@ export function planModelServer(variant: PinnedVariant, instance: InstancePlan, 
       ...model.environment,
       SLIPWAY_IMAGE_PROFILE: JSON.stringify(model.profile),
     },
-    preamble: [...(typeof model.profile['note'] === 'string' ? [model.profile['note']] : []), 'Isolation: {isolation}'],
+    preamble: [model.profile['note'], facts.limits.note, 'isolation: {isolation}'].flatMap((line) => (line ? [`slipway: ${line}`] : [])),
     files: [],
     inputs: model.artifacts.map(modelInput),
     outputs: [],

@@ -5,6 +5,7 @@ import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { ServerSight } from './decide-endpoint.ts';
 import { describeEnd, isForgiven, restartDelayMs } from './decide-restart.ts';
 import { planModelServer } from './decide-work.ts';
+import { ping } from './ping.ts';
 import type { HostingPorts } from './ports.ts';
 import type { EndpointDocument, Fleet, InstancePlan, PinnedVariant } from './resources.ts';
 
@@ -76,7 +77,7 @@ export class ModelServers {
   }
 
   async #start(plan: ServerPlan): Promise<Look> {
-    const { backend, admission, settings, logFiles, instanceLimits, accessEnvironment, clock } = this.#ports;
+    const { backend, admission, settings, logFiles, instanceLimits, workCredentials, clock } = this.#ports;
     const { key, endpoint, fleet, variant, instance } = plan;
     const admitted = admission.request(instance.workId, settings.reservations.modelServer, fleet.startedAtMs);
     if (!admitted.admitted) return { ...this.#sight(plan, 'waiting', ADMISSION_LOOK_EVERY_MS), waitingReason: admitted.reason };
@@ -89,7 +90,7 @@ export class ModelServers {
         region: key.region,
         logFile: await logFiles.path(endpointLogStream(key, variant.name, instance)),
         limits: instanceLimits(variant.instanceType),
-        environment: await accessEnvironment(access),
+        environment: await workCredentials.environment(access),
       }));
     } catch (error) {
       if (!(error instanceof BackendError) || error.retryable) throw error;
@@ -103,7 +104,7 @@ export class ModelServers {
   }
 
   async #examine(plan: ServerPlan): Promise<Look> {
-    const { backend, admission, settings, ping } = this.#ports;
+    const { backend, admission, settings } = this.#ports;
     const { workId } = plan.instance;
     admission.restore(workId, settings.reservations.modelServer);
     const memory = this.#memory(workId);

@@ -1,12 +1,14 @@
 import type { RoleSessions } from '../../platform/authorization/port.ts';
+import type { InstanceLimits } from '../../platform/admission/instance-sizes.ts';
 import type { Admission } from '../../platform/admission/port.ts';
+import type { WorkCredentials } from '../../platform/authorization/work-credentials.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { LogFiles } from '../../platform/ports/log-files.ts';
 import type { RoutePublisher } from '../../platform/ports/routes.ts';
 import type { RuntimeCatalogue } from '../../platform/ports/runtime.ts';
-import type { WorkAddress, WorkBackend } from '../../platform/ports/work.ts';
+import type { WorkBackend } from '../../platform/ports/work.ts';
 import type { ReconcileLoop } from '../../platform/reconcile/port.ts';
 import type { Settings } from '../../platform/settings.ts';
 import type { Store } from '../../platform/store/port.ts';
@@ -25,18 +27,7 @@ export interface HostingPorts {
   readonly roles: RoleSessions;
   readonly settings: Pick<Settings, 'approval' | 'reservations'>;
   /** What a process of an instance type may use, clipped to this host. */
-  readonly instanceLimits: (instanceType: string) => { readonly cpus: number; readonly memoryMiB: number };
+  readonly instanceLimits: (instanceType: string) => InstanceLimits;
   /** How code inside a model server reaches Slipway as its role: endpoint URLs and where to fetch credentials. */
-  readonly accessEnvironment: (access: ModelServerAccess) => Promise<Readonly<Record<string, string>>>;
-  /** Whether the model server answers its health check. */
-  readonly ping: (address: WorkAddress) => Promise<boolean>;
-}
-
-export interface ModelServerAccess {
-  readonly account: string;
-  readonly region: string;
-  /** Unset for models without an execution role: such code gets no credentials. */
-  readonly roleArn?: string;
-  readonly workId: string;
-  readonly onBehalfOf: string;
+  readonly workCredentials: Pick<WorkCredentials, 'environment'>;
 }

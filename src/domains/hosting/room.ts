@@ -10,19 +10,11 @@ import { createEndpointReconciler, RECONCILER } from './reconcile-endpoint.ts';
 import { ENDPOINT, ENDPOINT_CONFIG, type EndpointDocument, fleetInstances, MODEL } from './resources.ts';
 import { type Read, readRow } from './rows.ts';
 
-export interface HostingRoom extends Room {
-  /**
-   * Ends every model server (at the server's own stop, after the reconcile loop stopped); endpoints keep their status
-   * and the next start restores them. Resolves when all ended, at the latest after the grace of a model server.
-   */
-  stopModelServers(): Promise<void>;
-}
-
 const TIMERS_PAGE = 1_000;
 const STOP_WAIT_MS = 35_000;
 
 /** Models, endpoint configs, endpoints and the model servers behind them. */
-export function createHostingRoom(ports: HostingPorts): HostingRoom {
+export function createHostingRoom(ports: HostingPorts): Room {
   const servers = new ModelServers(ports);
   const endpointRoutes = new EndpointRoutes(ports.routes, (workId) => ports.backend.address(workId));
   let stopping = false;
@@ -42,11 +34,10 @@ export function createHostingRoom(ports: HostingPorts): HostingRoom {
       });
       await endpointRoutes.rebuild(await liveEndpoints(ports));
     },
+    /** Ends every model server; endpoints keep their status and the next start restores them. After the loop stopped. */
     async stop() {
-      unsubscribe();
-    },
-    async stopModelServers() {
       stopping = true;
+      unsubscribe();
       const endpoints = await liveEndpoints(ports);
       const workIds = endpoints.flatMap(({ document }) =>
         [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring].map(({ workId }) => workId));

@@ -100,7 +100,7 @@ export interface CreationFacts {
 /** The package a checked request makes. */
 export function planPackage(input: CreateModelPackageInput, facts: CreationFacts): PackageDocument {
   const {
-    ModelPackageName, ModelPackageGroupName: _group, Tags: _tags, ClientToken, ModelApprovalStatus,
+    ModelPackageName, ModelPackageGroupName: _group, Tags: _tags, ClientToken: _token, ModelApprovalStatus,
     SourceAlgorithmSpecification: _source, ValidationSpecification: _validation, ManagedStorageType: _storage, ...kept
   } = input;
   const { version } = facts;
@@ -123,7 +123,6 @@ export function planPackage(input: CreateModelPackageInput, facts: CreationFacts
     artifacts: facts.artifacts,
     evidence: facts.evidence,
     requestId: facts.requestId,
-    ...(ClientToken !== undefined && { clientToken: ClientToken }),
   };
 }
 

@@ -12,7 +12,7 @@ const NO_VALIDATION: ModelPackageStatusDetails = { ValidationStatuses: [], Image
 
 /** DescribeModelPackage; `artifacts` is for other rooms, the codecs write only what the API's model has. */
 export function describePackage(document: PackageDocument, metadataOnly: boolean): WithArtifacts<DescribeModelPackageOutput> {
-  const { artifacts, evidence: _evidence, clientToken: _token, requestId: _request, ModelCard, ...shown } = document;
+  const { artifacts, evidence: _evidence, requestId: _request, ModelCard, ...shown } = document;
   return {
     ...shown,
     ...(ModelCard && { ModelCard: metadataOnly ? { ...ModelCard, ModelCardContent: undefined } : ModelCard }),
@@ -67,7 +67,7 @@ export const summarizeGroup = (document: GroupDocument): ModelPackageGroupSummar
 
 /** The event rules and subscribers match on; `status` differs from the document's when the package is being deleted. */
 export function packageEvent(document: PackageDocument, place: Place, nowMs: number, status = document.ModelPackageStatus): EventInput {
-  const { artifacts: _artifacts, evidence: _evidence, clientToken: _token, requestId: _request, ModelCard: _card, ...shown } = document;
+  const { artifacts: _artifacts, evidence: _evidence, requestId: _request, ModelCard: _card, ...shown } = document;
   return {
     source: 'aws.sagemaker',
     detailType: 'SageMaker Model Package State Change',

@@ -29,11 +29,6 @@ export const MODEL_PACKAGE: ResourceDeclaration = {
   exists: { code: 'ValidationException', message: (_name, arn) => `ModelPackage already exists: ${arn}` },
 };
 
-/** One row per ClientToken of CreateModelPackage, removed with its package. */
-export const clientTokenKey = (place: Place, token: string): ResourceKey => ({
-  account: place.account, region: place.region, kind: 'ModelPackageClientToken', name: token,
-});
-
 export interface GroupDocument {
   readonly ModelPackageGroupName: string;
   readonly ModelPackageGroupArn: string;
@@ -79,7 +74,6 @@ export interface PackageDocument {
   readonly artifacts: readonly PinnedArtifact[];
   /** The reports the version was judged by, as far as they existed at registration. */
   readonly evidence: readonly PinnedObject[];
-  readonly clientToken?: string;
   /** Recognises our own write when a commit's answer was lost. */
   readonly requestId: string;
 }

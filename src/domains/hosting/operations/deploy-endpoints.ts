@@ -115,10 +115,10 @@ async function updatable(ports: HostingPorts, context: OperationContext, name: s
 function startDeployment(
   ports: HostingPorts, context: OperationContext, name: string, plan: (endpoint: EndpointDocument) => Fleet,
 ): Promise<{ EndpointArn: string }> {
-  return decideAndCommit(ports.store, async () => {
+  return decideAndCommit(ports.store, async (count) => {
     const stored = await readRow<EndpointDocument>(ports.store, keyOf(ENDPOINT, context, name));
     // our own write, whose answer was lost, reads as an update in progress
-    if (stored?.document.requestId === context.requestId) return { result: { EndpointArn: stored.document.EndpointArn } };
+    if (count > 0 && stored?.document.requestId === context.requestId) return { result: { EndpointArn: stored.document.EndpointArn } };
     const row = await updatable(ports, context, name);
     const deploying = plan(row.document);
     const { FailureReason: _reason, ...kept } = row.document;

@@ -14,7 +14,7 @@ import { packageEvent } from '../describe-package.ts';
 import { named, userContext } from '../names.ts';
 import { pinArtifacts } from '../pins.ts';
 import type { RegistryPorts } from '../ports.ts';
-import { clientTokenKey, MODEL_PACKAGE, type PackageDocument } from '../resources.ts';
+import { MODEL_PACKAGE, type PackageDocument } from '../resources.ts';
 import { packageWrite, type Read, readRow } from '../rows.ts';
 
 export const updateModelPackage = ({ store, calls, settings }: RegistryPorts) => operation('sagemaker:UpdateModelPackage', {
@@ -74,12 +74,12 @@ export const deleteModelPackage = ({ store }: RegistryPorts) => operation('sagem
       if (!row && count > 0) return { result: {} };
       if (!row) throw absentError(MODEL_PACKAGE, context, name);
       const { document } = row;
-      const { ModelPackageArn, clientToken } = document;
+      const { ModelPackageArn } = document;
       return {
         result: {},
         commit: {
           expect: [{ key, version: row.version }],
-          remove: [key, tagsKey(ModelPackageArn), ...(clientToken === undefined ? [] : [clientTokenKey(context, clientToken)])],
+          remove: [key, tagsKey(ModelPackageArn)],
           events: [packageEvent(document, context, context.nowMs, 'Deleting')],
           ledger: [entryOf(context, context.operation, [ModelPackageArn], {
             ModelPackageStatus: [document.ModelPackageStatus, null],

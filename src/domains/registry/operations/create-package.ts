@@ -1,7 +1,8 @@
 import type { CreateModelPackageInput } from '../../../contract/generated/sagemaker.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import type { Json } from '../../../platform/json.ts';
+import { checkToken, type TokenCheck } from '../../../platform/idempotency.ts';
+import type { Json, JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError } from '../../../platform/resources/declaration.ts';
 import { tagsWrite } from '../../../platform/resources/tags.ts';
@@ -12,7 +13,7 @@ import { packageEvent } from '../describe-package.ts';
 import { named, namedHere, userContext } from '../names.ts';
 import { pinArtifacts, pinEvidence } from '../pins.ts';
 import type { RegistryPorts } from '../ports.ts';
-import { clientTokenKey, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, packageKey, type PackageDocument } from '../resources.ts';
+import { MODEL_PACKAGE, MODEL_PACKAGE_GROUP, packageKey, type PackageDocument } from '../resources.ts';
 import { packageWrite, readRow } from '../rows.ts';
 import type { VersionSequence } from '../version-sequence.ts';
 
@@ -35,10 +36,10 @@ export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequen
   async handle(input, context) {
     const rejection = checkCreatePackage(input);
     if (rejection) throw new ServiceError(rejection.code, rejection.message);
-    const repeated = await findByToken(ports.store, input, context);
-    if (repeated) return { ModelPackageArn: repeated };
+    const repeated = repeatedArn(await tokenOf(ports.store, input, context));
+    if (repeated !== undefined) return { ModelPackageArn: repeated };
     const specifications = [...(input.InferenceSpecification ? [input.InferenceSpecification] : []), ...(input.AdditionalInferenceSpecifications ?? [])];
-    const facts: Omit<CreationFacts, 'arn' | 'version'> = {
+    const facts: Facts = {
       nowMs: context.nowMs,
       requestId: context.requestId,
       by: userContext(context),
@@ -52,56 +53,65 @@ export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequen
   },
 });
 
+type Facts = Omit<CreationFacts, 'arn' | 'version'>;
+
 async function createVersion(
-  store: Store, sequence: VersionSequence, input: CreateModelPackageInput, group: string, context: OperationContext,
-  facts: Omit<CreationFacts, 'arn' | 'version'>,
+  store: Store, sequence: VersionSequence, input: CreateModelPackageInput, group: string, context: OperationContext, facts: Facts,
 ): Promise<string> {
   const { key, name } = named(MODEL_PACKAGE_GROUP, context, group);
   let sent: PackageDocument | undefined;
+  let token: TokenCheck | undefined;
   const made = await sequence.commitNext(
     key,
     () => absentError(MODEL_PACKAGE_GROUP, context, name),
     (document, number) => {
       const groupName = document.ModelPackageGroupName;
       sent = planPackage(input, { ...facts, arn: arnOf(MODEL_PACKAGE, context, `${groupName}/${number}`), version: { groupName, number } });
-      return creationCommit(sent, input, context);
+      return creationCommit(sent, input, context, token);
     },
     async () => {
-      if (!sent) return undefined;
+      token = await tokenOf(store, input, context);
+      const repeated = repeatedArn(token);
+      if (repeated !== undefined || !sent) return repeated;
       const stored = await readRow<PackageDocument>(store, packageKey(context, sent));
-      if (stored?.document.requestId === context.requestId) return stored.document.ModelPackageArn;
-      return findByToken(store, input, context);
+      return stored?.document.requestId === context.requestId ? stored.document.ModelPackageArn : undefined;
     },
   );
   return typeof made === 'string' ? made : (sent?.ModelPackageArn ?? '');
 }
 
-async function createUnversioned(
-  store: Store, input: CreateModelPackageInput, context: OperationContext, facts: Omit<CreationFacts, 'arn' | 'version'>,
-): Promise<string> {
+async function createUnversioned(store: Store, input: CreateModelPackageInput, context: OperationContext, facts: Facts): Promise<string> {
   const { key, name, arn } = namedHere(MODEL_PACKAGE, context, input.ModelPackageName ?? '');
   return decideAndCommit(store, async () => {
+    const token = await tokenOf(store, input, context);
+    const repeated = repeatedArn(token);
+    if (repeated !== undefined) return { result: repeated };
     const existing = await readRow<PackageDocument>(store, key);
     if (existing?.document.requestId === context.requestId) return { result: arn };
-    const repeated = await findByToken(store, input, context);
-    if (repeated) return { result: repeated };
     if (existing) throw existsError(MODEL_PACKAGE, context, name);
-    return { result: arn, commit: creationCommit(planPackage(input, { ...facts, arn }), input, context) };
+    return { result: arn, commit: creationCommit(planPackage(input, { ...facts, arn }), input, context, token) };
   });
 }
 
-function creationCommit(document: PackageDocument, input: CreateModelPackageInput, context: OperationContext): Commit {
+async function tokenOf(store: Store, input: CreateModelPackageInput, context: OperationContext): Promise<TokenCheck | undefined> {
+  const { ClientToken } = input;
+  return ClientToken === undefined
+    ? undefined
+    : checkToken(store, context, { operation: context.operation, token: ClientToken, request: input as unknown as JsonObject });
+}
+
+/** The package an earlier call with the same token made. */
+const repeatedArn = (token: TokenCheck | undefined): string | undefined =>
+  token?.outcome === 'repeat' ? String(token.response['ModelPackageArn']) : undefined;
+
+function creationCommit(document: PackageDocument, input: CreateModelPackageInput, context: OperationContext, token: TokenCheck | undefined): Commit {
   const key = packageKey(context, document);
   const tags = tagsWrite(document.ModelPackageArn, input.Tags, context.nowMs);
-  const tokenKey = input.ClientToken === undefined ? undefined : clientTokenKey(context, input.ClientToken);
-  const token = tokenKey && {
-    key: tokenKey,
-    document: { ModelPackageArn: document.ModelPackageArn, target: tokenTarget(input) },
-    index: { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs },
-  };
+  const record = token?.outcome === 'first' ? token.record({ ModelPackageArn: document.ModelPackageArn }, context.nowMs) : undefined;
   return {
-    expect: [{ key, version: 0 }, ...(tokenKey ? [{ key: tokenKey, version: 0 }] : [])],
-    write: [packageWrite(key, document), ...(token ? [token] : []), ...(tags ? [tags] : [])],
+    expect: [{ key, version: 0 }, ...(record?.expect ?? [])],
+    write: [packageWrite(key, document), ...(tags ? [tags] : []), ...(record?.write ?? [])],
+    timers: record?.timers ?? [],
     events: [packageEvent(document, context, context.nowMs)],
     ledger: [entryOf(context, context.operation, [document.ModelPackageArn], {
       ModelPackageStatus: [null, document.ModelPackageStatus],
@@ -111,18 +121,4 @@ function creationCommit(document: PackageDocument, input: CreateModelPackageInpu
       evidence: [null, document.evidence as unknown as Json],
     })],
   };
-}
-
-/** What a token was used for: the same token may not make a second, different thing. */
-const tokenTarget = (input: CreateModelPackageInput): string =>
-  input.ModelPackageGroupName === undefined ? `name ${input.ModelPackageName?.toLowerCase()}` : `group ${input.ModelPackageGroupName.toLowerCase()}`;
-
-/** The package an earlier call with the same ClientToken made. */
-async function findByToken(store: Store, input: CreateModelPackageInput, context: OperationContext): Promise<string | undefined> {
-  if (input.ClientToken === undefined) return undefined;
-  const row = await readRow<{ ModelPackageArn: string; target: string }>(store, clientTokenKey(context, input.ClientToken));
-  if (row && row.document.target !== tokenTarget(input)) {
-    throw new ServiceError('ConflictException', `ClientToken "${input.ClientToken}" was already used to create ${row.document.ModelPackageArn}. Use a new token.`);
-  }
-  return row?.document.ModelPackageArn;
 }
