@@ -10,7 +10,7 @@ export type Extent = 'quick' | 'full' | 'long';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-const UNIT = ['src/**/*.test.ts', 'sdk/**/*.test.ts', 'runtimes/**/*.test.ts', 'models/**/*.test.ts', 'tests/goldens/**/*.test.ts'];
+const UNIT = ['src/**/*.test.ts', 'sdk/**/*.test.ts', 'runtimes/**/*.test.ts', 'toolchain/*.test.ts', 'models/**/*.test.ts', 'tests/goldens/**/*.test.ts'];
 const SYSTEM = ['tests/clients/**/*.test.ts', 'tests/crash/**/*.test.ts', 'tests/attacks/**/*.test.ts', 'tests/browser/**/*.test.ts',
   'tests/cli/**/*.test.ts', 'examples/**/*.test.ts'];
 const LONG = ['tests/long/**/*.test.ts'];
