@@ -14,7 +14,7 @@ export async function sendResponse(
   log: GatewayLog,
 ): Promise<void> {
   const headers: Record<string, string> = { 'x-amzn-requestid': requestId, 'x-amz-request-id': requestId, ...wire.headers };
-  if (!request.complete && !isShort(request)) headers['connection'] = 'close';
+  if (hasLongRest(request)) headers['connection'] = 'close';
   const { body } = wire;
   if (typeof body === 'string' || body instanceof Uint8Array) {
     if (wire.status !== 304 && wire.status !== 204) headers['content-length'] ??= String(Buffer.byteLength(body));
@@ -27,7 +27,12 @@ export async function sendResponse(
   await streamBody(request, response, { ...wire, headers, body }, requestId, log);
 }
 
-const isShort = (request: IncomingMessage): boolean => Number(request.headers['content-length'] ?? Number.NaN) <= DRAIN_BYTES_MAX;
+/** Whether more of the request's body is still to come than is worth reading away. */
+export function hasLongRest(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  if (request.headers['transfer-encoding'] !== undefined) return true;
+  return Number(request.headers['content-length'] ?? 0) > DRAIN_BYTES_MAX;
+}
 
 /** A source that fails on its first chunk throws, and an error answer is still possible; later the connection is cut. */
 async function streamBody(

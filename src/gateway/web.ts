@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WebRoute } from '../platform/ports/web.ts';
 import type { GatewayLog } from './fault.ts';
+import { hasLongRest } from './respond.ts';
 
 /** Everything under `/_slipway/`, and the unsigned `/`. Pages do their own sign-in; here only Host is checked. */
 export interface WebPorts {
@@ -56,7 +57,7 @@ function hostAllowed(hosts: readonly string[], header: string | undefined): bool
 
 function sendText(request: IncomingMessage, response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
   const headers = { 'content-type': type, 'content-length': String(Buffer.byteLength(text)), 'x-content-type-options': 'nosniff' };
-  response.writeHead(status, request.complete ? headers : { ...headers, connection: 'close' });
+  response.writeHead(status, hasLongRest(request) ? { ...headers, connection: 'close' } : headers);
   response.end(request.method === 'HEAD' ? undefined : text);
   request.resume();
 }
