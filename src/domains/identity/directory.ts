@@ -4,7 +4,7 @@ import type { Credential, CredentialProblem, IdentityDirectory } from '../../pla
 import type { Principal } from '../../platform/authorization/principal.ts';
 import { openSessionToken, openText } from '../../platform/authorization/session-token.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { InvariantError } from '../../platform/errors/families.ts';
+import { ConfigError, InvariantError } from '../../platform/errors/families.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
@@ -127,9 +127,10 @@ const belongsTo = (principal: Principal, role: JsonObject): boolean => principal
 export function openSecret(sealingKey: string, key: AccessKeyDocument): string {
   const secret = openText(sealingKey, key.SealedSecret, key.AccessKeyId);
   if (secret === undefined) {
-    throw new InvariantError('An access key was sealed with another sealing key: the key file in the data folder is not the one it was made with.', {
-      accessKeyId: key.AccessKeyId,
-    });
+    throw new ConfigError(
+      'data folder',
+      `keys/sealing.key is not the key that access key ${key.AccessKeyId} was sealed with. Restore the key file from the same backup as the database.`,
+    );
   }
   return secret;
 }

@@ -11,7 +11,7 @@ export interface IdentityPorts {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly routes: RoutePublisher;
+  readonly routes: Pick<RoutePublisher, 'publishIdentities'>;
   readonly log: Log;
   /** Hex, 32 bytes; see platform/authorization/sealing-key.ts. */
   readonly sealingKey: string;

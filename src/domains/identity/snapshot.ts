@@ -9,7 +9,7 @@ export interface SnapshotPorts {
   readonly store: Store;
   readonly account: string;
   readonly sealingKey: string;
-  readonly routes: RoutePublisher;
+  readonly routes: Pick<RoutePublisher, 'publishIdentities'>;
 }
 
 const PAGE = 200;
