@@ -9,7 +9,8 @@ test('tokens look as AWS has them and come back', () => {
   assert.match(text, /^f\/0{52}1234\/s$/);
   assert.deepEqual(parseEventToken(text), { direction: 'f', atByte: 1234 });
   assert.deepEqual(parseEventToken(text.replace('f', 'b')), { direction: 'b', atByte: 1234 });
-  for (const bad of ['', 'f/12/s', 'x/'.padEnd(58, '0'), `f/${'9'.repeat(56)}/s`]) assert.equal(parseEventToken(bad), undefined, bad);
+  for (const bad of ['', 'f/12/s', 'x/'.padEnd(58, '0'), `f/${'9'.repeat(56)}/s`])
+    assert.equal(parseEventToken(bad), undefined, bad);
 });
 
 test('job logs show control characters in octal, other groups as they are', () => {
@@ -23,7 +24,11 @@ test('job logs show control characters in octal, other groups as they are', () =
 test('batches: order, span, size and the time window', () => {
   const nowMs = 1_700_000_000_000;
   const day = 24 * 3600 * 1000;
-  const at = (...offsets: number[]) => decideBatch(offsets.map((offset) => ({ timestamp: nowMs + offset, message: 'm' })), nowMs);
+  const at = (...offsets: number[]) =>
+    decideBatch(
+      offsets.map((offset) => ({ timestamp: nowMs + offset, message: 'm' })),
+      nowMs,
+    );
   assert.ok('refusal' in at(1, 0));
   assert.ok('refusal' in at(-day - 1, 0));
   assert.ok('refusal' in decideBatch([{ timestamp: nowMs, message: 'x'.repeat(1_048_576) }], nowMs));

@@ -3,9 +3,7 @@ import { ServiceError } from '../../platform/errors/families.ts';
 import type { LogFiles } from '../../platform/ports/log-files.ts';
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
 import type { Cursor, Row, Store } from '../../platform/store/port.ts';
-import {
-  groupKey, LOG_GROUP, LOG_STREAM, streamKey, type LogGroupDocument, type LogStreamDocument,
-} from './resources.ts';
+import { groupKey, LOG_GROUP, LOG_STREAM, streamKey, type LogGroupDocument, type LogStreamDocument } from './resources.ts';
 import type { StreamIndex } from './stream-index.ts';
 
 export interface LogsPorts {

@@ -46,7 +46,11 @@ async function withLogsRoom(run: (setting: Setting) => Promise<void>): Promise<v
       const found = room.operations.find((operation) => operation.name === name);
       if (!found) throw new Error(`The room has no ${name}`);
       return found.handle(input, {
-        operation: name, account: ACCOUNT, region: REGION, requestId: systemIds.uuid(), nowMs: clock.now(),
+        operation: name,
+        account: ACCOUNT,
+        region: REGION,
+        requestId: systemIds.uuid(),
+        nowMs: clock.now(),
         principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
       });
     };
@@ -67,181 +71,218 @@ const lines = (from: number, to: number) =>
 
 const messages = (page: OutputOf<'logs:GetLogEvents'>) => page.events?.map(({ message }) => message) ?? [];
 
-test('a stream is read while it is written: the same token twice is the end, for now', () => withLogsRoom(async (setting) => {
-  await makeJob(setting);
-  const { call, files } = setting;
-  const empty = await call('logs:GetLogEvents', { ...job, startFromHead: true });
-  assert.deepEqual(empty.events, []);
-  await files.append(file, lines(0, 5));
-  let page = await call('logs:GetLogEvents', { ...job, startFromHead: true, limit: 3, nextToken: empty.nextForwardToken });
-  assert.deepEqual(messages(page), ['line 0', 'line 1', 'line 2']);
-  page = await call('logs:GetLogEvents', { ...job, startFromHead: true, limit: 3, nextToken: page.nextForwardToken });
-  assert.deepEqual(messages(page), ['line 3', 'line 4']);
-  const end = await call('logs:GetLogEvents', { ...job, startFromHead: true, nextToken: page.nextForwardToken });
-  assert.deepEqual([end.events, end.nextForwardToken], [[], page.nextForwardToken]);
-  fs.appendFileSync(await files.path(file), '2000 half');
-  assert.equal((await call('logs:GetLogEvents', { ...job, nextToken: end.nextForwardToken })).nextForwardToken, end.nextForwardToken);
-  fs.appendFileSync(await files.path(file), ' and\tdone\n');
-  const live = await call('logs:GetLogEvents', { ...job, nextToken: end.nextForwardToken });
-  assert.deepEqual(live.events, [{ timestamp: 2000, message: 'half and#011done', ingestionTime: 2000 }]);
-}));
+test('a stream is read while it is written: the same token twice is the end, for now', () =>
+  withLogsRoom(async (setting) => {
+    await makeJob(setting);
+    const { call, files } = setting;
+    const empty = await call('logs:GetLogEvents', { ...job, startFromHead: true });
+    assert.deepEqual(empty.events, []);
+    await files.append(file, lines(0, 5));
+    let page = await call('logs:GetLogEvents', { ...job, startFromHead: true, limit: 3, nextToken: empty.nextForwardToken });
+    assert.deepEqual(messages(page), ['line 0', 'line 1', 'line 2']);
+    page = await call('logs:GetLogEvents', { ...job, startFromHead: true, limit: 3, nextToken: page.nextForwardToken });
+    assert.deepEqual(messages(page), ['line 3', 'line 4']);
+    const end = await call('logs:GetLogEvents', { ...job, startFromHead: true, nextToken: page.nextForwardToken });
+    assert.deepEqual([end.events, end.nextForwardToken], [[], page.nextForwardToken]);
+    fs.appendFileSync(await files.path(file), '2000 half');
+    assert.equal(
+      (await call('logs:GetLogEvents', { ...job, nextToken: end.nextForwardToken })).nextForwardToken,
+      end.nextForwardToken,
+    );
+    fs.appendFileSync(await files.path(file), ' and\tdone\n');
+    const live = await call('logs:GetLogEvents', { ...job, nextToken: end.nextForwardToken });
+    assert.deepEqual(live.events, [{ timestamp: 2000, message: 'half and#011done', ingestionTime: 2000 }]);
+  }));
 
-test('without startFromHead the last events come first, then pages backwards', () => withLogsRoom(async (setting) => {
-  await makeJob(setting);
-  const { call, files } = setting;
-  await files.append(file, lines(0, 10));
-  let page = await call('logs:GetLogEvents', { ...job, limit: 4 });
-  const forward = page.nextForwardToken;
-  assert.deepEqual(messages(page), ['line 6', 'line 7', 'line 8', 'line 9']);
-  page = await call('logs:GetLogEvents', { ...job, limit: 4, nextToken: page.nextBackwardToken });
-  assert.deepEqual(messages(page), ['line 2', 'line 3', 'line 4', 'line 5']);
-  page = await call('logs:GetLogEvents', { ...job, limit: 4, nextToken: page.nextBackwardToken });
-  assert.deepEqual(messages(page), ['line 0', 'line 1']);
-  const end = await call('logs:GetLogEvents', { ...job, limit: 4, nextToken: page.nextBackwardToken });
-  assert.deepEqual([end.events, end.nextBackwardToken], [[], page.nextBackwardToken]);
-  await files.append(file, lines(10, 11));
-  assert.deepEqual(messages(await call('logs:GetLogEvents', { ...job, nextToken: forward })), ['line 10']);
-  await assert.rejects(call('logs:GetLogEvents', { ...job, nextToken: 'mine' }), code('InvalidParameterException'));
-}));
+test('without startFromHead the last events come first, then pages backwards', () =>
+  withLogsRoom(async (setting) => {
+    await makeJob(setting);
+    const { call, files } = setting;
+    await files.append(file, lines(0, 10));
+    let page = await call('logs:GetLogEvents', { ...job, limit: 4 });
+    const forward = page.nextForwardToken;
+    assert.deepEqual(messages(page), ['line 6', 'line 7', 'line 8', 'line 9']);
+    page = await call('logs:GetLogEvents', { ...job, limit: 4, nextToken: page.nextBackwardToken });
+    assert.deepEqual(messages(page), ['line 2', 'line 3', 'line 4', 'line 5']);
+    page = await call('logs:GetLogEvents', { ...job, limit: 4, nextToken: page.nextBackwardToken });
+    assert.deepEqual(messages(page), ['line 0', 'line 1']);
+    const end = await call('logs:GetLogEvents', { ...job, limit: 4, nextToken: page.nextBackwardToken });
+    assert.deepEqual([end.events, end.nextBackwardToken], [[], page.nextBackwardToken]);
+    await files.append(file, lines(10, 11));
+    assert.deepEqual(messages(await call('logs:GetLogEvents', { ...job, nextToken: forward })), ['line 10']);
+    await assert.rejects(call('logs:GetLogEvents', { ...job, nextToken: 'mine' }), code('InvalidParameterException'));
+  }));
 
-test('backwards over a file of many windows, with long lines, nothing is lost or doubled', () => withLogsRoom(async (setting) => {
-  await makeJob(setting);
-  const { call, files } = setting;
-  const all = Array.from({ length: 900 }, (_, at) => ({ timeMs: 1000 + at, text: `${at} ${'é'.repeat((at * 7919) % 3000)}` }));
-  all[450] = { timeMs: 1450, text: `long ${'x'.repeat(600_000)}` };
-  await files.append(file, all);
-  const texts: string[] = [];
-  let nextToken: string | undefined;
-  for (;;) {
-    const page: OutputOf<'logs:GetLogEvents'> = await call('logs:GetLogEvents', { ...job, limit: 100, nextToken });
-    if (page.nextBackwardToken === nextToken) break;
-    texts.unshift(...messages(page).map(String));
-    nextToken = page.nextBackwardToken;
-  }
-  assert.deepEqual(texts, all.map(({ text }) => text));
-  let forward: string[] = [];
-  for (nextToken = undefined; ;) {
-    const page: OutputOf<'logs:GetLogEvents'> = await call('logs:GetLogEvents', { ...job, startFromHead: true, nextToken });
-    assert.ok(Buffer.byteLength(messages(page).join('')) <= 1024 * 1024);
-    if (page.nextForwardToken === nextToken) break;
-    forward = forward.concat(messages(page).map(String));
-    nextToken = page.nextForwardToken;
-  }
-  assert.deepEqual(forward, all.map(({ text }) => text));
-}));
+test('backwards over a file of many windows, with long lines, nothing is lost or doubled', () =>
+  withLogsRoom(async (setting) => {
+    await makeJob(setting);
+    const { call, files } = setting;
+    const all = Array.from({ length: 900 }, (_, at) => ({ timeMs: 1000 + at, text: `${at} ${'é'.repeat((at * 7919) % 3000)}` }));
+    all[450] = { timeMs: 1450, text: `long ${'x'.repeat(600_000)}` };
+    await files.append(file, all);
+    const texts: string[] = [];
+    let nextToken: string | undefined;
+    for (;;) {
+      const page: OutputOf<'logs:GetLogEvents'> = await call('logs:GetLogEvents', { ...job, limit: 100, nextToken });
+      if (page.nextBackwardToken === nextToken) break;
+      texts.unshift(...messages(page).map(String));
+      nextToken = page.nextBackwardToken;
+    }
+    assert.deepEqual(
+      texts,
+      all.map(({ text }) => text),
+    );
+    let forward: string[] = [];
+    for (nextToken = undefined; ; ) {
+      const page: OutputOf<'logs:GetLogEvents'> = await call('logs:GetLogEvents', { ...job, startFromHead: true, nextToken });
+      assert.ok(Buffer.byteLength(messages(page).join('')) <= 1024 * 1024);
+      if (page.nextForwardToken === nextToken) break;
+      forward = forward.concat(messages(page).map(String));
+      nextToken = page.nextForwardToken;
+    }
+    assert.deepEqual(
+      forward,
+      all.map(({ text }) => text),
+    );
+  }));
 
-test('start and end of time, and a poll for what is new does not read the whole file again', () => withLogsRoom(async (setting) => {
-  await makeJob(setting);
-  const { call, files, bytesRead } = setting;
-  const window = async (startTime?: number, endTime?: number, startFromHead = true) =>
-    messages(await call('logs:GetLogEvents', { ...job, startTime, endTime, startFromHead }));
-  await files.append(file, lines(0, 10));
-  assert.deepEqual(await window(1003, 1006), ['line 3', 'line 4', 'line 5']);
-  assert.deepEqual(await window(1008, undefined, false), ['line 8', 'line 9']);
-  assert.deepEqual(await window(5000), []);
-  await files.append(file, lines(10, 100_000));
-  assert.deepEqual(await window(100_998), ['line 99998', 'line 99999']);
-  const before = bytesRead();
-  await files.append(file, lines(100_000, 100_001));
-  assert.deepEqual(await window(100_999), ['line 99999', 'line 100000']);
-  assert.deepEqual(await window(100_999, undefined, false), ['line 99999', 'line 100000']);
-  assert.ok(bytesRead() - before < (await files.sizeBytes(file)) / 2, `${bytesRead() - before} bytes`);
-}));
+test('start and end of time, and a poll for what is new does not read the whole file again', () =>
+  withLogsRoom(async (setting) => {
+    await makeJob(setting);
+    const { call, files, bytesRead } = setting;
+    const window = async (startTime?: number, endTime?: number, startFromHead = true) =>
+      messages(await call('logs:GetLogEvents', { ...job, startTime, endTime, startFromHead }));
+    await files.append(file, lines(0, 10));
+    assert.deepEqual(await window(1003, 1006), ['line 3', 'line 4', 'line 5']);
+    assert.deepEqual(await window(1008, undefined, false), ['line 8', 'line 9']);
+    assert.deepEqual(await window(5000), []);
+    await files.append(file, lines(10, 100_000));
+    assert.deepEqual(await window(100_998), ['line 99998', 'line 99999']);
+    const before = bytesRead();
+    await files.append(file, lines(100_000, 100_001));
+    assert.deepEqual(await window(100_999), ['line 99999', 'line 100000']);
+    assert.deepEqual(await window(100_999, undefined, false), ['line 99999', 'line 100000']);
+    assert.ok(bytesRead() - before < (await files.sizeBytes(file)) / 2, `${bytesRead() - before} bytes`);
+  }));
 
-test('streams are described from their files', () => withLogsRoom(async (setting) => {
-  await makeJob(setting);
-  const { call, files } = setting;
-  await call('logs:CreateLogStream', { logGroupName: GROUP, logStreamName: 'other/algo-1-1' });
-  await call('logs:CreateLogStream', { logGroupName: GROUP, logStreamName: 'quiet/algo-1-1' });
-  await files.append({ ...file, stream: 'other/algo-1-1' }, [{ timeMs: 50, text: 'early' }]);
-  await files.append(file, lines(0, 3));
-  const describe = async (more: object = {}) => {
-    const { logStreams, nextToken } = await call('logs:DescribeLogStreams', { logGroupName: GROUP, ...more });
-    return { names: logStreams?.map(({ logStreamName }) => logStreamName), logStreams, nextToken };
-  };
-  const [found] = (await describe({ logStreamNamePrefix: 'job/' })).logStreams ?? [];
-  assert.deepEqual([found?.firstEventTimestamp, found?.lastEventTimestamp, found?.arn],
-    [1000, 1002, `arn:aws:logs:us-east-1:123456789012:log-group:${GROUP}:log-stream:${job.logStreamName}`]);
-  fs.appendFileSync(await files.path(file), `9000 last\n9999 unfinished`);
-  assert.equal((await describe({ logStreamNamePrefix: 'job/' })).logStreams?.[0]?.lastEventTimestamp, 9000);
-  assert.deepEqual((await describe()).names, [job.logStreamName, 'other/algo-1-1', 'quiet/algo-1-1']);
-  const newest = await describe({ orderBy: 'LastEventTime', descending: true, limit: 2 });
-  assert.deepEqual(newest.names, [job.logStreamName, 'other/algo-1-1']);
-  const rest = await describe({ orderBy: 'LastEventTime', descending: true, limit: 2, nextToken: newest.nextToken });
-  assert.deepEqual([rest.names, rest.nextToken], [['quiet/algo-1-1'], undefined]);
-  const paged = await describe({ limit: 1 });
-  assert.deepEqual((await describe({ nextToken: paged.nextToken })).names, ['other/algo-1-1', 'quiet/algo-1-1']);
-  await assert.rejects(describe({ orderBy: 'LastEventTime', logStreamNamePrefix: 'j' }), code('InvalidParameterException'));
-  await assert.rejects(describe({ nextToken: 'bad' }), code('InvalidParameterException'));
-}));
+test('streams are described from their files', () =>
+  withLogsRoom(async (setting) => {
+    await makeJob(setting);
+    const { call, files } = setting;
+    await call('logs:CreateLogStream', { logGroupName: GROUP, logStreamName: 'other/algo-1-1' });
+    await call('logs:CreateLogStream', { logGroupName: GROUP, logStreamName: 'quiet/algo-1-1' });
+    await files.append({ ...file, stream: 'other/algo-1-1' }, [{ timeMs: 50, text: 'early' }]);
+    await files.append(file, lines(0, 3));
+    const describe = async (more: object = {}) => {
+      const { logStreams, nextToken } = await call('logs:DescribeLogStreams', { logGroupName: GROUP, ...more });
+      return { names: logStreams?.map(({ logStreamName }) => logStreamName), logStreams, nextToken };
+    };
+    const [found] = (await describe({ logStreamNamePrefix: 'job/' })).logStreams ?? [];
+    assert.deepEqual(
+      [found?.firstEventTimestamp, found?.lastEventTimestamp, found?.arn],
+      [1000, 1002, `arn:aws:logs:us-east-1:123456789012:log-group:${GROUP}:log-stream:${job.logStreamName}`],
+    );
+    fs.appendFileSync(await files.path(file), `9000 last\n9999 unfinished`);
+    assert.equal((await describe({ logStreamNamePrefix: 'job/' })).logStreams?.[0]?.lastEventTimestamp, 9000);
+    assert.deepEqual((await describe()).names, [job.logStreamName, 'other/algo-1-1', 'quiet/algo-1-1']);
+    const newest = await describe({ orderBy: 'LastEventTime', descending: true, limit: 2 });
+    assert.deepEqual(newest.names, [job.logStreamName, 'other/algo-1-1']);
+    const rest = await describe({ orderBy: 'LastEventTime', descending: true, limit: 2, nextToken: newest.nextToken });
+    assert.deepEqual([rest.names, rest.nextToken], [['quiet/algo-1-1'], undefined]);
+    const paged = await describe({ limit: 1 });
+    assert.deepEqual((await describe({ nextToken: paged.nextToken })).names, ['other/algo-1-1', 'quiet/algo-1-1']);
+    await assert.rejects(describe({ orderBy: 'LastEventTime', logStreamNamePrefix: 'j' }), code('InvalidParameterException'));
+    await assert.rejects(describe({ nextToken: 'bad' }), code('InvalidParameterException'));
+  }));
 
-test('events that clients put are read as they put them, line breaks too', () => withLogsRoom(async (setting) => {
-  const { call } = setting;
-  const place = { logGroupName: '/my/app', logStreamName: 's' };
-  await call('logs:CreateLogGroup', { logGroupName: '/my/app' });
-  await call('logs:CreateLogStream', place);
-  const timestamp = 1_700_000_000_000;
-  await call('logs:PutLogEvents', { ...place, logEvents: [{ timestamp, message: 'two\nlines\tand a tab' }, { timestamp, message: 'é' }] });
-  const page = await call('logs:GetLogEvents', { ...place, startFromHead: true });
-  assert.deepEqual(page.events?.map(({ message }) => message), ['two\nlines\tand a tab', 'é']);
-  const old = await call('logs:PutLogEvents', { ...place, logEvents: [{ timestamp: 1, message: 'old' }] });
-  assert.deepEqual(old.rejectedLogEventsInfo, { tooOldLogEventEndIndex: 1 });
-}));
+test('events that clients put are read as they put them, line breaks too', () =>
+  withLogsRoom(async (setting) => {
+    const { call } = setting;
+    const place = { logGroupName: '/my/app', logStreamName: 's' };
+    await call('logs:CreateLogGroup', { logGroupName: '/my/app' });
+    await call('logs:CreateLogStream', place);
+    const timestamp = 1_700_000_000_000;
+    await call('logs:PutLogEvents', {
+      ...place,
+      logEvents: [
+        { timestamp, message: 'two\nlines\tand a tab' },
+        { timestamp, message: 'é' },
+      ],
+    });
+    const page = await call('logs:GetLogEvents', { ...place, startFromHead: true });
+    assert.deepEqual(
+      page.events?.map(({ message }) => message),
+      ['two\nlines\tand a tab', 'é'],
+    );
+    const old = await call('logs:PutLogEvents', { ...place, logEvents: [{ timestamp: 1, message: 'old' }] });
+    assert.deepEqual(old.rejectedLogEventsInfo, { tooOldLogEventEndIndex: 1 });
+  }));
 
-test('what exists, what does not, and what is deleted', () => withLogsRoom(async (setting) => {
-  const { call, files, store } = setting;
-  await assert.rejects(call('logs:CreateLogStream', job), code('ResourceNotFoundException', 'The specified log group does not exist.'));
-  await makeJob(setting);
-  await assert.rejects(call('logs:CreateLogGroup', { logGroupName: GROUP }), code('ResourceAlreadyExistsException'));
-  await assert.rejects(call('logs:CreateLogStream', job), code('ResourceAlreadyExistsException'));
-  await assert.rejects(call('logs:GetLogEvents', { ...job, logStreamName: 'no' }), code('ResourceNotFoundException', 'The specified log stream does not exist.'));
-  await files.append(file, lines(0, 3));
-  await call('logs:DeleteLogStream', job);
-  await assert.rejects(call('logs:GetLogEvents', job), code('ResourceNotFoundException'));
-  await call('logs:CreateLogStream', job);
-  assert.deepEqual((await call('logs:GetLogEvents', job)).events, []);
-  await files.append(file, lines(0, 3));
-  await call('logs:DeleteLogGroup', { logGroupName: GROUP });
-  assert.equal(await files.sizeBytes(file), 0);
-  await assert.rejects(call('logs:DescribeLogStreams', { logGroupName: GROUP }), code('ResourceNotFoundException'));
-  assert.deepEqual((await call('logs:DescribeLogGroups', {})).logGroups, []);
-  assert.deepEqual(await store.timers({ limit: 10 }), []);
-  assert.deepEqual((await store.ledger({ afterSequence: 0, limit: 10 })).map(({ entry }) => entry.action), [
-    'logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:DeleteLogStream', 'logs:CreateLogStream', 'logs:DeleteLogGroup',
-  ]);
-}));
+test('what exists, what does not, and what is deleted', () =>
+  withLogsRoom(async (setting) => {
+    const { call, files, store } = setting;
+    await assert.rejects(
+      call('logs:CreateLogStream', job),
+      code('ResourceNotFoundException', 'The specified log group does not exist.'),
+    );
+    await makeJob(setting);
+    await assert.rejects(call('logs:CreateLogGroup', { logGroupName: GROUP }), code('ResourceAlreadyExistsException'));
+    await assert.rejects(call('logs:CreateLogStream', job), code('ResourceAlreadyExistsException'));
+    await assert.rejects(
+      call('logs:GetLogEvents', { ...job, logStreamName: 'no' }),
+      code('ResourceNotFoundException', 'The specified log stream does not exist.'),
+    );
+    await files.append(file, lines(0, 3));
+    await call('logs:DeleteLogStream', job);
+    await assert.rejects(call('logs:GetLogEvents', job), code('ResourceNotFoundException'));
+    await call('logs:CreateLogStream', job);
+    assert.deepEqual((await call('logs:GetLogEvents', job)).events, []);
+    await files.append(file, lines(0, 3));
+    await call('logs:DeleteLogGroup', { logGroupName: GROUP });
+    assert.equal(await files.sizeBytes(file), 0);
+    await assert.rejects(call('logs:DescribeLogStreams', { logGroupName: GROUP }), code('ResourceNotFoundException'));
+    assert.deepEqual((await call('logs:DescribeLogGroups', {})).logGroups, []);
+    assert.deepEqual(await store.timers({ limit: 10 }), []);
+    assert.deepEqual(
+      (await store.ledger({ afterSequence: 0, limit: 10 })).map(({ entry }) => entry.action),
+      ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:DeleteLogStream', 'logs:CreateLogStream', 'logs:DeleteLogGroup'],
+    );
+  }));
 
-test('a deletion that the server did not live to finish is finished by its reconciler', () => withLogsRoom(async (setting) => {
-  await makeJob(setting);
-  const { call, files, store, reconcilers } = setting;
-  await files.append(file, lines(0, 3));
-  const key = { account: ACCOUNT, region: REGION, kind: 'LogGroup', name: GROUP };
-  const row = await store.get(key);
-  await store.commit({
-    expect: [{ key, version: 1 }],
-    write: [{ key, document: { ...row?.document, deletion: { actor: 'a', requestId: 'r' } }, index: row!.index }],
-    timers: [{ reconciler: 'logs-deletion', key, dueAtMs: 0 }],
-  });
-  await assert.rejects(call('logs:CreateLogStream', { ...job, logStreamName: 'x' }), code('ResourceNotFoundException'));
-  await reconcilers[0]!.reconcile(key);
-  assert.equal(await files.sizeBytes(file), 0);
-  assert.equal(await store.get(key), undefined);
-  assert.deepEqual(await store.timers({ limit: 10 }), []);
-}));
+test('a deletion that the server did not live to finish is finished by its reconciler', () =>
+  withLogsRoom(async (setting) => {
+    await makeJob(setting);
+    const { call, files, store, reconcilers } = setting;
+    await files.append(file, lines(0, 3));
+    const key = { account: ACCOUNT, region: REGION, kind: 'LogGroup', name: GROUP };
+    const row = await store.get(key);
+    await store.commit({
+      expect: [{ key, version: 1 }],
+      write: [{ key, document: { ...row?.document, deletion: { actor: 'a', requestId: 'r' } }, index: row!.index }],
+      timers: [{ reconciler: 'logs-deletion', key, dueAtMs: 0 }],
+    });
+    await assert.rejects(call('logs:CreateLogStream', { ...job, logStreamName: 'x' }), code('ResourceNotFoundException'));
+    await reconcilers[0]!.reconcile(key);
+    assert.equal(await files.sizeBytes(file), 0);
+    assert.equal(await store.get(key), undefined);
+    assert.deepEqual(await store.timers({ limit: 10 }), []);
+  }));
 
-test('groups are found by prefix and pattern, and carry tags', () => withLogsRoom(async ({ call }) => {
-  for (const logGroupName of ['/aws/sagemaker/ProcessingJobs', GROUP, '/my/app']) {
-    await call('logs:CreateLogGroup', { logGroupName, ...(logGroupName === '/my/app' && { tags: { team: 'a' } }) });
-  }
-  const names = async (input: object) => (await call('logs:DescribeLogGroups', input)).logGroups?.map(({ logGroupName }) => logGroupName);
-  assert.deepEqual(await names({ logGroupNamePrefix: '/aws/' }), ['/aws/sagemaker/ProcessingJobs', GROUP]);
-  assert.deepEqual(await names({ logGroupNamePattern: 'App' }), ['/my/app']);
-  const first = await call('logs:DescribeLogGroups', { limit: 2 });
-  assert.deepEqual(await names({ nextToken: first.nextToken }), ['/my/app']);
-  await assert.rejects(names({ logGroupNamePattern: 'a', logGroupNamePrefix: 'b' }), code('InvalidParameterException'));
-  const resourceArn = 'arn:aws:logs:us-east-1:123456789012:log-group:/my/app';
-  await call('logs:TagResource', { resourceArn: `${resourceArn}:*`, tags: { stage: 'test' } });
-  assert.deepEqual((await call('logs:ListTagsForResource', { resourceArn })).tags, { team: 'a', stage: 'test' });
-  await call('logs:UntagResource', { resourceArn, tagKeys: ['team'] });
-  assert.deepEqual((await call('logs:ListTagsLogGroup', { logGroupName: '/my/app' })).tags, { stage: 'test' });
-}));
+test('groups are found by prefix and pattern, and carry tags', () =>
+  withLogsRoom(async ({ call }) => {
+    for (const logGroupName of ['/aws/sagemaker/ProcessingJobs', GROUP, '/my/app']) {
+      await call('logs:CreateLogGroup', { logGroupName, ...(logGroupName === '/my/app' && { tags: { team: 'a' } }) });
+    }
+    const names = async (input: object) =>
+      (await call('logs:DescribeLogGroups', input)).logGroups?.map(({ logGroupName }) => logGroupName);
+    assert.deepEqual(await names({ logGroupNamePrefix: '/aws/' }), ['/aws/sagemaker/ProcessingJobs', GROUP]);
+    assert.deepEqual(await names({ logGroupNamePattern: 'App' }), ['/my/app']);
+    const first = await call('logs:DescribeLogGroups', { limit: 2 });
+    assert.deepEqual(await names({ nextToken: first.nextToken }), ['/my/app']);
+    await assert.rejects(names({ logGroupNamePattern: 'a', logGroupNamePrefix: 'b' }), code('InvalidParameterException'));
+    const resourceArn = 'arn:aws:logs:us-east-1:123456789012:log-group:/my/app';
+    await call('logs:TagResource', { resourceArn: `${resourceArn}:*`, tags: { stage: 'test' } });
+    assert.deepEqual((await call('logs:ListTagsForResource', { resourceArn })).tags, { team: 'a', stage: 'test' });
+    await call('logs:UntagResource', { resourceArn, tagKeys: ['team'] });
+    assert.deepEqual((await call('logs:ListTagsLogGroup', { logGroupName: '/my/app' })).tags, { stage: 'test' });
+  }));

@@ -31,12 +31,19 @@ const isWanted = ({ startMs, endMs }: EventFilter, { timeMs }: LogEvent): boolea
 
 /** From `fromByte` towards the end, until the page is full or nothing more is written. */
 export async function readForward(
-  files: LogFiles, index: StreamIndex, stream: LogStreamName, fromByte: number, filter: EventFilter,
+  files: LogFiles,
+  index: StreamIndex,
+  stream: LogStreamName,
+  fromByte: number,
+  filter: EventFilter,
 ): Promise<EventPage> {
   const events: LogEvent[] = [];
   let sizeBytes = 0;
   // Where nothing can match need not be read; a reader at the end stays where it is.
-  let offset = Math.min(Math.max(fromByte, index.startOf(stream, filter.startMs)), Math.max(fromByte, await files.sizeBytes(stream)));
+  let offset = Math.min(
+    Math.max(fromByte, index.startOf(stream, filter.startMs)),
+    Math.max(fromByte, await files.sizeBytes(stream)),
+  );
   for (;;) {
     const lines = await files.read(stream, offset, CHUNK_BYTES);
     for (const event of lines.events) {
@@ -54,7 +61,11 @@ export async function readForward(
 
 /** The last events that begin before `beforeByte`, in windows from the back. */
 export async function readBackward(
-  files: LogFiles, index: StreamIndex, stream: LogStreamName, beforeByte: number, filter: EventFilter,
+  files: LogFiles,
+  index: StreamIndex,
+  stream: LogStreamName,
+  beforeByte: number,
+  filter: EventFilter,
 ): Promise<EventPage> {
   const floor = index.startOf(stream, filter.startMs);
   const found: LogEvent[] = []; // newest first
@@ -64,9 +75,10 @@ export async function readBackward(
   while (before > floor) {
     const from = before - windowBytes <= floor ? floor : before - windowBytes;
     // A checkpoint is the start of a line, the middle of a window may not be.
-    const window = from === floor && floor > 0
-      ? await readLinesFrom(files, stream, from, before)
-      : await readWholeLines(files, stream, from, before);
+    const window =
+      from === floor && floor > 0
+        ? await readLinesFrom(files, stream, from, before)
+        : await readWholeLines(files, stream, from, before);
     for (const event of window.toReversed()) {
       if (!isWanted(filter, event)) continue;
       sizeBytes += lineBytes(event);
@@ -77,7 +89,8 @@ export async function readBackward(
     if (from === floor) break;
     const reached = window[0]?.atByte;
     if (reached !== undefined) before = reached;
-    else if (windowBytes > LINE_BYTES_MAX) before = from; // no line begins in all of it: pass over
+    else if (windowBytes > LINE_BYTES_MAX)
+      before = from; // no line begins in all of it: pass over
     else windowBytes *= 4;
   }
   return page(found, beforeByte);

@@ -5,7 +5,15 @@ import { tagsKey } from '../../platform/resources/tags.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
 import type { LogsRoomPorts } from './group-access.ts';
 import {
-  fileOf, groupArn, LOG_GROUP, LOG_STREAM, LOGS_DELETION, streamArn, type Deletion, type LogGroupDocument, type LogStreamDocument,
+  fileOf,
+  groupArn,
+  LOG_GROUP,
+  LOG_STREAM,
+  LOGS_DELETION,
+  streamArn,
+  type Deletion,
+  type LogGroupDocument,
+  type LogStreamDocument,
 } from './resources.ts';
 
 const STREAMS_PER_COMMIT = 200;
@@ -37,8 +45,13 @@ async function finishGroup(ports: LogsRoomPorts, key: ResourceKey, nowMs: number
   if (!row?.document.deletion) return clearTimer(ports.store, key);
   for (;;) {
     const page = await ports.store.list<LogStreamDocument>({
-      account: key.account, region: key.region, kind: LOG_STREAM.kind, namePrefix: `${key.name}:`,
-      sortBy: 'name', order: 'ascending', limit: STREAMS_PER_COMMIT,
+      account: key.account,
+      region: key.region,
+      kind: LOG_STREAM.kind,
+      namePrefix: `${key.name}:`,
+      sortBy: 'name',
+      order: 'ascending',
+      limit: STREAMS_PER_COMMIT,
     });
     if (page.rows.length === 0) break;
     for (const stream of page.rows) await removeFile(ports, stream);
@@ -68,7 +81,13 @@ async function clearTimer(store: Store, key: ResourceKey): Promise<void> {
 }
 
 const entry = (key: ResourceKey, action: string, arn: string, { actor, requestId }: Deletion, nowMs: number) => ({
-  timeMs: nowMs, account: key.account, region: key.region, actor, action, outcome: 'done' as const, resources: [arn],
+  timeMs: nowMs,
+  account: key.account,
+  region: key.region,
+  actor,
+  action,
+  outcome: 'done' as const,
+  resources: [arn],
   changes: { name: [key.kind === LOG_GROUP.kind ? key.name : key.name.slice(key.name.indexOf(':') + 1), null] as const },
   requestId,
 });

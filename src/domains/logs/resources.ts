@@ -36,8 +36,12 @@ export const groupKey = (place: Place, group: string): ResourceKey => keyOf(LOG_
 export const streamKey = (place: Place, group: string, stream: string): ResourceKey =>
   keyOf(LOG_STREAM, place, `${group}:${stream}`);
 
-export const fileOf = (key: ResourceKey, { group, name }: LogStreamDocument): LogStreamName =>
-  ({ account: key.account, region: key.region, group, stream: name });
+export const fileOf = (key: ResourceKey, { group, name }: LogStreamDocument): LogStreamName => ({
+  account: key.account,
+  region: key.region,
+  group,
+  stream: name,
+});
 
 export const groupArn = ({ region, account }: Place, group: string): string =>
   `arn:aws:logs:${region}:${account}:log-group:${group}`;

@@ -89,7 +89,10 @@ async function lastTime(files: LogFiles, stream: LogStreamName, sizeBytes: numbe
  * line, so its first line is left to whoever reads the bytes before.
  */
 export async function readWholeLines(
-  files: LogFiles, stream: LogStreamName, fromByte: number, toByte: number,
+  files: LogFiles,
+  stream: LogStreamName,
+  fromByte: number,
+  toByte: number,
 ): Promise<LogLines['events'][number][]> {
   const lines: LogLines['events'][number][] = [];
   let offset = fromByte;

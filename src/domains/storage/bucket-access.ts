@@ -6,9 +6,7 @@ import type { Row, Store } from '../../platform/store/port.ts';
 import { checkKeySize } from './decide-names.ts';
 import { versionRefusal } from './decide-copy.ts';
 import { accepted } from './rejection.ts';
-import {
-  bucketKey, noSuchBucket, noSuchKey, objectKey, type BucketDocument, type ObjectDocument,
-} from './resources.ts';
+import { bucketKey, noSuchBucket, noSuchKey, objectKey, type BucketDocument, type ObjectDocument } from './resources.ts';
 
 /** What the operations of this room use. */
 export interface StoragePorts {
@@ -51,7 +49,9 @@ export function activeBucket(row: Row<BucketDocument> | undefined, bucket: strin
 }
 
 export async function readBucket(
-  ports: Pick<StoragePorts, 'store'>, context: OperationContext, input: BucketRequest,
+  ports: Pick<StoragePorts, 'store'>,
+  context: OperationContext,
+  input: BucketRequest,
 ): Promise<Row<BucketDocument>> {
   checkOwner(context, input.ExpectedBucketOwner);
   const row = await ports.store.get<BucketDocument>(bucketKey(context.account, input.Bucket));
@@ -66,7 +66,10 @@ export interface ObjectRows {
 
 /** Bucket and object by key, in one read. */
 export async function readObjectRows(
-  store: Store, account: string, bucket: string, key: string,
+  store: Store,
+  account: string,
+  bucket: string,
+  key: string,
 ): Promise<{ bucket?: Row<BucketDocument>; object?: Row<ObjectDocument> }> {
   const [bucketRow, objectRow] = await store.getMany([bucketKey(account, bucket), objectKey(account, bucket, key)]);
   return {
@@ -76,9 +79,7 @@ export async function readObjectRows(
 }
 
 /** The object a read names, or NoSuchBucket or NoSuchKey. */
-export async function readObject(
-  store: Store, account: string, bucket: string, key: string,
-): Promise<Row<ObjectDocument>> {
+export async function readObject(store: Store, account: string, bucket: string, key: string): Promise<Row<ObjectDocument>> {
   const rows = await readObjectRows(store, account, bucket, key);
   if (!rows.bucket) throw noSuchBucket(bucket);
   if (!rows.object) throw noSuchKey(bucket, key);

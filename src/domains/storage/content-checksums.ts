@@ -4,7 +4,12 @@ import type { BlobRef, BlobStore } from '../../platform/objects/port.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { combinedCrc, runningCrc } from './crc.ts';
 import {
-  checkContentMd5, checksumMismatch, md5Mismatch, parseAlgorithm, parseChecksum, type ChecksumMembers,
+  checkContentMd5,
+  checksumMismatch,
+  md5Mismatch,
+  parseAlgorithm,
+  parseChecksum,
+  type ChecksumMembers,
 } from './decide-checksums.ts';
 import { accepted, refusal } from './rejection.ts';
 import type { ChecksumAlgorithm, PartDocument, StoredChecksum } from './resources.ts';
@@ -54,8 +59,12 @@ export async function storeContent(
 }
 
 /** Only what is kept: an adapter's object may carry more members. */
-export const plainRef = ({ digest, sizeBytes, md5, crc32: crc }: BlobRef): StoredContent['blob'] =>
-  ({ digest, sizeBytes, md5, crc32: crc });
+export const plainRef = ({ digest, sizeBytes, md5, crc32: crc }: BlobRef): StoredContent['blob'] => ({
+  digest,
+  sizeBytes,
+  md5,
+  crc32: crc,
+});
 
 /** The blob store computes these for every blob; the others need the bytes once more. */
 const needsReading = (algorithm: ChecksumAlgorithm): boolean => algorithm !== 'CRC32' && algorithm !== 'SHA256';
@@ -139,5 +148,6 @@ async function* emptyBody(): AsyncGenerator<Uint8Array> {
 
 const tooLarge = (sizeBytes: number): ServiceError =>
   new ServiceError('EntityTooLarge', 'Your proposed upload exceeds the maximum allowed size', {
-    ProposedSize: String(sizeBytes), MaxSizeAllowed: String(PUT_BYTES_MAX),
+    ProposedSize: String(sizeBytes),
+    MaxSizeAllowed: String(PUT_BYTES_MAX),
   });

@@ -23,9 +23,24 @@ const OWNER_ACLS = ['private', 'bucket-owner-read', 'bucket-owner-full-control']
 
 /** Members of inputs that would change what S3 does and that nothing here acts on: refused rather than passed over. */
 const UNBUILT = [
-  'GrantFullControl', 'GrantRead', 'GrantReadACP', 'GrantWrite', 'GrantWriteACP', 'SSECustomerAlgorithm', 'SSECustomerKey',
-  'CopySourceSSECustomerAlgorithm', 'CopySourceSSECustomerKey', 'Tagging', 'ObjectLockMode', 'ObjectLockRetainUntilDate',
-  'ObjectLockLegalHoldStatus', 'ObjectLockEnabledForBucket', 'WriteOffsetBytes', 'IfMatchLastModifiedTime', 'IfMatchSize', 'MFA',
+  'GrantFullControl',
+  'GrantRead',
+  'GrantReadACP',
+  'GrantWrite',
+  'GrantWriteACP',
+  'SSECustomerAlgorithm',
+  'SSECustomerKey',
+  'CopySourceSSECustomerAlgorithm',
+  'CopySourceSSECustomerKey',
+  'Tagging',
+  'ObjectLockMode',
+  'ObjectLockRetainUntilDate',
+  'ObjectLockLegalHoldStatus',
+  'ObjectLockEnabledForBucket',
+  'WriteOffsetBytes',
+  'IfMatchLastModifiedTime',
+  'IfMatchSize',
+  'MFA',
 ];
 
 /** `conditional`: also conditions on writes. */
@@ -79,7 +94,11 @@ function headersOf(input: AttributeRequest): ObjectHeaders {
 
 /** `aws-chunked` tells how a request travelled, not what the object is. */
 const withoutChunking = (encoding: string | undefined): string | undefined =>
-  encoding?.split(',').map((token) => token.trim()).filter((token) => token !== '' && token !== 'aws-chunked').join(',');
+  encoding
+    ?.split(',')
+    .map((token) => token.trim())
+    .filter((token) => token !== '' && token !== 'aws-chunked')
+    .join(',');
 
 const lowerNames = (metadata: { readonly [name: string]: string }): { [name: string]: string } =>
   Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value]));

@@ -42,7 +42,10 @@ export function parseChecksum(members: ChecksumMembers): { expected: ExpectedChe
   const [first] = given;
   if (!first) return { expected: undefined };
   if (given.length > 1) {
-    return { code: 'InvalidRequest', message: 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.' };
+    return {
+      code: 'InvalidRequest',
+      message: 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+    };
   }
   const parsed = parseAlgorithm(first[0].slice('Checksum'.length));
   if ('code' in parsed || !parsed.algorithm) return 'code' in parsed ? parsed : { expected: undefined };

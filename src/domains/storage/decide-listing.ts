@@ -21,8 +21,13 @@ export interface Listing<T> {
   readonly skipped: boolean;
 }
 
-export const emptyListing = <T>(after: string): Listing<T> =>
-  ({ entries: [], after, truncated: false, complete: false, skipped: false });
+export const emptyListing = <T>(after: string): Listing<T> => ({
+  entries: [],
+  after,
+  truncated: false,
+  complete: false,
+  skipped: false,
+});
 
 /** Where a listing starts that goes on after `marker`: a marker that is itself a common prefix stands for all it rolled up. */
 export function startOf(request: ListingRequest, marker: string): string {

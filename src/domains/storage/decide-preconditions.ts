@@ -34,7 +34,10 @@ export function checkPreconditions(given: Preconditions, current: Current, use: 
 
 function matches(header: string, eTag: string): boolean {
   return header.split(',').some((candidate) => {
-    const plain = candidate.trim().replace(/^W\//, '').replace(/^"(.*)"$/, '$1');
+    const plain = candidate
+      .trim()
+      .replace(/^W\//, '')
+      .replace(/^"(.*)"$/, '$1');
     return plain === '*' || plain === eTag;
   });
 }

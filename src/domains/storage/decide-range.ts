@@ -32,7 +32,8 @@ export function decideCopyRange(header: string, sizeBytes: number): { range: Byt
   if (!match || lastByte < startByte) {
     return {
       code: 'InvalidArgument',
-      message: 'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy',
+      message:
+        'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy',
       members: { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header },
     };
   }

@@ -14,7 +14,22 @@ test('bucket names', () => {
   for (const good of ['abc', 'my.bucket-1', 'sagemaker-us-east-1-123456789012', '1a3', 'a'.repeat(63)]) {
     assert.equal(checkBucketName(good), undefined, good);
   }
-  const bad = ['ab', 'a'.repeat(64), 'Abc', 'a_b', '-ab', 'ab-', 'a..b', '.ab', '10.0.0.1', 'xn--a', 'sthree-a', 'ab-s3alias', 'a/b', 'ab\n'];
+  const bad = [
+    'ab',
+    'a'.repeat(64),
+    'Abc',
+    'a_b',
+    '-ab',
+    'ab-',
+    'a..b',
+    '.ab',
+    '10.0.0.1',
+    'xn--a',
+    'sthree-a',
+    'ab-s3alias',
+    'a/b',
+    'ab\n',
+  ];
   for (const name of bad) assert.equal(codeOf(checkBucketName(name)), 'InvalidBucketName', name);
 });
 
@@ -42,20 +57,31 @@ test('ranges', () => {
   assert.deepEqual(decideRange('bytes=4-100', 10), { range: { startByte: 4, endByte: 10 } });
   assert.deepEqual(decideRange('bytes=-3', 10), { range: { startByte: 7, endByte: 10 } });
   assert.deepEqual(decideRange('bytes=-30', 10), { range: { startByte: 0, endByte: 10 } });
-  for (const ignored of ['bytes=-', 'bytes=5-2', 'bytes=0-1,4-5', 'lines=1-2', 'nonsense']) assert.deepEqual(decideRange(ignored, 10), whole, ignored);
-  for (const [header, size] of [['bytes=10-', 10], ['bytes=99-100', 10], ['bytes=-0', 10], ['bytes=0-', 0], ['bytes=-1', 0]] as const) {
+  for (const ignored of ['bytes=-', 'bytes=5-2', 'bytes=0-1,4-5', 'lines=1-2', 'nonsense'])
+    assert.deepEqual(decideRange(ignored, 10), whole, ignored);
+  for (const [header, size] of [
+    ['bytes=10-', 10],
+    ['bytes=99-100', 10],
+    ['bytes=-0', 10],
+    ['bytes=0-', 0],
+    ['bytes=-1', 0],
+  ] as const) {
     assert.equal(codeOf(decideRange(header, size)), 'InvalidRange', header);
   }
 });
 
 test('ranges of copied parts must lie inside the source', () => {
   assert.deepEqual(decideCopyRange('bytes=2-5', 6), { range: { startByte: 2, endByte: 6 } });
-  for (const bad of ['bytes=2-6', 'bytes=-3', 'bytes=3-', 'bytes=4-2', '2-5']) assert.equal(codeOf(decideCopyRange(bad, 6)), 'InvalidArgument', bad);
+  for (const bad of ['bytes=2-6', 'bytes=-3', 'bytes=3-', 'bytes=4-2', '2-5'])
+    assert.equal(codeOf(decideCopyRange(bad, 6)), 'InvalidArgument', bad);
 });
 
 test('parts of a multipart object by number', () => {
   const sizes = runsOf([5, 5, 5, 2]);
-  assert.deepEqual(sizes, [[5, 3], [2, 1]]);
+  assert.deepEqual(sizes, [
+    [5, 3],
+    [2, 1],
+  ]);
   assert.deepEqual(rangeOfPart(sizes, 17, 3), { range: { startByte: 10, endByte: 15 }, partCount: 4 });
   assert.deepEqual(rangeOfPart(sizes, 17, 4), { range: { startByte: 15, endByte: 17 }, partCount: 4 });
   assert.equal(rangeOfPart(sizes, 17, 5), undefined);
@@ -83,7 +109,8 @@ test('copy sources are decoded once, plus stays plus', () => {
   assert.deepEqual(parseCopySource('/b/k%2525?versionId=null'), { bucket: 'b', key: 'k%25' });
   assert.deepEqual(parseCopySource('b/%C3%A9/'), { bucket: 'b', key: 'é/' });
   assert.deepEqual(parseCopySource('b/why?'), { bucket: 'b', key: 'why?' });
-  for (const bad of ['', 'b', 'b/', '/', 'b/%zz', 'b/%C3', 'b/k?versionId=3']) assert.equal(codeOf(parseCopySource(bad)), 'InvalidArgument', bad);
+  for (const bad of ['', 'b', 'b/', '/', 'b/%zz', 'b/%C3', 'b/k?versionId=3'])
+    assert.equal(codeOf(parseCopySource(bad)), 'InvalidArgument', bad);
 });
 
 test('checksums in a request', () => {
@@ -101,10 +128,15 @@ test('checksums in a request', () => {
 });
 
 test('completing needs ascending parts that are there, of 5 MiB but for the last', () => {
-  const part = (partNumber: number, sizeBytes: number) =>
-    ({ partNumber, blob: { digest: `d${partNumber}`, sizeBytes, md5: `m${partNumber}`, crc32: '' } });
+  const part = (partNumber: number, sizeBytes: number) => ({
+    partNumber,
+    blob: { digest: `d${partNumber}`, sizeBytes, md5: `m${partNumber}`, crc32: '' },
+  });
   const MiB = 1024 * 1024;
-  const listed = [{ partNumber: 1, eTag: '"m1"' }, { partNumber: 3, eTag: 'm3' }];
+  const listed = [
+    { partNumber: 1, eTag: '"m1"' },
+    { partNumber: 3, eTag: 'm3' },
+  ];
   assert.equal(checkPartOrder(listed), undefined);
   assert.equal(codeOf(checkPartOrder([])), 'MalformedXML');
   assert.equal(codeOf(checkPartOrder(listed.toReversed())), 'InvalidPartOrder');
@@ -116,7 +148,12 @@ test('completing needs ascending parts that are there, of 5 MiB but for the last
 });
 
 test('attributes: names of metadata are lower-case, transfer codings are no encodings', () => {
-  const made = decideAttributes({ Metadata: { Owner: 'me' }, ContentEncoding: 'gzip, aws-chunked', StorageClass: 'STANDARD', ContentType: 'text/csv' });
+  const made = decideAttributes({
+    Metadata: { Owner: 'me' },
+    ContentEncoding: 'gzip, aws-chunked',
+    StorageClass: 'STANDARD',
+    ContentType: 'text/csv',
+  });
   assert.deepEqual(made, { headers: { ContentType: 'text/csv', ContentEncoding: 'gzip' }, metadata: { owner: 'me' } });
   assert.equal(codeOf(decideAttributes({ Metadata: { a: 'x'.repeat(2048) } })), 'MetadataTooLarge');
   assert.equal(codeOf(decideAttributes({ ACL: 'public-read' })), 'AccessControlListNotSupported');

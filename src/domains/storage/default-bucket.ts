@@ -6,7 +6,9 @@ export const defaultBucketName = (region: string, account: string): string => `s
 
 /** Creates the default bucket of a region unless it is there; `main` calls it before requests are answered. */
 export async function ensureDefaultBucket(
-  store: Store, place: { readonly account: string; readonly region: string }, nowMs: number,
+  store: Store,
+  place: { readonly account: string; readonly region: string },
+  nowMs: number,
 ): Promise<void> {
   const { account, region } = place;
   const name = defaultBucketName(region, account);
@@ -17,9 +19,18 @@ export async function ensureDefaultBucket(
   await store.commit({
     expect: [{ key, version: 0 }],
     write: [{ key, document, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } }],
-    ledger: [{
-      timeMs: nowMs, account, region, actor: 'slipway:storage', action: 's3:CreateBucket', outcome: 'done',
-      resources: [bucketArn(name)], changes: { region: [null, region] }, reason: 'default bucket',
-    }],
+    ledger: [
+      {
+        timeMs: nowMs,
+        account,
+        region,
+        actor: 'slipway:storage',
+        action: 's3:CreateBucket',
+        outcome: 'done',
+        resources: [bucketArn(name)],
+        changes: { region: [null, region] },
+        reason: 'default bucket',
+      },
+    ],
   });
 }

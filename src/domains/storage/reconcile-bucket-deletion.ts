@@ -4,7 +4,13 @@ import { GLOBAL, type ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
 import {
-  BUCKET_DELETION, bucketArn, OBJECT, UPLOAD, UPLOAD_CLEANUP, type BucketDocument, type UploadDocument,
+  BUCKET_DELETION,
+  bucketArn,
+  OBJECT,
+  UPLOAD,
+  UPLOAD_CLEANUP,
+  type BucketDocument,
+  type UploadDocument,
 } from './resources.ts';
 
 /**
@@ -19,8 +25,13 @@ export async function finishBucketDeletion(store: Store, key: ResourceKey, nowMs
     const expect = [{ key, version: row.version }];
     const timers = [{ reconciler: BUCKET_DELETION, key, dueAtMs: null }];
     const objects = await store.list({
-      account: key.account, region: GLOBAL, kind: OBJECT.kind, namePrefix: `${key.name}/`,
-      sortBy: 'name', order: 'ascending', limit: 1,
+      account: key.account,
+      region: GLOBAL,
+      kind: OBJECT.kind,
+      namePrefix: `${key.name}/`,
+      sortBy: 'name',
+      order: 'ascending',
+      limit: 1,
     });
     if (objects.rows.length > 0) {
       return { commit: { expect, write: [{ key, document, index: row.index }], timers }, result: 'not-empty' };
@@ -28,12 +39,22 @@ export async function finishBucketDeletion(store: Store, key: ResourceKey, nowMs
     await abortUploads(store, key, nowMs);
     return {
       commit: {
-        expect, remove: [key], timers,
-        ledger: [{
-          timeMs: nowMs, account: key.account, region: deletion.region, actor: deletion.actor, action: 's3:DeleteBucket',
-          outcome: 'done', resources: [bucketArn(key.name)], changes: { region: [document.region, null] },
-          requestId: deletion.requestId,
-        }],
+        expect,
+        remove: [key],
+        timers,
+        ledger: [
+          {
+            timeMs: nowMs,
+            account: key.account,
+            region: deletion.region,
+            actor: deletion.actor,
+            action: 's3:DeleteBucket',
+            outcome: 'done',
+            resources: [bucketArn(key.name)],
+            changes: { region: [document.region, null] },
+            requestId: deletion.requestId,
+          },
+        ],
       },
       result: 'deleted',
     };
@@ -44,8 +65,14 @@ export async function finishBucketDeletion(store: Store, key: ResourceKey, nowMs
 async function abortUploads(store: Store, bucket: ResourceKey, nowMs: number): Promise<void> {
   for (;;) {
     const page = await store.list<UploadDocument>({
-      account: bucket.account, region: GLOBAL, kind: UPLOAD.kind, status: 'Open', namePrefix: `${bucket.name}/`,
-      sortBy: 'name', order: 'ascending', limit: 100,
+      account: bucket.account,
+      region: GLOBAL,
+      kind: UPLOAD.kind,
+      status: 'Open',
+      namePrefix: `${bucket.name}/`,
+      sortBy: 'name',
+      order: 'ascending',
+      limit: 100,
     });
     if (page.rows.length === 0) return;
     for (const row of page.rows) await abortUpload(store, row, nowMs);

@@ -35,8 +35,13 @@ export const uploadCleanupReconciler = ({ store, clock }: { store: Store; clock:
 async function removeParts(store: Store, account: string, uploadId: string): Promise<void> {
   for (;;) {
     const page = await store.list<PartDocument>({
-      account, region: GLOBAL, kind: UPLOAD_PART.kind, namePrefix: `${uploadId}/`,
-      sortBy: 'name', order: 'ascending', limit: PARTS_PER_COMMIT,
+      account,
+      region: GLOBAL,
+      kind: UPLOAD_PART.kind,
+      namePrefix: `${uploadId}/`,
+      sortBy: 'name',
+      order: 'ascending',
+      limit: PARTS_PER_COMMIT,
     });
     if (page.rows.length === 0) return;
     await store.commit({

@@ -144,8 +144,7 @@ export const uploadKey = (account: string, bucket: string, key: string, uploadId
   globalKey(account, UPLOAD.kind, uploadName(bucket, key, uploadId));
 
 /** Part numbers have at most five digits; padded, names sort as numbers do. */
-export const partName = (uploadId: string, partNumber: number): string =>
-  `${uploadId}/${String(partNumber).padStart(5, '0')}`;
+export const partName = (uploadId: string, partNumber: number): string => `${uploadId}/${String(partNumber).padStart(5, '0')}`;
 
 export const partKey = (account: string, uploadId: string, partNumber: number): ResourceKey =>
   globalKey(account, UPLOAD_PART.kind, partName(uploadId, partNumber));

@@ -1,9 +1,7 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { StoragePorts } from './bucket-access.ts';
-import {
-  createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets,
-} from './operations/buckets.ts';
+import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './operations/buckets.ts';
 import { completeMultipartUpload } from './operations/complete-upload.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { deleteObject, deleteObjects } from './operations/delete-objects.ts';
@@ -21,11 +19,26 @@ export function createStorageRoom(ports: StoragePorts & { readonly clock: Clock 
   return {
     name: 'storage',
     operations: [
-      createBucket(ports), headBucket(ports), deleteBucket(ports), listBuckets(ports), getBucketLocation(ports),
-      putObject(ports), getObject(ports), headObject(ports), deleteObject(ports), deleteObjects(ports), copyObject(ports),
-      listObjects(ports), listObjectsV2(ports),
-      createMultipartUpload(ports), uploadPart(ports), uploadPartCopy(ports), completeMultipartUpload(ports),
-      abortMultipartUpload(ports), listParts(ports), listMultipartUploads(ports),
+      createBucket(ports),
+      headBucket(ports),
+      deleteBucket(ports),
+      listBuckets(ports),
+      getBucketLocation(ports),
+      putObject(ports),
+      getObject(ports),
+      headObject(ports),
+      deleteObject(ports),
+      deleteObjects(ports),
+      copyObject(ports),
+      listObjects(ports),
+      listObjectsV2(ports),
+      createMultipartUpload(ports),
+      uploadPart(ports),
+      uploadPartCopy(ports),
+      completeMultipartUpload(ports),
+      abortMultipartUpload(ports),
+      listParts(ports),
+      listMultipartUploads(ports),
     ],
     resources: [BUCKET, OBJECT, UPLOAD, UPLOAD_PART],
     reconcilers: [bucketDeletionReconciler(ports), uploadCleanupReconciler(ports)],

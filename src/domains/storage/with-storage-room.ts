@@ -12,7 +12,11 @@ import { createStorageRoom } from './room.ts';
 export const ACCOUNT = '123456789012';
 
 /** Calls an operation of the room as a user would, but for the gateway. */
-export type Call = <N extends OperationName>(name: N, input: InputOf<N>, context?: Partial<OperationContext>) => Promise<OutputOf<N>>;
+export type Call = <N extends OperationName>(
+  name: N,
+  input: InputOf<N>,
+  context?: Partial<OperationContext>,
+) => Promise<OutputOf<N>>;
 
 export interface StorageSetting {
   readonly call: Call;
@@ -30,14 +34,22 @@ export async function withStorageRoom(run: (setting: StorageSetting) => Promise<
     const blobs = createBlobStore({ folder: join(folder, 'blobs'), clock, store });
     const room = createStorageRoom({ store, blobs, ids: systemIds, clock });
     const silent = () => undefined;
-    const loop = createReconcileLoop({ store, clock, log: { debug: silent, info: silent, warn: silent, error: silent } as never });
+    const loop = createReconcileLoop({
+      store,
+      clock,
+      log: { debug: silent, info: silent, warn: silent, error: silent } as never,
+    });
     loop.register(room.reconcilers ?? []);
     await loop.start();
     const call: Call = async (name, input, context) => {
       const found = room.operations.find((operation) => operation.name === name);
       if (!found) throw new Error(`The room has no ${name}`);
       return found.handle(input, {
-        operation: name, account: ACCOUNT, region: 'us-east-1', requestId: systemIds.uuid(), nowMs: clock.now(),
+        operation: name,
+        account: ACCOUNT,
+        region: 'us-east-1',
+        requestId: systemIds.uuid(),
+        nowMs: clock.now(),
         principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
         ...context,
       });

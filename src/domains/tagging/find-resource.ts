@@ -20,12 +20,16 @@ export interface TaggedResource {
  * declarations that fit the one whose row exists is meant; when none does, the one that fits most closely says so.
  */
 export async function findResource(
-  ports: TaggingPorts, place: { readonly account: string; readonly region: string }, arnText: string,
+  ports: TaggingPorts,
+  place: { readonly account: string; readonly region: string },
+  arnText: string,
 ): Promise<TaggedResource> {
   const arn = parseArn(arnText);
   if (arn && (arn.account !== place.account || arn.region !== place.region)) {
-    throw new ServiceError('ValidationException',
-      `The resource ARN ${arnText} is of another account or region; this request is for account ${place.account} in ${place.region}.`);
+    throw new ServiceError(
+      'ValidationException',
+      `The resource ARN ${arnText} is of another account or region; this request is for account ${place.account} in ${place.region}.`,
+    );
   }
   const candidates = ports.resources
     .filter(({ service, arnType }) => service === 'sagemaker' && arnType !== '')
@@ -40,7 +44,10 @@ export async function findResource(
   }
   const [closest] = candidates;
   if (!closest) {
-    throw new ServiceError('ValidationException', `The resource ARN ${arnText} names no type of resource that can have tags here.`);
+    throw new ServiceError(
+      'ValidationException',
+      `The resource ARN ${arnText} names no type of resource that can have tags here.`,
+    );
   }
   throw absentError(closest.declaration, place, closest.key.name);
 }

@@ -36,8 +36,13 @@ export async function runPython(folder: string, script: string): Promise<void> {
   const python = spawn(join(runtime.path, 'bin/python'), [script, '-v'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
-      PATH: process.env['PATH'], HOME: folder, PYTHONDONTWRITEBYTECODE: '1', AWS_PROFILE: 'slipway', AWS_EC2_METADATA_DISABLED: 'true',
-      AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'), AWS_CONFIG_FILE: join(folder, 'config'),
+      PATH: process.env['PATH'],
+      HOME: folder,
+      PYTHONDONTWRITEBYTECODE: '1',
+      AWS_PROFILE: 'slipway',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'),
+      AWS_CONFIG_FILE: join(folder, 'config'),
     },
   });
   let output = '';

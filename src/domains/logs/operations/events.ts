@@ -49,8 +49,10 @@ export const putLogEvents = (ports: LogsRoomPorts): Operation<'logs:PutLogEvents
       if ('refusal' in batch) throw invalidParameter(batch.refusal);
       if (batch.accepted.length > 0) {
         const isJob = isJobGroup(input.logGroupName);
-        const lines = batch.accepted.map(({ timestamp, message }) =>
-          ({ timeMs: timestamp, text: isJob ? message : packNewlines(message) }));
+        const lines = batch.accepted.map(({ timestamp, message }) => ({
+          timeMs: timestamp,
+          text: isJob ? message : packNewlines(message),
+        }));
         await ports.files.append(fileOf(row.key, row.document), lines);
       }
       return batch.rejected ? { rejectedLogEventsInfo: batch.rejected } : {};

@@ -18,7 +18,10 @@ export const tagResource = (ports: LogsRoomPorts): Operation<'logs:TagResource'>
     effect: 'change',
     needs: (input) => [{ action: 'logs:TagResource', resources: [input.resourceArn] }],
     async handle(input, context) {
-      await changeTags(ports.store, context, groupOf(input.resourceArn), 'logs:TagResource', (tags) => ({ ...tags, ...input.tags }));
+      await changeTags(ports.store, context, groupOf(input.resourceArn), 'logs:TagResource', (tags) => ({
+        ...tags,
+        ...input.tags,
+      }));
       return {};
     },
   });
@@ -29,7 +32,8 @@ export const untagResource = (ports: LogsRoomPorts): Operation<'logs:UntagResour
     needs: (input) => [{ action: 'logs:UntagResource', resources: [input.resourceArn] }],
     async handle(input, context) {
       await changeTags(ports.store, context, groupOf(input.resourceArn), 'logs:UntagResource', (tags) =>
-        Object.fromEntries(Object.entries(tags).filter(([key]) => !input.tagKeys.includes(key))));
+        Object.fromEntries(Object.entries(tags).filter(([key]) => !input.tagKeys.includes(key))),
+      );
       return {};
     },
   });
@@ -44,9 +48,7 @@ export const listTagsForResource = (ports: LogsRoomPorts): Operation<'logs:ListT
 export const listTagsLogGroup = (ports: LogsRoomPorts): Operation<'logs:ListTagsLogGroup'> =>
   operation('logs:ListTagsLogGroup', {
     effect: 'read',
-    needs: (input, context) => [
-      { action: 'logs:ListTagsLogGroup', resources: [groupArn(placeOf(context), input.logGroupName)] },
-    ],
+    needs: (input, context) => [{ action: 'logs:ListTagsLogGroup', resources: [groupArn(placeOf(context), input.logGroupName)] }],
     handle: async (input, context) => ({ tags: await readTags(ports.store, context, input.logGroupName) }),
   });
 
@@ -59,7 +61,11 @@ async function readTags(store: Store, context: OperationContext, group: string):
 }
 
 async function changeTags(
-  store: Store, context: OperationContext, group: string, action: string, change: (tags: Tags) => Tags,
+  store: Store,
+  context: OperationContext,
+  group: string,
+  action: string,
+  change: (tags: Tags) => Tags,
 ): Promise<void> {
   const arn = groupArn(placeOf(context), group);
   const key = tagsKey(arn);
@@ -73,11 +79,17 @@ async function changeTags(
     checkedTags(tags);
     return {
       commit: {
-        expect: [{ key: owner.key, version: owner.version }, { key, version: row?.version ?? 0 }],
-        write: [{
-          key, document: { tags: tags.map((tag) => ({ ...tag })) },
-          index: { createdAtMs: row?.index.createdAtMs ?? context.nowMs, modifiedAtMs: context.nowMs },
-        }],
+        expect: [
+          { key: owner.key, version: owner.version },
+          { key, version: row?.version ?? 0 },
+        ],
+        write: [
+          {
+            key,
+            document: { tags: tags.map((tag) => ({ ...tag })) },
+            index: { createdAtMs: row?.index.createdAtMs ?? context.nowMs, modifiedAtMs: context.nowMs },
+          },
+        ],
         ledger: [entryOf(context, action, [arn], { tags: [before, after] })],
       },
       result: undefined,

@@ -6,13 +6,9 @@ import { existsError, type Place } from '../../../platform/resources/declaration
 import { tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Row } from '../../../platform/store/port.ts';
-import {
-  decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup, type LogsRoomPorts,
-} from '../group-access.ts';
+import { decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup, type LogsRoomPorts } from '../group-access.ts';
 import { finishDeletion } from '../reconcile-deletion.ts';
-import {
-  groupAccessArn, groupArn, groupKey, LOG_GROUP, LOGS_DELETION, type LogGroupDocument,
-} from '../resources.ts';
+import { groupAccessArn, groupArn, groupKey, LOG_GROUP, LOGS_DELETION, type LogGroupDocument } from '../resources.ts';
 
 const GROUPS_MAX = 50;
 
@@ -85,22 +81,26 @@ export const deleteLogGroup = (ports: LogsRoomPorts): Operation<'logs:DeleteLogG
 export const describeLogGroups = (ports: LogsRoomPorts): Operation<'logs:DescribeLogGroups'> =>
   operation('logs:DescribeLogGroups', {
     effect: 'read',
-    needs: (_input, context) => [
-      { action: 'logs:DescribeLogGroups', resources: [groupAccessArn(placeOf(context), '')] },
-    ],
+    needs: (_input, context) => [{ action: 'logs:DescribeLogGroups', resources: [groupAccessArn(placeOf(context), '')] }],
     async handle(input, context) {
       const place = placeOf(context);
       if (input.logGroupNamePrefix !== undefined && input.logGroupNamePattern !== undefined) {
         throw invalidParameter('LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.');
       }
       const page = await ports.store.list<LogGroupDocument>({
-        ...place, kind: LOG_GROUP.kind,
+        ...place,
+        kind: LOG_GROUP.kind,
         ...(input.logGroupNamePrefix && { namePrefix: input.logGroupNamePrefix }),
         ...(input.logGroupNamePattern && { nameContains: input.logGroupNamePattern }),
-        sortBy: 'name', order: 'ascending', after: decodeCursor(input.nextToken), limit: input.limit ?? GROUPS_MAX,
+        sortBy: 'name',
+        order: 'ascending',
+        after: decodeCursor(input.nextToken),
+        limit: input.limit ?? GROUPS_MAX,
       });
-      const rows = page.rows.filter(({ document }) => !document.deletion &&
-        (input.logGroupClass === undefined || document.logGroupClass === input.logGroupClass));
+      const rows = page.rows.filter(
+        ({ document }) =>
+          !document.deletion && (input.logGroupClass === undefined || document.logGroupClass === input.logGroupClass),
+      );
       return {
         logGroups: rows.map((row) => describeGroup(place, row)),
         ...(page.next && { nextToken: encodeCursor(page.next) }),

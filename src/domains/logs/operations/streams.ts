@@ -5,11 +5,24 @@ import { existsError, type Place } from '../../../platform/resources/declaration
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Cursor, Row } from '../../../platform/store/port.ts';
 import {
-  decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup, readStream, type LogsRoomPorts,
+  decodeCursor,
+  encodeCursor,
+  invalidParameter,
+  placeOf,
+  readGroup,
+  readStream,
+  type LogsRoomPorts,
 } from '../group-access.ts';
 import { finishDeletion } from '../reconcile-deletion.ts';
 import {
-  fileOf, groupAccessArn, groupNameOf, LOG_STREAM, LOGS_DELETION, streamArn, streamKey, type LogStreamDocument,
+  fileOf,
+  groupAccessArn,
+  groupNameOf,
+  LOG_STREAM,
+  LOGS_DELETION,
+  streamArn,
+  streamKey,
+  type LogStreamDocument,
 } from '../resources.ts';
 
 const STREAMS_MAX = 50;
@@ -36,11 +49,16 @@ export const createLogStream = (ports: LogsRoomPorts): Operation<'logs:CreateLog
         const document: LogStreamDocument = { group: input.logGroupName, name: input.logStreamName };
         return {
           commit: {
-            expect: [{ key: group.key, version: group.version }, { key, version: 0 }],
+            expect: [
+              { key: group.key, version: group.version },
+              { key, version: 0 },
+            ],
             write: [{ key, document, index: { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs } }],
-            ledger: [entryOf(context, 'logs:CreateLogStream', [streamArn(place, document.group, document.name)], {
-              name: [null, document.name],
-            })],
+            ledger: [
+              entryOf(context, 'logs:CreateLogStream', [streamArn(place, document.group, document.name)], {
+                name: [null, document.name],
+              }),
+            ],
           },
           result: undefined,
         };
@@ -89,7 +107,9 @@ export const describeLogStreams = (ports: LogsRoomPorts): Operation<'logs:Descri
       }
       await readGroup(ports.store, place, group);
       const query = {
-        limit: input.limit ?? STREAMS_MAX, descending: input.descending ?? false, after: decodeCursor(input.nextToken),
+        limit: input.limit ?? STREAMS_MAX,
+        descending: input.descending ?? false,
+        after: decodeCursor(input.nextToken),
       };
       const { streams, next } = byTime
         ? await streamsByTime(ports, place, group, query)
@@ -105,11 +125,19 @@ interface StreamQuery {
 }
 
 async function streamsByName(
-  ports: LogsRoomPorts, place: Place, group: string, query: StreamQuery & { readonly prefix: string },
+  ports: LogsRoomPorts,
+  place: Place,
+  group: string,
+  query: StreamQuery & { readonly prefix: string },
 ): Promise<{ streams: LogStream[]; next?: Cursor }> {
   const page = await ports.store.list<LogStreamDocument>({
-    ...place, kind: LOG_STREAM.kind, namePrefix: `${group}:${query.prefix}`,
-    sortBy: 'name', order: query.descending ? 'descending' : 'ascending', after: query.after, limit: query.limit,
+    ...place,
+    kind: LOG_STREAM.kind,
+    namePrefix: `${group}:${query.prefix}`,
+    sortBy: 'name',
+    order: query.descending ? 'descending' : 'ascending',
+    after: query.after,
+    limit: query.limit,
   });
   return { streams: await describeStreams(ports, place, page.rows), next: page.next };
 }
@@ -119,13 +147,22 @@ async function streamsByName(
  * one whose size has not changed since costs no read.
  */
 async function streamsByTime(
-  ports: LogsRoomPorts, place: Place, group: string, query: StreamQuery,
+  ports: LogsRoomPorts,
+  place: Place,
+  group: string,
+  query: StreamQuery,
 ): Promise<{ streams: LogStream[]; next?: Cursor }> {
   const all: LogStream[] = [];
   let after: Cursor | undefined;
   do {
     const page = await ports.store.list<LogStreamDocument>({
-      ...place, kind: LOG_STREAM.kind, namePrefix: `${group}:`, sortBy: 'name', order: 'ascending', after, limit: 1000,
+      ...place,
+      kind: LOG_STREAM.kind,
+      namePrefix: `${group}:`,
+      sortBy: 'name',
+      order: 'ascending',
+      after,
+      limit: 1000,
     });
     all.push(...(await describeStreams(ports, place, page.rows)));
     after = page.next;
@@ -142,7 +179,9 @@ async function streamsByTime(
 }
 
 async function describeStreams(
-  ports: LogsRoomPorts, place: Place, rows: readonly Row<LogStreamDocument>[],
+  ports: LogsRoomPorts,
+  place: Place,
+  rows: readonly Row<LogStreamDocument>[],
 ): Promise<LogStream[]> {
   const streams: LogStream[] = [];
   for (const { key, document, index } of rows) {

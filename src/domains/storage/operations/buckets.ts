@@ -25,8 +25,7 @@ export const createBucket = (ports: StoragePorts): Operation<'s3:CreateBucket'> 
       if (input.ACL !== undefined && input.ACL !== 'private') throw refusal(aclRefusal);
       if (input.CreateBucketConfiguration?.Tags?.length) throw notBuilt('Tags');
       if (input.CreateBucketConfiguration?.Location) throw notBuilt('Location (directory buckets)');
-      const { region } = accepted(
-        decideBucketRegion(context.region, input.CreateBucketConfiguration?.LocationConstraint));
+      const { region } = accepted(decideBucketRegion(context.region, input.CreateBucketConfiguration?.LocationConstraint));
       await decideAndCommit(ports.store, async () => {
         const key = bucketKey(context.account, name);
         const found = await ports.store.get<BucketDocument>(key);
@@ -110,16 +109,23 @@ export const listBuckets = (ports: StoragePorts): Operation<'s3:ListBuckets'> =>
       let more = true;
       while (more && buckets.length < limit) {
         const page = await ports.store.list<BucketDocument>({
-          account: context.account, region: GLOBAL, kind: BUCKET.kind,
+          account: context.account,
+          region: GLOBAL,
+          kind: BUCKET.kind,
           ...(input.Prefix && { namePrefix: input.Prefix }),
-          sortBy: 'name', order: 'ascending', ...(after !== '' && { after: { sort: after, name: after } }),
+          sortBy: 'name',
+          order: 'ascending',
+          ...(after !== '' && { after: { sort: after, name: after } }),
           limit: Math.min(limit - buckets.length, 1000),
         });
         for (const { document, index } of page.rows) {
           after = document.name;
           if (input.BucketRegion && document.region !== input.BucketRegion) continue;
           buckets.push({
-            Name: document.name, CreationDate: index.createdAtMs, BucketRegion: document.region, BucketArn: bucketArn(document.name),
+            Name: document.name,
+            CreationDate: index.createdAtMs,
+            BucketRegion: document.region,
+            BucketArn: bucketArn(document.name),
           });
         }
         more = page.next !== undefined && page.rows.length > 0;
@@ -135,7 +141,13 @@ export const listBuckets = (ports: StoragePorts): Operation<'s3:ListBuckets'> =>
 
 async function holdsObjects(ports: StoragePorts, account: string, bucket: string): Promise<boolean> {
   const page = await ports.store.list({
-    account, region: GLOBAL, kind: OBJECT.kind, namePrefix: `${bucket}/`, sortBy: 'name', order: 'ascending', limit: 1,
+    account,
+    region: GLOBAL,
+    kind: OBJECT.kind,
+    namePrefix: `${bucket}/`,
+    sortBy: 'name',
+    order: 'ascending',
+    limit: 1,
   });
   return page.rows.length > 0;
 }

@@ -10,18 +10,27 @@ import { checksumMember, checksumMismatch, parseChecksum, type ChecksumMembers }
 import { checkPartOrder, planCompletion, runsOf, type ListedPart } from '../decide-completion.ts';
 import { accepted, refusal } from '../rejection.ts';
 import {
-  noSuchUpload, objectArn, partKey, quoted, UPLOAD_CLEANUP, type ObjectDocument, type PartDocument, type StoredChecksum,
-  type UploadDocument, type UploadStatus,
+  noSuchUpload,
+  objectArn,
+  partKey,
+  quoted,
+  UPLOAD_CLEANUP,
+  type ObjectDocument,
+  type PartDocument,
+  type StoredChecksum,
+  type UploadDocument,
+  type UploadStatus,
 } from '../resources.ts';
 import { objectChange } from '../write-object.ts';
 import { readUpload, type UploadRequest } from './uploads.ts';
 
 const KEYS_PER_READ = 1000;
 
-type CompleteRequest = UploadRequest & ChecksumMembers & {
-  readonly MultipartUpload?: { readonly Parts?: CompletedPart[] };
-  readonly MpuObjectSize?: number;
-};
+type CompleteRequest = UploadRequest &
+  ChecksumMembers & {
+    readonly MultipartUpload?: { readonly Parts?: CompletedPart[] };
+    readonly MpuObjectSize?: number;
+  };
 
 export const completeMultipartUpload = (ports: StoragePorts): Operation<'s3:CompleteMultipartUpload'> =>
   operation('s3:CompleteMultipartUpload', {
@@ -35,13 +44,21 @@ export const completeMultipartUpload = (ports: StoragePorts): Operation<'s3:Comp
       if (upload.document.completion) return answer(input, upload.document.completion);
       if (upload.index.status !== 'Open') throw noSuchUpload(input.UploadId);
       const parts = await readParts(ports, context, input, upload.document);
-      const document = await assemble(ports, input, upload.document, parts.map(({ document: part }) => part));
+      const document = await assemble(
+        ports,
+        input,
+        upload.document,
+        parts.map(({ document: part }) => part),
+      );
       return answer(input, await commitCompletion(ports, context, input, document, parts));
     },
   });
 
 async function readParts(
-  ports: StoragePorts, context: OperationContext, input: CompleteRequest, upload: UploadDocument,
+  ports: StoragePorts,
+  context: OperationContext,
+  input: CompleteRequest,
+  upload: UploadDocument,
 ): Promise<Row<PartDocument>[]> {
   const listed = (input.MultipartUpload?.Parts ?? []).map((part) => listedPart(part, upload));
   accepted(checkPartOrder(listed));
@@ -50,7 +67,13 @@ async function readParts(
   for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
     rows.push(...(await ports.store.getMany<PartDocument>(keys.slice(at, at + KEYS_PER_READ))));
   }
-  accepted(planCompletion(input.UploadId, listed, rows.map((row) => row?.document)));
+  accepted(
+    planCompletion(
+      input.UploadId,
+      listed,
+      rows.map((row) => row?.document),
+    ),
+  );
   return rows.filter((row): row is Row<PartDocument> => row !== undefined);
 }
 
@@ -58,32 +81,40 @@ function listedPart(part: CompletedPart, upload: UploadDocument): ListedPart {
   const algorithm = upload.checksumAlgorithm;
   const checksum = algorithm && (part as ChecksumMembers)[`Checksum${algorithm}`];
   if (upload.checksumType === 'COMPOSITE' && algorithm && checksum === undefined) {
-    throw new ServiceError('InvalidRequest', `The upload was created using a ${algorithm.toLowerCase()} checksum. The complete ` +
-      `request must include the checksum for each part. It was missing for part ${part.PartNumber} in the request.`);
+    throw new ServiceError(
+      'InvalidRequest',
+      `The upload was created using a ${algorithm.toLowerCase()} checksum. The complete ` +
+        `request must include the checksum for each part. It was missing for part ${part.PartNumber} in the request.`,
+    );
   }
   return { partNumber: part.PartNumber ?? 0, eTag: part.ETag ?? '', ...(checksum !== undefined && { checksum }) };
 }
 
 /** Joins the parts' bytes; nothing names the result until the commit. */
 async function assemble(
-  ports: StoragePorts, input: CompleteRequest, upload: UploadDocument, parts: readonly PartDocument[],
+  ports: StoragePorts,
+  input: CompleteRequest,
+  upload: UploadDocument,
+  parts: readonly PartDocument[],
 ): Promise<ObjectDocument> {
   const sizeBytes = parts.reduce((sum, part) => sum + part.blob.sizeBytes, 0);
   if (input.MpuObjectSize !== undefined && input.MpuObjectSize !== sizeBytes) {
-    throw new ServiceError('InvalidRequest',
-      `The provided 'x-amz-mp-object-size' header value ${input.MpuObjectSize} does not match what was computed: ${sizeBytes}`);
+    throw new ServiceError(
+      'InvalidRequest',
+      `The provided 'x-amz-mp-object-size' header value ${input.MpuObjectSize} does not match what was computed: ${sizeBytes}`,
+    );
   }
   const [only] = parts;
   const blob = plainRef(
-    parts.length === 1 && only ? only.blob : await ports.blobs.concatenate(parts.map((part) => part.blob.digest)));
+    parts.length === 1 && only ? only.blob : await ports.blobs.concatenate(parts.map((part) => part.blob.digest)),
+  );
   const checksum: StoredChecksum = upload.checksumAlgorithm
     ? checksumOfParts(parts, upload.checksumAlgorithm, upload.checksumType ?? 'COMPOSITE')
     : { algorithm: 'CRC32', value: blob.crc32, type: 'FULL_OBJECT' };
   const { expected } = accepted(parseChecksum(input));
   if (expected) {
-    const own = expected.algorithm === checksum.algorithm
-      ? checksum.value
-      : await checksumOf(ports.blobs, blob, expected.algorithm);
+    const own =
+      expected.algorithm === checksum.algorithm ? checksum.value : await checksumOf(ports.blobs, blob, expected.algorithm);
     if (own !== expected.value) throw refusal(checksumMismatch(expected.algorithm));
   }
   const { headers, metadata, storageClass, requestedEncryption } = upload;
@@ -107,7 +138,11 @@ type Completion = NonNullable<UploadDocument['completion']>;
  * several parts have become a new blob.
  */
 async function commitCompletion(
-  ports: StoragePorts, context: OperationContext, input: CompleteRequest, document: ObjectDocument, parts: readonly Row[],
+  ports: StoragePorts,
+  context: OperationContext,
+  input: CompleteRequest,
+  document: ObjectDocument,
+  parts: readonly Row[],
 ): Promise<Completion> {
   const held = parts.length === 1 ? parts[0] : undefined;
   return decideAndCommit<Completion>(ports.store, async (count) => {
@@ -126,14 +161,19 @@ async function commitCompletion(
     return {
       commit: {
         expect: [
-          { key: bucket.key, version: bucket.version }, { key: upload.key, version: upload.version }, change.expect,
+          { key: bucket.key, version: bucket.version },
+          { key: upload.key, version: upload.version },
+          change.expect,
           ...(held ? [{ key: held.key, version: held.version }] : []),
         ],
-        write: [change.write, {
-          key: upload.key,
-          document: { ...upload.document, completion },
-          index: { ...upload.index, status, modifiedAtMs: context.nowMs },
-        }],
+        write: [
+          change.write,
+          {
+            key: upload.key,
+            document: { ...upload.document, completion },
+            index: { ...upload.index, status, modifiedAtMs: context.nowMs },
+          },
+        ],
         timers: [{ reconciler: UPLOAD_CLEANUP, key: upload.key, dueAtMs: context.nowMs }],
         ledger: [change.ledger],
       },

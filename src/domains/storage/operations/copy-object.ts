@@ -3,18 +3,14 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Row } from '../../../platform/store/port.ts';
-import {
-  activeBucket, checkObjectRequest, checkOwner, readObject, readObjectRows, type StoragePorts,
-} from '../bucket-access.ts';
+import { activeBucket, checkObjectRequest, checkOwner, readObject, readObjectRows, type StoragePorts } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX } from '../content-checksums.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { checksumMember, parseAlgorithm } from '../decide-checksums.ts';
 import { parseCopySource, selfCopyRefusal, type CopySource } from '../decide-copy.ts';
 import { checkPreconditions } from '../decide-preconditions.ts';
 import { accepted, refusal } from '../rejection.ts';
-import {
-  objectArn, quoted, wholeSeconds, type ObjectAttributes, type ObjectDocument,
-} from '../resources.ts';
+import { objectArn, quoted, wholeSeconds, type ObjectAttributes, type ObjectDocument } from '../resources.ts';
 import { objectChange } from '../write-object.ts';
 
 export interface CopyRequest {
@@ -39,17 +35,25 @@ export function copyNeeds(input: CopyRequest): AuthorizationNeed[] {
 
 /** The object a copy reads, its conditions checked. */
 export async function readSource(
-  ports: StoragePorts, context: OperationContext, input: CopyRequest,
+  ports: StoragePorts,
+  context: OperationContext,
+  input: CopyRequest,
 ): Promise<{ source: CopySource; row: Row<ObjectDocument> }> {
   checkOwner(context, input.ExpectedSourceBucketOwner);
   const source = accepted(parseCopySource(input.CopySource));
   const row = await readObject(ports.store, context.account, source.bucket, source.key);
-  accepted(checkPreconditions({
-    ifMatch: input.CopySourceIfMatch,
-    ifNoneMatch: input.CopySourceIfNoneMatch,
-    ifModifiedSinceMs: input.CopySourceIfModifiedSince,
-    ifUnmodifiedSinceMs: input.CopySourceIfUnmodifiedSince,
-  }, { eTag: row.document.eTag, modifiedAtMs: wholeSeconds(row.index.modifiedAtMs) }, 'copy'));
+  accepted(
+    checkPreconditions(
+      {
+        ifMatch: input.CopySourceIfMatch,
+        ifNoneMatch: input.CopySourceIfNoneMatch,
+        ifModifiedSinceMs: input.CopySourceIfModifiedSince,
+        ifUnmodifiedSinceMs: input.CopySourceIfUnmodifiedSince,
+      },
+      { eTag: row.document.eTag, modifiedAtMs: wholeSeconds(row.index.modifiedAtMs) },
+      'copy',
+    ),
+  );
   return { source, row };
 }
 
@@ -106,14 +110,18 @@ async function copyOf(
   isSelf: boolean,
 ): Promise<Omit<ObjectDocument, 'writeId'>> {
   const replaces = input.MetadataDirective === 'REPLACE';
-  const changes = replaces || asked.storageClass !== before.storageClass || asked.requestedEncryption !== undefined ||
+  const changes =
+    replaces ||
+    asked.storageClass !== before.storageClass ||
+    asked.requestedEncryption !== undefined ||
     asked.headers.WebsiteRedirectLocation !== undefined;
   if (isSelf && !changes) throw refusal(selfCopyRefusal);
   if (before.blob.sizeBytes > PUT_BYTES_MAX) throw tooLargeToCopy();
   const algorithm = accepted(parseAlgorithm(input.ChecksumAlgorithm)).algorithm ?? before.checksum.algorithm;
-  const value = before.checksum.algorithm === algorithm && before.checksum.type === 'FULL_OBJECT'
-    ? before.checksum.value
-    : await checksumOf(ports.blobs, before.blob, algorithm);
+  const value =
+    before.checksum.algorithm === algorithm && before.checksum.type === 'FULL_OBJECT'
+      ? before.checksum.value
+      : await checksumOf(ports.blobs, before.blob, algorithm);
   return {
     ...(replaces ? asked : keptAttributes(before, asked)),
     blob: plainRef(before.blob),
@@ -135,7 +143,8 @@ function keptAttributes(before: ObjectDocument, asked: ObjectAttributes): Object
   };
 }
 
-const tooLargeToCopy = (): ServiceError => new ServiceError(
-  'InvalidRequest',
-  `The specified copy source is larger than the maximum allowable size for a copy source: ${PUT_BYTES_MAX}`,
-);
+const tooLargeToCopy = (): ServiceError =>
+  new ServiceError(
+    'InvalidRequest',
+    `The specified copy source is larger than the maximum allowable size for a copy source: ${PUT_BYTES_MAX}`,
+  );

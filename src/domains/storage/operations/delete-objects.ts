@@ -28,10 +28,12 @@ export const deleteObject = (ports: StoragePorts): Operation<'s3:DeleteObject'> 
 export const deleteObjects = (ports: StoragePorts): Operation<'s3:DeleteObjects'> =>
   operation('s3:DeleteObjects', {
     effect: 'change',
-    needs: (input) => [{
-      action: 's3:DeleteObject',
-      resources: input.Delete.Objects.map(({ Key }) => objectArn(input.Bucket, Key)),
-    }],
+    needs: (input) => [
+      {
+        action: 's3:DeleteObject',
+        resources: input.Delete.Objects.map(({ Key }) => objectArn(input.Bucket, Key)),
+      },
+    ],
     async handle(input, context) {
       accepted(checkBuilt(input, 'write'));
       await readBucket(ports, context, input);
@@ -65,9 +67,7 @@ function checkIdentifier(object: ObjectIdentifier): Rejection | undefined {
 }
 
 /** Absent ones are as deleted as present ones. One commit, hence all or nothing when the server dies. */
-async function removeObjects(
-  store: Store, context: OperationContext, bucket: string, keys: readonly string[],
-): Promise<void> {
+async function removeObjects(store: Store, context: OperationContext, bucket: string, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return;
   await decideAndCommit(store, async () => {
     const rows = await store.getMany<ObjectDocument>(keys.map((key) => objectKey(context.account, bucket, key)));
@@ -77,10 +77,12 @@ async function removeObjects(
       commit: {
         expect: present.map(({ key, version }) => ({ key, version })),
         remove: present.map(({ key }) => key),
-        ledger: present.map(({ key, document }) => entryOf(context, 's3:DeleteObject', [`arn:aws:s3:::${key.name}`], {
-          digest: [document.blob.digest, null],
-          sizeBytes: [document.blob.sizeBytes, null],
-        })),
+        ledger: present.map(({ key, document }) =>
+          entryOf(context, 's3:DeleteObject', [`arn:aws:s3:::${key.name}`], {
+            digest: [document.blob.digest, null],
+            sizeBytes: [document.blob.sizeBytes, null],
+          }),
+        ),
       },
       result: undefined,
     };

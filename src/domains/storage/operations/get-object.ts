@@ -52,19 +52,23 @@ export const headObject = (ports: StoragePorts): Operation<'s3:HeadObject'> =>
     },
   });
 
-async function readForAnswer(
-  ports: StoragePorts, context: OperationContext, input: ReadRequest,
-): Promise<Row<ObjectDocument>> {
+async function readForAnswer(ports: StoragePorts, context: OperationContext, input: ReadRequest): Promise<Row<ObjectDocument>> {
   checkObjectRequest(context, input);
   accepted(checkBuilt(input, 'read'));
   const row = await readObject(ports.store, context.account, input.Bucket, input.Key);
   const current = { eTag: row.document.eTag, modifiedAtMs: wholeSeconds(row.index.modifiedAtMs) };
-  accepted(checkPreconditions({
-    ifMatch: input.IfMatch,
-    ifNoneMatch: input.IfNoneMatch,
-    ifModifiedSinceMs: input.IfModifiedSince,
-    ifUnmodifiedSinceMs: input.IfUnmodifiedSince,
-  }, current, 'read'));
+  accepted(
+    checkPreconditions(
+      {
+        ifMatch: input.IfMatch,
+        ifNoneMatch: input.IfNoneMatch,
+        ifModifiedSinceMs: input.IfModifiedSince,
+        ifUnmodifiedSinceMs: input.IfUnmodifiedSince,
+      },
+      current,
+      'read',
+    ),
+  );
   return row;
 }
 
@@ -107,7 +111,8 @@ function askedRange(document: ObjectDocument, input: ReadRequest): { range?: Byt
   const part = rangeOfPart(document.partSizes, sizeBytes, input.PartNumber);
   if (!part) {
     throw new ServiceError('InvalidRange', 'The requested partnumber is not satisfiable', {
-      PartNumberRequested: String(input.PartNumber), ActualPartCount: String(partCountOf(document)),
+      PartNumberRequested: String(input.PartNumber),
+      ActualPartCount: String(partCountOf(document)),
     });
   }
   // An empty object has no byte that a Content-Range could name.

@@ -1,12 +1,18 @@
 import type { CommonPrefix, Object as ListedObject, Owner } from '../../../contract/generated/s3.ts';
-import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
+import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
 import { readBucket, type StoragePorts } from '../bucket-access.ts';
 import {
-  absorbPage, cappedCount, emptyListing, startOf, urlEncoded, type Listing, type ListingRequest,
+  absorbPage,
+  cappedCount,
+  emptyListing,
+  startOf,
+  urlEncoded,
+  type Listing,
+  type ListingRequest,
 } from '../decide-listing.ts';
 import { bucketArn, OBJECT, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
 import { ownerOf } from '../owner.ts';
@@ -60,8 +66,11 @@ export const listObjectsV2 = (ports: StoragePorts): Operation<'s3:ListObjectsV2'
       const request = listingRequest(input);
       const marker = input.ContinuationToken === undefined ? (input.StartAfter ?? '') : decodeToken(input.ContinuationToken);
       const listing = await readListing(ports.store, context.account, input.Bucket, request, marker);
-      const { contents, commonPrefixes, encode } =
-        answerOf(listing, input, input.FetchOwner ? ownerOf(context.account) : undefined);
+      const { contents, commonPrefixes, encode } = answerOf(
+        listing,
+        input,
+        input.FetchOwner ? ownerOf(context.account) : undefined,
+      );
       return {
         Name: input.Bucket,
         Prefix: encode(input.Prefix ?? ''),
@@ -80,29 +89,36 @@ export const listObjectsV2 = (ports: StoragePorts): Operation<'s3:ListObjectsV2'
   });
 
 function listNeeds(input: ListRequest): AuthorizationNeed[] {
-  return [{
-    action: 's3:ListBucket',
-    resources: [bucketArn(input.Bucket)],
-    context: {
-      's3:prefix': input.Prefix ?? '',
-      ...(input.Delimiter && { 's3:delimiter': input.Delimiter }),
-      ...(input.MaxKeys !== undefined && { 's3:max-keys': String(input.MaxKeys) }),
+  return [
+    {
+      action: 's3:ListBucket',
+      resources: [bucketArn(input.Bucket)],
+      context: {
+        's3:prefix': input.Prefix ?? '',
+        ...(input.Delimiter && { 's3:delimiter': input.Delimiter }),
+        ...(input.MaxKeys !== undefined && { 's3:max-keys': String(input.MaxKeys) }),
+      },
     },
-  }];
+  ];
 }
 
 function listingRequest(input: ListRequest): ListingRequest {
   const asked = input.MaxKeys;
   if (asked !== undefined && (asked < 0 || !Number.isInteger(asked))) {
     throw new ServiceError('InvalidArgument', 'Argument maxKeys must be an integer between 0 and 2147483647', {
-      ArgumentName: 'maxKeys', ArgumentValue: String(asked),
+      ArgumentName: 'maxKeys',
+      ArgumentValue: String(asked),
     });
   }
   return { prefix: input.Prefix ?? '', delimiter: input.Delimiter, maxKeys: cappedCount(asked) };
 }
 
 async function readListing(
-  store: Store, account: string, bucket: string, request: ListingRequest, marker: string,
+  store: Store,
+  account: string,
+  bucket: string,
+  request: ListingRequest,
+  marker: string,
 ): Promise<Listing<Row<ObjectDocument>>> {
   let listing = emptyListing<Row<ObjectDocument>>(startOf(request, marker));
   if (request.maxKeys === 0) return listing;
@@ -110,8 +126,14 @@ async function readListing(
   while (!listing.complete) {
     const name = `${bucket}/${listing.after}`;
     const page = await store.list<ObjectDocument>({
-      account, region: GLOBAL, kind: OBJECT.kind, namePrefix: `${bucket}/${request.prefix}`,
-      sortBy: 'name', order: 'ascending', ...(listing.after !== '' && { after: { sort: name, name } }), limit,
+      account,
+      region: GLOBAL,
+      kind: OBJECT.kind,
+      namePrefix: `${bucket}/${request.prefix}`,
+      sortBy: 'name',
+      order: 'ascending',
+      ...(listing.after !== '' && { after: { sort: name, name } }),
+      limit,
     });
     const keys = page.rows.map((row) => ({ key: row.key.name.slice(bucket.length + 1), item: row }));
     listing = absorbPage(request, listing, keys, page.next !== undefined);

@@ -13,7 +13,15 @@ import { decideCopyRange } from '../decide-range.ts';
 import { ownerOf } from '../owner.ts';
 import { accepted } from '../rejection.ts';
 import {
-  objectArn, partKey, partName, quoted, UPLOAD_PART, wholeSeconds, type ObjectDocument, type PartDocument, type UploadDocument,
+  objectArn,
+  partKey,
+  partName,
+  quoted,
+  UPLOAD_PART,
+  wholeSeconds,
+  type ObjectDocument,
+  type PartDocument,
+  type UploadDocument,
 } from '../resources.ts';
 import { copyNeeds, readSource } from './copy-object.ts';
 import { readOpenUpload, type UploadRequest } from './uploads.ts';
@@ -29,8 +37,11 @@ export const uploadPart = (ports: StoragePorts): Operation<'s3:UploadPart'> =>
       const { document: upload } = await readOpenUpload(ports.store, context, input);
       const given = accepted(parseChecksum(input)).expected?.algorithm;
       if (upload.checksumAlgorithm && given && given !== upload.checksumAlgorithm) {
-        throw new ServiceError('InvalidRequest', `Checksum Type mismatch occurred, expected checksum Type: ` +
-          `${upload.checksumAlgorithm.toLowerCase()}, actual checksum Type: ${given.toLowerCase()}`);
+        throw new ServiceError(
+          'InvalidRequest',
+          `Checksum Type mismatch occurred, expected checksum Type: ` +
+            `${upload.checksumAlgorithm.toLowerCase()}, actual checksum Type: ${given.toLowerCase()}`,
+        );
       }
       const { blob, checksum } = await storeContent(ports.blobs, input, upload.checksumAlgorithm);
       const part = { partNumber: input.PartNumber, blob, checksum };
@@ -74,8 +85,14 @@ export const listParts = (ports: StoragePorts): Operation<'s3:ListParts'> =>
       const maxParts = cappedCount(input.MaxParts);
       const after = partName(input.UploadId, input.PartNumberMarker ?? 0);
       const page = await ports.store.list<PartDocument>({
-        account: context.account, region: GLOBAL, kind: UPLOAD_PART.kind, namePrefix: `${input.UploadId}/`,
-        sortBy: 'name', order: 'ascending', after: { sort: after, name: after }, limit: maxParts,
+        account: context.account,
+        region: GLOBAL,
+        kind: UPLOAD_PART.kind,
+        namePrefix: `${input.UploadId}/`,
+        sortBy: 'name',
+        order: 'ascending',
+        after: { sort: after, name: after },
+        limit: maxParts,
       });
       const last = page.rows.at(-1)?.document.partNumber;
       const isTruncated = page.next !== undefined && last !== undefined;
@@ -110,14 +127,17 @@ function checkPartRequest(context: OperationContext, input: UploadRequest & { Pa
   accepted(checkBuilt(input, 'read'));
   if (!Number.isInteger(input.PartNumber) || input.PartNumber < 1 || input.PartNumber > PARTS_MAX) {
     throw new ServiceError('InvalidArgument', `Part number must be an integer between 1 and ${PARTS_MAX}, inclusive`, {
-      ArgumentName: 'partNumber', ArgumentValue: String(input.PartNumber),
+      ArgumentName: 'partNumber',
+      ArgumentValue: String(input.PartNumber),
     });
   }
 }
 
 /** All of a source is the same blob; a range of it becomes one of its own. */
 async function copiedBlob(
-  ports: StoragePorts, source: ObjectDocument, rangeHeader: string | undefined,
+  ports: StoragePorts,
+  source: ObjectDocument,
+  rangeHeader: string | undefined,
 ): Promise<PartDocument['blob']> {
   const { digest, sizeBytes } = source.blob;
   const range = rangeHeader === undefined ? undefined : accepted(decideCopyRange(rangeHeader, sizeBytes)).range;
@@ -153,10 +173,14 @@ async function writePart(
           { key, version: before?.version ?? 0 },
           ...(source ? [{ key: source.key, version: source.version }] : []),
         ],
-        write: [{
-          key, document: part, blobs: [part.blob.digest],
-          index: { createdAtMs: before?.index.createdAtMs ?? context.nowMs, modifiedAtMs: context.nowMs },
-        }],
+        write: [
+          {
+            key,
+            document: part,
+            blobs: [part.blob.digest],
+            index: { createdAtMs: before?.index.createdAtMs ?? context.nowMs, modifiedAtMs: context.nowMs },
+          },
+        ],
       },
       result: part,
     };

@@ -4,14 +4,29 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
-import { activeBucket, checkObjectRequest, readBucket, readObjectRows, type ObjectRequest, type StoragePorts } from '../bucket-access.ts';
+import {
+  activeBucket,
+  checkObjectRequest,
+  readBucket,
+  readObjectRows,
+  type ObjectRequest,
+  type StoragePorts,
+} from '../bucket-access.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { decideChecksumType, parseAlgorithm } from '../decide-checksums.ts';
 import { absorbPage, cappedCount, emptyListing, urlEncoded, type Listing } from '../decide-listing.ts';
 import { ownerOf } from '../owner.ts';
 import { accepted } from '../rejection.ts';
 import {
-  bucketArn, noSuchUpload, objectArn, UPLOAD, UPLOAD_CLEANUP, uploadKey, uploadName, type UploadDocument, type UploadStatus,
+  bucketArn,
+  noSuchUpload,
+  objectArn,
+  UPLOAD,
+  UPLOAD_CLEANUP,
+  uploadKey,
+  uploadName,
+  type UploadDocument,
+  type UploadStatus,
 } from '../resources.ts';
 
 export interface UploadRequest extends ObjectRequest {
@@ -19,16 +34,16 @@ export interface UploadRequest extends ObjectRequest {
 }
 
 /** The upload a request names, with its status; NoSuchUpload when it is none of that key. */
-export async function readUpload(
-  store: Store, context: OperationContext, input: UploadRequest,
-): Promise<Row<UploadDocument>> {
+export async function readUpload(store: Store, context: OperationContext, input: UploadRequest): Promise<Row<UploadDocument>> {
   const row = await store.get<UploadDocument>(uploadKey(context.account, input.Bucket, input.Key, input.UploadId));
   if (!row) throw noSuchUpload(input.UploadId);
   return row;
 }
 
 export async function readOpenUpload(
-  store: Store, context: OperationContext, input: UploadRequest,
+  store: Store,
+  context: OperationContext,
+  input: UploadRequest,
 ): Promise<Row<UploadDocument>> {
   const row = await readUpload(store, context, input);
   if (row.index.status !== 'Open') throw noSuchUpload(input.UploadId);
@@ -61,11 +76,16 @@ export const createMultipartUpload = (ports: StoragePorts): Operation<'s3:Create
         const status: UploadStatus = 'Open';
         return {
           commit: {
-            expect: [{ key: bucket.key, version: bucket.version }, { key, version: 0 }],
+            expect: [
+              { key: bucket.key, version: bucket.version },
+              { key, version: 0 },
+            ],
             write: [{ key, document, index: { status, createdAtMs: context.nowMs, modifiedAtMs: context.nowMs } }],
-            ledger: [entryOf(context, 's3:CreateMultipartUpload', [objectArn(input.Bucket, input.Key)], {
-              uploadId: [null, document.uploadId],
-            })],
+            ledger: [
+              entryOf(context, 's3:CreateMultipartUpload', [objectArn(input.Bucket, input.Key)], {
+                uploadId: [null, document.uploadId],
+              }),
+            ],
           },
           result: undefined,
         };
@@ -97,9 +117,11 @@ export const abortMultipartUpload = (ports: StoragePorts): Operation<'s3:AbortMu
             expect: [{ key: row.key, version: row.version }],
             write: [{ key: row.key, document: row.document, index: { ...row.index, status, modifiedAtMs: context.nowMs } }],
             timers: [{ reconciler: UPLOAD_CLEANUP, key: row.key, dueAtMs: context.nowMs }],
-            ledger: [entryOf(context, 's3:AbortMultipartUpload', [objectArn(input.Bucket, input.Key)], {
-              uploadId: [input.UploadId, null],
-            })],
+            ledger: [
+              entryOf(context, 's3:AbortMultipartUpload', [objectArn(input.Bucket, input.Key)], {
+                uploadId: [input.UploadId, null],
+              }),
+            ],
           },
           result: undefined,
         };
@@ -129,9 +151,11 @@ export const listMultipartUploads = (ports: StoragePorts): Operation<'s3:ListMul
         Bucket: input.Bucket,
         KeyMarker: encode(input.KeyMarker ?? ''),
         UploadIdMarker: input.UploadIdMarker ?? '',
-        ...(listing.truncated && last && ('commonPrefix' in last
-          ? { NextKeyMarker: encode(last.commonPrefix) }
-          : { NextKeyMarker: encode(last.item.document.key), NextUploadIdMarker: last.item.document.uploadId })),
+        ...(listing.truncated &&
+          last &&
+          ('commonPrefix' in last
+            ? { NextKeyMarker: encode(last.commonPrefix) }
+            : { NextKeyMarker: encode(last.item.document.key), NextUploadIdMarker: last.item.document.uploadId })),
         ...(input.Prefix && { Prefix: encode(input.Prefix) }),
         ...(input.Delimiter && { Delimiter: encode(input.Delimiter) }),
         ...(input.EncodingType && { EncodingType: input.EncodingType }),
@@ -144,7 +168,9 @@ export const listMultipartUploads = (ports: StoragePorts): Operation<'s3:ListMul
   });
 
 function listedUpload(
-  { document, index }: Row<UploadDocument>, encode: (name: string) => string, owner: { ID?: string; DisplayName?: string },
+  { document, index }: Row<UploadDocument>,
+  encode: (name: string) => string,
+  owner: { ID?: string; DisplayName?: string },
 ): MultipartUpload {
   return {
     UploadId: document.uploadId,
@@ -171,8 +197,15 @@ async function readUploads(
   while (!listing.complete) {
     const name = `${input.Bucket}/${listing.after}`;
     const page = await store.list<UploadDocument>({
-      account, region: GLOBAL, kind: UPLOAD.kind, status: 'Open', namePrefix: `${input.Bucket}/${request.prefix}`,
-      sortBy: 'name', order: 'ascending', ...(listing.after !== '' && { after: { sort: name, name } }), limit: 200,
+      account,
+      region: GLOBAL,
+      kind: UPLOAD.kind,
+      status: 'Open',
+      namePrefix: `${input.Bucket}/${request.prefix}`,
+      sortBy: 'name',
+      order: 'ascending',
+      ...(listing.after !== '' && { after: { sort: name, name } }),
+      limit: 200,
     });
     const keys = page.rows.map((row) => ({ key: row.key.name.slice(input.Bucket.length + 1), item: row }));
     listing = absorbPage(request, listing, keys, page.next !== undefined);

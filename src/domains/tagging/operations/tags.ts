@@ -15,18 +15,21 @@ type TagsDocument = { tags: { Key: string; Value: string }[] };
 export const addTags = (ports: TaggingPorts): Operation<'sagemaker:AddTags'> =>
   operation('sagemaker:AddTags', {
     effect: 'change',
-    needs: (input) => [{
-      action: 'sagemaker:AddTags',
-      resources: [input.ResourceArn],
-      context: {
-        'aws:TagKeys': input.Tags.map(({ Key }) => Key),
-        ...Object.fromEntries(input.Tags.map(({ Key, Value }) => [`aws:RequestTag/${Key}`, Value])),
+    needs: (input) => [
+      {
+        action: 'sagemaker:AddTags',
+        resources: [input.ResourceArn],
+        context: {
+          'aws:TagKeys': input.Tags.map(({ Key }) => Key),
+          ...Object.fromEntries(input.Tags.map(({ Key, Value }) => [`aws:RequestTag/${Key}`, Value])),
+        },
       },
-    }],
+    ],
     async handle(input, context) {
       checkedTags(input.Tags);
       const tags = await changeTags(ports, context, input.ResourceArn, 'sagemaker:AddTags', (before) =>
-        mergedTags(before, input.Tags));
+        mergedTags(before, input.Tags),
+      );
       return { Tags: tags };
     },
   });
@@ -34,9 +37,13 @@ export const addTags = (ports: TaggingPorts): Operation<'sagemaker:AddTags'> =>
 export const deleteTags = (ports: TaggingPorts): Operation<'sagemaker:DeleteTags'> =>
   operation('sagemaker:DeleteTags', {
     effect: 'change',
-    needs: (input) => [{
-      action: 'sagemaker:DeleteTags', resources: [input.ResourceArn], context: { 'aws:TagKeys': input.TagKeys },
-    }],
+    needs: (input) => [
+      {
+        action: 'sagemaker:DeleteTags',
+        resources: [input.ResourceArn],
+        context: { 'aws:TagKeys': input.TagKeys },
+      },
+    ],
     async handle(input, context) {
       await changeTags(ports, context, input.ResourceArn, 'sagemaker:DeleteTags', (before) => withoutTags(before, input.TagKeys));
       return {};
@@ -72,7 +79,11 @@ const readTags = (store: Store, resourceArn: string): Promise<Row<TagsDocument> 
 
 /** The commit expects the resource as it was, so that no tags stay behind one that is being deleted. */
 async function changeTags(
-  ports: TaggingPorts, context: OperationContext, arnText: string, action: string, change: (before: readonly Tag[]) => Tag[],
+  ports: TaggingPorts,
+  context: OperationContext,
+  arnText: string,
+  action: string,
+  change: (before: readonly Tag[]) => Tag[],
 ): Promise<Tag[]> {
   return decideAndCommit<Tag[]>(ports.store, async () => {
     const { row: resource, arn } = await findResource(ports, context, arnText);
@@ -83,12 +94,14 @@ async function changeTags(
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: after };
     checkedTags(after);
     const tags = after.map(({ Key, Value }) => ({ Key, Value }));
-    const expect = [{ key: resource.key, version: resource.version }, { key, version: row?.version ?? 0 }];
+    const expect = [
+      { key: resource.key, version: resource.version },
+      { key, version: row?.version ?? 0 },
+    ];
     const index = { createdAtMs: row?.index.createdAtMs ?? context.nowMs, modifiedAtMs: context.nowMs };
     const ledger = [entryOf(context, action, [arn], { Tags: [before.map((tag) => ({ ...tag })), tags] })];
-    const commit = tags.length > 0
-      ? { expect, write: [{ key, document: { tags }, index }], ledger }
-      : { expect, remove: [key], ledger };
+    const commit =
+      tags.length > 0 ? { expect, write: [{ key, document: { tags }, index }], ledger } : { expect, remove: [key], ledger };
     return { commit, result: after };
   });
 }
