@@ -7,6 +7,7 @@ import type { Place, Reading, ReadStep } from './reader.ts';
 import { complain, readKeys, within } from './reader.ts';
 import type { PathPart, Reference } from './references.ts';
 import { formatPath, parsePath, parsePropertyFileReference, parseReference, walkExpressions } from './references.ts';
+import { nth } from './nth.ts';
 
 /**
  * Whether a path exists in what a step of this type offers: the Describe shape named by DESCRIBE_SHAPES. When it does not, `reason` may
@@ -57,7 +58,7 @@ export function checkDefinition(
   return graph;
 }
 
-function checkNames(to: Reading): void {
+function checkNames(to: Reading): undefined {
   const first = new Map<string, ReadStep>();
   for (const read of to.steps) {
     const earlier = first.get(read.step.Name);
@@ -80,7 +81,7 @@ function checkNames(to: Reading): void {
   }
 }
 
-function checkDependencies(checking: Checking, read: ReadStep): void {
+function checkDependencies(checking: Checking, read: ReadStep): undefined {
   const { to, graph } = checking;
   for (const [index, dependency] of (Array.isArray(read.step.DependsOn) ? read.step.DependsOn : []).entries()) {
     const place = { path: `${read.path}.DependsOn[${index}]`, step: read.step.Name };
@@ -89,11 +90,11 @@ function checkDependencies(checking: Checking, read: ReadStep): void {
     const on = graph.indexOf.get(name);
     if (on === undefined) complain(to, place, `There is no step '${name}' to depend on.${suggest(name, graph.indexOf.keys())}`);
     else if (name === read.step.Name) complain(to, place, `The step '${name}' depends on itself. Remove the dependency.`);
-    else checkNotFail(to, graph.steps[on]!, place);
+    else checkNotFail(to, nth(graph.steps, on), place);
   }
 }
 
-function checkNotFail(to: Reading, step: GraphStep, place: Place): void {
+function checkNotFail(to: Reading, step: GraphStep, place: Place): undefined {
   if (step.type !== 'Fail') return;
   complain(
     to,
@@ -102,19 +103,19 @@ function checkNotFail(to: Reading, step: GraphStep, place: Place): void {
   );
 }
 
-function reportCycle(to: Reading, graph: Graph, cycle: readonly number[]): void {
-  if (cycle.length === 1 && cycle[0] !== undefined && graph.steps[cycle[0]]!.closing === undefined) return; // "depends on itself" is said already
-  const names = cycle.map((index) => graph.steps[index]!.name);
-  const at = to.steps[cycle[0]!]!;
+function reportCycle(to: Reading, graph: Graph, cycle: readonly number[]): undefined {
+  if (cycle.length === 1 && nth(graph.steps, nth(cycle, 0)).closing === undefined) return; // "depends on itself" is said already
+  const names = cycle.map((index) => nth(graph.steps, index).name);
+  const at = nth(to.steps, nth(cycle, 0));
   const round = [...names, names[0]].join(' -> ');
   const why = 'A step also waits for the Condition that contains it, and whoever depends on a Condition waits for its branch';
   complain(to, { path: at.path, step: names[0] }, `The steps wait for each other in a cycle: ${round}. ${why}. Break the cycle.`);
 }
 
-function checkPropertyFiles(checking: Checking, step: Step, place: Place): void {
+function checkPropertyFiles(checking: Checking, step: Step, place: Place): undefined {
   const files = (step as WorkStep).PropertyFiles;
   if (!Array.isArray(files) || step.Type !== 'Processing') return;
-  const outputs = outputNames(checking, checking.graph.indexOf.get(step.Name)!);
+  const outputs = outputNames(checking, checking.graph.indexOf.get(step.Name) ?? 0);
   if (!outputs) return;
   for (const [index, file] of files.entries()) {
     if (!isJsonObject(file) || typeof file.OutputName !== 'string' || outputs.has(file.OutputName)) continue;
@@ -126,7 +127,7 @@ function checkPropertyFiles(checking: Checking, step: Step, place: Place): void 
 /** Names of a Processing step's outputs; undefined when they are not all written out in the definition. */
 function outputNames(checking: Checking, index: number): ReadonlySet<string> | undefined {
   if (checking.outputNames.has(index)) return checking.outputNames.get(index);
-  const given = checking.graph.steps[index]!.step.Arguments as JsonObject | null;
+  const given = nth(checking.graph.steps, index).step.Arguments as JsonObject | null;
   const config = given?.['ProcessingOutputConfig'];
   const outputs = isJsonObject(config) ? config['Outputs'] : config;
   const names = new Set<string>();
@@ -139,16 +140,16 @@ function outputNames(checking: Checking, index: number): ReadonlySet<string> | u
   return known ? names : undefined;
 }
 
-function checkExpression(checking: Checking, expression: JsonObject, place: Place): void {
+function checkExpression(checking: Checking, expression: JsonObject, place: Place): undefined {
   const { to } = checking;
-  const key = Object.keys(expression)[0]!;
+  const [key = ''] = Object.keys(expression);
   if (key === 'Get') checkReference(checking, expression['Get'] as string, place);
-  else if (key === 'Std:Join') checkJoin(checking, expression[key]!, within(place, `['${key}']`));
-  else if (key === 'Std:JsonGet') checkJsonGet(checking, expression[key]!, within(place, `['${key}']`));
+  else if (key === 'Std:Join') checkJoin(checking, expression[key] ?? null, within(place, `['${key}']`));
+  else if (key === 'Std:JsonGet') checkJsonGet(checking, expression[key] ?? null, within(place, `['${key}']`));
   else complain(to, place, `There is no function '${key}'.${suggest(key, ['Std:Join', 'Std:JsonGet'])}`);
 }
 
-function checkJoin(checking: Checking, join: Json, place: Place): void {
+function checkJoin(checking: Checking, join: Json, place: Place): undefined {
   const { to } = checking;
   if (!isJsonObject(join)) return complain(to, place, `Std:Join takes {"On", "Values"}, but is ${kindOf(join)}.`);
   readKeys(to, join, place, 'Std:Join', ['On', 'Values'], ['Values']);
@@ -162,7 +163,7 @@ function checkJoin(checking: Checking, join: Json, place: Place): void {
 }
 
 /** One value inside a function: a literal or an expression. */
-function checkValue(checking: Checking, value: Json, place: Place): void {
+function checkValue(checking: Checking, value: Json, place: Place): undefined {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return;
   let seen = false;
   if (isJsonObject(value)) {
@@ -174,7 +175,7 @@ function checkValue(checking: Checking, value: Json, place: Place): void {
   if (!seen) complain(checking.to, place, `A string, number, boolean or reference is expected here, but it is ${kindOf(value)}.`);
 }
 
-function checkJsonGet(checking: Checking, value: Json, place: Place): void {
+function checkJsonGet(checking: Checking, value: Json, place: Place): undefined {
   const { to } = checking;
   if (!isJsonObject(value))
     return complain(to, place, `Std:JsonGet takes {"PropertyFile" or "S3Uri", "Path"}, but is ${kindOf(value)}.`);
@@ -192,7 +193,7 @@ function checkJsonGet(checking: Checking, value: Json, place: Place): void {
   if (value['PropertyFile'] !== undefined) checkPropertyFile(checking, value['PropertyFile'], within(place, '.PropertyFile'));
 }
 
-function checkPropertyFile(checking: Checking, value: Json, place: Place): void {
+function checkPropertyFile(checking: Checking, value: Json, place: Place): undefined {
   const { to, graph } = checking;
   const text = isJsonObject(value) ? value['Get'] : undefined;
   if (typeof text !== 'string') {
@@ -203,7 +204,7 @@ function checkPropertyFile(checking: Checking, value: Json, place: Place): void 
   const { step: name, file } = parsed.value;
   const on = graph.indexOf.get(name);
   if (on === undefined) return complain(to, place, `There is no step '${name}'.${suggest(name, graph.indexOf.keys())}`);
-  const step = graph.steps[on]!;
+  const step = nth(graph.steps, on);
   if (step.type !== 'Processing') {
     return complain(
       to,
@@ -218,7 +219,7 @@ function checkPropertyFile(checking: Checking, value: Json, place: Place): void 
   complain(to, place, `The step '${name}' declares no property file '${file}'.${hint}`);
 }
 
-function checkReference(checking: Checking, text: string, place: Place): void {
+function checkReference(checking: Checking, text: string, place: Place): undefined {
   const { to, graph, parameters } = checking;
   const parsed = parseReference(text);
   if (parsed.problem !== undefined) return complain(to, place, `Get: ${parsed.problem}.`);
@@ -247,9 +248,9 @@ function checkReference(checking: Checking, text: string, place: Place): void {
   }
 }
 
-function checkProperty(checking: Checking, on: number, reference: Reference & { kind: 'step' }, place: Place): void {
+function checkProperty(checking: Checking, on: number, reference: Reference & { kind: 'step' }, place: Place): undefined {
   const { to, propertyExists } = checking;
-  const step = checking.graph.steps[on]!;
+  const step = nth(checking.graph.steps, on);
   if (place.step === step.name)
     return complain(to, place, `The step '${step.name}' reads its own property, which exists only after it ran.`);
   if (step.type === 'Fail') return checkNotFail(to, step, place);

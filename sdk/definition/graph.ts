@@ -1,6 +1,7 @@
 import type { Dependency, DependencyTrigger, Json, JsonObject, PipelineDefinition, Step, StepType } from './language.ts';
 import { isJsonObject } from './language.ts';
 import { referencedSteps } from './references.ts';
+import { nth } from './nth.ts';
 
 export type Branch = 'If' | 'Else';
 
@@ -79,7 +80,7 @@ export function graphOf(flat: readonly FlatStep[]): Graph {
       name: step.Name,
       type: step.Type,
       step,
-      parent: parent === undefined ? undefined : { condition: parent, branch: branchOf(flat[parent]!.step, step) },
+      parent: parent === undefined ? undefined : { condition: parent, branch: branchOf(nth(flat, parent).step, step) },
       closing: isCondition ? stepOf.length - 1 : undefined,
       ifSteps: [],
       elseSteps: [],
@@ -88,7 +89,7 @@ export function graphOf(flat: readonly FlatStep[]): Graph {
   });
   for (const [index, step] of steps.entries()) {
     if (!step.parent) continue;
-    const parent = steps[step.parent.condition]!;
+    const parent = nth(steps, step.parent.condition);
     ((step.parent.branch === 'If' ? parent.ifSteps : parent.elseSteps) as number[]).push(index);
   }
   return { steps, indexOf, vertexCount: stepOf.length, stepOf, ...connect(steps, stepOf.length) };
@@ -98,16 +99,16 @@ function connect(steps: readonly GraphStep[], vertexCount: number): Pick<Graph, 
   const waitsFor: number[][] = Array.from({ length: vertexCount }, () => []);
   const releases: number[][] = Array.from({ length: vertexCount }, () => []);
   const order = (before: number, after: number) => {
-    waitsFor[after]!.push(before);
-    releases[before]!.push(after);
+    nth(waitsFor, after).push(before);
+    nth(releases, before).push(after);
   };
-  const doneVertex = (index: number) => steps[index]!.closing ?? index;
+  const doneVertex = (index: number) => nth(steps, index).closing ?? index;
   for (const [index, step] of steps.entries()) {
     for (const on of new Set(step.dependencies.map((edge) => edge.on))) order(doneVertex(on), index);
     if (step.closing !== undefined) order(index, step.closing);
     if (!step.parent) continue;
     order(step.parent.condition, index);
-    const end = steps[step.parent.condition]!.closing;
+    const end = nth(steps, step.parent.condition).closing;
     if (end !== undefined) order(doneVertex(index), end);
   }
   return { waitsFor, releases };
@@ -181,9 +182,9 @@ export function findCycles(graph: Graph): number[][] {
     const path = [start];
     state[start] = 1;
     while (path.length > 0 && cycles.length < MOST_CYCLES) {
-      const vertex = path.at(-1)!;
-      const next = graph.releases[vertex]![cursor[vertex]!];
-      cursor[vertex]!++;
+      const vertex = nth(path, path.length - 1);
+      const next: number | undefined = nth(graph.releases, vertex)[nth(cursor, vertex)];
+      cursor[vertex] = nth(cursor, vertex) + 1;
       if (next === undefined) {
         state[vertex] = 2;
         path.pop();
@@ -200,6 +201,6 @@ export function findCycles(graph: Graph): number[][] {
 
 /** A Condition and its closing vertex are one step to the reader. */
 function namedCycle(graph: Graph, vertices: readonly number[]): number[] {
-  const steps = vertices.map((vertex) => graph.stepOf[vertex]!);
+  const steps = vertices.map((vertex) => nth(graph.stepOf, vertex));
   return steps.filter((step, index) => step !== steps[(index + 1) % steps.length] || steps.length === 1);
 }

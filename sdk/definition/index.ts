@@ -3,6 +3,7 @@ export type { CheckOptions, PropertyExists, PropertyMissing } from './check.ts';
 export type { Branch, Edge, FlatStep, Graph, GraphStep } from './graph.ts';
 export { buildGraph, findCycles, flattenSteps } from './graph.ts';
 export * from './language.ts';
+export { nth } from './nth.ts';
 export type { ParameterValue, ResolvedParameters } from './parameters.ts';
 export { coerceParameter, resolveParameters } from './parameters.ts';
 export type { ParsedDefinition } from './parse.ts';

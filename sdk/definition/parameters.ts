@@ -28,7 +28,7 @@ export function readParameterDefinitions(to: Report, value: unknown, place: Plac
   return declared;
 }
 
-function readParameter(to: Report, object: JsonObject, place: Place): void {
+function readParameter(to: Report, object: JsonObject, place: Place): undefined {
   readKeys(to, object, place, 'the parameter', ['Name', 'Type', 'DefaultValue', 'EnumValues'], ['Name', 'Type']);
   const rule = { max: LIMITS.parameterName, pattern: /^[A-Za-z0-9_-]*$/, form: "letters, digits, '-' and '_'" };
   if (object['Name'] !== undefined && object['Name'] !== null)

@@ -7,13 +7,13 @@ import { complain, readKeys, readList, readObject, within } from './reader.ts';
 const CONDITION_TYPES = [...COMPARISON_TYPES, 'In', 'Not', 'Or'];
 
 /** Reads a list of conditions, which all must hold. */
-export function readConditions(to: Reading, value: unknown, place: Place): void {
+export function readConditions(to: Reading, value: unknown, place: Place): undefined {
   const conditions = readList(to, value, place, 'Conditions');
   if (conditions?.length === 0) complain(to, place, 'Conditions is empty. Give at least one condition.');
   for (const [index, condition] of (conditions ?? []).entries()) readCondition(to, condition, within(place, `[${index}]`));
 }
 
-function readCondition(to: Reading, value: unknown, place: Place): void {
+function readCondition(to: Reading, value: unknown, place: Place): undefined {
   const condition = readObject(to, value, place, 'A condition');
   if (!condition) return;
   const type = condition['Type'];
@@ -45,7 +45,7 @@ function readCondition(to: Reading, value: unknown, place: Place): void {
   }
 }
 
-function readOperand(to: Reading, condition: JsonObject, key: string, place: Place): void {
+function readOperand(to: Reading, condition: JsonObject, key: string, place: Place): undefined {
   const value = condition[key];
   if (!Array.isArray(value)) return;
   complain(to, within(place, `.${key}`), `${key} must be one value or one reference, but is ${kindOf(value)}.`);

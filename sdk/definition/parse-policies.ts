@@ -23,7 +23,7 @@ export function parseDuration(text: string): number | undefined {
   return totalMs > 0 ? totalMs : undefined;
 }
 
-export function readCacheConfig(to: Reading, value: unknown, place: Place): void {
+export function readCacheConfig(to: Reading, value: unknown, place: Place): undefined {
   const config = readObject(to, value, place, 'CacheConfig');
   if (!config) return;
   readKeys(to, config, place, 'CacheConfig', ['Enabled', 'ExpireAfter'], ['Enabled']);
@@ -38,14 +38,14 @@ export function readCacheConfig(to: Reading, value: unknown, place: Place): void
   }
 }
 
-export function readRetryPolicies(to: Reading, value: unknown, place: Place): void {
+export function readRetryPolicies(to: Reading, value: unknown, place: Place): undefined {
   const policies = readList(to, value, place, 'RetryPolicies');
   for (const [index, policy] of (policies ?? []).entries()) readRetryPolicy(to, policy, within(place, `[${index}]`));
 }
 
 const POLICY_KEYS = ['ExceptionType', 'BackoffRate', 'IntervalSeconds', 'MaxAttempts', 'ExpireAfterMin'];
 
-function readRetryPolicy(to: Reading, value: unknown, place: Place): void {
+function readRetryPolicy(to: Reading, value: unknown, place: Place): undefined {
   const policy = readObject(to, value, place, 'A retry policy');
   if (!policy) return;
   readKeys(to, policy, place, 'the retry policy', POLICY_KEYS, ['ExceptionType']);
@@ -63,7 +63,7 @@ function readRetryPolicy(to: Reading, value: unknown, place: Place): void {
   if (given('ExceptionType')) readExceptionTypes(to, policy['ExceptionType'], within(place, '.ExceptionType'));
 }
 
-function readExceptionTypes(to: Reading, value: unknown, place: Place): void {
+function readExceptionTypes(to: Reading, value: unknown, place: Place): undefined {
   const types = readList(to, value, place, 'ExceptionType');
   if (types?.length === 0) complain(to, place, `ExceptionType is empty. Name at least one of ${RETRY_EXCEPTIONS.join(', ')}.`);
   for (const [index, type] of (types ?? []).entries()) {

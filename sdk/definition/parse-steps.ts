@@ -9,12 +9,12 @@ import { complain, readKeys, readList, readObject, readText, within } from './re
 const NAME = { max: LIMITS.stepName, pattern: /^[A-Za-z0-9_-]*$/, form: "letters, digits, '-' and '_'" };
 
 /** Reads a list of steps, adding each step and those nested in it to `to.steps` in document order. */
-export function readSteps(to: Reading, value: unknown, place: Place, parent?: number): void {
-  const steps = readList(to, value, place, place.path.endsWith('Steps') ? place.path.split('.').at(-1)! : 'Steps');
+export function readSteps(to: Reading, value: unknown, place: Place, parent?: number): undefined {
+  const steps = readList(to, value, place, place.path.split('.').at(-1) ?? 'Steps');
   for (const [index, step] of (steps ?? []).entries()) readStep(to, step, { path: `${place.path}[${index}]` }, parent);
 }
 
-function readStep(to: Reading, value: unknown, unnamed: Place, parent: number | undefined): void {
+function readStep(to: Reading, value: unknown, unnamed: Place, parent: number | undefined): undefined {
   const step = readObject(to, value, unnamed, 'A step');
   if (!step) return;
   const named = typeof step['Name'] === 'string' && step['Name'] !== '';
@@ -50,7 +50,7 @@ function readStepType(to: Reading, step: JsonObject, place: Place): StepType | u
   return undefined;
 }
 
-function readLabels(to: Reading, step: JsonObject, place: Place): void {
+function readLabels(to: Reading, step: JsonObject, place: Place): undefined {
   const label = (key: string, max: number) => {
     const value = step[key];
     if (value !== undefined && value !== null) readText(to, value, within(place, `.${key}`), key, { max, min: 0 });
@@ -59,7 +59,7 @@ function readLabels(to: Reading, step: JsonObject, place: Place): void {
   label('Description', LIMITS.stepDescription);
 }
 
-function readArguments(to: Reading, value: unknown, type: StepType, place: Place, index: number | undefined): void {
+function readArguments(to: Reading, value: unknown, type: StepType, place: Place, index: number | undefined): undefined {
   const given = readObject(to, value, place, 'Arguments');
   if (!given) return;
   if (type === 'Fail') return readKeys(to, given, place, 'the arguments of a Fail step', ['ErrorMessage'], []);
@@ -77,7 +77,7 @@ function readArguments(to: Reading, value: unknown, type: StepType, place: Place
   }
 }
 
-function readDependencies(to: Reading, value: unknown, place: Place): void {
+function readDependencies(to: Reading, value: unknown, place: Place): undefined {
   const dependencies = readList(to, value, place, 'DependsOn');
   for (const [index, dependency] of (dependencies ?? []).entries()) {
     const at = within(place, `[${index}]`);
@@ -97,7 +97,7 @@ function readDependencies(to: Reading, value: unknown, place: Place): void {
   }
 }
 
-function readPropertyFiles(to: Reading, value: unknown, place: Place): void {
+function readPropertyFiles(to: Reading, value: unknown, place: Place): undefined {
   const files = readList(to, value, place, 'PropertyFiles');
   const seen = new Set<string>();
   for (const [index, file] of (files ?? []).entries()) {

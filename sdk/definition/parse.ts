@@ -9,6 +9,7 @@ import type { Problem } from './problems.ts';
 import { show } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readKeys, readObject } from './reader.ts';
+import { nth } from './nth.ts';
 
 export type ParsedDefinition =
   | { definition: PipelineDefinition; graph: Graph; problems?: undefined }
@@ -55,7 +56,7 @@ export function parseDefinition(source: unknown, options: CheckOptions = {}): Pa
   return to.problems.length > 0 ? { problems: to.problems } : { definition: definition as unknown as PipelineDefinition, graph };
 }
 
-function readTopSteps(to: Reading, value: Json | undefined): void {
+function readTopSteps(to: Reading, value: Json | undefined): undefined {
   if (value === undefined || value === null) return;
   if (Array.isArray(value) && value.length === 0) complain(to, { path: 'Steps' }, 'Steps is empty. Give at least one step.');
   readSteps(to, value, { path: 'Steps' });
@@ -100,7 +101,7 @@ export function unsupportedSteps(graph: Graph): Problem[] {
     }
     for (const { on, trigger } of dependencies) {
       if (trigger === 'Completed') continue;
-      const message = `step ${name} depends on ${graph.steps[on]!.name} with trigger ${trigger}, which is not implemented yet (implemented: Completed)`;
+      const message = `step ${name} depends on ${nth(graph.steps, on).name} with trigger ${trigger}, which is not implemented yet (implemented: Completed)`;
       problems.push({ path: `Steps.${name}.DependsOn`, step: name, message });
     }
   }

@@ -1,3 +1,5 @@
+import { nth } from './nth.ts';
+
 /** One thing wrong with a definition. `path` says where in the JSON, e.g. `Steps[2].Arguments.Conditions[0].LeftValue`. */
 export interface Problem {
   path: string;
@@ -12,7 +14,7 @@ export interface Report {
   readonly problems: Problem[];
 }
 
-export function report(to: Report, path: string, step: string | undefined, message: string): void {
+export function report(to: Report, path: string, step: string | undefined, message: string): undefined {
   to.problems.push(step === undefined ? { path, message } : { path, step, message });
 }
 
@@ -56,11 +58,11 @@ function editDistance(a: string, b: string, limit: number): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substituted = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, row[j]! + 1, next[j - 1]! + 1));
+      const substituted = nth(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, nth(row, j) + 1, nth(next, j - 1) + 1));
     }
     if (Math.min(...next) >= limit) return limit;
     row = next;
   }
-  return row[b.length]!;
+  return nth(row, b.length);
 }

@@ -26,7 +26,7 @@ export function within(place: Place, part: string): Place {
   return { path: place.path === '' ? part.replace(/^\./, '') : place.path + part, step: place.step };
 }
 
-export function complain(to: Report, place: Place, message: string): void {
+export function complain(to: Report, place: Place, message: string): undefined {
   report(to, place.path, place.step, message);
 }
 
@@ -51,7 +51,7 @@ export function readKeys(
   what: string,
   known: readonly string[],
   required: readonly string[],
-): void {
+): undefined {
   for (const key of Object.keys(object)) {
     if (known.includes(key)) continue;
     const hint = suggest(
@@ -62,7 +62,7 @@ export function readKeys(
   }
   for (const key of required) {
     if (object[key] === undefined || object[key] === null)
-      complain(to, place, `${what[0]!.toUpperCase()}${what.slice(1)} lacks '${key}'. Add it.`);
+      complain(to, place, `${what.slice(0, 1).toUpperCase()}${what.slice(1)} lacks '${key}'. Add it.`);
   }
 }
 
@@ -90,7 +90,7 @@ export function readText(to: Report, value: unknown, place: Place, what: string,
   return value;
 }
 
-export function readFlag(to: Report, value: unknown, place: Place, what: string): void {
+export function readFlag(to: Report, value: unknown, place: Place, what: string): undefined {
   if (typeof value !== 'boolean') complain(to, place, `${what} must be true or false, but is ${show(value)}.`);
 }
 
@@ -100,7 +100,7 @@ export interface NumberRule {
   whole?: boolean;
 }
 
-export function readNumber(to: Report, value: unknown, place: Place, what: string, rule: NumberRule): void {
+export function readNumber(to: Report, value: unknown, place: Place, what: string, rule: NumberRule): undefined {
   const fits = typeof value === 'number' && value >= rule.min && (rule.max === undefined || value <= rule.max);
   if (fits && (!rule.whole || Number.isInteger(value))) return;
   const kind = rule.whole ? 'an integer' : 'a number';

@@ -129,10 +129,10 @@ export function parsePropertyFileReference(text: string): Parsed<{ step: string;
  */
 export function walkExpressions(value: Json, path: string, visit: (expression: JsonObject, path: string) => void): void {
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) walkExpressions(value[i]!, `${path}[${i}]`, visit);
+    for (const [position, item] of value.entries()) walkExpressions(item, `${path}[${position}]`, visit);
   } else if (isJsonObject(value)) {
-    if (isExpression(value)) return visit(value, path);
-    for (const key of Object.keys(value)) walkExpressions(value[key]!, `${path}.${key}`, visit);
+    if (isExpression(value)) visit(value, path);
+    else for (const [key, inner] of Object.entries(value)) walkExpressions(inner, `${path}.${key}`, visit);
   }
 }
 
@@ -141,8 +141,7 @@ export function referencedSteps(value: Json, into: Set<string>): void {
   if (Array.isArray(value)) {
     for (const item of value) referencedSteps(item, into);
   } else if (isJsonObject(value)) {
-    for (const key of Object.keys(value)) {
-      const inner = value[key]!;
+    for (const [key, inner] of Object.entries(value)) {
       if (key === 'Get' && typeof inner === 'string' && isExpression(value)) {
         const reference = parseReference(inner);
         if (reference.value?.kind === 'step') into.add(reference.value.step);

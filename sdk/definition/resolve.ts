@@ -57,8 +57,8 @@ function resolveValue(at: Resolving, value: Json): Json | undefined {
   if (!isJsonObject(value)) return value;
   if (isExpression(value)) return evaluate(at, value);
   const members: [string, Json][] = [];
-  for (const key of Object.keys(value)) {
-    const inner = resolveValue(at, value[key]!);
+  for (const [key, member] of Object.entries(value)) {
+    const inner = resolveValue(at, member);
     if (inner !== null && inner !== undefined) members.push([key, inner]);
   }
   return Object.fromEntries(members);

@@ -1,6 +1,6 @@
 import type { PipelineExecutionStepMetadata } from '../../contract/generated/sagemaker.ts';
 import type { JsonObject } from '../../platform/json.ts';
-import type { GraphStep } from '../../../sdk/definition/index.ts';
+import { type GraphStep, nth } from '../../../sdk/definition/index.ts';
 import type { Progress } from './decide-progress.ts';
 import { begin, fail, isExhausted, nextOf, succeed } from './decide-progress.ts';
 import type { ExecutionDocument, StepDocument } from './resources.ts';
@@ -111,7 +111,7 @@ function shorten(text: string, max: number): string {
 function change(deciding: Deciding, index: number, members: Partial<StepDocument>): void {
   const before = deciding.changes.get(index)?.before ?? deciding.run.active.get(index);
   const now = deciding.run.active.get(index);
-  const step = deciding.run.progress.graph.steps[index]!;
+  const step = nth(deciding.run.progress.graph.steps, index);
   const after: StepDocument = { ...(now ?? newDocument(step, index, deciding.nowMs)), ...members };
   const known = deciding.changes.get(index);
   deciding.changes.set(index, { index, before: known ? known.before : before, after });
@@ -139,7 +139,7 @@ function settle(deciding: Deciding, index: number, members: Partial<StepDocument
 function failStep(deciding: Deciding, index: number, reason: string, members: Partial<StepDocument> = {}): void {
   const { run } = deciding;
   settle(deciding, index, { status: 'Failed', failureReason: shorten(reason, STEP_REASON_MAX), ...members });
-  const name = run.progress.graph.steps[index]!.name;
+  const name = nth(run.progress.graph.steps, index).name;
   if (run.failures.length < FAILURES_KEPT) run.failures.push(describeFailure(name, reason));
   fail(run.progress, index);
 }
@@ -198,12 +198,12 @@ function startReady(deciding: Deciding): void {
   const waiting: number[] = [];
   for (let index = nextOf(progress, instant); index !== undefined; index = nextOf(progress, instant)) {
     instant.head++;
-    if (!decideAtOnce(deciding, index, progress.graph.steps[index]!)) waiting.push(index);
+    if (!decideAtOnce(deciding, index, nth(progress.graph.steps, index))) waiting.push(index);
   }
   instant.steps.push(...waiting);
   const most = execution.maxParallelSteps ?? Number.POSITIVE_INFINITY;
   for (let index = nextOf(progress, ready); index !== undefined && progress.active.size < most; index = nextOf(progress, ready)) {
-    const jobName = deciding.jobName(progress.graph.steps[index]!);
+    const jobName = deciding.jobName(nth(progress.graph.steps, index));
     begin(progress, index);
     change(deciding, index, { status: 'Starting', jobName });
     effects.push({ kind: 'start', step: index, jobName });

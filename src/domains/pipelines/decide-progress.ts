@@ -1,4 +1,4 @@
-import type { Graph } from '../../../sdk/definition/index.ts';
+import { type Graph, nth } from '../../../sdk/definition/index.ts';
 
 /**
  * How far an execution is, as counts per vertex of its graph: a discardable projection, rebuilt from the step rows in O(n). What a step
@@ -49,7 +49,7 @@ export function createProgress(graph: Graph): Progress {
 
 /** The step at the head of a queue; begun ones are passed over. */
 export function nextOf(progress: Progress, queue: Queue): number | undefined {
-  while (queue.head < queue.steps.length && progress.vertices[queue.steps[queue.head]!] !== READY) queue.head++;
+  while (queue.head < queue.steps.length && progress.vertices[nth(queue.steps, queue.head)] !== READY) queue.head++;
   return queue.steps[queue.head];
 }
 
@@ -69,7 +69,7 @@ export function succeed(progress: Progress, step: number, outcome?: boolean): vo
 export function fail(progress: Progress, step: number): void {
   progress.active.delete(step);
   progress.vertices[step] = FAILED;
-  for (const next of progress.graph.releases[step]!) block(progress, next);
+  for (const next of nth(progress.graph.releases, step)) block(progress, next);
 }
 
 /** Nothing runs and nothing can start. */
@@ -80,7 +80,7 @@ export function isExhausted(progress: Progress): boolean {
 
 function makeReady(progress: Progress, vertex: number): void {
   progress.vertices[vertex] = READY;
-  const { type } = progress.graph.steps[vertex]!;
+  const { type } = nth(progress.graph.steps, vertex);
   (type === 'Condition' || type === 'Fail' ? progress.instant : progress.ready).steps.push(vertex);
 }
 
@@ -90,7 +90,7 @@ function complete(progress: Progress, start: number): void {
   const done = [start];
   for (let vertex = done.pop(); vertex !== undefined; vertex = done.pop()) {
     vertices[vertex] = SUCCEEDED;
-    for (const next of graph.releases[vertex]!) {
+    for (const next of nth(graph.releases, vertex)) {
       const ready = placeOf(progress, vertex, next) === 'untaken' ? skip(progress, next) : release(progress, vertex, next);
       if (ready !== undefined) done.push(ready);
     }
@@ -99,7 +99,7 @@ function complete(progress: Progress, start: number): void {
 
 /** One predecessor fewer. Answers `vertex` when it is a closing vertex that is done thereby. */
 function lessPending(progress: Progress, vertex: number): number | undefined {
-  progress.pending[vertex]! -= 1;
+  progress.pending[vertex] = nth(progress.pending, vertex) - 1;
   if (progress.pending[vertex] !== 0 || progress.vertices[vertex] !== WAITING) return undefined;
   if (vertex >= progress.graph.steps.length) return vertex;
   makeReady(progress, vertex);
@@ -109,14 +109,14 @@ function lessPending(progress: Progress, vertex: number): number | undefined {
 function release(progress: Progress, vertex: number, next: number): number | undefined {
   // A step of the taken branch may be blocked already, by what it depends on; only now is it known that this matters.
   if (placeOf(progress, vertex, next) === 'taken' && progress.vertices[next] === BLOCKED)
-    block(progress, closingAround(progress, next)!);
+    block(progress, closingAround(progress, next));
   return lessPending(progress, next);
 }
 
 /** A step of the branch not taken is blocked, and is as good as done for the end of its Condition. */
 function skip(progress: Progress, step: number): number | undefined {
   if (progress.vertices[step] !== BLOCKED) block(progress, step);
-  return lessPending(progress, closingAround(progress, step)!);
+  return lessPending(progress, closingAround(progress, step));
 }
 
 /** Where step `next` stands to the Condition `vertex`, if directly in one of its branches and once its outcome is known. */
@@ -127,11 +127,11 @@ function placeOf(progress: Progress, vertex: number, next: number): 'taken' | 'u
   return (parent.branch === 'If') === outcome ? 'taken' : 'untaken';
 }
 
-/** The vertex that closes the Condition in which a step directly stands. */
-function closingAround(progress: Progress, step: number): number | undefined {
+/** The vertex that closes the Condition in which a step directly stands; -1, which no vertex is, for a step in no Condition. */
+function closingAround(progress: Progress, step: number): number {
   const { steps } = progress.graph;
   const parent = steps[step]?.parent;
-  return parent && steps[parent.condition]!.closing;
+  return (parent && nth(steps, parent.condition).closing) ?? -1;
 }
 
 /**
@@ -144,10 +144,10 @@ function block(progress: Progress, start: number): void {
   for (let vertex = blocked.pop(); vertex !== undefined; vertex = blocked.pop()) {
     if (vertices[vertex] !== WAITING) continue;
     vertices[vertex] = BLOCKED;
-    const step = graph.stepOf[vertex]!;
+    const step = nth(graph.stepOf, vertex);
     const around = closingAround(progress, step);
-    for (const next of graph.releases[vertex]!) {
-      if (next !== around || placeOf(progress, graph.stepOf[around]!, step) === 'taken') blocked.push(next);
+    for (const next of nth(graph.releases, vertex)) {
+      if (next !== around || placeOf(progress, nth(graph.stepOf, around), step) === 'taken') blocked.push(next);
     }
   }
 }
