@@ -225,6 +225,21 @@ test('a wake-up that got lost heals with the regular look at due timers', async 
   assert.deepEqual(runs, ['lost']);
 });
 
+test('a timer far away is not held in memory and still wakes in time', async () => {
+  const timers: Timer[] = [{ reconciler: 'a', key: key('far'), dueAtMs: 3_600_000 }];
+  const { clock, loop } = setUp({ timers });
+  const { runs, reconciler } = recorder('a');
+  loop.register([reconciler]);
+  await loop.start();
+  let wokenAtMs: number | undefined;
+  while (clock.now() < 4_000_000 && wokenAtMs === undefined) {
+    clock.advance((clock.nextAtMs() ?? 0) - clock.now());
+    for (let turn = 0; turn < 20; turn += 1) await null; // the store answers after some turns
+    if (runs.length > 0) wokenAtMs = clock.now();
+  }
+  assert.equal(wokenAtMs, 3_600_000);
+});
+
 test('stop waits for what runs and starts nothing more', async () => {
   const { loop, clock, committed } = setUp({ parallel: 1 });
   let release = () => {};

@@ -46,8 +46,12 @@ interface Lane {
 const TIMERS_PAGE = 1_000;
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_CAP_MS = 60_000;
-/** Due timers are looked at again now and then, so that a wake-up lost by any mistake heals without a restart. */
+/**
+ * The timer rows are read again now and then: what is due beyond the horizon is not held in memory until then, and a
+ * wake-up lost by any mistake heals without a restart.
+ */
 const RESYNC_EVERY_MS = 10 * 60_000;
+const HORIZON_MS = 2 * RESYNC_EVERY_MS;
 
 export function createReconcileLoop(options: ReconcileLoopOptions): RunnableLoop {
   return new Loop(options);
@@ -252,12 +256,13 @@ class Loop implements RunnableLoop {
   }
 
   #armTimer(task: Task, dueAtMs: number | null): void {
-    if (dueAtMs !== null && dueAtMs > this.#options.clock.now()) {
+    const nowMs = this.#options.clock.now();
+    if (dueAtMs !== null && dueAtMs > nowMs && dueAtMs <= nowMs + HORIZON_MS) {
       this.#timers.set(task.id, dueAtMs);
       return;
     }
     this.#timers.clear(task.id);
-    if (dueAtMs !== null) this.#wakeTask(task);
+    if (dueAtMs !== null && dueAtMs <= nowMs) this.#wakeTask(task);
     else if (task.status === 'resting') this.#forget(task);
   }
 
@@ -271,7 +276,8 @@ class Loop implements RunnableLoop {
         const backsOff = task && this.#retries.dueAtMs(task.id) !== undefined;
         if (task && !backsOff && !this.#changedWhileLoading.has(task.id)) this.#armTimer(task, dueAtMs);
       }
-      after = timers.length === TIMERS_PAGE ? timers.at(-1) : undefined;
+      const last = timers.length === TIMERS_PAGE ? timers.at(-1) : undefined;
+      after = last && last.dueAtMs <= this.#options.clock.now() + HORIZON_MS ? last : undefined;
     } while (after && !this.#stopped);
     this.#changedWhileLoading = undefined;
   }

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
 import { BackendError, ConfigError, invariant } from '../../errors/families.ts';
 import type { JsonObject } from '../../json.ts';
@@ -86,6 +87,8 @@ const pageOf = <D extends JsonObject>({ rows, next }: Page): Page<D> =>
 function openDatabase(path: string) {
   let db: ReturnType<typeof openConnection>;
   try {
+    // secrets lie in it; SQLite gives the files beside it the same mode
+    closeSync(openSync(path, 'a', 0o600));
     db = openConnection(path, 'write');
   } catch (error) {
     throw new ConfigError('data folder', `${path} cannot be opened as a database: ${(error as Error).message}.`);

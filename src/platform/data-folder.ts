@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { ConfigError } from './errors/families.ts';
+
+/** Where everything lies inside a data folder; the one place that names it. */
+export interface DataPaths {
+  readonly folder: string;
+  readonly database: string;
+  readonly blobs: string;
+  readonly logs: string;
+  /** Run folders of the work backend. */
+  readonly runs: string;
+  readonly settings: string;
+  readonly serverRecord: string;
+  readonly credentials: string;
+  readonly config: string;
+  /** User configuration for the SageMaker Python SDK. */
+  readonly sagemakerConfig: string;
+  readonly lock: string;
+  readonly lockHolder: string;
+}
+
+export function dataPaths(folder: string): DataPaths {
+  const inside = (name: string) => join(folder, name);
+  return {
+    folder,
+    database: inside('slipway.db'),
+    blobs: inside('blobs'),
+    logs: inside('logs'),
+    runs: inside('runs'),
+    settings: inside('slipway.yaml'),
+    serverRecord: inside('server.json'),
+    credentials: inside('credentials'),
+    config: inside('config'),
+    sagemakerConfig: inside('sagemaker.yaml'),
+    lock: inside('lock.db'),
+    lockHolder: inside('lock.pid'),
+  };
+}
+
+/** `DIR/server.json`: the last server of this folder; it stays after a stop, so that the next one reuses the ports. */
+export interface ServerRecord {
+  readonly pid: number;
+  readonly routerPid: number;
+  readonly port: number;
+  readonly runtimePort: number;
+  readonly url: string;
+}
+
+/** A data folder held by this process. */
+export interface DataFolder {
+  readonly paths: DataPaths;
+  readServerRecord(): ServerRecord | undefined;
+  writeServerRecord(record: ServerRecord): void;
+  /** Gives the lock back. */
+  close(): void;
+}
+
+/**
+ * Creates the folder (mode 0700) if needed and takes it for this process. Throws ConfigError when another server has it,
+ * naming its pid, or when it cannot be used. A killed server's lock goes with its process.
+ */
+export function openDataFolder(folder: string): DataFolder {
+  const paths = dataPaths(resolve(folder));
+  makeFolder(paths);
+  const lock = takeLock(paths);
+  return {
+    paths,
+    readServerRecord: () => readServerRecord(paths.folder),
+    writeServerRecord: (record) => writeAtomically(paths.serverRecord, `${JSON.stringify(record, undefined, 2)}\n`),
+    close() {
+      fs.rmSync(paths.lockHolder, { force: true });
+      lock.close();
+    },
+  };
+}
+
+/** undefined when no server has run here, or the record is not one. */
+export function readServerRecord(folder: string): ServerRecord | undefined {
+  let text: string;
+  try {
+    text = fs.readFileSync(dataPaths(folder).serverRecord, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new ConfigError('data folder', `${dataPaths(folder).serverRecord} cannot be read: ${(error as Error).message}.`);
+  }
+  return parseServerRecord(text);
+}
+
+function parseServerRecord(text: string): ServerRecord | undefined {
+  let found: Partial<ServerRecord> | null;
+  try {
+    found = JSON.parse(text) as Partial<ServerRecord> | null;
+  } catch {
+    return undefined; // edited by hand: the next start writes it anew
+  }
+  const { pid, routerPid, port, runtimePort, url } = found ?? {};
+  const numbers = [pid, routerPid, port, runtimePort].every((value) => Number.isSafeInteger(value));
+  return numbers && typeof url === 'string' ? (found as ServerRecord) : undefined;
+}
+
+/** Readers see the old file or the new one, never half of one; it is on the disk on return. */
+export function writeAtomically(path: string, text: string, mode = 0o600): void {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    fs.writeFileSync(temporary, text, { mode, flag: 'wx', flush: true });
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+  const folder = fs.openSync(join(path, '..'), 'r');
+  try {
+    fs.fsyncSync(folder);
+  } finally {
+    fs.closeSync(folder);
+  }
+}
+
+function makeFolder(paths: DataPaths): void {
+  try {
+    fs.mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
+    const names = fs.readdirSync(paths.folder);
+    // a folder of our own may have been copied with wider rights; a foreign one keeps what its owner chose
+    if (names.length === 0 || names.includes('slipway.db')) fs.chmodSync(paths.folder, 0o700);
+    for (const path of [paths.blobs, paths.logs, paths.runs]) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new ConfigError('data folder',
+      `${paths.folder} cannot be created or written: ${(error as Error).message}. Name another one with --data DIR.`);
+  }
+}
+
+/** An open exclusive transaction: SQLite's lock on the file belongs to this process and ends with it, however it ends. */
+function takeLock(paths: DataPaths): DatabaseSync {
+  const lock = new DatabaseSync(paths.lock, { timeout: 0 });
+  try {
+    lock.exec('pragma journal_mode = memory; begin exclusive');
+    // atomically: who is refused must not read half a number
+    writeAtomically(paths.lockHolder, `${process.pid}\n`);
+    return lock;
+  } catch (error) {
+    lock.close();
+    const busy = (error as { errcode?: number }).errcode === 5;
+    if (!busy) throw new ConfigError('data folder', `${paths.lock} cannot be locked: ${(error as Error).message}.`);
+    throw new ConfigError('data folder',
+      `${paths.folder} is in use by another server${lockHolder(paths)}. Stop it first (slipway down --data ${paths.folder}), ` +
+        'or name another folder with --data DIR.');
+  }
+}
+
+function lockHolder(paths: DataPaths): string {
+  try {
+    return ` (pid ${fs.readFileSync(paths.lockHolder, 'utf8').trim()})`;
+  } catch {
+    return ''; // it is starting at this moment and has not said who it is
+  }
+}

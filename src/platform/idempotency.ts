@@ -1,0 +1,66 @@
+import { hash } from 'node:crypto';
+import type { ErrorCode } from './errors/catalogue.ts';
+import { ServiceError } from './errors/families.ts';
+import type { JsonObject } from './json.ts';
+import { canonicalJson } from './ledger/canonical.ts';
+import type { Reconciler } from './reconcile/port.ts';
+import type { ResourceKey } from './resource-key.ts';
+import type { Place } from './resources/declaration.ts';
+import type { Commit, Store } from './store/port.ts';
+
+/**
+ * Client tokens: the same token with the same request gets the answer of the first call. The token's row is written in the
+ * operation's own commit, so that there is no moment at which one is there without the other.
+ */
+export interface TokenUse {
+  readonly operation: string;
+  readonly token: string;
+  /** The validated input; the token member itself may be part of it. */
+  readonly request: JsonObject;
+}
+
+export type TokenCheck =
+  | { readonly outcome: 'repeat'; readonly response: JsonObject }
+  /** `record` gives the parts to add to the operation's commit; a race for the same token shows as its conflict. */
+  | { readonly outcome: 'first'; record(response: JsonObject, nowMs: number): TokenRecord };
+
+export type TokenRecord = Required<Pick<Commit, 'expect' | 'write' | 'timers'>>;
+
+const RECONCILER = 'idempotency-token';
+const RETENTION_MS = 30 * 24 * 3600 * 1000;
+
+/** Throws `mismatch` (ConflictException by default) when the token was used for another request. */
+export async function checkToken(
+  store: Pick<Store, 'get'>, place: Place, use: TokenUse, mismatch: ErrorCode = 'ConflictException',
+): Promise<TokenCheck> {
+  const key: ResourceKey = { ...placeOf(place), kind: 'IdempotencyToken', name: `${use.operation}:${use.token}` };
+  const digest = hash('sha256', canonicalJson(use.request));
+  const row = await store.get<{ digest: string; response: JsonObject }>(key);
+  if (row && row.document.digest === digest) return { outcome: 'repeat', response: row.document.response };
+  if (row) {
+    throw new ServiceError(mismatch,
+      `The client token ${use.token} was already used for a ${use.operation} request with different parameters. ` +
+        'Use a new token, or repeat the first request unchanged.');
+  }
+  return {
+    outcome: 'first',
+    record: (response, nowMs) => ({
+      expect: [{ key, version: 0 }],
+      write: [{ key, document: { digest, response }, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } }],
+      timers: [{ reconciler: RECONCILER, key, dueAtMs: nowMs + RETENTION_MS }],
+    }),
+  };
+}
+
+const placeOf = ({ account, region }: Place): Place => ({ account, region });
+
+/** Removes tokens whose time has come; registered once by `main`. */
+export function createTokenReconciler(store: Pick<Store, 'commit'>): Reconciler {
+  return {
+    name: RECONCILER,
+    async reconcile(key) {
+      // no decision rests on the row: whatever the outcome, the timer stays until a commit took both away
+      await store.commit({ expect: [], remove: [key], timers: [{ reconciler: RECONCILER, key, dueAtMs: null }] });
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { hash } from 'node:crypto';
+import { compileStatements, STATEMENTS_FILE, statementsText } from './compile-statements.ts';
+import { applyMigrations, MIGRATIONS, schemaVersion } from './migrations.ts';
+import { STATEMENTS } from './statements.generated.ts';
+
+/** Released migrations, never to change: a new one is added here with its hash. */
+const RELEASED: readonly string[] = [];
+
+function migrated(): DatabaseSync {
+  const db = new DatabaseSync(':memory:');
+  applyMigrations(db, ':memory:');
+  return db;
+}
+
+test('released migrations are as they were', () => {
+  RELEASED.forEach((known, at) => assert.equal(hash('sha256', MIGRATIONS[at]?.sql ?? ''), known, `migration ${at + 1}`));
+});
+
+test('migrations apply once, in order, and each wholly or not at all', () => {
+  const db = new DatabaseSync(':memory:');
+  const first = { name: 'one', sql: 'create table one (a integer); insert into one values (1)' };
+  const second = { name: 'two', sql: 'insert into one values (2)' };
+  const broken = { name: 'broken', sql: 'insert into one values (3); insert into nothing values (1)' };
+  applyMigrations(db, 'x', [first]);
+  applyMigrations(db, 'x', [first, second]);
+  applyMigrations(db, 'x', [first, second]);
+  assert.throws(() => applyMigrations(db, 'x', [first, second, broken]), /nothing/);
+  if (db.isTransaction) db.exec('rollback');
+  assert.equal(schemaVersion(db), 2);
+  assert.deepEqual(db.prepare('select a from one').all().map(({ a }) => a), [1, 2]);
+  assert.throws(() => applyMigrations(db, 'x', [first]), /newer version/);
+});
+
+test('the committed statements are what Kysely compiles', () => {
+  assert.equal(fs.readFileSync(STATEMENTS_FILE, 'utf8'), statementsText(compileStatements()));
+});
+
+test('every list reads one index in its order: no sort, no scan of the table', () => {
+  const db = migrated();
+  for (const [name, sql] of Object.entries(STATEMENTS)) {
+    if (!/^(page|scan|get|timers|referrers|isBlob|deleteR|deleteB|deleteT|update)/.test(name)) continue;
+    const plan = db.prepare(`explain query plan ${sql}`).all().map(({ detail }) => String(detail));
+    assert.equal(plan.length, 1, `${name}: ${plan.join('; ')}`);
+    assert.match(plan[0] ?? '', /^SEARCH .* USING .*(INDEX|PRIMARY KEY)/, name);
+    const sort = /^(?:page|scan)_(\w+)_(\w+)_/.exec(name);
+    // the range on the sort column is part of the search: a page costs the same wherever it starts
+    if (sort) assert.match(plan[0] ?? '', sort[2] === 'name' ? /name>\? AND name<\?\)/ : /,name\)[<>]/, `${name}: ${plan[0]}`);
+  }
+});
