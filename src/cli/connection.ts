@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dataPaths, readServerRecord, type ServerRecord } from '../platform/data-folder.ts';
 import { dataFlag } from './data-folder-option.ts';
 import { failed } from './exit.ts';
 
@@ -13,36 +14,42 @@ export interface Connection {
   readonly secretAccessKey: string;
 }
 
-export interface ServerRecord {
-  readonly pid: number;
-  readonly routerPid: number;
-  readonly port: number;
-  readonly runtimePort: number;
-  readonly url: string;
-}
-
-export function readServerRecord(folder: string): ServerRecord | undefined {
+/**
+ * The server of this data folder, when it is up. Its record outlives it, and another folder's server may have taken its port
+ * since: so the record must be by the process that holds the folder, and that process must answer.
+ */
+export async function runningServer(folder: string): Promise<ServerRecord | undefined> {
+  const record = readServerRecord(folder);
+  if (!record || lockHolder(folder) !== record.pid || !isAlive(record.pid)) return undefined;
   try {
-    return JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8')) as ServerRecord;
+    const response = await fetch(new URL('/_slipway/health', record.url), { signal: AbortSignal.timeout(3000) });
+    return response.ok ? record : undefined;
   } catch {
-    return undefined; // absent or half a file: no server has finished starting here
+    return undefined; // starting, stopping or stuck: it cannot be talked to
   }
 }
 
-/** True when something answers `health` at the recorded address. */
-export async function isListening(record: ServerRecord): Promise<boolean> {
+function lockHolder(folder: string): number | undefined {
   try {
-    const response = await fetch(new URL('/_slipway/health', record.url), { signal: AbortSignal.timeout(3000) });
-    return response.ok;
+    return Number(readFileSync(dataPaths(folder).lockHolder, 'utf8'));
   } catch {
-    return false;
+    return undefined; // nobody holds it
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // alive, but another user's
   }
 }
 
 /** The connection to the server of `folder`; exits 1 with how to start it when none listens. */
 export async function connect(folder: string, region?: string): Promise<Connection> {
-  const record = readServerRecord(folder);
-  if (!record || !(await isListening(record))) {
+  const record = await runningServer(folder);
+  if (!record) {
     throw failed(`slipway: no server is listening for ${folder}. Start one: npx slipway serve${dataFlag(folder)}`);
   }
   const profile = readProfile(folder);

@@ -21,7 +21,7 @@ export async function collectDifferences(connection: Connection, steps: readonly
   return [
     ...those('library versions', /is emulated by/, 'none: every image name is backed by the versions it promises'),
     ...rolesOf(connection.folder),
-    ...those('instance type', /clipped/, 'none: this host has what the instance types promise'),
+    ...those('instance type', /instance type .*(clipped|not known)/, 'none: this host has what the instance types promise'),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { findRuntime } from '../../../toolchain/python.mjs';
-import { isListening, readServerRecord } from '../connection.ts';
+import { runningServer } from '../connection.ts';
 import { dataFlag, dataFolderOf } from '../data-folder-option.ts';
 import { failed } from '../exit.ts';
 import { tryIsolation } from '../isolation-trial.ts';
@@ -76,7 +76,7 @@ function folderFinding(folder: string): Finding {
 }
 
 async function serverFinding(folder: string): Promise<Finding> {
-  const record = readServerRecord(folder);
-  if (record && (await isListening(record))) return { what: 'server', state: 'ok', detail: `listening on ${record.url} (pid ${record.pid})` };
+  const record = await runningServer(folder);
+  if (record) return { what: 'server', state: 'ok', detail: `listening on ${record.url} (pid ${record.pid})` };
   return { what: 'server', state: 'note', detail: 'not running', mend: `npx slipway serve${dataFlag(folder)}` };
 }

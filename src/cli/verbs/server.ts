@@ -1,4 +1,5 @@
-import { isListening, readServerRecord } from '../connection.ts';
+import { callJson } from '../client.ts';
+import { connect, type Connection, isAlive, runningServer } from '../connection.ts';
 import { dataFlag, dataFolderOf } from '../data-folder-option.ts';
 import { failed, wrongUse } from '../exit.ts';
 import { createOutput } from '../output.ts';
@@ -31,30 +32,33 @@ function portOf(name: string, text: string | undefined): number | undefined {
   return port;
 }
 
+const STOP_TIMEOUT_MS = 150_000;
+
 /** `slipway down [--jobs]`: stops the server of the data folder and waits until it has ended. */
 export async function down(options: GlobalOptions & { jobs?: boolean }): Promise<void> {
   const folder = dataFolderOf(options.data);
   const output = createOutput(options.json ?? false);
-  const record = readServerRecord(folder);
-  if (!record || !(await isListening(record))) {
+  const record = await runningServer(folder);
+  if (!record) {
     output.line(`slipway: no server is listening for ${folder}`);
     output.result({ stopped: false });
     return;
   }
+  const left = options.jobs ? [] : await runningJobs(await connect(folder));
   process.kill(record.pid, options.jobs ? 'SIGUSR2' : 'SIGTERM'); // SIGUSR2: like SIGTERM, and end running jobs too
-  for (let waitedMs = 0; isAlive(record.pid); waitedMs += 100) {
-    if (waitedMs > 150_000) throw failed(`slipway: server process ${record.pid} has not ended after 150 s; see its log.`);
-    await pause(100);
+  for (let waitedMs = 0; isAlive(record.pid); waitedMs += 50) {
+    if (waitedMs > STOP_TIMEOUT_MS) throw failed(`slipway: server process ${record.pid} has not ended after ${STOP_TIMEOUT_MS / 1000} s; see its log.`);
+    await pause(50);
   }
   output.line(`slipway: stopped (start again: npx slipway serve${dataFlag(folder)})`);
-  output.result({ stopped: true, pid: record.pid });
+  if (left.length > 0) output.line(`  ${left.length} running job(s) go on, the next start takes them over: ${left.join(', ')}`);
+  output.result({ stopped: true, pid: record.pid, runningJobs: left });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // alive, but another user's
-  }
+async function runningJobs(connection: Connection): Promise<string[]> {
+  const request = { StatusEquals: 'InProgress', MaxResults: 100 } as const;
+  const training = await callJson(connection, 'sagemaker:ListTrainingJobs', request);
+  const processing = await callJson(connection, 'sagemaker:ListProcessingJobs', request);
+  return [...(training.TrainingJobSummaries ?? []).map((job) => job.TrainingJobName ?? ''),
+    ...(processing.ProcessingJobSummaries ?? []).map((job) => job.ProcessingJobName ?? '')];
 }

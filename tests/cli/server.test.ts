@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, suite, test } from 'node:test';
+import { slipway } from '../harness/cli.ts';
+import { startServer, type TestServer } from '../harness/server.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-cli-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('without a server a verb exits 1 and says how to start one', async () => {
+  for (const verb of [['status'], ['env'], ['ui'], ['run', 'p'], ['invoke', 'e', '--body', 'x']]) {
+    const { code, stdout, stderr } = await slipway([...verb, '--data', folder]);
+    assert.deepEqual([code, stdout], [1, ''], verb[0]);
+    assert.match(stderr, new RegExp(`^slipway: no server is listening for ${folder}. Start one: npx slipway serve --data ${folder}\n$`));
+  }
+});
+
+test('wrong use exits 2', async () => {
+  for (const args of [['nonsense'], ['run'], ['deploy', 'p'], ['serve', '--port', 'x'], ['validate', 'absent.json'], ['dev', 'x'],
+    ['audit', 'verify', '--data', folder], ['demo', '--threshold', 'high']]) {
+    const { code, stderr } = await slipway(args);
+    assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+    assert.notEqual(stderr, '');
+    assert.doesNotMatch(stderr, /\n\s+at /, 'no stack');
+  }
+});
+
+test('verbs and chapters of later versions say that they are not there yet', async () => {
+  for (const args of [['promote', 'e'], ['demo', 'release'], ['backup', '--to', 'x']]) {
+    const { code, stderr } = await slipway(args);
+    assert.equal(code, 1);
+    assert.match(stderr, /not implemented in this version/);
+  }
+});
+
+test('an unknown setting refuses to start', async () => {
+  await assert.rejects(startServer({ settings: 'aproval: open\n' }), /\(2\) before it listened:\n[^]*aproval/);
+});
+
+suite('with a server', () => {
+  let server: TestServer;
+  before(async () => { server = await startServer({ folder }); });
+  after(() => server.stop());
+
+  test('env prints lines a shell can evaluate, whatever was set before', () => {
+    const script = 'export AWS_PROFILE=other; eval "$("$NODE" "$CLI" env)"; env';
+    const { stdout } = spawnSync('sh', ['-c', script], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, NODE: process.execPath, CLI: join(import.meta.dirname, '../../src/cli/main.ts'), SLIPWAY_DATA: folder } });
+    const seen = Object.fromEntries(stdout.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+    assert.equal(seen['AWS_ENDPOINT_URL'], server.url);
+    assert.equal(seen['AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME'], server.runtimeUrl);
+    assert.equal(seen['AWS_ACCESS_KEY_ID'], server.env.AWS_ACCESS_KEY_ID);
+    assert.equal(seen['AWS_PROFILE'], undefined);
+    assert.equal(statSync(seen['SAGEMAKER_USER_CONFIG_OVERRIDE'] ?? '').isFile(), true);
+    assert.equal(statSync(join(folder, 'credentials')).mode & 0o777, 0o600);
+  });
+
+  test('status says how to begin; --json is JSON', async () => {
+    const { stdout } = await slipway(['status', '--data', folder]);
+    assert.match(stdout, new RegExp(`^No pipeline yet. Create one: npx slipway upsert FILE --data ${folder}\n$`));
+    assert.deepEqual(JSON.parse((await slipway(['status', '--json', '--data', folder])).stdout), []);
+  });
+
+  test('a hint needs no --data when the folder is the default one', async () => {
+    const { stdout } = await slipway(['status'], { env: server.env });
+    assert.match(stdout, /upsert FILE\n$/);
+  });
+
+  test('what does not exist is said in words, exit 1', async () => {
+    for (const args of [['status', 'nothing'], ['steps', 'nothing'], ['logs', 'nothing', 'Train'], ['wait', 'nothing'], ['stop', 'nothing']]) {
+      const { code, stderr } = await slipway(args, { env: server.env });
+      assert.equal(code, 1);
+      assert.equal(stderr, 'No pipeline and no execution is called "nothing". List them: npx slipway status\n');
+    }
+    assert.match((await slipway(['approve', 'nothing'], { env: server.env })).stderr, /nothing has no version yet/);
+    assert.match((await slipway(['run', 'nothing'], { env: server.env })).stderr, /nothing.* does not exist/);
+    const invoked = await slipway(['invoke', 'nothing', '--body', '1,2'], { env: server.env });
+    assert.equal(invoked.code, 1);
+    assert.match(invoked.stderr, /Endpoint nothing of account \d+ not found/);
+  });
+
+  test('the link of ui opens a session once', async () => {
+    const link = (await slipway(['ui'], { env: server.env })).stdout.trim();
+    const first = await fetch(link);
+    assert.equal(first.status, 200);
+    const cookie = first.headers.get('set-cookie') ?? '';
+    assert.match(cookie, /HttpOnly; SameSite=Strict/);
+    assert.equal((await fetch(new URL('/_slipway/ui', server.url), { headers: { cookie: cookie.split(';')[0] ?? '' } })).status, 200);
+    assert.equal((await fetch(link)).status, 403);
+  });
+
+  test('doctor finds the server and everything jobs need', async () => {
+    const { code, stdout } = await slipway(['doctor', '--json'], { env: server.env });
+    const findings = JSON.parse(stdout) as { what: string; state: string; detail: string }[];
+    assert.equal(code, findings.some(({ state }) => state === 'missing') ? 1 : 0);
+    assert.match(findings.find(({ what }) => what === 'server')?.detail ?? '', new RegExp(`listening on ${server.url}`));
+  });
+
+  test('a second server on the folder is refused and names the first', async () => {
+    await assert.rejects(startServer({ folder }), new RegExp(`\\(2\\) before it listened:\n[^]*in use by another server \\(pid ${server.pid}\\)`));
+  });
+
+  test('down stops it; the next start has the same address and key; down again finds nothing', async () => {
+    const before = server;
+    const { code, stdout } = await slipway(['down', '--data', folder]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^slipway: stopped/);
+    assert.match((await slipway(['down', '--data', folder])).stdout, /no server is listening/);
+    server = await startServer({ folder });
+    assert.deepEqual([server.url, server.runtimeUrl, server.env.AWS_ACCESS_KEY_ID], [before.url, before.runtimeUrl, before.env.AWS_ACCESS_KEY_ID]);
+  });
+
+  test('audit verify reads the ledger, and names the first entry that was changed', async () => {
+    const intact = await slipway(['audit', 'verify', '--data', folder]);
+    assert.match(intact.stdout, /^ledger verified: \d+ entries, head [0-9a-f]{64}\n$/);
+    assert.equal(JSON.parse((await slipway(['audit', 'verify', '--json', '--data', folder])).stdout).ok, true);
+    await slipway(['down', '--data', folder]);
+    const db = new DatabaseSync(join(folder, 'slipway.db'));
+    db.exec("update ledger set entry = replace(entry, '\"done\"', '\"denied\"') where sequence = 2");
+    db.close();
+    const broken = await slipway(['audit', 'verify', '--data', folder]);
+    assert.equal(broken.code, 1);
+    assert.match(broken.stderr, /broken at entry 2/);
+    const mended = new DatabaseSync(join(folder, 'slipway.db'));
+    mended.exec("update ledger set entry = replace(entry, '\"denied\"', '\"done\"') where sequence = 2");
+    mended.close();
+    server = await startServer({ folder });
+  });
+
+  test('no key is in the log', () => {
+    assert.doesNotMatch(server.log() + readFileSync(join(folder, 'server.json'), 'utf8'), new RegExp(server.env.AWS_SECRET_ACCESS_KEY ?? 'x'));
+  });
+});
