@@ -1,6 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
-import type { Log } from '../../platform/log.ts';
 import type { RoutePublisher } from '../../platform/ports/routes.ts';
 import type { Settings } from '../../platform/settings.ts';
 import type { Store } from '../../platform/store/port.ts';
@@ -12,7 +11,6 @@ export interface IdentityPorts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly routes: Pick<RoutePublisher, 'publishIdentities'>;
-  readonly log: Log;
   /** Hex, 32 bytes; see platform/authorization/sealing-key.ts. */
   readonly sealingKey: string;
   readonly settings: Pick<Settings, 'account' | 'roles'>;
