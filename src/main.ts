@@ -5,9 +5,11 @@ import { cacheDirectory } from '../toolchain/cache.mjs';
 import { createRuntimeCatalogue } from './backends/sandbox/runtime-catalogue.ts';
 import { locateRuntime } from './backends/sandbox/runtime-environment.ts';
 import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
+import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
 import { seedIdentity } from './domains/identity/seed.ts';
 import { createLogsRoom } from './domains/logs/room.ts';
+import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
 import { ensureDefaultBucket } from './domains/storage/default-bucket.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
@@ -16,8 +18,10 @@ import { createForward } from './gateway/forward.ts';
 import { createConsoleRoutes } from './gateway/pages/console-routes.ts';
 import { createGateway, type Gateway } from './gateway/server.ts';
 import { createFifoAdmission, hostCapacity } from './platform/admission/fifo.ts';
+import { createInstanceLimits } from './platform/admission/instance-sizes.ts';
 import { createAuthorizer } from './platform/authorization/authorizer.ts';
 import { readOrCreateSealingKey } from './platform/authorization/sealing-key.ts';
+import { createWorkCredentials } from './platform/authorization/work-credentials.ts';
 import { createCalls, createDispatcher, type Dispatcher } from './platform/calls/dispatch.ts';
 import type { Calls, Room } from './platform/calls/operation.ts';
 import { systemClock } from './platform/clock.ts';
@@ -79,8 +83,9 @@ async function startServer(options: ServerOptions, data: DataFolder, log: Logger
   const settings = readSettings(data.paths.folder);
   const base = await openFoundation(data, settings, log);
   const late: LateParts = { url: '', router: undefined };
-  const { rooms, identity, dispatcher } = createRooms(base, late);
-  const gateway = createServerGateway(base, late, dispatcher, identity);
+  const wired = createRooms(base, late);
+  const { rooms, identity } = wired;
+  const gateway = createServerGateway(base, late, wired);
   const undo: (() => Promise<void>)[] = [() => gateway.close(0), () => base.close()];
   try {
     const port = await listen(gateway, options, data);
@@ -107,6 +112,8 @@ interface LateParts {
   url: string;
   router: RouterHandle | undefined;
 }
+
+const runtimeUrlOf = (late: LateParts): string => `http://${new URL(late.url).hostname}:${late.router?.port ?? 0}`;
 
 type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 
@@ -150,32 +157,41 @@ function createRooms(base: Foundation, late: LateParts) {
   };
   const identity = createIdentityRoom({ ...base, routes });
   const authorizer = createAuthorizer(identity.directory);
+  const credentials = createWorkCredentials({
+    roles: identity.sessions, backend: base.backend, key: base.sealingKey,
+    serverUrl: () => late.url, runtimeUrl: () => runtimeUrlOf(late) });
+  const shared = {
+    ...base, calls, routes, authorizer, credentials, workCredentials: credentials, roles: identity.sessions,
+    instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()) };
   const rooms: Room[] = [
     identity,
     createStorageRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
-    createRegistryRoom({ ...base, calls }),
+    createRegistryRoom(shared),
+    createHostingRoom(shared),
+    createPipelinesRoom({ ...shared, model: loadService('sagemaker').model }),
   ];
   const tagging = createTaggingRoom({ ...base, resources: rooms.flatMap((room) => room.resources) });
   const all = [...rooms, tagging];
   dispatcher = createDispatcher({
     ...base, authorizer, operations: all.flatMap((room) => room.operations), services: serviceIds.map(loadService) });
-  return { rooms: all, identity, dispatcher };
+  return { rooms: all, identity, dispatcher, credentials };
 }
 
-function createServerGateway(base: Foundation, late: LateParts, dispatcher: Dispatcher, identity: IdentityRoom): Gateway {
+function createServerGateway(base: Foundation, late: LateParts, { dispatcher, identity, credentials }: ReturnType<typeof createRooms>): Gateway {
   const services = serviceIds.map(loadService);
   const address = () => (late.router ? { host: new URL(late.url).hostname, port: late.router.port } : undefined);
-  const webRoutes = createConsoleRoutes({
+  const consoleRoutes = createConsoleRoutes({
     ...base, dispatcher, services, identities: identity.directory,
     sessionKey: Buffer.from(base.sealingKey, 'hex'),
     consoleFolder: join(import.meta.dirname, '../console'),
     ownUrl: () => new URL(late.url),
-    runtimeUrl: () => new URL(`http://${address()?.host}:${address()?.port}`),
+    runtimeUrl: () => new URL(runtimeUrlOf(late)),
     log: (event, fields) => base.log.error(fields, event),
   });
   return createGateway({
-    ...base, dispatcher, services, identities: identity.directory, region: base.settings.region, webRoutes,
+    ...base, dispatcher, services, identities: identity.directory, region: base.settings.region,
+    webRoutes: [...consoleRoutes, credentials.route],
     runtimeForward: createForward(address),
   });
 }
