@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { CreateModelInput, ProductionVariant } from '../../contract/generated/sagemaker.ts';
+import { HostingRig, ROLE } from './hosting-rig.ts';
+import { IMAGE, refusal } from '../registry/registry-rig.ts';
+
+const inService = ({ EndpointStatus }: { EndpointStatus: string }) => EndpointStatus === 'InService';
+const settled = ({ EndpointStatus }: { EndpointStatus: string }) => !['Creating', 'Updating', 'RollingBack'].includes(EndpointStatus);
+
+let rig: HostingRig;
+before(async () => {
+  rig = await HostingRig.start();
+});
+after(() => rig.close());
+
+/** Model, config and their data under one name; the server answers with `name`. */
+async function prepare(name: string, more: { variant?: Partial<ProductionVariant>; environment?: Record<string, string> } = {}): Promise<void> {
+  await rig.putModel(`s3://models/${name}/model.tar.gz`, name);
+  const container = { Image: IMAGE, ModelDataUrl: `s3://models/${name}/model.tar.gz`, Environment: more.environment };
+  await rig.call('sagemaker:CreateModel', { ModelName: name, ExecutionRoleArn: ROLE, PrimaryContainer: container });
+  await configOf(name, more.variant);
+}
+
+const configOf = (ModelName: string, variant: Partial<ProductionVariant> = {}, EndpointConfigName = ModelName) =>
+  rig.call('sagemaker:CreateEndpointConfig', {
+    EndpointConfigName,
+    ProductionVariants: [{ VariantName: 'AllTraffic', ModelName, InitialInstanceCount: 1, InstanceType: 'ml.m5.large', InitialVariantWeight: 1, ...variant }],
+  });
+
+const createEndpoint = (EndpointName: string, EndpointConfigName = EndpointName) => rig.call('sagemaker:CreateEndpoint', { EndpointName, EndpointConfigName });
+
+test('an endpoint answers as soon as it is InService, survives the deletion of all it was made from, and goes', async () => {
+  await prepare('first');
+  const { EndpointArn } = await createEndpoint('first');
+  const described = await rig.endpoint('first', settled);
+  assert.equal(described.EndpointStatus, 'InService', described.FailureReason);
+  assert.equal(described.ProductionVariants?.[0]?.CurrentInstanceCount, 1);
+  assert.deepEqual(await rig.invoke('first', '1,2'), { status: 200, text: 'first 1,2' });
+  await rig.call('sagemaker:DeleteEndpointConfig', { EndpointConfigName: 'first' });
+  await rig.call('sagemaker:DeleteModel', { ModelName: 'first' });
+  await rig.call('s3:DeleteObject', { Bucket: 'models', Key: 'first/model.tar.gz' });
+  rig = await HostingRig.start(await rig.stop());
+  assert.equal((await rig.call('sagemaker:DescribeEndpoint', { EndpointName: 'first' })).EndpointStatus, 'InService');
+  assert.deepEqual(await rig.invoke('first', '3'), { status: 200, text: 'first 3' });
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'first' });
+  assert.equal((await rig.invoke('first', '1')).status, 400, 'deleted means the router sends nothing more');
+  assert.match((await rig.endpointGone('first')).message, new RegExp(`^Could not find endpoint "${EndpointArn}"\\.$`));
+  const actions = (await rig.ledger()).filter((action) => /Endpoint\b|:Endpoint\./.test(action));
+  assert.deepEqual(actions, ['sagemaker:CreateEndpoint', 'slipway:Endpoint.InService', 'sagemaker:DeleteEndpoint', 'slipway:Endpoint.Deleted']);
+});
+
+test('model servers live on through a killed server, which takes them over', async () => {
+  await prepare('adopted');
+  await createEndpoint('adopted');
+  await rig.endpoint('adopted', inService);
+  const folder = await rig.abandon();
+  rig = await HostingRig.start(folder);
+  assert.deepEqual(await rig.invoke('adopted', 'x'), { status: 200, text: 'adopted x' });
+  const log = await rig.call('sagemaker:DescribeEndpoint', { EndpointName: 'adopted' });
+  assert.equal(log.EndpointStatus, 'InService');
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'adopted' });
+  await rig.endpointGone('adopted');
+});
+
+test('a model server that dies is started again while the endpoint stays InService', async () => {
+  await prepare('mortal');
+  await createEndpoint('mortal');
+  await rig.endpoint('mortal', inService);
+  await rig.invoke('mortal', 'exit');
+  assert.deepEqual(await rig.invoke('mortal', 'again'), { status: 200, text: 'mortal again' });
+  assert.equal((await rig.call('sagemaker:DescribeEndpoint', { EndpointName: 'mortal' })).EndpointStatus, 'InService');
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'mortal' });
+});
+
+test('a model server that ends or never pings fails the endpoint with the reason and its last lines', async () => {
+  await prepare('crashing', { environment: { BEHAVIOUR: 'crash' } });
+  await createEndpoint('crashing');
+  const crashed = await rig.endpoint('crashing', settled);
+  assert.equal(crashed.EndpointStatus, 'Failed');
+  assert.match(crashed.FailureReason ?? '', /^The primary container for production variant AllTraffic did not pass the ping health check\./);
+  assert.match(crashed.FailureReason ?? '', /exit code: 1.*Last log lines:[^]*no such column: rings/);
+  await assert.rejects(rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'crashing', EndpointConfigName: 'crashing' }), refusal('ValidationException', /Cannot update failed endpoint/));
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'crashing' });
+  await rig.endpointGone('crashing');
+});
+
+test('an update switches without losing a request, and what fails to come up changes nothing', async () => {
+  await prepare('blue');
+  await prepare('green');
+  await prepare('broken', { environment: { BEHAVIOUR: 'crash' } });
+  await createEndpoint('live', 'blue');
+  await rig.endpoint('live', inService);
+  let asking = true;
+  const answers: { status: number; text: string }[] = [];
+  const traffic = (async () => {
+    while (asking) answers.push(await rig.invoke('live', 'x'));
+  })();
+  const held = rig.invoke('live', 'hold');
+  await rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'live', EndpointConfigName: 'green' });
+  const during = await rig.call('sagemaker:DescribeEndpoint', { EndpointName: 'live' });
+  assert.deepEqual([during.EndpointStatus, during.EndpointConfigName, during.PendingDeploymentSummary?.EndpointConfigName], ['Updating', 'blue', 'green']);
+  await assert.rejects(rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'live', EndpointConfigName: 'blue' }), refusal('ValidationException', /Cannot update in-progress endpoint/));
+  assert.equal((await rig.endpoint('live', inService)).EndpointConfigName, 'green');
+  assert.deepEqual(await rig.invoke('live', 'after'), { status: 200, text: 'green after' });
+  assert.deepEqual(await held, { status: 200, text: 'blue hold' });
+  asking = false;
+  await traffic;
+  assert.deepEqual(answers.filter(({ status }) => status !== 200), []);
+  await rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'live', EndpointConfigName: 'broken' });
+  const rolledBack = await rig.endpoint('live', settled);
+  assert.deepEqual([rolledBack.EndpointStatus, rolledBack.EndpointConfigName], ['InService', 'green']);
+  assert.match(rolledBack.FailureReason ?? '', /did not pass the ping health check/);
+  assert.equal((await rig.invoke('live', 'still')).text, 'green still');
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'live' });
+});
+
+test('capacity goes up and down on the same instances', async () => {
+  await prepare('scaled');
+  await createEndpoint('scaled');
+  await rig.endpoint('scaled', inService);
+  const scale = async (DesiredInstanceCount: number) => {
+    await rig.call('sagemaker:UpdateEndpointWeightsAndCapacities', { EndpointName: 'scaled', DesiredWeightsAndCapacities: [{ VariantName: 'AllTraffic', DesiredInstanceCount }] });
+    return (await rig.endpoint('scaled', inService)).ProductionVariants?.[0]?.CurrentInstanceCount;
+  };
+  assert.equal(await scale(2), 2);
+  assert.equal((await rig.invoke('scaled', 'two')).text, 'scaled two');
+  assert.equal(await scale(1), 1);
+  assert.equal((await rig.invoke('scaled', 'one')).text, 'scaled one');
+  await assert.rejects(scale(0), refusal('ValidationException', /at least 1/));
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'scaled' });
+});
+
+test('what is not approved cannot be served at any of the three doors, and serves its registered bytes once it is', async () => {
+  await rig.putModel('s3://models/pkg/model.tar.gz', 'registered');
+  await rig.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'gated' });
+  const { ModelPackageArn } = await rig.call('sagemaker:CreateModelPackage', {
+    ModelPackageGroupName: 'gated', InferenceSpecification: { Containers: [{ Image: IMAGE, ModelDataUrl: 's3://models/pkg/model.tar.gz' }] },
+  });
+  const model: CreateModelInput = { ModelName: 'gated', ExecutionRoleArn: ROLE, Containers: [{ ModelPackageName: ModelPackageArn }] };
+  const notApproved = (status: string) => refusal('ValidationException', new RegExp(`${ModelPackageArn} cannot be served: its ModelApprovalStatus is ${status}`));
+  const approve = (ModelApprovalStatus: 'Approved' | 'Rejected') => rig.call('sagemaker:UpdateModelPackage', { ModelPackageArn, ModelApprovalStatus });
+  await assert.rejects(rig.call('sagemaker:CreateModel', model), notApproved('PendingManualApproval'));
+  await approve('Approved');
+  await rig.call('sagemaker:CreateModel', model);
+  await configOf('gated');
+  await approve('Rejected');
+  await assert.rejects(createEndpoint('gated'), notApproved('Rejected'));
+  await prepare('plain');
+  await createEndpoint('plain');
+  await rig.endpoint('plain', inService);
+  await assert.rejects(rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'plain', EndpointConfigName: 'gated' }), notApproved('Rejected'));
+  await rig.putModel('s3://models/pkg/model.tar.gz', 'overwritten');
+  await approve('Approved');
+  await createEndpoint('gated');
+  await rig.endpoint('gated', inService);
+  await approve('Rejected');
+  assert.equal((await rig.invoke('gated', 'x')).text, 'registered x', 'withdrawing approval stops nothing that runs');
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'gated' });
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'plain' });
+});
+
+test('what is not built is said when it is asked for, what is wrong when it is written', async () => {
+  await prepare('refusals');
+  const variant = { VariantName: 'a', ModelName: 'refusals', InitialInstanceCount: 1, InstanceType: 'ml.m5.large' as const };
+  const config = (more: object) => rig.call('sagemaker:CreateEndpointConfig', { EndpointConfigName: 'never', ProductionVariants: [variant], ...more });
+  await assert.rejects(config({ ProductionVariants: [variant, { ...variant, VariantName: 'b' }] }), refusal('NotImplementedException', /several production variants/));
+  await assert.rejects(config({ DataCaptureConfig: { InitialSamplingPercentage: 100, DestinationS3Uri: 's3://b/c', CaptureOptions: [{ CaptureMode: 'Input' }] } }), refusal('NotImplementedException', /Data capture/));
+  await assert.rejects(config({ ProductionVariants: [{ ...variant, ModelName: 'nobody' }] }), refusal('ValidationException', /Could not find model "arn:.*:model\/nobody"/));
+  const model = (container: object) => rig.call('sagemaker:CreateModel', { ModelName: 'never', ExecutionRoleArn: ROLE, PrimaryContainer: container });
+  await assert.rejects(model({ Image: IMAGE, ModelDataUrl: 's3://models/none/model.tar.gz' }), refusal('ValidationException', /Could not find model data at s3:\/\/models\/none/));
+  await assert.rejects(model({ Image: 'unknown:1' }), refusal('ValidationException', /unknown:1 is not known/));
+  await assert.rejects(model({ Image: IMAGE, Mode: 'MultiModel' }), refusal('NotImplementedException', /Multi-model/));
+  await assert.rejects(prepare('refusals'), refusal('ValidationException', /Cannot create already existing model "arn:/));
+  await assert.rejects(createEndpoint('e', 'absent'), refusal('ValidationException', /Could not find endpoint configuration "arn:/));
+});
