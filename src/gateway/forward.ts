@@ -17,9 +17,13 @@ export function createForward(address: () => { host: string; port: number } | un
     const headers = request.rawHeaders;
     const upstream = httpRequest({ ...to, method: request.method, path: request.url, headers: headers as unknown as Record<string, string>, setHost: false });
     // the client waits for the word of the one who checks the signature
-    upstream.on('continue', () => response.writeContinue());
+    let isWaiting = request.headers.expect !== undefined;
+    upstream.on('continue', () => {
+      isWaiting = false;
+      response.writeContinue();
+    });
     upstream.on('response', (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+      response.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders, isWaiting ? 'close' : undefined));
       answer.pipe(response);
       answer.on('error', () => response.destroy());
     });
@@ -31,6 +35,16 @@ export function createForward(address: () => { host: string; port: number } | un
     request.on('error', () => upstream.destroy());
     request.pipe(upstream);
   };
+}
+
+/** Headers without those that concern the connection to the router only. */
+function endToEnd(rawHeaders: readonly string[], connection: string | undefined): string[] {
+  const kept: string[] = connection === undefined ? [] : ['connection', connection];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
+    if (!['connection', 'keep-alive'].includes(name.toLowerCase())) kept.push(name, value);
+  }
+  return kept;
 }
 
 function refuse(response: ServerResponse, message: string): void {

@@ -1,9 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { invariant } from '../platform/errors/families.ts';
 import type { WireResponse } from './codecs/codec.ts';
 import type { GatewayLog } from './fault.ts';
 
 /** After an answer to a request whose body was not read: this much is read away so that the connection can be kept. */
-const DRAIN_BYTES_MAX = 256 * 1024;
+const DRAIN_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Requests whose client waits for `100 Continue` and has not got it: their body never comes. */
+export const awaitingContinue = new WeakSet<IncomingMessage>();
 
 /** Sends a response whose parts are all known before the first byte, or streams a body after its first chunk is there. */
 export async function sendResponse(
@@ -27,9 +31,10 @@ export async function sendResponse(
   await streamBody(request, response, { ...wire, headers, body }, requestId, log);
 }
 
-/** Whether more of the request's body is still to come than is worth reading away. */
+/** Whether the connection must end with the answer: more of the body is to come than is worth reading away, or none at all. */
 export function hasLongRest(request: IncomingMessage): boolean {
   if (request.complete) return false;
+  if (awaitingContinue.has(request)) return true;
   if (request.headers['transfer-encoding'] !== undefined) return true;
   return Number(request.headers['content-length'] ?? 0) > DRAIN_BYTES_MAX;
 }
@@ -45,11 +50,15 @@ async function streamBody(
   const source = wire.body[Symbol.asyncIterator]();
   let step = request.method === 'HEAD' ? { done: true as const, value: undefined } : await source.next();
   response.writeHead(wire.status, wire.headers);
+  const announced = wire.headers['content-length'];
+  let sizeBytes = 0;
   try {
     while (!step.done && !response.destroyed) {
+      sizeBytes += step.value.length;
       if (!response.write(step.value)) await drained(response);
       step = await source.next();
     }
+    invariant(announced === undefined || Number(announced) === sizeBytes || request.method === 'HEAD' || response.destroyed, 'A body has the announced length.');
     response.end();
   } catch (error) {
     // the status is already sent: a cut connection is the only way to say that the body is not whole

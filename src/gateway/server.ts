@@ -4,6 +4,7 @@ import type { Service } from '../contract/services.ts';
 import type { WebRoute } from '../platform/ports/web.ts';
 import { answer, type AnswerPorts } from './answer.ts';
 import type { Forward } from './forward.ts';
+import { awaitingContinue } from './respond.ts';
 import { createRoutingTable } from './routing.ts';
 import { answerWeb, isWebRequest, LOOPBACK_HOSTS } from './web.ts';
 
@@ -55,7 +56,12 @@ export function createGateway(ports: GatewayPorts): Gateway {
   server.maxHeadersCount = HEADERS_MAX;
   server.timeout = IDLE_MS;
   server.on('request', (request, response) => handle(request, response, () => {}));
-  server.on('checkContinue', (request, response) => handle(request, response, () => response.writeContinue()));
+  server.on('checkContinue', (request, response) => {
+    awaitingContinue.add(request);
+    handle(request, response, () => {
+      if (awaitingContinue.delete(request)) response.writeContinue();
+    });
+  });
   server.on('clientError', refuseMalformed);
   return { server, listen: (port, host) => listen(server, port, host), close: (graceMs) => close(server, graceMs) };
 }
