@@ -31,19 +31,29 @@ export function answerFault(response: ServerResponse, requestId: string, fault: 
 }
 
 export const endpointAbsent = (name: string, account: string): RuntimeFault => ({
-  status: 400, code: 'ValidationError', message: `Endpoint ${name} of account ${account} not found.`,
+  status: 400,
+  code: 'ValidationError',
+  message: `Endpoint ${name} of account ${account} not found.`,
 });
 
 export const variantAbsent = (variant: string, endpoint: string): RuntimeFault => ({
-  status: 400, code: 'ValidationError', message: `Variant ${variant} of endpoint ${endpoint} not found. Leave TargetVariant out or name one of its variants.`,
+  status: 400,
+  code: 'ValidationError',
+  message: `Variant ${variant} of endpoint ${endpoint} not found. Leave TargetVariant out or name one of its variants.`,
 });
 
 export const notReady = (endpoint: string): RuntimeFault => ({
-  status: 503, code: 'ServiceUnavailable', message: `No model server of endpoint ${endpoint} answers now; it is being started again. Try again in a moment.`,
+  status: 503,
+  code: 'ServiceUnavailable',
+  message: `No model server of endpoint ${endpoint} answers now; it is being started again. Try again in a moment.`,
 });
 
 /** The container was reached and did not give a prediction. `originalStatus` 0: it gave no HTTP answer at all. */
-export function modelError(place: { account: string; region: string; endpoint: string }, originalStatus: number, originalMessage: string): RuntimeFault {
+export function modelError(
+  place: { account: string; region: string; endpoint: string },
+  originalStatus: number,
+  originalMessage: string,
+): RuntimeFault {
   const group = `/aws/sagemaker/Endpoints/${place.endpoint}`;
   const side = originalStatus >= 400 && originalStatus < 500 ? 'client' : 'server';
   return {

@@ -7,7 +7,13 @@ export interface ControlAnswer<T> {
 }
 
 /** One request over the router's control socket. Rejects when no router answers there. */
-export function askRouter<T>(socketPath: string, method: string, path: string, body?: string, timeoutMs = 10_000): Promise<ControlAnswer<T>> {
+export function askRouter<T>(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: string,
+  timeoutMs = 10_000,
+): Promise<ControlAnswer<T>> {
   const address = openSocketPath(socketPath);
   return new Promise<ControlAnswer<T>>((resolve, reject) => {
     const request = httpRequest({ socketPath: address.path, method, path, agent: false, timeout: timeoutMs }, (response) => {

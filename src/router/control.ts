@@ -143,9 +143,16 @@ class RouterLink implements RouterHandle {
       }
     }
     if (started.exitCode === 4) {
-      throw new ConfigError('--runtime-port', `port ${port} of ${this.#options.host} is taken. Stop what listens there or choose another port.`);
+      throw new ConfigError(
+        '--runtime-port',
+        `port ${port} of ${this.#options.host} is taken. Stop what listens there or choose another port.`,
+      );
     }
-    throw new BackendError('runtime', `The router did not start (exit code ${started.exitCode}). See router/router.log in the data folder.`, { retryable: true });
+    throw new BackendError(
+      'runtime',
+      `The router did not start (exit code ${started.exitCode}). See router/router.log in the data folder.`,
+      { retryable: true },
+    );
   }
 
   #take(status: RouterStatus): void {

@@ -3,7 +3,11 @@ import { test } from 'node:test';
 import { pickInstance, pickVariant } from './decide-route.ts';
 
 test('variants share traffic by relative weight', () => {
-  const variants = [{ name: 'a', weight: 1 }, { name: 'b', weight: 3 }, { name: 'c', weight: 0 }];
+  const variants = [
+    { name: 'a', weight: 1 },
+    { name: 'b', weight: 3 },
+    { name: 'c', weight: 0 },
+  ];
   const counts: Record<string, number> = {};
   for (let step = 0; step < 400; step += 1) {
     const name = pickVariant(variants, step / 400)?.name ?? 'none';

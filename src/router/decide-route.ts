@@ -29,7 +29,10 @@ const AVOID_MS = 1_000;
 
 /** The least loaded instance; ties are broken by `random` so that they share. */
 export function pickInstance<I extends Loaded>(
-  instances: readonly I[], without: ReadonlySet<string>, nowMs: number, random: number,
+  instances: readonly I[],
+  without: ReadonlySet<string>,
+  nowMs: number,
+  random: number,
 ): I | undefined {
   const usable = instances.filter(({ id }) => !without.has(id));
   const answering = usable.filter(({ refusedAtMs }) => nowMs - refusedAtMs >= AVOID_MS);

@@ -38,10 +38,13 @@ export function exchange(instance: Instance, asked: ModelRequest): Promise<Outco
       settle({ kind: 'aborted' });
       request.destroy();
     };
-    const timer = setTimeout(() => {
-      settle({ kind: 'late' });
-      request.destroy();
-    }, Math.max(0, asked.deadlineMs - Date.now()));
+    const timer = setTimeout(
+      () => {
+        settle({ kind: 'late' });
+        request.destroy();
+      },
+      Math.max(0, asked.deadlineMs - Date.now()),
+    );
     asked.signal.addEventListener('abort', abort);
     request.on('response', (answer) => {
       instance.refusedAtMs = 0;

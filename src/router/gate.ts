@@ -72,7 +72,12 @@ export class Gate {
       resources: [`arn:aws:sagemaker:${region}:${principal.account}:endpoint/${endpoint}`],
     };
     const sourceIp = request.socket.remoteAddress;
-    const environment = { region, nowMs, ...(sourceIp !== undefined && { sourceIp }), userAgent: request.headers['user-agent'] ?? '' };
+    const environment = {
+      region,
+      nowMs,
+      ...(sourceIp !== undefined && { sourceIp }),
+      userAgent: request.headers['user-agent'] ?? '',
+    };
     const decision = decideAccess(principal, this.#policies[`${kind}/${principal.name}`] ?? [], [need], environment);
     return decision.allowed
       ? { admitted: true, account: principal.account, region }

@@ -24,9 +24,8 @@ export interface Invocation {
 export async function invoke(invocation: Invocation, response: ServerResponse): Promise<void> {
   const { entry, requestId, headers } = invocation;
   const target = headers['x-amzn-sagemaker-target-variant'];
-  const variant = typeof target === 'string'
-    ? entry.variants.find(({ name }) => name === target)
-    : pickVariant(entry.variants, Math.random());
+  const variant =
+    typeof target === 'string' ? entry.variants.find(({ name }) => name === target) : pickVariant(entry.variants, Math.random());
   if (!variant) return answerFault(response, requestId, variantAbsent(String(target), entry.route.name));
   const gone = new AbortController();
   response.once('close', () => gone.abort());
@@ -70,7 +69,11 @@ async function whenReachable(instances: readonly Instance[], asked: ModelRequest
 function failure(kind: Exclude<Outcome['kind'], 'answered'>, { route }: EndpointEntry): RuntimeFault {
   const place = { account: route.account, region: route.region, endpoint: route.name };
   if (kind === 'late') {
-    return modelError(place, 0, 'Your invocation timed out while waiting for a response from container primary. Look at its log for what it was doing.');
+    return modelError(
+      place,
+      0,
+      'Your invocation timed out while waiting for a response from container primary. Look at its log for what it was doing.',
+    );
   }
   if (kind === 'refused') return notReady(route.name);
   return modelError(place, 0, 'The connection was closed by container primary before it answered.');
@@ -92,10 +95,17 @@ function relay(answer: IncomingMessage, variant: string, invocation: Invocation,
     : relayFailure(answer, status, invocation, response);
 }
 
-function relaySuccess(answer: IncomingMessage, status: number, variant: string, { requestId }: Invocation, response: ServerResponse): Promise<void> {
+function relaySuccess(
+  answer: IncomingMessage,
+  status: number,
+  variant: string,
+  { requestId }: Invocation,
+  response: ServerResponse,
+): Promise<void> {
   const headers: OutgoingHttpHeaders = { 'x-amzn-requestid': requestId, 'x-amzn-invoked-production-variant': variant };
   for (const name in answer.headers) {
-    if (name === 'content-type' || name === 'content-length' || name.startsWith('x-amzn-sagemaker-')) headers[name] = answer.headers[name];
+    if (name === 'content-type' || name === 'content-length' || name.startsWith('x-amzn-sagemaker-'))
+      headers[name] = answer.headers[name];
   }
   response.writeHead(status, headers);
   return new Promise((resolve) => {
@@ -110,7 +120,12 @@ function relaySuccess(answer: IncomingMessage, status: number, variant: string, 
   });
 }
 
-async function relayFailure(answer: IncomingMessage, status: number, { entry, requestId }: Invocation, response: ServerResponse): Promise<void> {
+async function relayFailure(
+  answer: IncomingMessage,
+  status: number,
+  { entry, requestId }: Invocation,
+  response: ServerResponse,
+): Promise<void> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {

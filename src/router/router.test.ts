@@ -17,7 +17,13 @@ const folder = mkdtempSync(join(tmpdir(), 'slipway-router-'));
 const dataFolder = join(folder, 'a-data-folder-whose-path-is-far-too-long-for-a-unix-socket'.repeat(2));
 const quiet = () => {};
 const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-const user = (name: string): Principal => ({ kind: 'user', account: '123456789012', arn: `arn:aws:iam::123456789012:user/${name}`, userId: name, name });
+const user = (name: string): Principal => ({
+  kind: 'user',
+  account: '123456789012',
+  arn: `arn:aws:iam::123456789012:user/${name}`,
+  userId: name,
+  name,
+});
 const sealingKey = '11'.repeat(32);
 const identities: IdentitySnapshot = {
   accessKeys: [
@@ -27,7 +33,15 @@ const identities: IdentitySnapshot = {
   sealingKey,
   policies: {
     'user/admin': [{ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }],
-    'role/Predictor': [{ Statement: { Effect: 'Allow', Action: 'sagemaker:InvokeEndpoint', Resource: 'arn:aws:sagemaker:us-east-1:*:endpoint/live' } }],
+    'role/Predictor': [
+      {
+        Statement: {
+          Effect: 'Allow',
+          Action: 'sagemaker:InvokeEndpoint',
+          Resource: 'arn:aws:sagemaker:us-east-1:*:endpoint/live',
+        },
+      },
+    ],
   },
 };
 
@@ -36,7 +50,9 @@ const stops: (() => void)[] = [];
 let sockets = 0;
 
 /** A model server of this test on a unix socket. */
-async function modelServer(handler: Handler, socketPath = join(folder, `model-${(sockets += 1)}.sock`)): Promise<{ socketPath: string; stop(): void }> {
+async function modelServer(handler: Handler, given?: string): Promise<{ socketPath: string; stop(): void }> {
+  sockets += 1;
+  const socketPath = given ?? join(folder, `model-${sockets}.sock`);
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -54,8 +70,17 @@ async function modelServer(handler: Handler, socketPath = join(folder, `model-${
 
 function route(name: string, instances: Record<string, string>, variant = 'AllTraffic'): EndpointRoute {
   return {
-    account: '123456789012', region: 'us-east-1', name, arn: `arn:aws:sagemaker:us-east-1:123456789012:endpoint/${name}`,
-    variants: [{ name: variant, weight: 1, instances: Object.entries(instances).map(([id, socketPath]) => ({ id, address: { kind: 'unix', socketPath } })) }],
+    account: '123456789012',
+    region: 'us-east-1',
+    name,
+    arn: `arn:aws:sagemaker:us-east-1:123456789012:endpoint/${name}`,
+    variants: [
+      {
+        name: variant,
+        weight: 1,
+        instances: Object.entries(instances).map(([id, socketPath]) => ({ id, address: { kind: 'unix', socketPath } })),
+      },
+    ],
   };
 }
 
@@ -67,20 +92,36 @@ interface Call {
   tamper?: (headers: Record<string, string>) => void;
 }
 
-function call({ endpoint = 'live', body = '1,2', headers = {}, credentials, tamper }: Call = {}): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
+function call({
+  endpoint = 'live',
+  body = '1,2',
+  headers = {},
+  credentials,
+  tamper,
+}: Call = {}): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
   const url = new URL(`http://127.0.0.1:${router.port}/endpoints/${endpoint}/invocations`);
   const signed = signRequest({
-    method: 'POST', url, body, headers, region: 'us-east-1', service: 'sagemaker', nowMs: Date.now(),
+    method: 'POST',
+    url,
+    body,
+    headers,
+    region: 'us-east-1',
+    service: 'sagemaker',
+    nowMs: Date.now(),
     credentials: credentials ?? { accessKeyId: 'AKIAADMIN', secretAccessKey: 'admin-secret' },
   });
   tamper?.(signed);
   return new Promise((resolve, reject) => {
-    const request = httpRequest(url, { method: 'POST', headers: { ...signed, 'content-length': Buffer.byteLength(body) } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
-      response.on('error', reject);
-    });
+    const request = httpRequest(
+      url,
+      { method: 'POST', headers: { ...signed, 'content-length': Buffer.byteLength(body) } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+        response.on('error', reject);
+      },
+    );
     request.on('error', reject);
     request.end(body);
   });
@@ -107,7 +148,12 @@ test('an invocation reaches the model server with the headers AWS keeps, and its
     response.end(`got ${body}`);
   });
   await router.publishEndpoints([route('live', { one: model.socketPath })]);
-  const headers = { 'Content-Type': 'text/csv', Accept: 'text/csv', 'X-Amzn-SageMaker-Custom-Attributes': 'trace=1', 'X-Amzn-SageMaker-Inference-Id': 'id-1' };
+  const headers = {
+    'Content-Type': 'text/csv',
+    Accept: 'text/csv',
+    'X-Amzn-SageMaker-Custom-Attributes': 'trace=1',
+    'X-Amzn-SageMaker-Inference-Id': 'id-1',
+  };
   const answer = await call({ headers });
   assert.equal(answer.status, 200);
   assert.equal(answer.text, 'got 1,2');
@@ -149,7 +195,13 @@ test('nobody gets in without a right signature and the right', async () => {
     assert.match(String(answer.headers['x-amzn-errortype']), code);
   }
   assert.equal(reached, 0);
-  const session: Principal = { kind: 'role-session', account: '123456789012', arn: 'arn:aws:sts::123456789012:assumed-role/Predictor/s', userId: 'AROA:s', name: 'Predictor' };
+  const session: Principal = {
+    kind: 'role-session',
+    account: '123456789012',
+    arn: 'arn:aws:sts::123456789012:assumed-role/Predictor/s',
+    userId: 'AROA:s',
+    name: 'Predictor',
+  };
   const live = sealSession(sealingKey, session, Date.now() + 60_000, systemIds);
   assert.equal((await call({ credentials: live })).status, 200);
   assert.equal((await call({ endpoint: 'other', credentials: live })).status, 403);
@@ -189,7 +241,10 @@ test('a request without an answer yet is tried on another instance, and only onc
   const good = await modelServer((_request, response) => response.end('good'));
   await router.publishEndpoints([route('live', { bad: bad.socketPath, good: good.socketPath })]);
   const answers = await Promise.all(Array.from({ length: 20 }, () => call()));
-  assert.deepEqual(answers.map(({ text }) => text), Array(20).fill('good'));
+  assert.deepEqual(
+    answers.map(({ text }) => text),
+    Array(20).fill('good'),
+  );
   assert.ok(broken > 0, 'the broken instance was never asked, so nothing was retried');
 });
 
@@ -266,5 +321,8 @@ test('keys stay with the owner of the data folder', () => {
 test('a taken port is named as what to change', async () => {
   const other = join(folder, 'other');
   mkdirSync(other);
-  await assert.rejects(startOrAdoptRouter({ dataFolder: other, host: '127.0.0.1', port: router.port, log }), /--runtime-port: port \d+ of 127\.0\.0\.1 is taken/);
+  await assert.rejects(
+    startOrAdoptRouter({ dataFolder: other, host: '127.0.0.1', port: router.port, log }),
+    /--runtime-port: port \d+ of 127\.0\.0\.1 is taken/,
+  );
 });

@@ -22,12 +22,21 @@ export function createRuntimeServer(ports: RuntimeServerPorts): Server {
     const requestId = randomUUID();
     serve(ports, request, response, requestId).catch((error: unknown) => {
       ports.report(requestId, error);
-      answerFault(response, requestId, { status: 500, code: 'InternalFailure', message: `The router failed on request ${requestId}. See its log.` });
+      answerFault(response, requestId, {
+        status: 500,
+        code: 'InternalFailure',
+        message: `The router failed on request ${requestId}. See its log.`,
+      });
     });
   });
 }
 
-async function serve(ports: RuntimeServerPorts, request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+async function serve(
+  ports: RuntimeServerPorts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+): Promise<void> {
   const target = request.url ?? '/';
   if (target === '/_slipway/health') return answerHealth(response);
   const refuse = (fault: RuntimeFault) => {
@@ -38,17 +47,29 @@ async function serve(ports: RuntimeServerPorts, request: IncomingMessage, respon
   const match = INVOCATIONS.exec(target);
   const name = match && decodeName(match[1] ?? '');
   if (!name || request.method !== 'POST') {
-    return refuse({ status: 404, code: 'UnknownOperationException', message: 'This port answers POST /endpoints/NAME/invocations only. All other operations are on the main port.' });
+    return refuse({
+      status: 404,
+      code: 'UnknownOperationException',
+      message: 'This port answers POST /endpoints/NAME/invocations only. All other operations are on the main port.',
+    });
   }
   const body = await readBody(request);
   if (body === undefined) return;
   if (body === 'too large') {
-    return refuse({ status: 413, code: 'RequestEntityTooLarge', message: `HTTP content length exceeded ${BODY_BYTES_MAX} bytes.` });
+    return refuse({
+      status: 413,
+      code: 'RequestEntityTooLarge',
+      message: `HTTP content length exceeded ${BODY_BYTES_MAX} bytes.`,
+    });
   }
   const entrance = ports.gate.admit(request, body, name);
   if (!entrance.admitted) return refuse(entrance.fault);
   if (match?.[2] !== 'invocations') {
-    return refuse({ status: 501, code: 'NotImplementedException', message: `${match?.[2] === 'async-invocations' ? 'InvokeEndpointAsync' : 'InvokeEndpointWithResponseStream'} is not implemented yet. Use InvokeEndpoint.` });
+    return refuse({
+      status: 501,
+      code: 'NotImplementedException',
+      message: `${match?.[2] === 'async-invocations' ? 'InvokeEndpointAsync' : 'InvokeEndpointWithResponseStream'} is not implemented yet. Use InvokeEndpoint.`,
+    });
   }
   const entry = ports.routes.find(entrance.account, entrance.region, name);
   if (!entry) return refuse(endpointAbsent(name, entrance.account));

@@ -27,5 +27,7 @@ export function readSnapshotFile(path: string): RouteSnapshot | undefined {
 }
 
 export const NO_ROUTES: RouteSnapshot = {
-  revision: 0, endpoints: [], identities: { accessKeys: [], sealingKey: '', policies: {} },
+  revision: 0,
+  endpoints: [],
+  identities: { accessKeys: [], sealingKey: '', policies: {} },
 };

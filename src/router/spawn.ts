@@ -27,7 +27,19 @@ export function spawnRouter({ folder, host, port, build }: RouterCommand): Promi
   const child = spawn(
     process.execPath,
     // two cores at most serve requests here; more heap or helper threads would only cost memory
-    ['--max-semi-space-size=4', '--disable-warning=ExperimentalWarning', MAIN, '--folder', folder, '--host', host, '--port', String(port), '--build', build],
+    [
+      '--max-semi-space-size=4',
+      '--disable-warning=ExperimentalWarning',
+      MAIN,
+      '--folder',
+      folder,
+      '--host',
+      host,
+      '--port',
+      String(port),
+      '--build',
+      build,
+    ],
     {
       cwd: folder,
       detached: true,

@@ -7,8 +7,12 @@ export const STARTUP_TIMEOUT_SECONDS = 240;
 /** What an endpoint config asks for that nothing here would do is refused when it is made, not when it is used. */
 export function checkConfig(input: CreateEndpointConfigInput): Rejection | undefined {
   const { ProductionVariants: variants } = input;
-  if (variants.length > 1) return missing(`Endpoint configurations with several production variants are not implemented yet; this one has ${variants.length}.`);
-  if (input.ShadowProductionVariants?.length) return missing('Shadow variants (ShadowProductionVariants) are not implemented yet.');
+  if (variants.length > 1)
+    return missing(
+      `Endpoint configurations with several production variants are not implemented yet; this one has ${variants.length}.`,
+    );
+  if (input.ShadowProductionVariants?.length)
+    return missing('Shadow variants (ShadowProductionVariants) are not implemented yet.');
   if (input.AsyncInferenceConfig) return missing('Asynchronous endpoints (AsyncInferenceConfig) are not implemented yet.');
   if (input.ExplainerConfig) return missing('Online explanations (ExplainerConfig) are not implemented yet.');
   if (input.DataCaptureConfig && input.DataCaptureConfig.EnableCapture !== false) {
@@ -23,21 +27,33 @@ export function checkConfig(input: CreateEndpointConfigInput): Rejection | undef
 }
 
 function checkVariant(variant: ProductionVariant): Rejection | undefined {
-  if (variant.ServerlessConfig) return missing('Serverless endpoints (ServerlessConfig) are not implemented yet. Give InstanceType and InitialInstanceCount.');
+  if (variant.ServerlessConfig)
+    return missing(
+      'Serverless endpoints (ServerlessConfig) are not implemented yet. Give InstanceType and InitialInstanceCount.',
+    );
   if (variant.InstancePools?.length) return missing('Instance pools are not implemented yet. Give InstanceType.');
-  if (variant.ManagedInstanceScaling) return missing('Managed instance scaling is not implemented yet. Give InitialInstanceCount.');
+  if (variant.ManagedInstanceScaling)
+    return missing('Managed instance scaling is not implemented yet. Give InitialInstanceCount.');
   if (variant.CoreDumpConfig) return missing('Core dumps of model servers (CoreDumpConfig) are not implemented yet.');
-  if (variant.ModelName === undefined) return missing(`Production variant ${variant.VariantName} has no ModelName; inference components are not implemented yet.`);
+  if (variant.ModelName === undefined)
+    return missing(`Production variant ${variant.VariantName} has no ModelName; inference components are not implemented yet.`);
   if (variant.InstanceType === undefined) return invalid(`Production variant ${variant.VariantName} needs an InstanceType.`);
-  if ((variant.InitialInstanceCount ?? 1) < 1) return invalid(`Production variant ${variant.VariantName} needs an InitialInstanceCount of at least 1.`);
+  if ((variant.InitialInstanceCount ?? 1) < 1)
+    return invalid(`Production variant ${variant.VariantName} needs an InitialInstanceCount of at least 1.`);
   return undefined;
 }
 
 /** Of a deployment only what is done as asked is accepted: all at once, with a pause before the old fleet ends. */
 export function checkDeployment(config: DeploymentConfig | undefined): Rejection | undefined {
   if (!config) return undefined;
-  if (config.RollingUpdatePolicy) return missing('Rolling deployments (RollingUpdatePolicy) are not implemented yet. Leave DeploymentConfig out for an update at once.');
-  if (config.AutoRollbackConfiguration?.Alarms?.length) return missing('Rollback by alarms (AutoRollbackConfiguration) is not implemented yet. A fleet that does not become healthy is always rolled back.');
+  if (config.RollingUpdatePolicy)
+    return missing(
+      'Rolling deployments (RollingUpdatePolicy) are not implemented yet. Leave DeploymentConfig out for an update at once.',
+    );
+  if (config.AutoRollbackConfiguration?.Alarms?.length)
+    return missing(
+      'Rollback by alarms (AutoRollbackConfiguration) is not implemented yet. A fleet that does not become healthy is always rolled back.',
+    );
   const type = config.BlueGreenUpdatePolicy?.TrafficRoutingConfiguration.Type;
   if (type && type !== 'ALL_AT_ONCE') return missing(`Traffic shifting by ${type} is not implemented yet. Use ALL_AT_ONCE.`);
   return undefined;

@@ -1,7 +1,15 @@
 import type { DeploymentConfig, DesiredWeightAndCapacity, ProductionVariant } from '../../contract/generated/sagemaker.ts';
 import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
 import { invalid, missing, type Checked } from './decide-model.ts';
-import { type EndpointDocument, type Fleet, fleetInstances, type InstancePlan, type PinnedModel, type PinnedVariant, type Retiring } from './resources.ts';
+import {
+  type EndpointDocument,
+  type Fleet,
+  fleetInstances,
+  type InstancePlan,
+  type PinnedModel,
+  type PinnedVariant,
+  type Retiring,
+} from './resources.ts';
 
 /** FailureReason on the wire. */
 const REASON_LENGTH_MAX = 1024;
@@ -18,7 +26,10 @@ export interface FleetFacts {
 }
 
 /** The fleet a config asks for, each variant with its pinned model. */
-export function planFleet(variants: readonly { readonly asked: ProductionVariant; readonly model: PinnedModel }[], facts: FleetFacts): Fleet {
+export function planFleet(
+  variants: readonly { readonly asked: ProductionVariant; readonly model: PinnedModel }[],
+  facts: FleetFacts,
+): Fleet {
   return {
     number: facts.number,
     configName: facts.configName,
@@ -28,7 +39,9 @@ export function planFleet(variants: readonly { readonly asked: ProductionVariant
       name: asked.VariantName,
       weight: asked.InitialVariantWeight ?? 1,
       instanceType: asked.InstanceType ?? '',
-      instances: Array.from({ length: asked.InitialInstanceCount ?? 1 }, (_, index) => facts.nameInstance(facts.number, asked.VariantName, index)),
+      instances: Array.from({ length: asked.InitialInstanceCount ?? 1 }, (_, index) =>
+        facts.nameInstance(facts.number, asked.VariantName, index),
+      ),
       model,
       startupTimeoutSeconds: asked.ContainerStartupHealthCheckTimeoutInSeconds ?? STARTUP_TIMEOUT_SECONDS,
     })),
@@ -36,7 +49,12 @@ export function planFleet(variants: readonly { readonly asked: ProductionVariant
 }
 
 /** Keeps what RetainAllVariantProperties asks to keep of the fleet that serves. */
-export function retainProperties(fleet: Fleet, serving: Fleet | undefined, excluded: readonly string[], nameInstance: NameInstance): Fleet {
+export function retainProperties(
+  fleet: Fleet,
+  serving: Fleet | undefined,
+  excluded: readonly string[],
+  nameInstance: NameInstance,
+): Fleet {
   return {
     ...fleet,
     variants: fleet.variants.map((variant) => {
@@ -53,9 +71,18 @@ export function retainProperties(fleet: Fleet, serving: Fleet | undefined, exclu
 }
 
 /** The serving fleet with other weights and counts; instances that stay are the same ones. */
-export function planScaling(serving: Fleet, desired: readonly DesiredWeightAndCapacity[], facts: Omit<FleetFacts, 'configName'>): Checked<Fleet> {
+export function planScaling(
+  serving: Fleet,
+  desired: readonly DesiredWeightAndCapacity[],
+  facts: Omit<FleetFacts, 'configName'>,
+): Checked<Fleet> {
   const unknown = desired.find(({ VariantName }) => !serving.variants.some(({ name }) => name === VariantName));
-  if (unknown) return { rejection: invalid(`The endpoint has no variant "${unknown.VariantName}". Its variants: ${serving.variants.map(({ name }) => name).join(', ')}.`) };
+  if (unknown)
+    return {
+      rejection: invalid(
+        `The endpoint has no variant "${unknown.VariantName}". Its variants: ${serving.variants.map(({ name }) => name).join(', ')}.`,
+      ),
+    };
   if (desired.some(({ ServerlessUpdateConfig }) => ServerlessUpdateConfig)) {
     return { rejection: missing('Serverless endpoints (ServerlessUpdateConfig) are not implemented yet.') };
   }
@@ -73,7 +100,9 @@ export function planScaling(serving: Fleet, desired: readonly DesiredWeightAndCa
 function scaled(variant: PinnedVariant, wish: DesiredWeightAndCapacity, facts: Omit<FleetFacts, 'configName'>): PinnedVariant {
   const count = wish.DesiredInstanceCount ?? variant.instances.length;
   const kept = variant.instances.slice(0, count);
-  const added = Array.from({ length: count - kept.length }, (_, index) => facts.nameInstance(facts.number, variant.name, kept.length + index));
+  const added = Array.from({ length: count - kept.length }, (_, index) =>
+    facts.nameInstance(facts.number, variant.name, kept.length + index),
+  );
   return { ...variant, weight: wish.DesiredWeight ?? variant.weight, instances: [...kept, ...added] };
 }
 
@@ -151,17 +180,28 @@ export type DeploymentDecision =
 const CRASHES_MAX = 3;
 
 /** What becomes of a deployment: `deadlineMs` is when its time for the first ping is over. */
-export function decideDeployment(sights: readonly ServerSight[], nowMs: number, deadlineMs: (variant: string) => number): DeploymentDecision {
+export function decideDeployment(
+  sights: readonly ServerSight[],
+  nowMs: number,
+  deadlineMs: (variant: string) => number,
+): DeploymentDecision {
   if (sights.every(({ status }) => status === 'healthy')) return { kind: 'switch' };
   for (const sight of sights) {
     if (sight.status === 'healthy') continue;
     const { variant, end } = sight;
     const ping = `The primary container for production variant ${variant} did not pass the ping health check. Please check CloudWatch logs for this endpoint.`;
     if (end && (end.fatal || sight.crashes >= CRASHES_MAX)) {
-      return { kind: 'fail', variant, reason: `${ping} The model server ended ${end.fatal ? 'at its start' : `${sight.crashes} times`}: ${end.text}.` };
+      return {
+        kind: 'fail',
+        variant,
+        reason: `${ping} The model server ended ${end.fatal ? 'at its start' : `${sight.crashes} times`}: ${end.text}.`,
+      };
     }
     if (nowMs >= deadlineMs(variant)) {
-      const why = sight.status === 'waiting' ? `Unable to provision requested compute capacity for production variant ${variant}: ${sight.waitingReason ?? 'none was free'}` : ping;
+      const why =
+        sight.status === 'waiting'
+          ? `Unable to provision requested compute capacity for production variant ${variant}: ${sight.waitingReason ?? 'none was free'}`
+          : ping;
       return { kind: 'fail', variant, reason: end ? `${why} The model server ended before: ${end.text}.` : why };
     }
   }

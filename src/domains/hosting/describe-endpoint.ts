@@ -1,5 +1,9 @@
 import type {
-  DescribeEndpointConfigOutput, DescribeEndpointOutput, DescribeModelOutput, EndpointSummary, PendingProductionVariantSummary,
+  DescribeEndpointConfigOutput,
+  DescribeEndpointOutput,
+  DescribeModelOutput,
+  EndpointSummary,
+  PendingProductionVariantSummary,
   ProductionVariantSummary,
 } from '../../contract/generated/sagemaker.ts';
 import type { EventInput } from '../../platform/events/event.ts';
@@ -36,11 +40,12 @@ export function describeEndpoint(document: EndpointDocument): DescribeEndpointOu
     CreationTime: document.CreationTime,
     LastModifiedTime: document.LastModifiedTime,
     LastDeploymentConfig: serving?.deploymentConfig,
-    PendingDeploymentSummary: serving && deploying && {
-      EndpointConfigName: deploying.configName,
-      ProductionVariants: deploying.variants.map((variant) => pendingSummary(variant, deploying)),
-      StartTime: deploying.startedAtMs,
-    },
+    PendingDeploymentSummary: serving &&
+      deploying && {
+        EndpointConfigName: deploying.configName,
+        ProductionVariants: deploying.variants.map((variant) => pendingSummary(variant, deploying)),
+        StartTime: deploying.startedAtMs,
+      },
   };
 }
 
@@ -79,7 +84,12 @@ export const summarizeEndpoint = (document: EndpointDocument): EndpointSummary =
 });
 
 /** What the router sends to for an endpoint with this fleet. */
-export const endpointRoute = (document: EndpointDocument, place: Place, fleet: Fleet, address: (workId: string) => WorkAddress): EndpointRoute => ({
+export const endpointRoute = (
+  document: EndpointDocument,
+  place: Place,
+  fleet: Fleet,
+  address: (workId: string) => WorkAddress,
+): EndpointRoute => ({
   account: place.account,
   region: place.region,
   name: document.EndpointName,

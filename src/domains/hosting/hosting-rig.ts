@@ -68,26 +68,57 @@ export class HostingRig extends RegistryRig {
     const clock = systemClock;
     this.loop = createReconcileLoop({ store: this.store, clock, log: SILENT });
     this.backend = createSandboxBackend({
-      folder, cacheFolder: join(folder, 'cache'), blobs: this.blobs, clock, settings: { sandbox: 'auto' }, log: SILENT,
+      folder,
+      cacheFolder: join(folder, 'cache'),
+      blobs: this.blobs,
+      clock,
+      settings: { sandbox: 'auto' },
+      log: SILENT,
       locateRuntime: () => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } }),
     });
     const image: ResolvedImage = {
-      image: '', repository: 'sagemaker-xgboost', tag: '1.7-1', runtime: 'ml', framework: 'xgboost', profile: {}, promised: {}, actual: {},
+      image: '',
+      repository: 'sagemaker-xgboost',
+      tag: '1.7-1',
+      runtime: 'ml',
+      framework: 'xgboost',
+      profile: {},
+      promised: {},
+      actual: {},
       serveCommand: ['/usr/bin/python3', '-c', MODEL_SERVER],
     };
     this.#room = createHostingRoom({
-      store: this.store, calls: this.calls, clock, log: SILENT, loop: this.loop, backend: this.backend, routes: router,
+      store: this.store,
+      calls: this.calls,
+      clock,
+      log: SILENT,
+      loop: this.loop,
+      backend: this.backend,
+      routes: router,
       logFiles: createLogFiles({ folder: join(folder, 'logs') }),
       admission: createFifoAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),
-      runtimes: { resolve: (name) => (name.includes('unknown') ? { problem: `The image ${name} is not known here.` } : { ...image, image: name }) },
+      runtimes: {
+        resolve: (name) =>
+          name.includes('unknown') ? { problem: `The image ${name} is not known here.` } : { ...image, image: name },
+      },
       roles: {
         resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),
         assume: async (request: AssumeForService): Promise<Principal> => ({
-          kind: 'role-session', account: request.account, arn: request.roleArn, userId: 'AROA', name: 'SageMakerPipelineExecutionRole',
+          kind: 'role-session',
+          account: request.account,
+          arn: request.roleArn,
+          userId: 'AROA',
+          name: 'SageMakerPipelineExecutionRole',
         }),
         credentials: () => assert.fail('no credentials are asked for'),
       },
-      settings: { ...this.settings, get approval() { return outer.settings.approval; }, reservations: { job: { cpus: 1, memoryMiB: 1024 }, modelServer: { cpus: 0, memoryMiB: 512 } } },
+      settings: {
+        ...this.settings,
+        get approval() {
+          return outer.settings.approval;
+        },
+        reservations: { job: { cpus: 1, memoryMiB: 1024 }, modelServer: { cpus: 0, memoryMiB: 512 } },
+      },
       instanceLimits: () => ({ cpus: 1, memoryMiB: 256 }),
       workCredentials: { environment: async () => ({}) },
     });
@@ -98,7 +129,11 @@ export class HostingRig extends RegistryRig {
   static async start(folder = mkdtempSync(join(tmpdir(), 'slipway-hosting-'))): Promise<HostingRig> {
     const router = await startOrAdoptRouter({ dataFolder: folder, host: '127.0.0.1', port: 0, log: SILENT });
     const policies = { 'user/admin': [{ Statement: { Effect: 'Allow' as const, Action: '*', Resource: '*' } }] };
-    await router.publishIdentities({ accessKeys: [{ id: KEY.accessKeyId, secret: KEY.secretAccessKey, principal: user('admin') }], sealingKey: '', policies });
+    await router.publishIdentities({
+      accessKeys: [{ id: KEY.accessKeyId, secret: KEY.secretAccessKey, principal: user('admin') }],
+      sealingKey: '',
+      policies,
+    });
     const rig = new HostingRig(folder, router);
     rig.loop.register(rig.#room.reconcilers ?? []);
     await rig.#room.start?.();
@@ -148,7 +183,10 @@ export class HostingRig extends RegistryRig {
 
   async endpointGone(name: string): Promise<Error> {
     for (;;) {
-      const error = await this.call('sagemaker:DescribeEndpoint', { EndpointName: name }).then(() => undefined, (one: Error) => one);
+      const error = await this.call('sagemaker:DescribeEndpoint', { EndpointName: name }).then(
+        () => undefined,
+        (one: Error) => one,
+      );
       if (error) return error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -156,7 +194,16 @@ export class HostingRig extends RegistryRig {
 
   invoke(endpoint: string, body: string): Promise<{ status: number; text: string }> {
     const url = new URL(`http://127.0.0.1:${this.#router.port}/endpoints/${endpoint}/invocations`);
-    const headers = signRequest({ method: 'POST', url, body, headers: { 'content-type': 'text/csv' }, region: REGION, service: 'sagemaker', nowMs: Date.now(), credentials: KEY });
+    const headers = signRequest({
+      method: 'POST',
+      url,
+      body,
+      headers: { 'content-type': 'text/csv' },
+      region: REGION,
+      service: 'sagemaker',
+      nowMs: Date.now(),
+      credentials: KEY,
+    });
     return new Promise((resolve, reject) => {
       const request = httpRequest(url, { method: 'POST', headers: { ...headers, 'content-length': body.length } }, (response) => {
         let text = '';

@@ -5,7 +5,8 @@ import { HostingRig, ROLE } from './hosting-rig.ts';
 import { IMAGE, refusal } from '../registry/registry-rig.ts';
 
 const inService = ({ EndpointStatus }: { EndpointStatus: string }) => EndpointStatus === 'InService';
-const settled = ({ EndpointStatus }: { EndpointStatus: string }) => !['Creating', 'Updating', 'RollingBack'].includes(EndpointStatus);
+const settled = ({ EndpointStatus }: { EndpointStatus: string }) =>
+  !['Creating', 'Updating', 'RollingBack'].includes(EndpointStatus);
 
 let rig: HostingRig;
 before(async () => {
@@ -14,7 +15,10 @@ before(async () => {
 after(() => rig.close());
 
 /** Model, config and their data under one name; the server answers with `name`. */
-async function prepare(name: string, more: { variant?: Partial<ProductionVariant>; environment?: Record<string, string> } = {}): Promise<void> {
+async function prepare(
+  name: string,
+  more: { variant?: Partial<ProductionVariant>; environment?: Record<string, string> } = {},
+): Promise<void> {
   await rig.putModel(`s3://models/${name}/model.tar.gz`, name);
   const container = { Image: IMAGE, ModelDataUrl: `s3://models/${name}/model.tar.gz`, Environment: more.environment };
   await rig.call('sagemaker:CreateModel', { ModelName: name, ExecutionRoleArn: ROLE, PrimaryContainer: container });
@@ -24,10 +28,20 @@ async function prepare(name: string, more: { variant?: Partial<ProductionVariant
 const configOf = (ModelName: string, variant: Partial<ProductionVariant> = {}, EndpointConfigName = ModelName) =>
   rig.call('sagemaker:CreateEndpointConfig', {
     EndpointConfigName,
-    ProductionVariants: [{ VariantName: 'AllTraffic', ModelName, InitialInstanceCount: 1, InstanceType: 'ml.m5.large', InitialVariantWeight: 1, ...variant }],
+    ProductionVariants: [
+      {
+        VariantName: 'AllTraffic',
+        ModelName,
+        InitialInstanceCount: 1,
+        InstanceType: 'ml.m5.large',
+        InitialVariantWeight: 1,
+        ...variant,
+      },
+    ],
   });
 
-const createEndpoint = (EndpointName: string, EndpointConfigName = EndpointName) => rig.call('sagemaker:CreateEndpoint', { EndpointName, EndpointConfigName });
+const createEndpoint = (EndpointName: string, EndpointConfigName = EndpointName) =>
+  rig.call('sagemaker:CreateEndpoint', { EndpointName, EndpointConfigName });
 
 test('an endpoint answers as soon as it is InService, survives the deletion of all it was made from, and goes', async () => {
   await prepare('first');
@@ -46,7 +60,12 @@ test('an endpoint answers as soon as it is InService, survives the deletion of a
   assert.equal((await rig.invoke('first', '1')).status, 400, 'deleted means the router sends nothing more');
   assert.match((await rig.endpointGone('first')).message, new RegExp(`^Could not find endpoint "${EndpointArn}"\\.$`));
   const actions = (await rig.ledger()).filter((action) => /Endpoint\b|:Endpoint\./.test(action));
-  assert.deepEqual(actions, ['sagemaker:CreateEndpoint', 'slipway:Endpoint.InService', 'sagemaker:DeleteEndpoint', 'slipway:Endpoint.Deleted']);
+  assert.deepEqual(actions, [
+    'sagemaker:CreateEndpoint',
+    'slipway:Endpoint.InService',
+    'sagemaker:DeleteEndpoint',
+    'slipway:Endpoint.Deleted',
+  ]);
 });
 
 test('model servers live on through a killed server, which takes them over', async () => {
@@ -77,9 +96,15 @@ test('a model server that ends or never pings fails the endpoint with the reason
   await createEndpoint('crashing');
   const crashed = await rig.endpoint('crashing', settled);
   assert.equal(crashed.EndpointStatus, 'Failed');
-  assert.match(crashed.FailureReason ?? '', /^The primary container for production variant AllTraffic did not pass the ping health check\./);
-  assert.match(crashed.FailureReason ?? '', /exit code: 1.*Last log lines:[^]*no such column: rings/);
-  await assert.rejects(rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'crashing', EndpointConfigName: 'crashing' }), refusal('ValidationException', /Cannot update failed endpoint/));
+  assert.match(
+    crashed.FailureReason ?? '',
+    /^The primary container for production variant AllTraffic did not pass the ping health check\./,
+  );
+  assert.match(crashed.FailureReason ?? '', /exit code: 1.*Last log lines:[\s\S]*no such column: rings/);
+  await assert.rejects(
+    rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'crashing', EndpointConfigName: 'crashing' }),
+    refusal('ValidationException', /Cannot update failed endpoint/),
+  );
   await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'crashing' });
   await rig.endpointGone('crashing');
 });
@@ -98,14 +123,23 @@ test('an update switches without losing a request, and what fails to come up cha
   const held = rig.invoke('live', 'hold');
   await rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'live', EndpointConfigName: 'green' });
   const during = await rig.call('sagemaker:DescribeEndpoint', { EndpointName: 'live' });
-  assert.deepEqual([during.EndpointStatus, during.EndpointConfigName, during.PendingDeploymentSummary?.EndpointConfigName], ['Updating', 'blue', 'green']);
-  await assert.rejects(rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'live', EndpointConfigName: 'blue' }), refusal('ValidationException', /Cannot update in-progress endpoint/));
+  assert.deepEqual(
+    [during.EndpointStatus, during.EndpointConfigName, during.PendingDeploymentSummary?.EndpointConfigName],
+    ['Updating', 'blue', 'green'],
+  );
+  await assert.rejects(
+    rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'live', EndpointConfigName: 'blue' }),
+    refusal('ValidationException', /Cannot update in-progress endpoint/),
+  );
   assert.equal((await rig.endpoint('live', inService)).EndpointConfigName, 'green');
   assert.deepEqual(await rig.invoke('live', 'after'), { status: 200, text: 'green after' });
   assert.deepEqual(await held, { status: 200, text: 'blue hold' });
   asking = false;
   await traffic;
-  assert.deepEqual(answers.filter(({ status }) => status !== 200), []);
+  assert.deepEqual(
+    answers.filter(({ status }) => status !== 200),
+    [],
+  );
   await rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'live', EndpointConfigName: 'broken' });
   const rolledBack = await rig.endpoint('live', settled);
   assert.deepEqual([rolledBack.EndpointStatus, rolledBack.EndpointConfigName], ['InService', 'green']);
@@ -119,7 +153,10 @@ test('capacity goes up and down on the same instances', async () => {
   await createEndpoint('scaled');
   await rig.endpoint('scaled', inService);
   const scale = async (DesiredInstanceCount: number) => {
-    await rig.call('sagemaker:UpdateEndpointWeightsAndCapacities', { EndpointName: 'scaled', DesiredWeightsAndCapacities: [{ VariantName: 'AllTraffic', DesiredInstanceCount }] });
+    await rig.call('sagemaker:UpdateEndpointWeightsAndCapacities', {
+      EndpointName: 'scaled',
+      DesiredWeightsAndCapacities: [{ VariantName: 'AllTraffic', DesiredInstanceCount }],
+    });
     return (await rig.endpoint('scaled', inService)).ProductionVariants?.[0]?.CurrentInstanceCount;
   };
   assert.equal(await scale(2), 2);
@@ -134,11 +171,18 @@ test('what is not approved cannot be served at any of the three doors, and serve
   await rig.putModel('s3://models/pkg/model.tar.gz', 'registered');
   await rig.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'gated' });
   const { ModelPackageArn } = await rig.call('sagemaker:CreateModelPackage', {
-    ModelPackageGroupName: 'gated', InferenceSpecification: { Containers: [{ Image: IMAGE, ModelDataUrl: 's3://models/pkg/model.tar.gz' }] },
+    ModelPackageGroupName: 'gated',
+    InferenceSpecification: { Containers: [{ Image: IMAGE, ModelDataUrl: 's3://models/pkg/model.tar.gz' }] },
   });
-  const model: CreateModelInput = { ModelName: 'gated', ExecutionRoleArn: ROLE, Containers: [{ ModelPackageName: ModelPackageArn }] };
-  const notApproved = (status: string) => refusal('ValidationException', new RegExp(`${ModelPackageArn} cannot be served: its ModelApprovalStatus is ${status}`));
-  const approve = (ModelApprovalStatus: 'Approved' | 'Rejected') => rig.call('sagemaker:UpdateModelPackage', { ModelPackageArn, ModelApprovalStatus });
+  const model: CreateModelInput = {
+    ModelName: 'gated',
+    ExecutionRoleArn: ROLE,
+    Containers: [{ ModelPackageName: ModelPackageArn }],
+  };
+  const notApproved = (status: string) =>
+    refusal('ValidationException', new RegExp(`${ModelPackageArn} cannot be served: its ModelApprovalStatus is ${status}`));
+  const approve = (ModelApprovalStatus: 'Approved' | 'Rejected') =>
+    rig.call('sagemaker:UpdateModelPackage', { ModelPackageArn, ModelApprovalStatus });
   await assert.rejects(rig.call('sagemaker:CreateModel', model), notApproved('PendingManualApproval'));
   await approve('Approved');
   await rig.call('sagemaker:CreateModel', model);
@@ -148,7 +192,10 @@ test('what is not approved cannot be served at any of the three doors, and serve
   await prepare('plain');
   await createEndpoint('plain');
   await rig.endpoint('plain', inService);
-  await assert.rejects(rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'plain', EndpointConfigName: 'gated' }), notApproved('Rejected'));
+  await assert.rejects(
+    rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'plain', EndpointConfigName: 'gated' }),
+    notApproved('Rejected'),
+  );
   await rig.putModel('s3://models/pkg/model.tar.gz', 'overwritten');
   await approve('Approved');
   await createEndpoint('gated');
@@ -162,14 +209,37 @@ test('what is not approved cannot be served at any of the three doors, and serve
 test('what is not built is said when it is asked for, what is wrong when it is written', async () => {
   await prepare('refusals');
   const variant = { VariantName: 'a', ModelName: 'refusals', InitialInstanceCount: 1, InstanceType: 'ml.m5.large' as const };
-  const config = (more: object) => rig.call('sagemaker:CreateEndpointConfig', { EndpointConfigName: 'never', ProductionVariants: [variant], ...more });
-  await assert.rejects(config({ ProductionVariants: [variant, { ...variant, VariantName: 'b' }] }), refusal('NotImplementedException', /several production variants/));
-  await assert.rejects(config({ DataCaptureConfig: { InitialSamplingPercentage: 100, DestinationS3Uri: 's3://b/c', CaptureOptions: [{ CaptureMode: 'Input' }] } }), refusal('NotImplementedException', /Data capture/));
-  await assert.rejects(config({ ProductionVariants: [{ ...variant, ModelName: 'nobody' }] }), refusal('ValidationException', /Could not find model "arn:.*:model\/nobody"/));
-  const model = (container: object) => rig.call('sagemaker:CreateModel', { ModelName: 'never', ExecutionRoleArn: ROLE, PrimaryContainer: container });
-  await assert.rejects(model({ Image: IMAGE, ModelDataUrl: 's3://models/none/model.tar.gz' }), refusal('ValidationException', /Could not find model data at s3:\/\/models\/none/));
+  const config = (more: object) =>
+    rig.call('sagemaker:CreateEndpointConfig', { EndpointConfigName: 'never', ProductionVariants: [variant], ...more });
+  await assert.rejects(
+    config({ ProductionVariants: [variant, { ...variant, VariantName: 'b' }] }),
+    refusal('NotImplementedException', /several production variants/),
+  );
+  await assert.rejects(
+    config({
+      DataCaptureConfig: {
+        InitialSamplingPercentage: 100,
+        DestinationS3Uri: 's3://b/c',
+        CaptureOptions: [{ CaptureMode: 'Input' }],
+      },
+    }),
+    refusal('NotImplementedException', /Data capture/),
+  );
+  await assert.rejects(
+    config({ ProductionVariants: [{ ...variant, ModelName: 'nobody' }] }),
+    refusal('ValidationException', /Could not find model "arn:.*:model\/nobody"/),
+  );
+  const model = (container: object) =>
+    rig.call('sagemaker:CreateModel', { ModelName: 'never', ExecutionRoleArn: ROLE, PrimaryContainer: container });
+  await assert.rejects(
+    model({ Image: IMAGE, ModelDataUrl: 's3://models/none/model.tar.gz' }),
+    refusal('ValidationException', /Could not find model data at s3:\/\/models\/none/),
+  );
   await assert.rejects(model({ Image: 'unknown:1' }), refusal('ValidationException', /unknown:1 is not known/));
   await assert.rejects(model({ Image: IMAGE, Mode: 'MultiModel' }), refusal('NotImplementedException', /Multi-model/));
   await assert.rejects(prepare('refusals'), refusal('ValidationException', /Cannot create already existing model "arn:/));
-  await assert.rejects(createEndpoint('e', 'absent'), refusal('ValidationException', /Could not find endpoint configuration "arn:/));
+  await assert.rejects(
+    createEndpoint('e', 'absent'),
+    refusal('ValidationException', /Could not find endpoint configuration "arn:/),
+  );
 });

@@ -7,7 +7,9 @@ import type { NameInstance } from './decide-endpoint.ts';
  */
 export function instanceNames(endpointArn: string, createdAtMs: number): NameInstance {
   return (fleet, variant, index) => {
-    const digest = createHash('sha256').update(JSON.stringify([endpointArn, createdAtMs, fleet, variant, index])).digest('hex');
+    const digest = createHash('sha256')
+      .update(JSON.stringify([endpointArn, createdAtMs, fleet, variant, index]))
+      .digest('hex');
     return { id: `i-${digest.slice(0, 17)}`, workId: `endpoint-${digest.slice(0, 32)}` };
   };
 }

@@ -8,7 +8,10 @@ export async function lastLogLines(logFiles: LogFiles, stream: LogStreamName, le
   const fromByte = Math.max(0, sizeBytes - TAIL_BYTES);
   const { events } = await logFiles.read(stream, fromByte, TAIL_BYTES);
   // reading from within the file starts inside a line
-  const lines = events.slice(fromByte > 0 ? 1 : 0).map(({ text }) => text.trimEnd()).filter((line) => line !== '');
+  const lines = events
+    .slice(fromByte > 0 ? 1 : 0)
+    .map(({ text }) => text.trimEnd())
+    .filter((line) => line !== '');
   let tail = '';
   for (const line of lines.reverse()) {
     const longer = tail === '' ? line.slice(-lengthMax) : `${line}\n${tail}`;

@@ -41,7 +41,10 @@ const END_LOOK_EVERY_MS = 1_000;
 const FAILED_PINGS_MAX = 6;
 
 export const endpointLogStream = (key: ResourceKey, variant: string, instance: InstancePlan): LogStreamName => ({
-  account: key.account, region: key.region, group: `/aws/sagemaker/Endpoints/${key.name}`, stream: `${variant}/${instance.id}`,
+  account: key.account,
+  region: key.region,
+  group: `/aws/sagemaker/Endpoints/${key.name}`,
+  stream: `${variant}/${instance.id}`,
 });
 
 /** Starts, watches, restarts and ends model servers. All effects are repeatable under the instance's work id. */
@@ -82,16 +85,21 @@ export class ModelServers {
     const admitted = admission.request(instance.workId, settings.reservations.modelServer, fleet.startedAtMs);
     if (!admitted.admitted) return { ...this.#sight(plan, 'waiting', ADMISSION_LOOK_EVERY_MS), waitingReason: admitted.reason };
     const access = {
-      account: key.account, region: key.region, workId: instance.workId, onBehalfOf: endpoint.EndpointArn,
+      account: key.account,
+      region: key.region,
+      workId: instance.workId,
+      onBehalfOf: endpoint.EndpointArn,
       ...(variant.model.executionRoleArn !== undefined && { roleArn: variant.model.executionRoleArn }),
     };
     try {
-      await backend.start(planModelServer(variant, instance, {
-        region: key.region,
-        logFile: await logFiles.path(endpointLogStream(key, variant.name, instance)),
-        limits: instanceLimits(variant.instanceType),
-        environment: await workCredentials.environment(access),
-      }));
+      await backend.start(
+        planModelServer(variant, instance, {
+          region: key.region,
+          logFile: await logFiles.path(endpointLogStream(key, variant.name, instance)),
+          limits: instanceLimits(variant.instanceType),
+          environment: await workCredentials.environment(access),
+        }),
+      );
     } catch (error) {
       if (!(error instanceof BackendError) || error.retryable) throw error;
       const memory = this.#memory(instance.workId);
@@ -117,7 +125,10 @@ export class ModelServers {
     if (!serves) return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
     memory.failedPings += 1;
     if (memory.failedPings >= FAILED_PINGS_MAX) {
-      this.#ports.log.warn({ endpoint: plan.endpoint.EndpointArn, workId }, 'A model server answers no pings; it is started again.');
+      this.#ports.log.warn(
+        { endpoint: plan.endpoint.EndpointArn, workId },
+        'A model server answers no pings; it is started again.',
+      );
       memory.failedPings = 0;
       await backend.stop(workId);
     }
@@ -170,7 +181,10 @@ export class ModelServers {
   }
 
   /** Like `end` for many: those that are gone, and when to look for the rest. */
-  async endAll(key: ResourceKey, workIds: readonly string[]): Promise<{ readonly gone: Set<string>; readonly againAtMs: number | undefined }> {
+  async endAll(
+    key: ResourceKey,
+    workIds: readonly string[],
+  ): Promise<{ readonly gone: Set<string>; readonly againAtMs: number | undefined }> {
     const gone = new Set<string>();
     for (const workId of workIds) {
       this.#owners.set(workId, key);

@@ -11,28 +11,40 @@ type PinPorts = Pick<HostingPorts, 'calls' | 'roles' | 'runtimes' | 'settings'>;
 
 /** The package behind a container, as the caller may see it; refused when the approval rule forbids to serve it. */
 export async function approvedPackage(
-  ports: Pick<HostingPorts, 'calls' | 'settings'>, context: OperationContext, name: string,
+  ports: Pick<HostingPorts, 'calls' | 'settings'>,
+  context: OperationContext,
+  name: string,
 ): Promise<WithArtifacts<DescribeModelPackageOutput>> {
   const origin = { region: context.region, requestId: context.requestId };
-  const described = await ports.calls.call(context.principal, origin, 'sagemaker:DescribeModelPackage', { ModelPackageName: name });
+  const described = await ports.calls.call(context.principal, origin, 'sagemaker:DescribeModelPackage', {
+    ModelPackageName: name,
+  });
   const rejection = checkApproval(described, ports.settings.approval);
   if (rejection) throw new ServiceError(rejection.code, rejection.message);
   return described;
 }
 
 /** What stands behind an image name, as long as it can serve. */
-export function servingImage(runtimes: HostingPorts['runtimes'], image: string): ResolvedImage & { readonly serveCommand: readonly string[] } {
+export function servingImage(
+  runtimes: HostingPorts['runtimes'],
+  image: string,
+): ResolvedImage & { readonly serveCommand: readonly string[] } {
   const resolved = runtimes.resolve(image);
   if ('problem' in resolved) throw new ServiceError('ValidationException', resolved.problem);
   const { serveCommand } = resolved;
-  if (!serveCommand) throw new ServiceError('ValidationException', `The image ${image} has no serve program, so it cannot stand behind a model. Use a framework image.`);
+  if (!serveCommand)
+    throw new ServiceError(
+      'ValidationException',
+      `The image ${image} has no serve program, so it cannot stand behind a model. Use a framework image.`,
+    );
   return { ...resolved, serveCommand };
 }
 
 /** A model as it will be served: container, image, artefact digests. Checked and read anew for every deployment. */
 export async function pinModel(ports: PinPorts, context: OperationContext, model: ModelDocument): Promise<PinnedModel> {
   const container = accepted(theContainer(model));
-  const described = container.ModelPackageName === undefined ? undefined : await approvedPackage(ports, context, container.ModelPackageName);
+  const described =
+    container.ModelPackageName === undefined ? undefined : await approvedPackage(ports, context, container.ModelPackageName);
   const effective: ContainerDefinition = described ? accepted(containerOfPackage(container, described)) : container;
   const image = servingImage(ports.runtimes, effective.Image ?? '');
   const source = accepted(dataSourceOf(effective));
@@ -52,28 +64,46 @@ export async function pinModel(ports: PinPorts, context: OperationContext, model
 }
 
 /** What was registered is served, byte for byte, whatever its S3 URI names by now. */
-const registeredArtifact = (described: WithArtifacts<DescribeModelPackageOutput> | undefined, source: DataSource): PinnedArtifact | undefined =>
-  described?.artifacts?.find(({ uri }) => uri === source.uri);
+const registeredArtifact = (
+  described: WithArtifacts<DescribeModelPackageOutput> | undefined,
+  source: DataSource,
+): PinnedArtifact | undefined => described?.artifacts?.find(({ uri }) => uri === source.uri);
 
 /** The bytes behind a model's data as they are now, read as its role. */
 export async function readArtifact(
-  ports: Pick<PinPorts, 'calls' | 'roles'>, context: OperationContext, model: Pick<ModelDocument, 'ModelName' | 'ModelArn' | 'ExecutionRoleArn'>,
+  ports: Pick<PinPorts, 'calls' | 'roles'>,
+  context: OperationContext,
+  model: Pick<ModelDocument, 'ModelName' | 'ModelArn' | 'ExecutionRoleArn'>,
   { uri, form }: DataSource,
 ): Promise<PinnedArtifact> {
   const reader = await modelReader(ports, context, model.ExecutionRoleArn, model.ModelArn);
   const object = form === 'object' ? await pinObject(reader, uri) : undefined;
   const objects = form === 'prefix' ? await pinPrefix(reader, uri) : object ? [object] : [];
   if (objects.length === 0) {
-    throw new ServiceError('ValidationException', `Could not find model data at ${uri} for model "${model.ModelName}". Check the S3 URI and that the object was uploaded.`);
+    throw new ServiceError(
+      'ValidationException',
+      `Could not find model data at ${uri} for model "${model.ModelName}". Check the S3 URI and that the object was uploaded.`,
+    );
   }
   return { uri, form, objects };
 }
 
 /** On AWS the execution role fetches model data; a model without one is read as the caller. */
-async function modelReader(ports: Pick<PinPorts, 'calls' | 'roles'>, context: OperationContext, roleArn: string | undefined, onBehalfOf: string): Promise<PinReader> {
+async function modelReader(
+  ports: Pick<PinPorts, 'calls' | 'roles'>,
+  context: OperationContext,
+  roleArn: string | undefined,
+  onBehalfOf: string,
+): Promise<PinReader> {
   const origin = { region: context.region, requestId: context.requestId };
   if (roleArn === undefined) return { calls: ports.calls, principal: context.principal, origin };
-  const principal = await ports.roles.assume({ account: context.account, roleArn, service: 'sagemaker.amazonaws.com', sessionName: 'SageMaker', onBehalfOf });
+  const principal = await ports.roles.assume({
+    account: context.account,
+    roleArn,
+    service: 'sagemaker.amazonaws.com',
+    sessionName: 'SageMaker',
+    onBehalfOf,
+  });
   return { calls: ports.calls, principal, origin };
 }
 

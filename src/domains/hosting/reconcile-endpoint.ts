@@ -91,7 +91,9 @@ class EndpointReconciler {
 
   /** The reason with the last words of the model server that did not come up. */
   async #reason(row: Row, fleet: Fleet, variantName: string, reason: string, looks: readonly Look[]): Promise<string> {
-    const instances = fleet.variants.flatMap((variant) => variant.instances.map((instance) => ({ variant: variant.name, instance })));
+    const instances = fleet.variants.flatMap((variant) =>
+      variant.instances.map((instance) => ({ variant: variant.name, instance })),
+    );
     const failed = instances.find(({ variant }, position) => variant === variantName && looks[position]?.status !== 'healthy');
     if (!failed) return reason;
     const stream = endpointLogStream(row.key, failed.variant, failed.instance);
@@ -106,8 +108,18 @@ class EndpointReconciler {
     const due = row.document.retiring.filter(({ notBeforeMs }) => notBeforeMs <= nowMs);
     const later = row.document.retiring.filter(({ notBeforeMs }) => notBeforeMs > nowMs).map(({ notBeforeMs }) => notBeforeMs);
     const latestMs = Math.max(0, ...due.map(({ notBeforeMs }) => notBeforeMs)) + DRAIN_MS;
-    if (due.length > 0 && !(await this.#drained(due.map(({ workId }) => workId), latestMs))) return nowMs + DRAIN_LOOK_MS;
-    const { gone, againAtMs } = await servers.endAll(row.key, due.map(({ workId }) => workId));
+    if (
+      due.length > 0 &&
+      !(await this.#drained(
+        due.map(({ workId }) => workId),
+        latestMs,
+      ))
+    )
+      return nowMs + DRAIN_LOOK_MS;
+    const { gone, againAtMs } = await servers.endAll(
+      row.key,
+      due.map(({ workId }) => workId),
+    );
     if (gone.size > 0) await this.#commit(row, withRetired(row.document, gone, nowMs), nowMs);
     return Math.min(...later, againAtMs ?? Infinity, gone.size > 0 ? nowMs : Infinity);
   }
@@ -146,16 +158,30 @@ class EndpointReconciler {
       ...(settled && { timers: [{ reconciler: RECONCILER, key, dueAtMs: null }] }),
       ...(moved && {
         events: [endpointEvent(after, key, nowMs)],
-        ledger: [entryOfLoop(row, after.EndpointStatus, {
-          EndpointStatus: [before.EndpointStatus, after.EndpointStatus],
-          EndpointConfigName: [before.serving?.configName ?? null, after.serving?.configName ?? null],
-        }, nowMs, after.EndpointStatus === 'InService' ? undefined : after.FailureReason)],
+        ledger: [
+          entryOfLoop(
+            row,
+            after.EndpointStatus,
+            {
+              EndpointStatus: [before.EndpointStatus, after.EndpointStatus],
+              EndpointConfigName: [before.serving?.configName ?? null, after.serving?.configName ?? null],
+            },
+            nowMs,
+            after.EndpointStatus === 'InService' ? undefined : after.FailureReason,
+          ),
+        ],
       }),
     });
   }
 }
 
-function entryOfLoop({ key, document }: Row, transition: string, changes: NonNullable<LedgerInput['changes']>, nowMs: number, reason?: string): LedgerInput {
+function entryOfLoop(
+  { key, document }: Row,
+  transition: string,
+  changes: NonNullable<LedgerInput['changes']>,
+  nowMs: number,
+  reason?: string,
+): LedgerInput {
   return {
     timeMs: nowMs,
     account: key.account,

@@ -1,5 +1,9 @@
 import type {
-  CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, EndpointStatus, ModelApprovalStatus,
+  CreateEndpointConfigInput,
+  CreateModelInput,
+  DeploymentConfig,
+  EndpointStatus,
+  ModelApprovalStatus,
 } from '../../contract/generated/sagemaker.ts';
 import type { PinnedArtifact } from '../../platform/objects/pin.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
@@ -17,7 +21,10 @@ export const ENDPOINT_CONFIG: ResourceDeclaration = {
   service: 'sagemaker',
   arnType: 'endpoint-config',
   absent: { code: 'ValidationException', message: (_name, arn) => `Could not find endpoint configuration "${arn}".` },
-  exists: { code: 'ValidationException', message: (_name, arn) => `Cannot create already existing endpoint configuration "${arn}".` },
+  exists: {
+    code: 'ValidationException',
+    message: (_name, arn) => `Cannot create already existing endpoint configuration "${arn}".`,
+  },
 };
 
 export const ENDPOINT: ResourceDeclaration = {

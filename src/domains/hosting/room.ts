@@ -40,7 +40,10 @@ export function createHostingRoom(ports: HostingPorts): Room {
       unsubscribe();
       const endpoints = await liveEndpoints(ports);
       const workIds = endpoints.flatMap(({ document }) =>
-        [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring].map(({ workId }) => workId));
+        [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring].map(
+          ({ workId }) => workId,
+        ),
+      );
       await Promise.all([...new Set(workIds)].map((workId) => stopAndWait(ports, workId)));
     },
   };
@@ -67,9 +70,10 @@ async function stopAndWait({ backend, clock }: HostingPorts, workId: string): Pr
   const status = await backend.status(workId);
   if (status.phase === 'absent' || status.phase === 'ended') return;
   await new Promise<void>((resolve) => {
-    const look = () => void backend.status(workId).then(({ phase }) => {
-      if (phase === 'absent' || phase === 'ended') finish();
-    }, finish);
+    const look = () =>
+      void backend.status(workId).then(({ phase }) => {
+        if (phase === 'absent' || phase === 'ended') finish();
+      }, finish);
     const unsubscribe = backend.onChange((id) => {
       if (id === workId) look();
     });

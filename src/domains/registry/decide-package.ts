@@ -1,5 +1,9 @@
 import type {
-  CreateModelPackageInput, InferenceSpecification, ModelPackageContainerDefinition, UpdateModelPackageInput, UserContext,
+  CreateModelPackageInput,
+  InferenceSpecification,
+  ModelPackageContainerDefinition,
+  UpdateModelPackageInput,
+  UserContext,
 } from '../../contract/generated/sagemaker.ts';
 import type { PinnedArtifact, PinnedObject } from '../../platform/objects/pin.ts';
 import type { PackageDocument } from './resources.ts';
@@ -20,20 +24,28 @@ const ADDITIONAL_SPECIFICATIONS_MAX = 15;
 export function checkCreatePackage(input: CreateModelPackageInput): Rejection | undefined {
   const versioned = input.ModelPackageGroupName !== undefined;
   if (versioned === (input.ModelPackageName !== undefined)) {
-    return invalid('Either ModelPackageName or ModelPackageGroupName has to be given, not both: a version belongs to a group, an unversioned package has a name.');
+    return invalid(
+      'Either ModelPackageName or ModelPackageGroupName has to be given, not both: a version belongs to a group, an unversioned package has a name.',
+    );
   }
   if (input.SourceAlgorithmSpecification) {
-    return missing('Model packages made from an algorithm (SourceAlgorithmSpecification) are not implemented yet. Give an InferenceSpecification.');
+    return missing(
+      'Model packages made from an algorithm (SourceAlgorithmSpecification) are not implemented yet. Give an InferenceSpecification.',
+    );
   }
   if (input.ValidationSpecification) {
-    return missing('Validation of model packages by batch transform (ValidationSpecification) is not implemented yet. Leave it out.');
+    return missing(
+      'Validation of model packages by batch transform (ValidationSpecification) is not implemented yet. Leave it out.',
+    );
   }
   if (input.ManagedStorageType) return missing('Managed storage of model packages (ManagedStorageType) is not implemented yet.');
   if (!versioned && !input.InferenceSpecification) {
     return invalid('InferenceSpecification is required for a model package that is not in a group.');
   }
   if (!versioned && input.ModelApprovalStatus) {
-    return invalid('ModelApprovalStatus applies to versions in a model package group only; leave it out for an unversioned package.');
+    return invalid(
+      'ModelApprovalStatus applies to versions in a model package group only; leave it out for an unversioned package.',
+    );
   }
   if (versioned && input.CertifyForMarketplace) {
     return invalid('CertifyForMarketplace has to be false or absent for a version in a model package group.');
@@ -43,7 +55,9 @@ export function checkCreatePackage(input: CreateModelPackageInput): Rejection | 
 
 function duplicateName(names: readonly string[]): Rejection | undefined {
   const twice = names.find((name, position) => names.indexOf(name) !== position);
-  return twice === undefined ? undefined : invalid(`Additional inference specification "${twice}" is given twice. Their names have to be unique in a package.`);
+  return twice === undefined
+    ? undefined
+    : invalid(`Additional inference specification "${twice}" is given twice. Their names have to be unique in a package.`);
 }
 
 export interface ArtifactSource {
@@ -100,8 +114,15 @@ export interface CreationFacts {
 /** The package a checked request makes. */
 export function planPackage(input: CreateModelPackageInput, facts: CreationFacts): PackageDocument {
   const {
-    ModelPackageName, ModelPackageGroupName: _group, Tags: _tags, ClientToken: _token, ModelApprovalStatus,
-    SourceAlgorithmSpecification: _source, ValidationSpecification: _validation, ManagedStorageType: _storage, ...kept
+    ModelPackageName,
+    ModelPackageGroupName: _group,
+    Tags: _tags,
+    ClientToken: _token,
+    ModelApprovalStatus,
+    SourceAlgorithmSpecification: _source,
+    ValidationSpecification: _validation,
+    ManagedStorageType: _storage,
+    ...kept
   } = input;
   const { version } = facts;
   return {
@@ -133,7 +154,11 @@ export interface UpdateRules {
 
 export type UpdateDecision =
   | { readonly rejection: Rejection }
-  | { readonly rejection?: undefined; readonly document: Omit<PackageDocument, 'artifacts'>; readonly specificationChanged: boolean };
+  | {
+      readonly rejection?: undefined;
+      readonly document: Omit<PackageDocument, 'artifacts'>;
+      readonly specificationChanged: boolean;
+    };
 
 /** UpdateModelPackage without the model data a new specification names (the operation pins that). */
 export function decideUpdate(before: PackageDocument, input: UpdateModelPackageInput, rules: UpdateRules): UpdateDecision {
@@ -142,11 +167,20 @@ export function decideUpdate(before: PackageDocument, input: UpdateModelPackageI
   const properties = { ...before.CustomerMetadataProperties, ...input.CustomerMetadataProperties };
   for (const name of input.CustomerMetadataPropertiesToRemove ?? []) delete properties[name];
   if (Object.keys(properties).length > METADATA_MAX) {
-    return { rejection: invalid(`A model package can have at most ${METADATA_MAX} CustomerMetadataProperties; this update would make ${Object.keys(properties).length}.`) };
+    return {
+      rejection: invalid(
+        `A model package can have at most ${METADATA_MAX} CustomerMetadataProperties; this update would make ${Object.keys(properties).length}.`,
+      ),
+    };
   }
   const {
-    ModelPackageArn: _arn, ClientToken: _token, CustomerMetadataProperties: _properties, CustomerMetadataPropertiesToRemove: _remove,
-    AdditionalInferenceSpecificationsToAdd: added, ModelCard, ...set
+    ModelPackageArn: _arn,
+    ClientToken: _token,
+    CustomerMetadataProperties: _properties,
+    CustomerMetadataPropertiesToRemove: _remove,
+    AdditionalInferenceSpecificationsToAdd: added,
+    ModelCard,
+    ...set
   } = input;
   const { CustomerMetadataProperties: _old, ApprovalDescription: described, ...kept } = before;
   const decided = input.ModelApprovalStatus !== undefined && input.ModelApprovalStatus !== before.ModelApprovalStatus;
@@ -166,16 +200,27 @@ export function decideUpdate(before: PackageDocument, input: UpdateModelPackageI
 
 function checkUpdate(before: PackageDocument, input: UpdateModelPackageInput, rules: UpdateRules): Rejection | undefined {
   if (before.ModelPackageVersion === undefined && input.ModelApprovalStatus) {
-    return invalid(`ModelApprovalStatus applies to versions in a model package group only; ${before.ModelPackageArn} is unversioned.`);
+    return invalid(
+      `ModelApprovalStatus applies to versions in a model package group only; ${before.ModelPackageArn} is unversioned.`,
+    );
   }
   const added = input.AdditionalInferenceSpecificationsToAdd ?? [];
   const names = [...(before.AdditionalInferenceSpecifications ?? []), ...added].map(({ Name }) => Name);
   if (names.length > ADDITIONAL_SPECIFICATIONS_MAX) {
-    return invalid(`A model package can have at most ${ADDITIONAL_SPECIFICATIONS_MAX} additional inference specifications; this update would make ${names.length}.`);
+    return invalid(
+      `A model package can have at most ${ADDITIONAL_SPECIFICATIONS_MAX} additional inference specifications; this update would make ${names.length}.`,
+    );
   }
   const changesContent = input.InferenceSpecification !== undefined || added.length > 0;
-  if (changesContent && rules.approvalRequired && before.ModelApprovalStatus === 'Approved' && input.ModelApprovalStatus === undefined) {
-    return invalid(`${before.ModelPackageArn} is Approved, so what it serves cannot be changed. Set ModelApprovalStatus to PendingManualApproval in the same call, and have the change approved.`);
+  if (
+    changesContent &&
+    rules.approvalRequired &&
+    before.ModelApprovalStatus === 'Approved' &&
+    input.ModelApprovalStatus === undefined
+  ) {
+    return invalid(
+      `${before.ModelPackageArn} is Approved, so what it serves cannot be changed. Set ModelApprovalStatus to PendingManualApproval in the same call, and have the change approved.`,
+    );
   }
   return duplicateName(names);
 }

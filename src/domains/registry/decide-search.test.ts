@@ -12,7 +12,8 @@ test('the artefact names its training job', () => {
 });
 
 test('a job of that name matches only if the artefact is really its own', () => {
-  const job = (uri: string) => ({ TrainingJobName: 'my-job-1', ModelArtifacts: { S3ModelArtifacts: uri } }) as DescribeTrainingJobResponse;
+  const job = (uri: string) =>
+    ({ TrainingJobName: 'my-job-1', ModelArtifacts: { S3ModelArtifacts: uri } }) as DescribeTrainingJobResponse;
   const filters = [{ path: ['ModelArtifacts', 'S3ModelArtifacts'], value: artifact }];
   assert.equal(matchesFilters(job(artifact), filters), true);
   assert.equal(matchesFilters(job('s3://other/my-job-1/output/model.tar.gz'), filters), false);
@@ -20,8 +21,13 @@ test('a job of that name matches only if the artefact is really its own', () => 
 
 test('searches that would be answered with too little are refused', () => {
   assert.match(planSearch(undefined).problem ?? '', /filter that names/);
-  assert.match(planSearch({ Filters: [{ Name: 'TrainingJobName', Operator: 'Contains', Value: 'x' }] }).problem ?? '', /Contains on TrainingJobName/);
+  assert.match(
+    planSearch({ Filters: [{ Name: 'TrainingJobName', Operator: 'Contains', Value: 'x' }] }).problem ?? '',
+    /Contains on TrainingJobName/,
+  );
   assert.match(planSearch({ SubExpressions: [{}] }).problem ?? '', /SubExpressions/);
-  const plan = planSearch({ Filters: [{ Name: 'ModelArtifacts.S3ModelArtifacts', Operator: 'Equals', Value: 's3://b/uploaded.tar.gz' }] });
+  const plan = planSearch({
+    Filters: [{ Name: 'ModelArtifacts.S3ModelArtifacts', Operator: 'Equals', Value: 's3://b/uploaded.tar.gz' }],
+  });
   assert.equal(plan.problem === undefined && plan.jobName, undefined);
 });

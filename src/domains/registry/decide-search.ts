@@ -21,7 +21,8 @@ export function planSearch(expression: SearchRequest['SearchExpression']): Searc
   if (NestedFilters?.length || SubExpressions?.length) {
     return { problem: 'NestedFilters and SubExpressions are not implemented in Search. Use Filters with the operator Equals.' };
   }
-  if (Operator === 'Or' && Filters.length > 1) return { problem: 'The operator Or is not implemented in Search. Search once per filter.' };
+  if (Operator === 'Or' && Filters.length > 1)
+    return { problem: 'The operator Or is not implemented in Search. Search once per filter.' };
   const other = Filters.find((filter) => (filter.Operator ?? 'Equals') !== 'Equals');
   if (other) return { problem: `The operator ${other.Operator} on ${other.Name} is not implemented in Search. Use Equals.` };
   const naming = Filters.find(({ Name }) => NAMING.some((name) => name === Name));

@@ -1,6 +1,10 @@
 import type {
-  BatchDescribeModelPackageSummary, DescribeModelPackageOutput, ModelPackageGroupSummary, ModelPackageStatusDetails,
-  ModelPackageSummary, DescribeModelPackageGroupOutput,
+  BatchDescribeModelPackageSummary,
+  DescribeModelPackageOutput,
+  ModelPackageGroupSummary,
+  ModelPackageStatusDetails,
+  ModelPackageSummary,
+  DescribeModelPackageGroupOutput,
 } from '../../contract/generated/sagemaker.ts';
 import type { EventInput } from '../../platform/events/event.ts';
 import type { JsonObject } from '../../platform/json.ts';
@@ -66,7 +70,12 @@ export const summarizeGroup = (document: GroupDocument): ModelPackageGroupSummar
 });
 
 /** The event rules and subscribers match on; `status` differs from the document's when the package is being deleted. */
-export function packageEvent(document: PackageDocument, place: Place, nowMs: number, status = document.ModelPackageStatus): EventInput {
+export function packageEvent(
+  document: PackageDocument,
+  place: Place,
+  nowMs: number,
+  status = document.ModelPackageStatus,
+): EventInput {
   const { artifacts: _artifacts, evidence: _evidence, requestId: _request, ModelCard: _card, ...shown } = document;
   return {
     source: 'aws.sagemaker',

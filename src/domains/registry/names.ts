@@ -18,7 +18,10 @@ export function named(declaration: ResourceDeclaration, context: OperationContex
   if (!arn) return namedHere(declaration, context, nameOrArn);
   const prefix = `${declaration.arnType}/`;
   if (!arn.resource.startsWith(prefix)) {
-    throw new ServiceError('ValidationException', `"${nameOrArn}" is not the ARN of a ${declaration.kind}: it should contain ":${prefix}".`);
+    throw new ServiceError(
+      'ValidationException',
+      `"${nameOrArn}" is not the ARN of a ${declaration.kind}: it should contain ":${prefix}".`,
+    );
   }
   const name = arn.resource.slice(prefix.length);
   if (arn.account !== context.account || arn.region !== context.region) throw absentError(declaration, arn, name);

@@ -5,19 +5,26 @@ import { pinObject, pinPrefix, type PinnedArtifact, type PinnedObject, type PinR
 import { artifactSources, evidenceUris } from './decide-package.ts';
 
 const reader = (calls: Calls, context: OperationContext): PinReader => ({
-  calls, principal: context.principal, origin: { region: context.region, requestId: context.requestId },
+  calls,
+  principal: context.principal,
+  origin: { region: context.region, requestId: context.requestId },
 });
 
 /** The bytes behind every artefact of some specifications, read as the caller; an absent one is refused by its URI. */
 export async function pinArtifacts(
-  calls: Calls, context: OperationContext, specifications: readonly Pick<InferenceSpecification, 'Containers'>[],
+  calls: Calls,
+  context: OperationContext,
+  specifications: readonly Pick<InferenceSpecification, 'Containers'>[],
 ): Promise<PinnedArtifact[]> {
   const pinned: PinnedArtifact[] = [];
   for (const { uri, form } of artifactSources(specifications)) {
     const object = form === 'object' ? await pinObject(reader(calls, context), uri) : undefined;
     const objects = form === 'prefix' ? await pinPrefix(reader(calls, context), uri) : object ? [object] : [];
     if (objects.length === 0) {
-      throw new ServiceError('ValidationException', `Could not find model data at ${uri}. Check the S3 URI and that the object was uploaded.`);
+      throw new ServiceError(
+        'ValidationException',
+        `Could not find model data at ${uri}. Check the S3 URI and that the object was uploaded.`,
+      );
     }
     pinned.push({ uri, form, objects });
   }
@@ -29,7 +36,9 @@ export async function pinArtifacts(
  * unpinned instead of refused; the ledger entry shows which were pinned.
  */
 export async function pinEvidence(
-  calls: Calls, context: OperationContext, input: Pick<CreateModelPackageInput, 'ModelMetrics' | 'DriftCheckBaselines'>,
+  calls: Calls,
+  context: OperationContext,
+  input: Pick<CreateModelPackageInput, 'ModelMetrics' | 'DriftCheckBaselines'>,
 ): Promise<PinnedObject[]> {
   const pinned: PinnedObject[] = [];
   for (const uri of evidenceUris(input)) {

@@ -18,7 +18,13 @@ import { createRegistryRoom } from './room.ts';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'us-east-1';
-export const user = (name: string): Principal => ({ kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/${name}`, userId: name, name });
+export const user = (name: string): Principal => ({
+  kind: 'user',
+  account: ACCOUNT,
+  arn: `arn:aws:iam::${ACCOUNT}:user/${name}`,
+  userId: name,
+  name,
+});
 export const IMAGE = '683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1';
 
 const ALL: PolicyDocument = { Statement: { Effect: 'Allow', Action: '*', Resource: '*' } };
@@ -29,7 +35,10 @@ export class RegistryRig {
   readonly store: Store;
   readonly blobs: LocalBlobStore;
   readonly calls: Calls;
-  readonly policies = new Map<string, PolicyDocument[]>([['admin', [ALL]], ['SageMakerPipelineExecutionRole', [ALL]]]);
+  readonly policies = new Map<string, PolicyDocument[]>([
+    ['admin', [ALL]],
+    ['SageMakerPipelineExecutionRole', [ALL]],
+  ]);
   readonly settings = { approval: 'required' as 'required' | 'open' };
   #dispatcher: Dispatcher | undefined;
 
@@ -42,12 +51,18 @@ export class RegistryRig {
 
   open(further: readonly Room[] = []): this {
     const { store, blobs, calls, settings } = this;
-    const rooms = [createStorageRoom({ store, blobs, ids: systemIds, clock: systemClock }), createRegistryRoom({ store, calls, settings }), ...further];
+    const rooms = [
+      createStorageRoom({ store, blobs, ids: systemIds, clock: systemClock }),
+      createRegistryRoom({ store, calls, settings }),
+      ...further,
+    ];
     this.#dispatcher = createDispatcher({
       operations: rooms.flatMap(({ operations }) => operations),
       services: serviceIds.map(loadService),
       authorizer: createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] }),
-      clock: systemClock, ids: systemIds, store,
+      clock: systemClock,
+      ids: systemIds,
+      store,
     });
     return this;
   }
@@ -62,7 +77,13 @@ export class RegistryRig {
       if (!error.code?.startsWith('BucketAlready')) throw error;
     });
     const bytes = Buffer.from(content);
-    await this.call('s3:PutObject', { Bucket: bucket, Key: key, Body: (async function* () { yield bytes; })() });
+    await this.call('s3:PutObject', {
+      Bucket: bucket,
+      Key: key,
+      Body: (async function* () {
+        yield bytes;
+      })(),
+    });
   }
 
   async ledger(): Promise<string[]> {
@@ -76,5 +97,7 @@ export class RegistryRig {
   }
 }
 
-export const refusal = (code: string, message: RegExp) => (error: { code?: string; message?: string }): boolean =>
-  error.code === code && message.test(error.message ?? '');
+export const refusal =
+  (code: string, message: RegExp) =>
+  (error: { code?: string; message?: string }): boolean =>
+    error.code === code && message.test(error.message ?? '');

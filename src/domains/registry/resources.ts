@@ -1,7 +1,18 @@
 import type {
-  AdditionalInferenceSpecificationDefinition, DriftCheckBaselines, InferenceSpecification, ManagedConfiguration,
-  MetadataProperties, ModelApprovalStatus, ModelLifeCycle, ModelMetrics, ModelPackageModelCard,
-  ModelPackageRegistrationType, ModelPackageSecurityConfig, ModelPackageStatus, SkipModelValidation, UserContext,
+  AdditionalInferenceSpecificationDefinition,
+  DriftCheckBaselines,
+  InferenceSpecification,
+  ManagedConfiguration,
+  MetadataProperties,
+  ModelApprovalStatus,
+  ModelLifeCycle,
+  ModelMetrics,
+  ModelPackageModelCard,
+  ModelPackageRegistrationType,
+  ModelPackageSecurityConfig,
+  ModelPackageStatus,
+  SkipModelValidation,
+  UserContext,
 } from '../../contract/generated/sagemaker.ts';
 import type { PinnedArtifact, PinnedObject } from '../../platform/objects/pin.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
@@ -79,8 +90,10 @@ export interface PackageDocument {
 }
 
 /** Name of the package's key: its own, or group and number. */
-export const packageKey = (place: Place, document: Pick<PackageDocument, 'ModelPackageName' | 'ModelPackageVersion'>): ResourceKey =>
-  keyOf(MODEL_PACKAGE, place, packageName(document));
+export const packageKey = (
+  place: Place,
+  document: Pick<PackageDocument, 'ModelPackageName' | 'ModelPackageVersion'>,
+): ResourceKey => keyOf(MODEL_PACKAGE, place, packageName(document));
 
 export const packageName = (document: Pick<PackageDocument, 'ModelPackageName' | 'ModelPackageVersion'>): string =>
   document.ModelPackageVersion === undefined

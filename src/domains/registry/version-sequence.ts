@@ -32,14 +32,22 @@ export class VersionSequence {
    * Commits the next version of a group and returns its number. `done` is asked before every further attempt whether
    * the wanted state is already there (a repeated client token, or a commit whose answer was lost).
    */
-  async commitNext<R>(groupKey: ResourceKey, absent: () => ServiceError, build: BuildVersion, done: () => Promise<R | undefined>): Promise<R | number> {
+  async commitNext<R>(
+    groupKey: ResourceKey,
+    absent: () => ServiceError,
+    build: BuildVersion,
+    done: () => Promise<R | undefined>,
+  ): Promise<R | number> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const found = await done();
       if (found !== undefined) return found;
       const number = await this.#attempt(groupKey, absent, build);
       if (number !== undefined) return number;
     }
-    throw new ServiceError('ThrottlingException', 'Too many changes of one model package group at once. Please reduce your request rate.');
+    throw new ServiceError(
+      'ThrottlingException',
+      'Too many changes of one model package group at once. Please reduce your request rate.',
+    );
   }
 
   async #attempt(groupKey: ResourceKey, absent: () => ServiceError, build: BuildVersion): Promise<number | undefined> {

@@ -29,7 +29,8 @@ export async function pinObject(reader: PinReader, uri: string): Promise<PinnedO
   if (!location || location.key === '') return undefined;
   try {
     const output = await reader.calls.call(reader.principal, reader.origin, 's3:GetObject', {
-      Bucket: location.bucket, Key: location.key,
+      Bucket: location.bucket,
+      Key: location.key,
     });
     const { blob } = (output.Body ?? {}) as BlobBody;
     if (!blob) throw new InvariantError('s3:GetObject between rooms gives a body with its digest', { uri });
@@ -58,14 +59,19 @@ export async function pinPrefix(reader: PinReader, uri: string): Promise<readonl
   let token: string | undefined;
   do {
     const page = await reader.calls.call(reader.principal, reader.origin, 's3:ListObjectsV2', {
-      Bucket: location.bucket, Prefix: location.key, ...(token !== undefined && { ContinuationToken: token }),
+      Bucket: location.bucket,
+      Prefix: location.key,
+      ...(token !== undefined && { ContinuationToken: token }),
     });
     for (const { Key } of page.Contents ?? []) {
       if (Key === undefined || Key.endsWith('/')) continue; // folder markers hold no bytes
       const pinned = await pinObject(reader, formatS3Uri({ bucket: location.bucket, key: Key }));
       if (pinned) objects.push(pinned);
       if (objects.length > PREFIX_OBJECTS_MAX) {
-        throw new ServiceError('ValidationException', `There are more than ${PREFIX_OBJECTS_MAX} objects under ${uri}: name a narrower prefix.`);
+        throw new ServiceError(
+          'ValidationException',
+          `There are more than ${PREFIX_OBJECTS_MAX} objects under ${uri}: name a narrower prefix.`,
+        );
       }
     }
     token = page.NextContinuationToken;

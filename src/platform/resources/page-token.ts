@@ -14,7 +14,10 @@ export function decodePageToken(token: string | undefined): Cursor | undefined {
   if (token === undefined || token === '') return undefined;
   const cursor = parseCursor(token);
   if (!cursor) {
-    throw new ServiceError('ValidationException', `Invalid NextToken "${token.slice(0, 64)}": pass on the token of the page before.`);
+    throw new ServiceError(
+      'ValidationException',
+      `Invalid NextToken "${token.slice(0, 64)}": pass on the token of the page before.`,
+    );
   }
   return cursor;
 }

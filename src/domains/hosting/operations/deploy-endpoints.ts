@@ -14,7 +14,15 @@ import { instanceNames } from '../instance-names.ts';
 import { accepted, pinModel } from '../pin-model.ts';
 import type { HostingPorts } from '../ports.ts';
 import { RECONCILER } from '../reconcile-endpoint.ts';
-import { ENDPOINT, ENDPOINT_CONFIG, type EndpointConfigDocument, type EndpointDocument, type Fleet, MODEL, type ModelDocument } from '../resources.ts';
+import {
+  ENDPOINT,
+  ENDPOINT_CONFIG,
+  type EndpointConfigDocument,
+  type EndpointDocument,
+  type Fleet,
+  MODEL,
+  type ModelDocument,
+} from '../resources.ts';
 import { endpointWrite, type Read, readRow } from '../rows.ts';
 
 const refuseDeployment = (config: DeploymentConfig | undefined): void => {
@@ -25,7 +33,12 @@ const refuseDeployment = (config: DeploymentConfig | undefined): void => {
 type FleetPlan = (number: number, endpoint: Pick<EndpointDocument, 'EndpointArn' | 'CreationTime'>) => Fleet;
 
 /** Reads a config and pins every model it names; what comes back makes the fleet once its number is known. */
-async function pinConfig(ports: HostingPorts, context: OperationContext, configName: string, deploymentConfig: DeploymentConfig | undefined): Promise<FleetPlan> {
+async function pinConfig(
+  ports: HostingPorts,
+  context: OperationContext,
+  configName: string,
+  deploymentConfig: DeploymentConfig | undefined,
+): Promise<FleetPlan> {
   const config = await readRow<EndpointConfigDocument>(ports.store, keyOf(ENDPOINT_CONFIG, context, configName));
   if (!config) throw absentError(ENDPOINT_CONFIG, context, configName);
   const variants: Parameters<typeof planFleet>[0][number][] = [];
@@ -35,73 +48,102 @@ async function pinConfig(ports: HostingPorts, context: OperationContext, configN
     variants.push({ asked, model: await pinModel(ports, context, model.document) });
   }
   return (number, { EndpointArn, CreationTime }) =>
-    planFleet(variants, { number, configName, nowMs: context.nowMs, ...(deploymentConfig && { deploymentConfig }), nameInstance: instanceNames(EndpointArn, CreationTime) });
+    planFleet(variants, {
+      number,
+      configName,
+      nowMs: context.nowMs,
+      ...(deploymentConfig && { deploymentConfig }),
+      nameInstance: instanceNames(EndpointArn, CreationTime),
+    });
 }
 
-export const createEndpoint = (ports: HostingPorts) => operation('sagemaker:CreateEndpoint', {
-  effect: 'change',
-  needs: ({ EndpointName, EndpointConfigName }, context) => [
-    { action: 'sagemaker:CreateEndpoint', resources: [arnOf(ENDPOINT, context, EndpointName), arnOf(ENDPOINT_CONFIG, context, EndpointConfigName)] },
-  ],
-  async handle(input, context) {
-    refuseDeployment(input.DeploymentConfig);
-    const key = keyOf(ENDPOINT, context, input.EndpointName);
-    const EndpointArn = arnOf(ENDPOINT, context, input.EndpointName);
-    const fleet = await pinConfig(ports, context, input.EndpointConfigName, input.DeploymentConfig);
-    const tags = tagsWrite(EndpointArn, input.Tags, context.nowMs);
-    return decideAndCommit(ports.store, async () => {
-      const existing = await readRow<EndpointDocument>(ports.store, key);
-      if (existing?.document.requestId === context.requestId) return { result: { EndpointArn } };
-      if (existing) throw existsError(ENDPOINT, context, input.EndpointName);
-      const document: EndpointDocument = {
-        EndpointName: input.EndpointName,
-        EndpointArn,
-        EndpointStatus: 'Creating',
-        CreationTime: context.nowMs,
-        LastModifiedTime: context.nowMs,
-        requestId: context.requestId,
-        fleets: 1,
-        deploying: fleet(1, { EndpointArn, CreationTime: context.nowMs }),
-        retiring: [],
-      };
-      return { result: { EndpointArn }, commit: deployment({ key, version: 0 }, undefined, document, context, tags ? [tags] : []) };
-    });
-  },
-});
+export const createEndpoint = (ports: HostingPorts) =>
+  operation('sagemaker:CreateEndpoint', {
+    effect: 'change',
+    needs: ({ EndpointName, EndpointConfigName }, context) => [
+      {
+        action: 'sagemaker:CreateEndpoint',
+        resources: [arnOf(ENDPOINT, context, EndpointName), arnOf(ENDPOINT_CONFIG, context, EndpointConfigName)],
+      },
+    ],
+    async handle(input, context) {
+      refuseDeployment(input.DeploymentConfig);
+      const key = keyOf(ENDPOINT, context, input.EndpointName);
+      const EndpointArn = arnOf(ENDPOINT, context, input.EndpointName);
+      const fleet = await pinConfig(ports, context, input.EndpointConfigName, input.DeploymentConfig);
+      const tags = tagsWrite(EndpointArn, input.Tags, context.nowMs);
+      return decideAndCommit(ports.store, async () => {
+        const existing = await readRow<EndpointDocument>(ports.store, key);
+        if (existing?.document.requestId === context.requestId) return { result: { EndpointArn } };
+        if (existing) throw existsError(ENDPOINT, context, input.EndpointName);
+        const document: EndpointDocument = {
+          EndpointName: input.EndpointName,
+          EndpointArn,
+          EndpointStatus: 'Creating',
+          CreationTime: context.nowMs,
+          LastModifiedTime: context.nowMs,
+          requestId: context.requestId,
+          fleets: 1,
+          deploying: fleet(1, { EndpointArn, CreationTime: context.nowMs }),
+          retiring: [],
+        };
+        return {
+          result: { EndpointArn },
+          commit: deployment({ key, version: 0 }, undefined, document, context, tags ? [tags] : []),
+        };
+      });
+    },
+  });
 
-export const updateEndpoint = (ports: HostingPorts) => operation('sagemaker:UpdateEndpoint', {
-  effect: 'change',
-  needs: ({ EndpointName, EndpointConfigName }, context) => [
-    { action: 'sagemaker:UpdateEndpoint', resources: [arnOf(ENDPOINT, context, EndpointName), arnOf(ENDPOINT_CONFIG, context, EndpointConfigName)] },
-  ],
-  async handle(input, context) {
-    refuseDeployment(input.DeploymentConfig);
-    const row = await updatable(ports, context, input.EndpointName);
-    const last = row.document.serving?.deploymentConfig;
-    const fleet = await pinConfig(ports, context, input.EndpointConfigName, input.DeploymentConfig ?? (input.RetainDeploymentConfig ? last : undefined));
-    const excluded = (input.ExcludeRetainedVariantProperties ?? []).map(({ VariantPropertyType }) => VariantPropertyType);
-    return startDeployment(ports, context, input.EndpointName, (endpoint) => {
-      const number = endpoint.fleets + 1;
-      const planned = fleet(number, endpoint);
-      return input.RetainAllVariantProperties
-        ? retainProperties(planned, endpoint.serving, excluded, instanceNames(endpoint.EndpointArn, endpoint.CreationTime))
-        : planned;
-    });
-  },
-});
+export const updateEndpoint = (ports: HostingPorts) =>
+  operation('sagemaker:UpdateEndpoint', {
+    effect: 'change',
+    needs: ({ EndpointName, EndpointConfigName }, context) => [
+      {
+        action: 'sagemaker:UpdateEndpoint',
+        resources: [arnOf(ENDPOINT, context, EndpointName), arnOf(ENDPOINT_CONFIG, context, EndpointConfigName)],
+      },
+    ],
+    async handle(input, context) {
+      refuseDeployment(input.DeploymentConfig);
+      const row = await updatable(ports, context, input.EndpointName);
+      const last = row.document.serving?.deploymentConfig;
+      const fleet = await pinConfig(
+        ports,
+        context,
+        input.EndpointConfigName,
+        input.DeploymentConfig ?? (input.RetainDeploymentConfig ? last : undefined),
+      );
+      const excluded = (input.ExcludeRetainedVariantProperties ?? []).map(({ VariantPropertyType }) => VariantPropertyType);
+      return startDeployment(ports, context, input.EndpointName, (endpoint) => {
+        const number = endpoint.fleets + 1;
+        const planned = fleet(number, endpoint);
+        return input.RetainAllVariantProperties
+          ? retainProperties(planned, endpoint.serving, excluded, instanceNames(endpoint.EndpointArn, endpoint.CreationTime))
+          : planned;
+      });
+    },
+  });
 
-export const updateEndpointWeightsAndCapacities = (ports: HostingPorts) => operation('sagemaker:UpdateEndpointWeightsAndCapacities', {
-  effect: 'change',
-  needs: ({ EndpointName }, context) => [
-    { action: 'sagemaker:UpdateEndpointWeightsAndCapacities', resources: [arnOf(ENDPOINT, context, EndpointName)] },
-  ],
-  handle: (input, context) => startDeployment(ports, context, input.EndpointName, (endpoint) => {
-    if (!endpoint.serving) throw new ServiceError('ValidationException', `Cannot update in-progress endpoint "${endpoint.EndpointArn}".`);
-    return accepted(planScaling(endpoint.serving, input.DesiredWeightsAndCapacities, {
-      number: endpoint.fleets + 1, nowMs: context.nowMs, nameInstance: instanceNames(endpoint.EndpointArn, endpoint.CreationTime),
-    }));
-  }),
-});
+export const updateEndpointWeightsAndCapacities = (ports: HostingPorts) =>
+  operation('sagemaker:UpdateEndpointWeightsAndCapacities', {
+    effect: 'change',
+    needs: ({ EndpointName }, context) => [
+      { action: 'sagemaker:UpdateEndpointWeightsAndCapacities', resources: [arnOf(ENDPOINT, context, EndpointName)] },
+    ],
+    handle: (input, context) =>
+      startDeployment(ports, context, input.EndpointName, (endpoint) => {
+        if (!endpoint.serving)
+          throw new ServiceError('ValidationException', `Cannot update in-progress endpoint "${endpoint.EndpointArn}".`);
+        return accepted(
+          planScaling(endpoint.serving, input.DesiredWeightsAndCapacities, {
+            number: endpoint.fleets + 1,
+            nowMs: context.nowMs,
+            nameInstance: instanceNames(endpoint.EndpointArn, endpoint.CreationTime),
+          }),
+        );
+      }),
+  });
 
 async function updatable(ports: HostingPorts, context: OperationContext, name: string): Promise<Read<EndpointDocument>> {
   const row = await readRow<EndpointDocument>(ports.store, keyOf(ENDPOINT, context, name));
@@ -113,25 +155,37 @@ async function updatable(ports: HostingPorts, context: OperationContext, name: s
 
 /** Writes the next fleet beside the serving one; the reconciler brings it up and switches. */
 function startDeployment(
-  ports: HostingPorts, context: OperationContext, name: string, plan: (endpoint: EndpointDocument) => Fleet,
+  ports: HostingPorts,
+  context: OperationContext,
+  name: string,
+  plan: (endpoint: EndpointDocument) => Fleet,
 ): Promise<{ EndpointArn: string }> {
   return decideAndCommit(ports.store, async (count) => {
     const stored = await readRow<EndpointDocument>(ports.store, keyOf(ENDPOINT, context, name));
     // our own write, whose answer was lost, reads as an update in progress
-    if (count > 0 && stored?.document.requestId === context.requestId) return { result: { EndpointArn: stored.document.EndpointArn } };
+    if (count > 0 && stored?.document.requestId === context.requestId)
+      return { result: { EndpointArn: stored.document.EndpointArn } };
     const row = await updatable(ports, context, name);
     const deploying = plan(row.document);
     const { FailureReason: _reason, ...kept } = row.document;
     const document: EndpointDocument = {
-      ...kept, EndpointStatus: 'Updating', LastModifiedTime: context.nowMs, requestId: context.requestId, fleets: deploying.number, deploying,
+      ...kept,
+      EndpointStatus: 'Updating',
+      LastModifiedTime: context.nowMs,
+      requestId: context.requestId,
+      fleets: deploying.number,
+      deploying,
     };
     return { result: { EndpointArn: document.EndpointArn }, commit: deployment(row, row.document, document, context, []) };
   });
 }
 
 function deployment(
-  row: Pick<Read<EndpointDocument>, 'key' | 'version'>, before: EndpointDocument | undefined, after: EndpointDocument,
-  context: OperationContext, further: readonly Write[],
+  row: Pick<Read<EndpointDocument>, 'key' | 'version'>,
+  before: EndpointDocument | undefined,
+  after: EndpointDocument,
+  context: OperationContext,
+  further: readonly Write[],
 ): Commit {
   const { key, version } = row;
   return {
@@ -139,11 +193,13 @@ function deployment(
     write: [endpointWrite(key, after), ...further],
     timers: [{ reconciler: RECONCILER, key, dueAtMs: context.nowMs }],
     events: [endpointEvent(after, context, context.nowMs)],
-    ledger: [entryOf(context, context.operation, [after.EndpointArn], {
-      EndpointStatus: [before?.EndpointStatus ?? null, after.EndpointStatus],
-      EndpointConfigName: [before?.serving?.configName ?? null, after.deploying?.configName ?? null],
-      ProductionVariants: [fleetJson(before?.serving), fleetJson(after.deploying)],
-    })],
+    ledger: [
+      entryOf(context, context.operation, [after.EndpointArn], {
+        EndpointStatus: [before?.EndpointStatus ?? null, after.EndpointStatus],
+        EndpointConfigName: [before?.serving?.configName ?? null, after.deploying?.configName ?? null],
+        ProductionVariants: [fleetJson(before?.serving), fleetJson(after.deploying)],
+      }),
+    ],
   };
 }
 

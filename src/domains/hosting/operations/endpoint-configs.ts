@@ -15,76 +15,103 @@ import { ENDPOINT_CONFIG, type EndpointConfigDocument, MODEL } from '../resource
 import { listQuery, plainWrite, readRow } from '../rows.ts';
 
 export function endpointConfigOperations(ports: HostingPorts): AnyOperation[] {
-  return [createEndpointConfig(ports), describeEndpointConfigOperation(ports), listEndpointConfigs(ports), deleteEndpointConfig(ports)];
+  return [
+    createEndpointConfig(ports),
+    describeEndpointConfigOperation(ports),
+    listEndpointConfigs(ports),
+    deleteEndpointConfig(ports),
+  ];
 }
 
-const configNeed = (action: string) => ({ EndpointConfigName }: { EndpointConfigName: string }, context: OperationContext): AuthorizationNeed[] => [
-  { action, resources: [arnOf(ENDPOINT_CONFIG, context, EndpointConfigName)] },
-];
+const configNeed =
+  (action: string) =>
+  ({ EndpointConfigName }: { EndpointConfigName: string }, context: OperationContext): AuthorizationNeed[] => [
+    { action, resources: [arnOf(ENDPOINT_CONFIG, context, EndpointConfigName)] },
+  ];
 
-const createEndpointConfig = ({ store }: HostingPorts) => operation('sagemaker:CreateEndpointConfig', {
-  effect: 'change',
-  needs: configNeed('sagemaker:CreateEndpointConfig'),
-  async handle(input, context) {
-    const rejection = checkConfig(input);
-    if (rejection) throw new ServiceError(rejection.code, rejection.message);
-    const models = input.ProductionVariants.map(({ ModelName = '' }) => keyOf(MODEL, context, ModelName));
-    const absent = (await store.getMany(models)).findIndex((row) => !row);
-    if (absent >= 0) throw absentError(MODEL, context, models[absent]?.name ?? '');
-    const key = keyOf(ENDPOINT_CONFIG, context, input.EndpointConfigName);
-    const { Tags, ...kept } = input;
-    const document: EndpointConfigDocument = {
-      ...kept, EndpointConfigArn: arnOf(ENDPOINT_CONFIG, context, input.EndpointConfigName), CreationTime: context.nowMs, requestId: context.requestId,
-    };
-    const { EndpointConfigArn } = document;
-    const { requestId: _request, ...created } = document;
-    const tags = tagsWrite(EndpointConfigArn, Tags, context.nowMs);
-    return decideAndCommit(store, async () => {
-      const existing = await readRow<EndpointConfigDocument>(store, key);
-      if (existing?.document.requestId === context.requestId) return { result: { EndpointConfigArn } };
-      if (existing) throw existsError(ENDPOINT_CONFIG, context, input.EndpointConfigName);
-      const entry = entryOf(context, context.operation, [EndpointConfigArn], changedMembers(undefined, created as unknown as JsonObject));
-      const write = [plainWrite(key, document), ...(tags ? [tags] : [])];
-      return { result: { EndpointConfigArn }, commit: { expect: [{ key, version: 0 }], write, ledger: [entry] } };
-    });
-  },
-});
+const createEndpointConfig = ({ store }: HostingPorts) =>
+  operation('sagemaker:CreateEndpointConfig', {
+    effect: 'change',
+    needs: configNeed('sagemaker:CreateEndpointConfig'),
+    async handle(input, context) {
+      const rejection = checkConfig(input);
+      if (rejection) throw new ServiceError(rejection.code, rejection.message);
+      const models = input.ProductionVariants.map(({ ModelName = '' }) => keyOf(MODEL, context, ModelName));
+      const absent = (await store.getMany(models)).findIndex((row) => !row);
+      if (absent >= 0) throw absentError(MODEL, context, models[absent]?.name ?? '');
+      const key = keyOf(ENDPOINT_CONFIG, context, input.EndpointConfigName);
+      const { Tags, ...kept } = input;
+      const document: EndpointConfigDocument = {
+        ...kept,
+        EndpointConfigArn: arnOf(ENDPOINT_CONFIG, context, input.EndpointConfigName),
+        CreationTime: context.nowMs,
+        requestId: context.requestId,
+      };
+      const { EndpointConfigArn } = document;
+      const { requestId: _request, ...created } = document;
+      const tags = tagsWrite(EndpointConfigArn, Tags, context.nowMs);
+      return decideAndCommit(store, async () => {
+        const existing = await readRow<EndpointConfigDocument>(store, key);
+        if (existing?.document.requestId === context.requestId) return { result: { EndpointConfigArn } };
+        if (existing) throw existsError(ENDPOINT_CONFIG, context, input.EndpointConfigName);
+        const entry = entryOf(
+          context,
+          context.operation,
+          [EndpointConfigArn],
+          changedMembers(undefined, created as unknown as JsonObject),
+        );
+        const write = [plainWrite(key, document), ...(tags ? [tags] : [])];
+        return { result: { EndpointConfigArn }, commit: { expect: [{ key, version: 0 }], write, ledger: [entry] } };
+      });
+    },
+  });
 
-const describeEndpointConfigOperation = ({ store }: HostingPorts) => operation('sagemaker:DescribeEndpointConfig', {
-  effect: 'read',
-  needs: configNeed('sagemaker:DescribeEndpointConfig'),
-  async handle({ EndpointConfigName }, context) {
-    const row = await readRow<EndpointConfigDocument>(store, keyOf(ENDPOINT_CONFIG, context, EndpointConfigName));
-    if (!row) throw absentError(ENDPOINT_CONFIG, context, EndpointConfigName);
-    return describeEndpointConfig(row.document);
-  },
-});
-
-const listEndpointConfigs = ({ store }: HostingPorts) => operation('sagemaker:ListEndpointConfigs', {
-  effect: 'read',
-  needs: () => [{ action: 'sagemaker:ListEndpointConfigs', resources: ['*'] }],
-  async handle(input, context) {
-    const page = await store.list(listQuery(ENDPOINT_CONFIG.kind, context, input));
-    const EndpointConfigs = page.rows.map(({ document }) => {
-      const { EndpointConfigName, EndpointConfigArn, CreationTime } = document as unknown as EndpointConfigDocument;
-      return { EndpointConfigName, EndpointConfigArn, CreationTime };
-    });
-    return { EndpointConfigs, NextToken: encodePageToken(page.next) };
-  },
-});
-
-const deleteEndpointConfig = ({ store }: HostingPorts) => operation('sagemaker:DeleteEndpointConfig', {
-  effect: 'change',
-  needs: configNeed('sagemaker:DeleteEndpointConfig'),
-  async handle({ EndpointConfigName }, context) {
-    const key = keyOf(ENDPOINT_CONFIG, context, EndpointConfigName);
-    return decideAndCommit(store, async (count) => {
-      const row = await readRow<EndpointConfigDocument>(store, key);
-      if (!row && count > 0) return { result: {} };
+const describeEndpointConfigOperation = ({ store }: HostingPorts) =>
+  operation('sagemaker:DescribeEndpointConfig', {
+    effect: 'read',
+    needs: configNeed('sagemaker:DescribeEndpointConfig'),
+    async handle({ EndpointConfigName }, context) {
+      const row = await readRow<EndpointConfigDocument>(store, keyOf(ENDPOINT_CONFIG, context, EndpointConfigName));
       if (!row) throw absentError(ENDPOINT_CONFIG, context, EndpointConfigName);
-      const { EndpointConfigArn } = row.document;
-      const entry = entryOf(context, context.operation, [EndpointConfigArn], changedMembers(row.document as unknown as JsonObject, undefined));
-      return { result: {}, commit: { expect: [{ key, version: row.version }], remove: [key, tagsKey(EndpointConfigArn)], ledger: [entry] } };
-    });
-  },
-});
+      return describeEndpointConfig(row.document);
+    },
+  });
+
+const listEndpointConfigs = ({ store }: HostingPorts) =>
+  operation('sagemaker:ListEndpointConfigs', {
+    effect: 'read',
+    needs: () => [{ action: 'sagemaker:ListEndpointConfigs', resources: ['*'] }],
+    async handle(input, context) {
+      const page = await store.list(listQuery(ENDPOINT_CONFIG.kind, context, input));
+      const EndpointConfigs = page.rows.map(({ document }) => {
+        const { EndpointConfigName, EndpointConfigArn, CreationTime } = document as unknown as EndpointConfigDocument;
+        return { EndpointConfigName, EndpointConfigArn, CreationTime };
+      });
+      return { EndpointConfigs, NextToken: encodePageToken(page.next) };
+    },
+  });
+
+const deleteEndpointConfig = ({ store }: HostingPorts) =>
+  operation('sagemaker:DeleteEndpointConfig', {
+    effect: 'change',
+    needs: configNeed('sagemaker:DeleteEndpointConfig'),
+    async handle({ EndpointConfigName }, context) {
+      const key = keyOf(ENDPOINT_CONFIG, context, EndpointConfigName);
+      return decideAndCommit(store, async (count) => {
+        const row = await readRow<EndpointConfigDocument>(store, key);
+        if (!row && count > 0) return { result: {} };
+        if (!row) throw absentError(ENDPOINT_CONFIG, context, EndpointConfigName);
+        const { EndpointConfigArn } = row.document;
+        const entry = entryOf(
+          context,
+          context.operation,
+          [EndpointConfigArn],
+          changedMembers(row.document as unknown as JsonObject, undefined),
+        );
+        return {
+          result: {},
+          commit: { expect: [{ key, version: row.version }], remove: [key, tagsKey(EndpointConfigArn)], ledger: [entry] },
+        };
+      });
+    },
+  });

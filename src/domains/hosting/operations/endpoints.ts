@@ -23,61 +23,70 @@ export function endpointOperations(ports: HostingPorts, routes: EndpointRoutes):
   ];
 }
 
-const endpointNeed = (action: string) => ({ EndpointName }: { EndpointName: string }, context: OperationContext): AuthorizationNeed[] => [
-  { action, resources: [arnOf(ENDPOINT, context, EndpointName)] },
-];
+const endpointNeed =
+  (action: string) =>
+  ({ EndpointName }: { EndpointName: string }, context: OperationContext): AuthorizationNeed[] => [
+    { action, resources: [arnOf(ENDPOINT, context, EndpointName)] },
+  ];
 
-const describeEndpointOperation = ({ store }: HostingPorts) => operation('sagemaker:DescribeEndpoint', {
-  effect: 'read',
-  needs: endpointNeed('sagemaker:DescribeEndpoint'),
-  async handle({ EndpointName }, context) {
-    const row = await readRow<EndpointDocument>(store, keyOf(ENDPOINT, context, EndpointName));
-    if (!row) throw absentError(ENDPOINT, context, EndpointName);
-    return describeEndpoint(row.document);
-  },
-});
+const describeEndpointOperation = ({ store }: HostingPorts) =>
+  operation('sagemaker:DescribeEndpoint', {
+    effect: 'read',
+    needs: endpointNeed('sagemaker:DescribeEndpoint'),
+    async handle({ EndpointName }, context) {
+      const row = await readRow<EndpointDocument>(store, keyOf(ENDPOINT, context, EndpointName));
+      if (!row) throw absentError(ENDPOINT, context, EndpointName);
+      return describeEndpoint(row.document);
+    },
+  });
 
-const listEndpoints = ({ store }: HostingPorts) => operation('sagemaker:ListEndpoints', {
-  effect: 'read',
-  needs: () => [{ action: 'sagemaker:ListEndpoints', resources: ['*'] }],
-  async handle(input, context) {
-    const page = await store.list({
-      ...listQuery(ENDPOINT.kind, context, input),
-      status: input.StatusEquals,
-      modifiedAfterMs: input.LastModifiedTimeAfter,
-      modifiedBeforeMs: input.LastModifiedTimeBefore,
-    });
-    return {
-      Endpoints: page.rows.map(({ document }) => summarizeEndpoint(document as unknown as EndpointDocument)),
-      NextToken: encodePageToken(page.next),
-    };
-  },
-});
+const listEndpoints = ({ store }: HostingPorts) =>
+  operation('sagemaker:ListEndpoints', {
+    effect: 'read',
+    needs: () => [{ action: 'sagemaker:ListEndpoints', resources: ['*'] }],
+    async handle(input, context) {
+      const page = await store.list({
+        ...listQuery(ENDPOINT.kind, context, input),
+        status: input.StatusEquals,
+        modifiedAfterMs: input.LastModifiedTimeAfter,
+        modifiedBeforeMs: input.LastModifiedTimeBefore,
+      });
+      return {
+        Endpoints: page.rows.map(({ document }) => summarizeEndpoint(document as unknown as EndpointDocument)),
+        NextToken: encodePageToken(page.next),
+      };
+    },
+  });
 
 /** Answered only when the router sends nothing more there; the model servers end afterwards. */
-const deleteEndpoint = (ports: HostingPorts, routes: EndpointRoutes) => operation('sagemaker:DeleteEndpoint', {
-  effect: 'change',
-  needs: endpointNeed('sagemaker:DeleteEndpoint'),
-  async handle({ EndpointName }, context) {
-    const key = keyOf(ENDPOINT, context, EndpointName);
-    const deleted = await decideAndCommit(ports.store, async (count) => {
-      const row = await readRow<EndpointDocument>(ports.store, key);
-      if (!row && count > 0) return { result: undefined };
-      if (!row) throw absentError(ENDPOINT, context, EndpointName);
-      if (row.document.EndpointStatus === 'Deleting') return { result: row.document };
-      const document: EndpointDocument = { ...row.document, EndpointStatus: 'Deleting', LastModifiedTime: context.nowMs };
-      return {
-        result: document,
-        commit: {
-          expect: [{ key, version: row.version }],
-          write: [endpointWrite(key, document)],
-          timers: [{ reconciler: RECONCILER, key, dueAtMs: context.nowMs }],
-          events: [endpointEvent(document, context, context.nowMs)],
-          ledger: [entryOf(context, context.operation, [document.EndpointArn], { EndpointStatus: [row.document.EndpointStatus, 'Deleting'] })],
-        },
-      };
-    });
-    if (deleted) await routes.drop(key, deleted);
-    return {};
-  },
-});
+const deleteEndpoint = (ports: HostingPorts, routes: EndpointRoutes) =>
+  operation('sagemaker:DeleteEndpoint', {
+    effect: 'change',
+    needs: endpointNeed('sagemaker:DeleteEndpoint'),
+    async handle({ EndpointName }, context) {
+      const key = keyOf(ENDPOINT, context, EndpointName);
+      const deleted = await decideAndCommit(ports.store, async (count) => {
+        const row = await readRow<EndpointDocument>(ports.store, key);
+        if (!row && count > 0) return { result: undefined };
+        if (!row) throw absentError(ENDPOINT, context, EndpointName);
+        if (row.document.EndpointStatus === 'Deleting') return { result: row.document };
+        const document: EndpointDocument = { ...row.document, EndpointStatus: 'Deleting', LastModifiedTime: context.nowMs };
+        return {
+          result: document,
+          commit: {
+            expect: [{ key, version: row.version }],
+            write: [endpointWrite(key, document)],
+            timers: [{ reconciler: RECONCILER, key, dueAtMs: context.nowMs }],
+            events: [endpointEvent(document, context, context.nowMs)],
+            ledger: [
+              entryOf(context, context.operation, [document.EndpointArn], {
+                EndpointStatus: [row.document.EndpointStatus, 'Deleting'],
+              }),
+            ],
+          },
+        };
+      });
+      if (deleted) await routes.drop(key, deleted);
+      return {};
+    },
+  });

@@ -20,42 +20,61 @@ export function modelOperations(ports: HostingPorts): AnyOperation[] {
   return [createModel(ports), describeModelOperation(ports), listModels(ports), deleteModel(ports)];
 }
 
-const modelNeed = (action: string) => ({ ModelName }: { ModelName: string }, context: OperationContext): AuthorizationNeed[] => [
-  { action, resources: [arnOf(MODEL, context, ModelName)] },
-];
+const modelNeed =
+  (action: string) =>
+  ({ ModelName }: { ModelName: string }, context: OperationContext): AuthorizationNeed[] => [
+    { action, resources: [arnOf(MODEL, context, ModelName)] },
+  ];
 
-const createModel = (ports: HostingPorts) => operation('sagemaker:CreateModel', {
-  effect: 'change',
-  async needs(input, context) {
-    const needs = modelNeed('sagemaker:CreateModel')(input, context);
-    if (input.ExecutionRoleArn === undefined) return needs;
-    const { effectiveRoleArn } = await ports.roles.resolve(context.account, input.ExecutionRoleArn);
-    return [...needs, { action: 'iam:PassRole', resources: [effectiveRoleArn], context: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } }];
-  },
-  async handle(input, context) {
-    const container = accepted(theContainer(input));
-    const document = planModel(input, context);
-    await checkServable(ports, context, container, document);
-    const key = keyOf(MODEL, context, input.ModelName);
-    const { requestId: _request, ...created } = document;
-    const tags = tagsWrite(document.ModelArn, input.Tags, context.nowMs);
-    return decideAndCommit(ports.store, async () => {
-      const existing = await readRow<ModelDocument>(ports.store, key);
-      const result = { ModelArn: document.ModelArn };
-      if (existing?.document.requestId === context.requestId) return { result };
-      if (existing) throw existsError(MODEL, context, input.ModelName);
-      const entry = entryOf(context, context.operation, [document.ModelArn], changedMembers(undefined, created as unknown as JsonObject));
-      return { result, commit: { expect: [{ key, version: 0 }], write: [plainWrite(key, document), ...(tags ? [tags] : [])], ledger: [entry] } };
-    });
-  },
-});
+const createModel = (ports: HostingPorts) =>
+  operation('sagemaker:CreateModel', {
+    effect: 'change',
+    async needs(input, context) {
+      const needs = modelNeed('sagemaker:CreateModel')(input, context);
+      if (input.ExecutionRoleArn === undefined) return needs;
+      const { effectiveRoleArn } = await ports.roles.resolve(context.account, input.ExecutionRoleArn);
+      return [
+        ...needs,
+        { action: 'iam:PassRole', resources: [effectiveRoleArn], context: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
+      ];
+    },
+    async handle(input, context) {
+      const container = accepted(theContainer(input));
+      const document = planModel(input, context);
+      await checkServable(ports, context, container, document);
+      const key = keyOf(MODEL, context, input.ModelName);
+      const { requestId: _request, ...created } = document;
+      const tags = tagsWrite(document.ModelArn, input.Tags, context.nowMs);
+      return decideAndCommit(ports.store, async () => {
+        const existing = await readRow<ModelDocument>(ports.store, key);
+        const result = { ModelArn: document.ModelArn };
+        if (existing?.document.requestId === context.requestId) return { result };
+        if (existing) throw existsError(MODEL, context, input.ModelName);
+        const entry = entryOf(
+          context,
+          context.operation,
+          [document.ModelArn],
+          changedMembers(undefined, created as unknown as JsonObject),
+        );
+        return {
+          result,
+          commit: { expect: [{ key, version: 0 }], write: [plainWrite(key, document), ...(tags ? [tags] : [])], ledger: [entry] },
+        };
+      });
+    },
+  });
 
 function planModel({ Tags: _tags, ...kept }: CreateModelInput, context: OperationContext): ModelDocument {
   return { ...kept, ModelArn: arnOf(MODEL, context, kept.ModelName), CreationTime: context.nowMs, requestId: context.requestId };
 }
 
 /** Everything that would only fail when an endpoint starts is said here, where it can be corrected. */
-async function checkServable(ports: HostingPorts, context: OperationContext, container: ContainerDefinition, model: ModelDocument): Promise<void> {
+async function checkServable(
+  ports: HostingPorts,
+  context: OperationContext,
+  container: ContainerDefinition,
+  model: ModelDocument,
+): Promise<void> {
   const rejection = checkContainer(container);
   if (rejection) throw new ServiceError(rejection.code, rejection.message);
   if (container.ModelPackageName !== undefined) {
@@ -68,41 +87,52 @@ async function checkServable(ports: HostingPorts, context: OperationContext, con
   if (source?.form === 'object') await readArtifact(ports, context, model, source);
 }
 
-const describeModelOperation = ({ store }: HostingPorts) => operation('sagemaker:DescribeModel', {
-  effect: 'read',
-  needs: modelNeed('sagemaker:DescribeModel'),
-  async handle({ ModelName }, context) {
-    const row = await readRow<ModelDocument>(store, keyOf(MODEL, context, ModelName));
-    if (!row) throw absentError(MODEL, context, ModelName);
-    return describeModel(row.document);
-  },
-});
-
-const listModels = ({ store }: HostingPorts) => operation('sagemaker:ListModels', {
-  effect: 'read',
-  needs: () => [{ action: 'sagemaker:ListModels', resources: ['*'] }],
-  async handle(input, context) {
-    const page = await store.list(listQuery(MODEL.kind, context, input));
-    const Models = page.rows.map(({ document }) => {
-      const { ModelName, ModelArn, CreationTime } = document as unknown as ModelDocument;
-      return { ModelName, ModelArn, CreationTime };
-    });
-    return { Models, NextToken: encodePageToken(page.next) };
-  },
-});
-
-const deleteModel = ({ store }: HostingPorts) => operation('sagemaker:DeleteModel', {
-  effect: 'change',
-  needs: modelNeed('sagemaker:DeleteModel'),
-  async handle({ ModelName }, context) {
-    const key = keyOf(MODEL, context, ModelName);
-    return decideAndCommit(store, async (count) => {
-      const row = await readRow<ModelDocument>(store, key);
-      if (!row && count > 0) return { result: {} };
+const describeModelOperation = ({ store }: HostingPorts) =>
+  operation('sagemaker:DescribeModel', {
+    effect: 'read',
+    needs: modelNeed('sagemaker:DescribeModel'),
+    async handle({ ModelName }, context) {
+      const row = await readRow<ModelDocument>(store, keyOf(MODEL, context, ModelName));
       if (!row) throw absentError(MODEL, context, ModelName);
-      const { ModelArn } = row.document;
-      const entry = entryOf(context, context.operation, [ModelArn], changedMembers(row.document as unknown as JsonObject, undefined));
-      return { result: {}, commit: { expect: [{ key, version: row.version }], remove: [key, tagsKey(ModelArn)], ledger: [entry] } };
-    });
-  },
-});
+      return describeModel(row.document);
+    },
+  });
+
+const listModels = ({ store }: HostingPorts) =>
+  operation('sagemaker:ListModels', {
+    effect: 'read',
+    needs: () => [{ action: 'sagemaker:ListModels', resources: ['*'] }],
+    async handle(input, context) {
+      const page = await store.list(listQuery(MODEL.kind, context, input));
+      const Models = page.rows.map(({ document }) => {
+        const { ModelName, ModelArn, CreationTime } = document as unknown as ModelDocument;
+        return { ModelName, ModelArn, CreationTime };
+      });
+      return { Models, NextToken: encodePageToken(page.next) };
+    },
+  });
+
+const deleteModel = ({ store }: HostingPorts) =>
+  operation('sagemaker:DeleteModel', {
+    effect: 'change',
+    needs: modelNeed('sagemaker:DeleteModel'),
+    async handle({ ModelName }, context) {
+      const key = keyOf(MODEL, context, ModelName);
+      return decideAndCommit(store, async (count) => {
+        const row = await readRow<ModelDocument>(store, key);
+        if (!row && count > 0) return { result: {} };
+        if (!row) throw absentError(MODEL, context, ModelName);
+        const { ModelArn } = row.document;
+        const entry = entryOf(
+          context,
+          context.operation,
+          [ModelArn],
+          changedMembers(row.document as unknown as JsonObject, undefined),
+        );
+        return {
+          result: {},
+          commit: { expect: [{ key, version: row.version }], remove: [key, tagsKey(ModelArn)], ledger: [entry] },
+        };
+      });
+    },
+  });

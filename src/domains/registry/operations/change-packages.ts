@@ -17,29 +17,33 @@ import type { RegistryPorts } from '../ports.ts';
 import { MODEL_PACKAGE, type PackageDocument } from '../resources.ts';
 import { packageWrite, type Read, readRow } from '../rows.ts';
 
-export const updateModelPackage = ({ store, calls, settings }: RegistryPorts) => operation('sagemaker:UpdateModelPackage', {
-  effect: 'change',
-  needs: (input, context) => [
-    {
-      action: 'sagemaker:UpdateModelPackage',
-      resources: [named(MODEL_PACKAGE, context, input.ModelPackageArn).arn],
-      ...(input.ModelApprovalStatus && { context: { 'sagemaker:ModelApprovalStatus': input.ModelApprovalStatus } }),
+export const updateModelPackage = ({ store, calls, settings }: RegistryPorts) =>
+  operation('sagemaker:UpdateModelPackage', {
+    effect: 'change',
+    needs: (input, context) => [
+      {
+        action: 'sagemaker:UpdateModelPackage',
+        resources: [named(MODEL_PACKAGE, context, input.ModelPackageArn).arn],
+        ...(input.ModelApprovalStatus && { context: { 'sagemaker:ModelApprovalStatus': input.ModelApprovalStatus } }),
+      },
+    ],
+    async handle(input, context) {
+      const { key, name } = named(MODEL_PACKAGE, context, input.ModelPackageArn);
+      const added = [
+        ...(input.InferenceSpecification ? [input.InferenceSpecification] : []),
+        ...(input.AdditionalInferenceSpecificationsToAdd ?? []),
+      ];
+      const pinned = await pinArtifacts(calls, context, added);
+      return decideAndCommit(store, async () => {
+        const row = await readRow<PackageDocument>(store, key);
+        if (!row) throw absentError(MODEL_PACKAGE, context, name);
+        const decision = decideUpdate(row.document, input, { approvalRequired: settings.approval === 'required' });
+        if (decision.rejection) throw new ServiceError(decision.rejection.code, decision.rejection.message);
+        const document: PackageDocument = { ...decision.document, artifacts: withPins(row.document.artifacts, pinned) };
+        return { result: { ModelPackageArn: document.ModelPackageArn }, commit: updateCommit(row, document, input, context) };
+      });
     },
-  ],
-  async handle(input, context) {
-    const { key, name } = named(MODEL_PACKAGE, context, input.ModelPackageArn);
-    const added = [...(input.InferenceSpecification ? [input.InferenceSpecification] : []), ...(input.AdditionalInferenceSpecificationsToAdd ?? [])];
-    const pinned = await pinArtifacts(calls, context, added);
-    return decideAndCommit(store, async () => {
-      const row = await readRow<PackageDocument>(store, key);
-      if (!row) throw absentError(MODEL_PACKAGE, context, name);
-      const decision = decideUpdate(row.document, input, { approvalRequired: settings.approval === 'required' });
-      if (decision.rejection) throw new ServiceError(decision.rejection.code, decision.rejection.message);
-      const document: PackageDocument = { ...decision.document, artifacts: withPins(row.document.artifacts, pinned) };
-      return { result: { ModelPackageArn: document.ModelPackageArn }, commit: updateCommit(row, document, input, context) };
-    });
-  },
-});
+  });
 
 /** What a URI means is settled by the newest specification that names it. */
 function withPins(before: readonly PinnedArtifact[], pinned: readonly PinnedArtifact[]): readonly PinnedArtifact[] {
@@ -48,7 +52,10 @@ function withPins(before: readonly PinnedArtifact[], pinned: readonly PinnedArti
 }
 
 function updateCommit(
-  row: Read<PackageDocument>, after: PackageDocument, input: UpdateModelPackageInput, context: OperationContext,
+  row: Read<PackageDocument>,
+  after: PackageDocument,
+  input: UpdateModelPackageInput,
+  context: OperationContext,
 ): Commit | undefined {
   const changes = changedMembers(row.document as unknown as JsonObject, after as unknown as JsonObject);
   if (Object.keys(changes).length === 0) return undefined;
@@ -62,32 +69,35 @@ function updateCommit(
   };
 }
 
-export const deleteModelPackage = ({ store }: RegistryPorts) => operation('sagemaker:DeleteModelPackage', {
-  effect: 'change',
-  needs: ({ ModelPackageName }, context) => [
-    { action: 'sagemaker:DeleteModelPackage', resources: [named(MODEL_PACKAGE, context, ModelPackageName).arn] },
-  ],
-  async handle({ ModelPackageName }, context) {
-    const { key, name } = named(MODEL_PACKAGE, context, ModelPackageName);
-    return decideAndCommit(store, async (count) => {
-      const row = await readRow<PackageDocument>(store, key);
-      if (!row && count > 0) return { result: {} };
-      if (!row) throw absentError(MODEL_PACKAGE, context, name);
-      const { document } = row;
-      const { ModelPackageArn } = document;
-      return {
-        result: {},
-        commit: {
-          expect: [{ key, version: row.version }],
-          remove: [key, tagsKey(ModelPackageArn)],
-          events: [packageEvent(document, context, context.nowMs, 'Deleting')],
-          ledger: [entryOf(context, context.operation, [ModelPackageArn], {
-            ModelPackageStatus: [document.ModelPackageStatus, null],
-            ...(document.ModelApprovalStatus && { ModelApprovalStatus: [document.ModelApprovalStatus, null] as const }),
-            artifacts: [document.artifacts as unknown as Json, null],
-          })],
-        },
-      };
-    });
-  },
-});
+export const deleteModelPackage = ({ store }: RegistryPorts) =>
+  operation('sagemaker:DeleteModelPackage', {
+    effect: 'change',
+    needs: ({ ModelPackageName }, context) => [
+      { action: 'sagemaker:DeleteModelPackage', resources: [named(MODEL_PACKAGE, context, ModelPackageName).arn] },
+    ],
+    async handle({ ModelPackageName }, context) {
+      const { key, name } = named(MODEL_PACKAGE, context, ModelPackageName);
+      return decideAndCommit(store, async (count) => {
+        const row = await readRow<PackageDocument>(store, key);
+        if (!row && count > 0) return { result: {} };
+        if (!row) throw absentError(MODEL_PACKAGE, context, name);
+        const { document } = row;
+        const { ModelPackageArn } = document;
+        return {
+          result: {},
+          commit: {
+            expect: [{ key, version: row.version }],
+            remove: [key, tagsKey(ModelPackageArn)],
+            events: [packageEvent(document, context, context.nowMs, 'Deleting')],
+            ledger: [
+              entryOf(context, context.operation, [ModelPackageArn], {
+                ModelPackageStatus: [document.ModelPackageStatus, null],
+                ...(document.ModelApprovalStatus && { ModelApprovalStatus: [document.ModelApprovalStatus, null] as const }),
+                artifacts: [document.artifacts as unknown as Json, null],
+              }),
+            ],
+          },
+        };
+      });
+    },
+  });

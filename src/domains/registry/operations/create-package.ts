@@ -23,40 +23,53 @@ function packageArnOf(input: CreateModelPackageInput, context: OperationContext)
   return arnOf(MODEL_PACKAGE, context, `${named(MODEL_PACKAGE_GROUP, context, input.ModelPackageGroupName).name}/*`);
 }
 
-export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequence) => operation('sagemaker:CreateModelPackage', {
-  effect: 'change',
-  needs(input, context) {
-    const status = input.ModelApprovalStatus ?? (input.ModelPackageGroupName === undefined ? undefined : 'PendingManualApproval');
-    return [{
-      action: 'sagemaker:CreateModelPackage',
-      resources: [packageArnOf(input, context)],
-      ...(status && { context: { 'sagemaker:ModelApprovalStatus': status } }),
-    }];
-  },
-  async handle(input, context) {
-    const rejection = checkCreatePackage(input);
-    if (rejection) throw new ServiceError(rejection.code, rejection.message);
-    const repeated = repeatedArn(await tokenOf(ports.store, input, context));
-    if (repeated !== undefined) return { ModelPackageArn: repeated };
-    const specifications = [...(input.InferenceSpecification ? [input.InferenceSpecification] : []), ...(input.AdditionalInferenceSpecifications ?? [])];
-    const facts: Facts = {
-      nowMs: context.nowMs,
-      requestId: context.requestId,
-      by: userContext(context),
-      artifacts: await pinArtifacts(ports.calls, context, specifications),
-      evidence: await pinEvidence(ports.calls, context, input),
-    };
-    const arn = input.ModelPackageGroupName === undefined
-      ? await createUnversioned(ports.store, input, context, facts)
-      : await createVersion(ports.store, sequence, input, input.ModelPackageGroupName, context, facts);
-    return { ModelPackageArn: arn };
-  },
-});
+export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequence) =>
+  operation('sagemaker:CreateModelPackage', {
+    effect: 'change',
+    needs(input, context) {
+      const status =
+        input.ModelApprovalStatus ?? (input.ModelPackageGroupName === undefined ? undefined : 'PendingManualApproval');
+      return [
+        {
+          action: 'sagemaker:CreateModelPackage',
+          resources: [packageArnOf(input, context)],
+          ...(status && { context: { 'sagemaker:ModelApprovalStatus': status } }),
+        },
+      ];
+    },
+    async handle(input, context) {
+      const rejection = checkCreatePackage(input);
+      if (rejection) throw new ServiceError(rejection.code, rejection.message);
+      const repeated = repeatedArn(await tokenOf(ports.store, input, context));
+      if (repeated !== undefined) return { ModelPackageArn: repeated };
+      const specifications = [
+        ...(input.InferenceSpecification ? [input.InferenceSpecification] : []),
+        ...(input.AdditionalInferenceSpecifications ?? []),
+      ];
+      const facts: Facts = {
+        nowMs: context.nowMs,
+        requestId: context.requestId,
+        by: userContext(context),
+        artifacts: await pinArtifacts(ports.calls, context, specifications),
+        evidence: await pinEvidence(ports.calls, context, input),
+      };
+      const arn =
+        input.ModelPackageGroupName === undefined
+          ? await createUnversioned(ports.store, input, context, facts)
+          : await createVersion(ports.store, sequence, input, input.ModelPackageGroupName, context, facts);
+      return { ModelPackageArn: arn };
+    },
+  });
 
 type Facts = Omit<CreationFacts, 'arn' | 'version'>;
 
 async function createVersion(
-  store: Store, sequence: VersionSequence, input: CreateModelPackageInput, group: string, context: OperationContext, facts: Facts,
+  store: Store,
+  sequence: VersionSequence,
+  input: CreateModelPackageInput,
+  group: string,
+  context: OperationContext,
+  facts: Facts,
 ): Promise<string> {
   const { key, name } = named(MODEL_PACKAGE_GROUP, context, group);
   let sent: PackageDocument | undefined;
@@ -66,7 +79,11 @@ async function createVersion(
     () => absentError(MODEL_PACKAGE_GROUP, context, name),
     (document, number) => {
       const groupName = document.ModelPackageGroupName;
-      sent = planPackage(input, { ...facts, arn: arnOf(MODEL_PACKAGE, context, `${groupName}/${number}`), version: { groupName, number } });
+      sent = planPackage(input, {
+        ...facts,
+        arn: arnOf(MODEL_PACKAGE, context, `${groupName}/${number}`),
+        version: { groupName, number },
+      });
       return creationCommit(sent, input, context, token);
     },
     async () => {
@@ -80,7 +97,12 @@ async function createVersion(
   return typeof made === 'string' ? made : (sent?.ModelPackageArn ?? '');
 }
 
-async function createUnversioned(store: Store, input: CreateModelPackageInput, context: OperationContext, facts: Facts): Promise<string> {
+async function createUnversioned(
+  store: Store,
+  input: CreateModelPackageInput,
+  context: OperationContext,
+  facts: Facts,
+): Promise<string> {
   const { key, name, arn } = namedHere(MODEL_PACKAGE, context, input.ModelPackageName ?? '');
   return decideAndCommit(store, async () => {
     const token = await tokenOf(store, input, context);
@@ -104,21 +126,31 @@ async function tokenOf(store: Store, input: CreateModelPackageInput, context: Op
 const repeatedArn = (token: TokenCheck | undefined): string | undefined =>
   token?.outcome === 'repeat' ? String(token.response['ModelPackageArn']) : undefined;
 
-function creationCommit(document: PackageDocument, input: CreateModelPackageInput, context: OperationContext, token: TokenCheck | undefined): Commit {
+function creationCommit(
+  document: PackageDocument,
+  input: CreateModelPackageInput,
+  context: OperationContext,
+  token: TokenCheck | undefined,
+): Commit {
   const key = packageKey(context, document);
   const tags = tagsWrite(document.ModelPackageArn, input.Tags, context.nowMs);
-  const record = token?.outcome === 'first' ? token.record({ ModelPackageArn: document.ModelPackageArn }, context.nowMs) : undefined;
+  const record =
+    token?.outcome === 'first' ? token.record({ ModelPackageArn: document.ModelPackageArn }, context.nowMs) : undefined;
   return {
     expect: [{ key, version: 0 }, ...(record?.expect ?? [])],
     write: [packageWrite(key, document), ...(tags ? [tags] : []), ...(record?.write ?? [])],
     timers: record?.timers ?? [],
     events: [packageEvent(document, context, context.nowMs)],
-    ledger: [entryOf(context, context.operation, [document.ModelPackageArn], {
-      ModelPackageStatus: [null, document.ModelPackageStatus],
-      ...(document.ModelApprovalStatus && { ModelApprovalStatus: [null, document.ModelApprovalStatus] as const }),
-      ...(document.InferenceSpecification && { InferenceSpecification: [null, document.InferenceSpecification as unknown as Json] as const }),
-      artifacts: [null, document.artifacts as unknown as Json],
-      evidence: [null, document.evidence as unknown as Json],
-    })],
+    ledger: [
+      entryOf(context, context.operation, [document.ModelPackageArn], {
+        ModelPackageStatus: [null, document.ModelPackageStatus],
+        ...(document.ModelApprovalStatus && { ModelApprovalStatus: [null, document.ModelApprovalStatus] as const }),
+        ...(document.InferenceSpecification && {
+          InferenceSpecification: [null, document.InferenceSpecification as unknown as Json] as const,
+        }),
+        artifacts: [null, document.artifacts as unknown as Json],
+        evidence: [null, document.evidence as unknown as Json],
+      }),
+    ],
   };
 }

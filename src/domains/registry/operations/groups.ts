@@ -17,72 +17,89 @@ import { groupWrite, readRow } from '../rows.ts';
 const PAGE_SIZE = 10;
 
 export function groupOperations(store: Store): AnyOperation[] {
-  return [createModelPackageGroup(store), describeModelPackageGroup(store), listModelPackageGroups(store), deleteModelPackageGroup(store)];
+  return [
+    createModelPackageGroup(store),
+    describeModelPackageGroup(store),
+    listModelPackageGroups(store),
+    deleteModelPackageGroup(store),
+  ];
 }
 
-const needsGroup = (action: string) => ({ ModelPackageGroupName }: { ModelPackageGroupName: string }, context: OperationContext) => [
-  { action, resources: [named(MODEL_PACKAGE_GROUP, context, ModelPackageGroupName).arn] },
-];
+const needsGroup =
+  (action: string) =>
+  ({ ModelPackageGroupName }: { ModelPackageGroupName: string }, context: OperationContext) => [
+    { action, resources: [named(MODEL_PACKAGE_GROUP, context, ModelPackageGroupName).arn] },
+  ];
 
-const createModelPackageGroup = (store: Store) => operation('sagemaker:CreateModelPackageGroup', {
-  effect: 'change',
-  needs: needsGroup('sagemaker:CreateModelPackageGroup'),
-  async handle(input, context) {
-    const { name, key, arn } = namedHere(MODEL_PACKAGE_GROUP, context, input.ModelPackageGroupName);
-    if (input.ManagedConfiguration) {
-      throw new ServiceError('NotImplementedException', 'Managed storage of model package groups (ManagedConfiguration) is not implemented yet.');
-    }
-    const document: GroupDocument = {
-      ModelPackageGroupName: name,
-      ModelPackageGroupArn: arn,
-      ...(input.ModelPackageGroupDescription !== undefined && { ModelPackageGroupDescription: input.ModelPackageGroupDescription }),
-      CreationTime: context.nowMs,
-      CreatedBy: userContext(context),
-      latestVersion: 0,
-    };
-    const tags = tagsWrite(arn, input.Tags, context.nowMs);
-    return decideAndCommit(store, async (count) => {
-      const existing = await readRow<GroupDocument>(store, key);
-      const ours = count > 0 && existing?.document.CreationTime === context.nowMs
-        && existing.document.CreatedBy.IamIdentity?.Arn === context.principal.arn;
-      if (existing && !ours) throw existsError(MODEL_PACKAGE_GROUP, context, existing.document.ModelPackageGroupName);
-      const result = { ModelPackageGroupArn: arn };
-      if (existing) return { result };
-      const { latestVersion: _latest, ...created } = document;
-      return {
-        result,
-        commit: {
-          expect: [{ key, version: 0 }],
-          write: [groupWrite(key, document), ...(tags ? [tags] : [])],
-          ledger: [entryOf(context, context.operation, [arn], changedMembers(undefined, created as unknown as JsonObject))],
-        },
+const createModelPackageGroup = (store: Store) =>
+  operation('sagemaker:CreateModelPackageGroup', {
+    effect: 'change',
+    needs: needsGroup('sagemaker:CreateModelPackageGroup'),
+    async handle(input, context) {
+      const { name, key, arn } = namedHere(MODEL_PACKAGE_GROUP, context, input.ModelPackageGroupName);
+      if (input.ManagedConfiguration) {
+        throw new ServiceError(
+          'NotImplementedException',
+          'Managed storage of model package groups (ManagedConfiguration) is not implemented yet.',
+        );
+      }
+      const document: GroupDocument = {
+        ModelPackageGroupName: name,
+        ModelPackageGroupArn: arn,
+        ...(input.ModelPackageGroupDescription !== undefined && {
+          ModelPackageGroupDescription: input.ModelPackageGroupDescription,
+        }),
+        CreationTime: context.nowMs,
+        CreatedBy: userContext(context),
+        latestVersion: 0,
       };
-    });
-  },
-});
+      const tags = tagsWrite(arn, input.Tags, context.nowMs);
+      return decideAndCommit(store, async (count) => {
+        const existing = await readRow<GroupDocument>(store, key);
+        const ours =
+          count > 0 &&
+          existing?.document.CreationTime === context.nowMs &&
+          existing.document.CreatedBy.IamIdentity?.Arn === context.principal.arn;
+        if (existing && !ours) throw existsError(MODEL_PACKAGE_GROUP, context, existing.document.ModelPackageGroupName);
+        const result = { ModelPackageGroupArn: arn };
+        if (existing) return { result };
+        const { latestVersion: _latest, ...created } = document;
+        return {
+          result,
+          commit: {
+            expect: [{ key, version: 0 }],
+            write: [groupWrite(key, document), ...(tags ? [tags] : [])],
+            ledger: [entryOf(context, context.operation, [arn], changedMembers(undefined, created as unknown as JsonObject))],
+          },
+        };
+      });
+    },
+  });
 
-const describeModelPackageGroup = (store: Store) => operation('sagemaker:DescribeModelPackageGroup', {
-  effect: 'read',
-  needs: needsGroup('sagemaker:DescribeModelPackageGroup'),
-  async handle({ ModelPackageGroupName }, context) {
-    const { key, name } = named(MODEL_PACKAGE_GROUP, context, ModelPackageGroupName);
-    const row = await readRow<GroupDocument>(store, key);
-    if (!row) throw absentError(MODEL_PACKAGE_GROUP, context, name);
-    return describeGroup(row.document);
-  },
-});
+const describeModelPackageGroup = (store: Store) =>
+  operation('sagemaker:DescribeModelPackageGroup', {
+    effect: 'read',
+    needs: needsGroup('sagemaker:DescribeModelPackageGroup'),
+    async handle({ ModelPackageGroupName }, context) {
+      const { key, name } = named(MODEL_PACKAGE_GROUP, context, ModelPackageGroupName);
+      const row = await readRow<GroupDocument>(store, key);
+      if (!row) throw absentError(MODEL_PACKAGE_GROUP, context, name);
+      return describeGroup(row.document);
+    },
+  });
 
-const listModelPackageGroups = (store: Store) => operation('sagemaker:ListModelPackageGroups', {
-  effect: 'read',
-  needs: () => [{ action: 'sagemaker:ListModelPackageGroups', resources: ['*'] }],
-  async handle(input, context) {
-    const page = await store.list(groupsQuery(input, context));
-    return {
-      ModelPackageGroupSummaryList: page.rows.map(({ document }) => summarizeGroup(document as unknown as GroupDocument)),
-      NextToken: encodePageToken(page.next),
-    };
-  },
-});
+const listModelPackageGroups = (store: Store) =>
+  operation('sagemaker:ListModelPackageGroups', {
+    effect: 'read',
+    needs: () => [{ action: 'sagemaker:ListModelPackageGroups', resources: ['*'] }],
+    async handle(input, context) {
+      const page = await store.list(groupsQuery(input, context));
+      return {
+        ModelPackageGroupSummaryList: page.rows.map(({ document }) => summarizeGroup(document as unknown as GroupDocument)),
+        NextToken: encodePageToken(page.next),
+      };
+    },
+  });
 
 const groupsQuery = (input: ListModelPackageGroupsInput, context: OperationContext): ListQuery => ({
   account: context.account,
@@ -97,29 +114,40 @@ const groupsQuery = (input: ListModelPackageGroupsInput, context: OperationConte
   limit: input.MaxResults ?? PAGE_SIZE,
 });
 
-const deleteModelPackageGroup = (store: Store) => operation('sagemaker:DeleteModelPackageGroup', {
-  effect: 'change',
-  needs: needsGroup('sagemaker:DeleteModelPackageGroup'),
-  async handle({ ModelPackageGroupName }, context) {
-    const { key, name, arn } = named(MODEL_PACKAGE_GROUP, context, ModelPackageGroupName);
-    return decideAndCommit(store, async (count) => {
-      const row = await readRow<GroupDocument>(store, key);
-      if (!row && count > 0) return { result: {} };
-      if (!row) throw absentError(MODEL_PACKAGE_GROUP, context, name);
-      // a version created after this look writes the group's row, so the commit below would meet a conflict
-      const { account, region } = context;
-      const versions = await store.list({ account, region, kind: MODEL_PACKAGE.kind, parent: key.name, sortBy: 'ordinal', order: 'ascending', limit: 1 });
-      if (versions.rows.length > 0) {
-        throw new ServiceError('ConflictException', `${arn} still contains model packages. Delete its versions first.`);
-      }
-      return {
-        result: {},
-        commit: {
-          expect: [{ key, version: row.version }],
-          remove: [key, tagsKey(row.document.ModelPackageGroupArn)],
-          ledger: [entryOf(context, context.operation, [arn], changedMembers(row.document as unknown as JsonObject, undefined))],
-        },
-      };
-    });
-  },
-});
+const deleteModelPackageGroup = (store: Store) =>
+  operation('sagemaker:DeleteModelPackageGroup', {
+    effect: 'change',
+    needs: needsGroup('sagemaker:DeleteModelPackageGroup'),
+    async handle({ ModelPackageGroupName }, context) {
+      const { key, name, arn } = named(MODEL_PACKAGE_GROUP, context, ModelPackageGroupName);
+      return decideAndCommit(store, async (count) => {
+        const row = await readRow<GroupDocument>(store, key);
+        if (!row && count > 0) return { result: {} };
+        if (!row) throw absentError(MODEL_PACKAGE_GROUP, context, name);
+        // a version created after this look writes the group's row, so the commit below would meet a conflict
+        const { account, region } = context;
+        const versions = await store.list({
+          account,
+          region,
+          kind: MODEL_PACKAGE.kind,
+          parent: key.name,
+          sortBy: 'ordinal',
+          order: 'ascending',
+          limit: 1,
+        });
+        if (versions.rows.length > 0) {
+          throw new ServiceError('ConflictException', `${arn} still contains model packages. Delete its versions first.`);
+        }
+        return {
+          result: {},
+          commit: {
+            expect: [{ key, version: row.version }],
+            remove: [key, tagsKey(row.document.ModelPackageGroupArn)],
+            ledger: [
+              entryOf(context, context.operation, [arn], changedMembers(row.document as unknown as JsonObject, undefined)),
+            ],
+          },
+        };
+      });
+    },
+  });
