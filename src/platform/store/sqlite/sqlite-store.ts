@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import type { Clock } from '../../clock.ts';
+import { type Clock, systemClock } from '../../clock.ts';
 import { BackendError, ConfigError, invariant } from '../../errors/families.ts';
 import type { JsonObject } from '../../json.ts';
 import type { ResourceKey } from '../../resource-key.ts';
@@ -14,7 +14,8 @@ export interface SqliteStoreOptions {
   /** The database file; created when absent. Its folder exists. */
   readonly path: string;
   readonly clock: Clock;
-  readonly stuckAfterMs?: number;
+  /** For tests of a disk that does not answer. */
+  readonly diskClock?: Clock;
 }
 
 const KEYS_MAX = 1_000;
@@ -34,7 +35,11 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
   const reads = createReads(db);
   const listeners = new Set<(commit: Commit) => void>();
   const scanner = createScanner({ path, clock });
-  const writer = createWriter({ ...options, onDurable: (commit) => listeners.forEach((listener) => listener(commit)) });
+  const writer = createWriter({
+    path,
+    diskClock: options.diskClock ?? systemClock,
+    onDurable: (commit) => listeners.forEach((listener) => listener(commit)),
+  });
   let cancelPrune = () => {};
   const prune = () => {
     cancelPrune = clock.at(clock.now() + PRUNE_EVERY_MS, prune);
@@ -76,7 +81,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
     async close() {
       cancelPrune();
       await Promise.all([writer.close(), scanner.close()]);
-      db.close();
+      if (db.isOpen) db.close();
     },
   };
 }

@@ -7,11 +7,11 @@ import { createSqliteStore } from './sqlite-store.ts';
 
 /** For tests: a real store in a folder of its own, closed and removed afterwards. */
 export async function withSqliteStore<T>(
-  run: (opened: { readonly store: Store; readonly path: string; readonly folder: string }) => Promise<T>, clock: Clock = systemClock,
+  run: (opened: { readonly store: Store; readonly path: string; readonly folder: string }) => Promise<T>, clocks: { readonly clock?: Clock; readonly diskClock?: Clock } = {},
 ): Promise<T> {
   const folder = fs.mkdtempSync(join(tmpdir(), 'slipway-store-'));
   const path = join(folder, 'slipway.db');
-  const store = createSqliteStore({ path, clock });
+  const store = createSqliteStore({ path, clock: systemClock, ...clocks });
   try {
     return await run({ store, path, folder });
   } finally {

@@ -16,11 +16,10 @@ export interface Writer {
 
 export interface WriterOptions {
   readonly path: string;
-  readonly clock: Clock;
+  /** Measures the disk, so it is the machine's clock even where the rest of the server runs on a virtual one. */
+  readonly diskClock: Clock;
   /** In commit order, once durable (or, after a crash of the thread, possibly durable), before the caller hears. */
   readonly onDurable: (commit: Commit) => void;
-  /** A batch without an answer for so long makes its commits `unknown`. */
-  readonly stuckAfterMs?: number;
 }
 
 interface Pending {
@@ -37,6 +36,7 @@ interface PruneStep {
 
 const BATCH_COMMITS_MAX = 256;
 const BATCH_CHARS_MAX = 8 * 1024 * 1024;
+/** A batch without an answer for so long makes its commits `unknown`. */
 const STUCK_AFTER_MS = 30_000;
 const PRUNE_STEP_ROWS = 500;
 /** A thread that dies again and again is given up: each restart would only lose another batch. */
@@ -132,8 +132,8 @@ class ThreadWriter implements Writer {
   }
 
   #post(batch: readonly Pending[] | PruneStep, request: WriterRequest): void {
-    const { clock, stuckAfterMs = STUCK_AFTER_MS } = this.#options;
-    this.#inFlight = { batch, cancelWatch: clock.at(clock.now() + stuckAfterMs, () => this.#onStuck()) };
+    const { diskClock } = this.#options;
+    this.#inFlight = { batch, cancelWatch: diskClock.at(diskClock.now() + STUCK_AFTER_MS, () => this.#onStuck()) };
     this.#worker.postMessage(request);
   }
 
