@@ -14,15 +14,34 @@ export interface TreePlan {
 export const ML_ROOT = '/opt/ml';
 const ML_FOLDER = 'ml';
 
+/** One mount per file: beyond this an additive input is shown read-only as a whole. */
+const FILE_MOUNTS_MAX = 256;
+
+/**
+ * The access a specification's inputs really get. Where an output covers an additive input its files would be published as the
+ * empty files that stand below their mounts, so they are copied instead. Pure.
+ */
+export function decideAccess(spec: WorkSpec, isolated: boolean): WorkSpec {
+  const inputs = spec.inputs.map((input): WorkInput => {
+    if (!isolated) return { ...input, access: 'writable' }; // nothing can be mounted: links to stored content must not be shown
+    if (input.access !== 'additive') return input;
+    if (input.extract || !isWithin(input.path, ML_ROOT)) return { ...input, access: 'writable' };
+    const covered = spec.outputs.some(({ path }) => isWithin(input.path, path) || isWithin(path, input.path));
+    if (covered) return { ...input, access: 'writable' };
+    return input.entries.length > FILE_MOUNTS_MAX ? { ...input, access: 'read-only' } : input;
+  });
+  return { ...spec, inputs };
+}
+
 /**
  * `/opt/ml` is one writable folder. Each read-only input is a folder of its own (its files are hard links to stored content) that
- * only a read-only mount shows; what lies below another input gets its mount point there, and an output below a
+ * only read-only mounts show: of the folder, or of each file where files may be added beside them. What lies below another input gets its mount point there, and an output below a
  * read-only input gets a writable mount.
  */
 export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
   const readOnly = spec.inputs
     .map((input, index) => ({ input, folder: `inputs/${index}` }))
-    .filter(({ input }) => input.access === 'read-only' || !isWithin(input.path, ML_ROOT))
+    .filter(({ input }) => input.access === 'read-only' || (input.access === 'writable' && !isWithin(input.path, ML_ROOT)))
     .toSorted((a, b) => depth(a.input.path) - depth(b.input.path) || (a.input.path < b.input.path ? -1 : 1));
   const owners = readOnly.map(({ input, folder }) => ({ path: input.path, folder }));
   const place = (path: string) => placeOf(path, owners);
@@ -32,7 +51,14 @@ export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
     directories.add(folder);
     const mountPoint = placeOf(input.path, owners.filter((owner) => owner.path !== input.path));
     if (mountPoint !== undefined) directories.add(mountPoint);
-    mounts.push({ kind: input.access, from: `${runFolder}/${folder}`, to: input.path });
+    mounts.push({ kind: input.access === 'read-only' ? 'read-only' : 'writable', from: `${runFolder}/${folder}`, to: input.path });
+  }
+  for (const [index, input] of spec.inputs.entries()) {
+    if (input.access !== 'additive') continue;
+    directories.add(place(input.path) ?? outside(input.path));
+    for (const { relativePath } of input.entries) {
+      mounts.push({ kind: 'read-only', from: `${runFolder}/inputs/${index}/${relativePath}`, to: `${input.path}/${relativePath}` });
+    }
   }
   const outputs: Record<string, string> = {};
   for (const [index, { name, path }] of spec.outputs.entries()) {

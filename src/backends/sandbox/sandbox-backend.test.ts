@@ -255,6 +255,42 @@ open("/opt/ml/input/out/file", "w").write(open("/opt/ml/input/nested/file").read
   trial.close();
 });
 
+for (const isolation of ['bubblewrap', 'unshare'] as const) {
+  test(`${isolation}: to an additive input files can be added, staged ones cannot be changed`, async () => {
+    const trial = createTrial(isolation);
+    const digest = trial.store('stored');
+    const entries = ['file', 'sub/file'].map((relativePath) => ({ relativePath, digest, sizeBytes: 6 }));
+    await trial.backend.start(trial.spec('additive', `
+import os
+folder = "/opt/ml/processing/input"
+open(folder + "/new", "w").write("x"); open(folder + "/sub/new", "w").write("x"); os.mkdir(folder + "/more")
+for act in (lambda: open(folder + "/file", "a"), lambda: open(folder + "/sub/file", "w"), lambda: os.remove(folder + "/file"),
+            lambda: os.rename(folder + "/new", folder + "/file")):
+    try: act(); print("changed")
+    except OSError: print("kept")
+print(open(folder + "/file").read(), sorted(os.listdir(folder)))`, {
+      inputs: [{ path: '/opt/ml/processing/input', access: 'additive', entries }],
+      outputs: [{ name: 'out', path: '/opt/ml/processing/output' }],
+    }));
+    await trial.end('additive');
+    assert.deepEqual(trial.lines('additive'), ['kept', 'kept', 'kept', 'kept', "stored ['file', 'more', 'new', 'sub']"]);
+    assert.equal(readFileSync(join(trial.folder, 'blobs', digest), 'utf8'), 'stored');
+    trial.close();
+  });
+}
+
+test('an additive input below an output is copied, so that the output holds its files', async () => {
+  const trial = createTrial('unshare');
+  const entries = [{ relativePath: 'file', digest: trial.store('stored'), sizeBytes: 6 }];
+  await trial.backend.start(trial.spec('covered', 'open("/opt/ml/work/in/file", "a").write("!")', {
+    inputs: [{ path: '/opt/ml/work/in', access: 'additive', entries }], outputs: [{ name: 'out', path: '/opt/ml/work' }],
+  }));
+  assert.equal((await trial.end('covered')).exitCode, 0);
+  const { files } = await trial.backend.outputs('covered', 'out');
+  assert.deepEqual(files.map((file) => [file.relativePath, file.sizeBytes]), [['in/file', 7]]);
+  trial.close();
+});
+
 test('archives are unpacked; members that would escape are refused', async () => {
   const trial = createTrial('unshare');
   const make = (code: string): string => {

@@ -10,7 +10,7 @@ import type { WorkAddress, WorkBackend, WorkOutputTree, WorkSpec, WorkStatus } f
 import type { Settings } from '../../platform/settings.ts';
 import { findIsolation, findProgram, type IsolationFound } from './isolation.ts';
 import { walkOutput, readStart } from './outputs.ts';
-import { ML_ROOT, planTree } from './plan-tree.ts';
+import { decideAccess, ML_ROOT, planTree } from './plan-tree.ts';
 import type { Mount, RunPlan } from './plan.ts';
 import { RunFolders, socketFolder } from './run-folder.ts';
 import type { RuntimeEnvironment } from './runtime-environment.ts';
@@ -113,18 +113,19 @@ class HostSandbox implements SandboxBackend {
   }
 
   /** Everything of a run but its process. Done again from nothing when it was interrupted. */
-  async #stage(spec: WorkSpec): Promise<void> {
+  async #stage(asked: WorkSpec): Promise<void> {
     const found = await this.isolation();
     if (found.isolation === 'none') throw new BackendError('runtime', found.problem);
+    const plain = found.isolation === 'plain';
+    const spec = decideAccess(asked, !plain);
     const runFolder = this.#runs.of(spec.id);
     await removeTree(runFolder);
     mkdirSync(runFolder, { mode: 0o700 });
     const tree = planTree(spec, runFolder);
-    const archives = await stageInputs(this.#options.blobs, runFolder, spec.inputs, tree.inputFolders, found.isolation !== 'plain');
+    const archives = await stageInputs(this.#options.blobs, runFolder, spec.inputs, tree.inputFolders);
     const runtime = this.#options.locateRuntime(spec.runtime.name);
     runtime.writeJobPython?.(join(runFolder, 'home'));
     const sockets = spec.kind === 'service' ? socketFolder(this.#options.folder, spec.id) : null;
-    const plain = found.isolation === 'plain';
     const plan: RunPlan = {
       isolation: found.isolation,
       bubblewrap: found.bubblewrap,

@@ -16,14 +16,14 @@ export interface StagedArchive {
  * to stored content, all others private copies. Archives are only placed: the supervisor unpacks them, off this process.
  */
 export async function stageInputs(
-  blobs: BlobStore, runFolder: string, inputs: readonly WorkInput[], folders: readonly string[], isolated: boolean,
+  blobs: BlobStore, runFolder: string, inputs: readonly WorkInput[], folders: readonly string[],
 ): Promise<StagedArchive[]> {
   const archives: StagedArchive[] = [];
   for (const [index, input] of inputs.entries()) {
     const folder = folders[index] ?? `inputs/${index}`;
     await mkdir(join(runFolder, folder), { recursive: true, mode: 0o755 });
     if (input.extract) archives.push(await placeArchive(blobs, runFolder, input, index, folder));
-    else await placeFiles(blobs, join(runFolder, folder), input, input.access === 'read-only' && isolated ? 'read-only' : 'private');
+    else await placeFiles(blobs, join(runFolder, folder), input, input.access === 'writable' ? 'private' : 'read-only');
   }
   return archives;
 }

@@ -50,7 +50,11 @@ export interface WorkSpec {
 export interface WorkInput {
   /** Absolute directory inside, e.g. `/opt/ml/input/data/train`. */
   readonly path: string;
-  readonly access: 'read-only' | 'writable';
+  /**
+   * `additive`: files may be added beside the staged ones, which cannot be changed (a backend may make very large inputs
+   * read-only instead).
+   */
+  readonly access: 'read-only' | 'additive' | 'writable';
   /** Files by digest, relative to `path`. */
   readonly entries: readonly { readonly relativePath: string; readonly digest: string; readonly sizeBytes: number }[];
   /** The single entry is an archive to be unpacked into `path`; members that would leave it are refused. */

@@ -1,0 +1,77 @@
+import type { Principal } from '../../platform/authorization/principal.ts';
+import type { CallOrigin } from '../../platform/calls/operation.ts';
+import type { JsonObject } from '../../platform/json.ts';
+import type { LogStreamName } from '../../platform/ports/log-files.ts';
+import type { ResolvedImage } from '../../platform/ports/runtime.ts';
+import type { WorkEnd, WorkOutput } from '../../platform/ports/work.ts';
+import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
+import type { ChannelRequest } from './decide-channel.ts';
+import type { EndDecision } from './decide-end.ts';
+import type { JobLogs } from './job-logs.ts';
+import type { JobsPorts } from './ports.ts';
+import type { AnyJobDocument, JobFacts, JobStatus } from './resources.ts';
+
+/** What differs between training and processing; everything else is one reconciler. */
+export interface JobKind<D extends AnyJobDocument = AnyJobDocument> {
+  readonly declaration: ResourceDeclaration;
+  readonly noun: 'TrainingJob' | 'ProcessingJob';
+  /** Name of the reconciler, and prefix of work ids. */
+  readonly reconciler: string;
+  readonly eventType: string;
+  readonly graceSeconds: number;
+  image(job: D): string;
+  instanceType(job: D): string;
+  networkIsolation(job: D): boolean;
+  runtimeSeconds(job: D): number;
+  channels(job: D): readonly ChannelRequest[];
+  command(job: D, image: ResolvedImage): readonly string[] | { readonly problem: string };
+  environment(job: D): Record<string, string>;
+  files(job: D): { path: string; text: string }[];
+  outputs(job: D): readonly WorkOutput[];
+  describe(job: D): JsonObject;
+  /** The job waits; `reason` is for users. */
+  waiting(job: D, reason: string, atMs: number): D;
+  running(job: D, started: Started): D;
+  stopping(job: D, atMs: number): D;
+  /** Shows that outputs are being written, where the API has a status for it. */
+  uploading?(job: D, atMs: number): D;
+  /** Writes the outputs and gathers what the job left. */
+  collect(context: EndContext, job: D): Promise<Collected<D>>;
+  settled(job: D, settlement: Settlement, collected: Partial<D>): D;
+}
+
+export interface Started {
+  /** When its files began to be put in place, as far as this process knows. */
+  readonly stagedAtMs: number;
+  readonly startedAtMs: number;
+}
+
+export interface EndContext {
+  readonly ports: JobsPorts;
+  readonly logs: JobLogs;
+  readonly principal: Principal;
+  readonly origin: CallOrigin;
+  readonly logStream: LogStreamName;
+  readonly end: WorkEnd;
+  readonly decision: EndDecision;
+  /** Says to users that outputs are being written; for uploads that take a while. */
+  uploading(): Promise<void>;
+}
+
+export interface Collected<D> {
+  readonly members: Partial<D>;
+  /** Outputs were refused by S3: the job fails for that. */
+  readonly problem?: string;
+}
+
+export interface Settlement {
+  readonly status: Extract<JobStatus, 'Completed' | 'Failed' | 'Stopped'>;
+  readonly failureReason?: string;
+  readonly timedOut: boolean;
+  /** The moment the process ended; undefined when none ran. */
+  readonly workEndedAtMs?: number;
+  readonly startedAtMs?: number;
+  readonly atMs: number;
+  readonly facts?: JobFacts;
+  readonly end?: Pick<WorkEnd, 'reason' | 'exitCode'>;
+}

@@ -1,0 +1,69 @@
+import type { JsonObject } from '../../platform/json.ts';
+import { changedMembers } from '../../platform/ledger/entry.ts';
+import type { LedgerInput } from '../../platform/ledger/entry.ts';
+import type { EventInput } from '../../platform/events/event.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import type { Commit, Store, Write } from '../../platform/store/port.ts';
+import type { JobKind } from './job-kind.ts';
+import { type AnyJobDocument, isSettled } from './resources.ts';
+
+/** A job's row as its own type: the store knows documents only as JSON. */
+export interface JobRow<D> {
+  readonly key: ResourceKey;
+  readonly version: number;
+  readonly document: D;
+}
+
+export async function readJob<D extends AnyJobDocument>(store: Pick<Store, 'get'>, key: ResourceKey): Promise<JobRow<D> | undefined> {
+  const row = await store.get(key);
+  return row && { key, version: row.version, document: row.document as unknown as D };
+}
+
+export const jobWrite = (key: ResourceKey, document: AnyJobDocument): Write => ({
+  key,
+  document: document as unknown as JsonObject,
+  index: { status: document.status, createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
+});
+
+export function jobEvent<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, job: D): EventInput {
+  return {
+    source: 'aws.sagemaker',
+    detailType: kind.eventType,
+    account: key.account,
+    region: key.region,
+    timeMs: job.modifiedAtMs,
+    resources: [job.arn],
+    detail: { ...kind.describe(job), Tags: {} },
+  };
+}
+
+/** How long a settled job's run folder stays: its removal is no part of the way to the next step. */
+export const RELEASE_AFTER_MS = 60_000;
+
+/** The commit of a change the control loop makes: row, event, ledger, and the timer that keeps an unsettled job awake. */
+export function transitionCommit<D extends AnyJobDocument>(kind: JobKind<D>, row: JobRow<D>, next: D, nowMs: number): Commit {
+  const { key, version, document } = row;
+  const dueAtMs = isSettled(next.status) ? nowMs + RELEASE_AFTER_MS : nowMs;
+  return {
+    expect: [{ key, version }],
+    write: [jobWrite(key, next)],
+    timers: isSettled(next.status) ? [{ reconciler: kind.reconciler, key, dueAtMs }] : [],
+    events: [jobEvent(kind, key, next)],
+    ledger: [transitionEntry(kind, key, document, next)],
+  };
+}
+
+function transitionEntry<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, before: D, after: D): LedgerInput {
+  const status = 'secondaryStatus' in after ? after.secondaryStatus : after.status;
+  return {
+    timeMs: after.modifiedAtMs,
+    account: key.account,
+    region: key.region,
+    actor: 'slipway:jobs',
+    action: `slipway:${kind.noun}.${status}`,
+    outcome: 'done',
+    resources: [after.arn],
+    changes: changedMembers(kind.describe(before), kind.describe(after)),
+    ...(after.failureReason !== undefined && { reason: after.failureReason }),
+  };
+}

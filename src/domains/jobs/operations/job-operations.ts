@@ -1,0 +1,146 @@
+import type { Tag } from '../../../contract/generated/sagemaker.ts';
+import { createHash } from 'node:crypto';
+import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
+import type { OperationContext } from '../../../platform/calls/operation.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
+import { changedMembers } from '../../../platform/ledger/entry.ts';
+import { entryOf } from '../../../platform/ledger/entry-of.ts';
+import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
+import { decodePageToken } from '../../../platform/resources/page-token.ts';
+import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
+import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import type { ListQuery } from '../../../platform/store/port.ts';
+import type { JobKind } from '../job-kind.ts';
+import { jobEvent, type JobRow, jobWrite, readJob } from '../job-rows.ts';
+import type { JobsPorts } from '../ports.ts';
+import { type AnyJobDocument, isSettled } from '../resources.ts';
+
+/** What the operations of both kinds of job share. */
+
+export const jobNeed = <D extends AnyJobDocument>(kind: JobKind<D>, action: string, name: string, context: OperationContext): AuthorizationNeed => ({
+  action, resources: [arnOf(kind.declaration, context, name)],
+});
+
+/** Creating a job hands its role to SageMaker. */
+export async function createNeeds<D extends AnyJobDocument>(
+  kind: JobKind<D>, ports: JobsPorts, name: string, roleArn: string, context: OperationContext,
+): Promise<AuthorizationNeed[]> {
+  const { effectiveRoleArn } = await ports.roles.resolve(context.account, roleArn);
+  return [
+    jobNeed(kind, context.operation, name, context),
+    { action: 'iam:PassRole', resources: [effectiveRoleArn], context: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
+  ];
+}
+
+/** Deterministic for a creation, and different from that of an earlier job of the same name. */
+export function workIdOf<D extends AnyJobDocument>(kind: JobKind<D>, arn: string, name: string, createdAtMs: number): string {
+  const hash = createHash('sha256').update(`${arn} ${createdAtMs}`).digest('hex').slice(0, 12);
+  return `${kind.reconciler}-${name.toLowerCase()}-${hash}`;
+}
+
+/** Row, tags, timer, event and ledger entry of a new job, in one commit. */
+export async function createJob<D extends AnyJobDocument>(
+  kind: JobKind<D>, ports: JobsPorts, document: D, tags: Tag[] | undefined, context: OperationContext,
+): Promise<void> {
+  const key = keyOf(kind.declaration, context, document.name);
+  const tagged = tagsWrite(document.arn, tags, context.nowMs);
+  await decideAndCommit(ports.store, async () => {
+    const existing = await readJob<D>(ports.store, key);
+    if (existing?.document.requestId === document.requestId) return { result: undefined };
+    if (existing) throw existsError(kind.declaration, context, document.name);
+    return {
+      result: undefined,
+      commit: {
+        expect: [{ key, version: 0 }],
+        write: [jobWrite(key, document), ...(tagged ? [tagged] : [])],
+        timers: [{ reconciler: kind.reconciler, key, dueAtMs: context.nowMs }],
+        events: [jobEvent(kind, key, document)],
+        ledger: [entryOf(context, context.operation, [document.arn], changedMembers(undefined, kind.describe(document)))],
+      },
+    };
+  });
+}
+
+export async function requireJob<D extends AnyJobDocument>(
+  kind: JobKind<D>, ports: JobsPorts, name: string, context: OperationContext,
+): Promise<JobRow<D>> {
+  const row = await readJob<D>(ports.store, keyOf(kind.declaration, context, name));
+  if (!row) throw absentError(kind.declaration, context, name);
+  return row;
+}
+
+/** Marks the job as stopping; its reconciler, woken by the timer, does the rest. */
+export async function stopJob<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, name: string, context: OperationContext): Promise<void> {
+  await decideAndCommit(ports.store, async () => {
+    const { key, version, document } = await requireJob(kind, ports, name, context);
+    if (document.status === 'Stopping') return { result: undefined };
+    if (isSettled(document.status)) {
+      throw new ServiceError('ValidationException', `The request was rejected because the ${wordsOf(kind)} is in status ${document.status}.`);
+    }
+    const next = kind.stopping(document, context.nowMs);
+    return {
+      result: undefined,
+      commit: {
+        expect: [{ key, version }],
+        write: [jobWrite(key, next)],
+        timers: [{ reconciler: kind.reconciler, key, dueAtMs: context.nowMs }],
+        events: [jobEvent(kind, key, next)],
+        ledger: [entryOf(context, context.operation, [document.arn], changedMembers(kind.describe(document), kind.describe(next)))],
+      },
+    };
+  });
+}
+
+/** Only a settled job can go; its files go first, which may be repeated. */
+export async function deleteJob<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, name: string, context: OperationContext): Promise<void> {
+  await decideAndCommit(ports.store, async () => {
+    const { key, version, document } = await requireJob(kind, ports, name, context);
+    if (!isSettled(document.status)) {
+      throw new ServiceError('ResourceInUse', `The ${wordsOf(kind)} ${name} is in status ${document.status}. Stop it and wait for its end before deleting it.`);
+    }
+    await ports.backend.release(document.workId);
+    return {
+      result: undefined,
+      commit: {
+        expect: [{ key, version }],
+        remove: [key, tagsKey(document.arn)],
+        timers: [{ reconciler: kind.reconciler, key, dueAtMs: null }],
+        ledger: [entryOf(context, context.operation, [document.arn], changedMembers(kind.describe(document), undefined))],
+      },
+    };
+  });
+}
+
+const wordsOf = <D extends AnyJobDocument>({ noun }: JobKind<D>): string => (noun === 'TrainingJob' ? 'training job' : 'processing job');
+
+interface JobFilters {
+  readonly NextToken?: string;
+  readonly MaxResults?: number;
+  readonly CreationTimeAfter?: number;
+  readonly CreationTimeBefore?: number;
+  readonly LastModifiedTimeAfter?: number;
+  readonly LastModifiedTimeBefore?: number;
+  readonly NameContains?: string;
+  readonly StatusEquals?: string;
+  readonly SortBy?: string;
+  readonly SortOrder?: string;
+}
+
+const PAGE_SIZE = 10;
+
+/** Newest first when nothing else is asked for, as AWS answers. */
+export const jobsQuery = <D extends AnyJobDocument>(kind: JobKind<D>, input: JobFilters, context: OperationContext): ListQuery => ({
+  account: context.account,
+  region: context.region,
+  kind: kind.declaration.kind,
+  nameContains: input.NameContains,
+  status: input.StatusEquals,
+  createdAfterMs: input.CreationTimeAfter,
+  createdBeforeMs: input.CreationTimeBefore,
+  modifiedAfterMs: input.LastModifiedTimeAfter,
+  modifiedBeforeMs: input.LastModifiedTimeBefore,
+  sortBy: input.SortBy === 'Name' ? 'name' : input.SortBy === 'Status' ? 'status' : 'created',
+  order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
+  after: decodePageToken(input.NextToken),
+  limit: input.MaxResults ?? PAGE_SIZE,
+});

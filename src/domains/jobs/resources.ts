@@ -1,0 +1,77 @@
+import type {
+  CreateProcessingJobRequest, CreateTrainingJobRequest, MetricData, SecondaryStatus, SecondaryStatusTransition,
+} from '../../contract/generated/sagemaker.ts';
+import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
+import type { WorkEnd } from '../../platform/ports/work.ts';
+
+const noun = (word: string, arnType: string, kind: string): ResourceDeclaration => ({
+  kind,
+  service: 'sagemaker',
+  arnType,
+  absent: { code: 'ValidationException', message: (name) => `Could not find requested job with name: ${name}` },
+  exists: {
+    code: 'ResourceInUse',
+    message: (_name, arn) =>
+      `${word} job names must be unique within an AWS account and region, and a ${word.toLowerCase()} job with this name already exists (${arn})`,
+  },
+});
+
+export const TRAINING_JOB = noun('Training', 'training-job', 'TrainingJob');
+export const PROCESSING_JOB = noun('Processing', 'processing-job', 'ProcessingJob');
+
+/** Common to TrainingJobStatus and ProcessingJobStatus. */
+export type JobStatus = 'InProgress' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped';
+
+export const isSettled = (status: JobStatus): boolean => status === 'Completed' || status === 'Failed' || status === 'Stopped';
+
+/** What both kinds of job keep; `request` is the create call without its tags. */
+export interface JobDocument<R> {
+  readonly name: string;
+  readonly arn: string;
+  readonly request: R;
+  readonly status: JobStatus;
+  readonly createdAtMs: number;
+  readonly modifiedAtMs: number;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly failureReason?: string;
+  /** Why the job does not start yet. */
+  readonly waitingReason?: string;
+  /** Name of the work in the backend. */
+  readonly workId: string;
+  /** Which library versions stand behind the image, which limits hold, how the job was isolated. */
+  readonly facts?: JobFacts;
+  readonly end?: Pick<WorkEnd, 'reason' | 'exitCode'>;
+  /** The create call that made it: recognises our own write when a commit's answer was lost. */
+  readonly requestId: string;
+}
+
+export interface JobFacts {
+  readonly framework: string;
+  readonly image: string;
+  readonly libraries: Readonly<Record<string, string>>;
+  readonly promised: Readonly<Record<string, string>>;
+  readonly limits: { readonly cpus: number; readonly memoryMiB: number };
+  /** Sentences for the log's head and status messages. */
+  readonly notes: readonly string[];
+  readonly isolation?: string;
+}
+
+export interface TrainingJobDocument extends JobDocument<Omit<CreateTrainingJobRequest, 'Tags'>> {
+  readonly secondaryStatus: SecondaryStatus;
+  readonly transitions: readonly SecondaryStatusTransition[];
+  readonly modelArtifacts?: string;
+  readonly metrics?: readonly MetricData[];
+}
+
+export interface ProcessingJobDocument extends JobDocument<Omit<CreateProcessingJobRequest, 'Tags'>> {
+  readonly exitMessage?: string;
+}
+
+export type AnyJobDocument = TrainingJobDocument | ProcessingJobDocument;
+
+/** The log group of a kind of job and the stream of its one host. */
+export const logStreamOf = (kind: 'TrainingJob' | 'ProcessingJob', job: { readonly name: string; readonly createdAtMs: number }) => ({
+  group: `/aws/sagemaker/${kind}s`,
+  stream: `${job.name}/algo-1-${Math.floor(job.createdAtMs / 1000)}`,
+});

@@ -1,0 +1,69 @@
+import type { Room } from '../../platform/calls/operation.ts';
+import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import type { Timer } from '../../platform/store/port.ts';
+import type { JobKind } from './job-kind.ts';
+import { JobLogs } from './job-logs.ts';
+import { readJob } from './job-rows.ts';
+import { processingJobOperations } from './operations/processing-jobs.ts';
+import { trainingJobOperations } from './operations/training-jobs.ts';
+import type { JobsPorts } from './ports.ts';
+import { PROCESSING_KIND } from './processing-kind.ts';
+import { createJobReconciler, type WorkIndex } from './reconcile-job.ts';
+import { type AnyJobDocument, isSettled, PROCESSING_JOB, TRAINING_JOB } from './resources.ts';
+import { TRAINING_KIND } from './training-kind.ts';
+
+/** Training and processing jobs: from the create call to outputs in S3. */
+export function createJobsRoom(ports: JobsPorts): Room {
+  const logs = new JobLogs(ports.calls, ports.logFiles);
+  const jobs = new Map<string, { readonly reconciler: string; readonly key: ResourceKey }>();
+  const index: WorkIndex = {
+    remember: (workId, reconciler, key) => jobs.set(workId, { reconciler, key }),
+    forget: (workId) => jobs.delete(workId),
+  };
+  const wake = (workId: string) => {
+    const job = jobs.get(workId);
+    if (job) ports.loop.wake(job.reconciler, job.key);
+  };
+  const forgets: (() => void)[] = [];
+  return {
+    name: 'jobs',
+    operations: [...trainingJobOperations(ports), ...processingJobOperations(ports)],
+    resources: [TRAINING_JOB, PROCESSING_JOB],
+    reconcilers: [createJobReconciler(TRAINING_KIND, ports, logs, index), createJobReconciler(PROCESSING_KIND, ports, logs, index)],
+    calls: ['s3:GetObject', 's3:ListObjectsV2', 's3:PutObject', 'logs:CreateLogGroup', 'logs:CreateLogStream'],
+    async start() {
+      forgets.push(ports.backend.onChange(wake), ports.admission.onAdmitted(wake));
+      await restoreReservations(ports, index);
+    },
+    async stop() {
+      for (const forget of forgets) forget();
+    },
+  };
+}
+
+const TIMERS_PAGE = 1_000;
+
+/** Work that runs counts before anything new is admitted. Unsettled jobs are found by their timers. */
+async function restoreReservations(ports: JobsPorts, index: WorkIndex): Promise<void> {
+  const kinds = new Map<string, JobKind>([TRAINING_KIND, PROCESSING_KIND].map((kind) => [kind.reconciler, kind as unknown as JobKind]));
+  const seen = new Set<string>();
+  let after: Timer | undefined;
+  do {
+    const timers = await ports.store.timers({ after, limit: TIMERS_PAGE });
+    for (const { reconciler, key } of timers) {
+      if (!kinds.has(reconciler) || seen.has(keyText(key))) continue;
+      seen.add(keyText(key));
+      await restoreJob(ports, index, reconciler, key);
+    }
+    after = timers.length === TIMERS_PAGE ? timers.at(-1) : undefined;
+  } while (after);
+}
+
+async function restoreJob(ports: JobsPorts, index: WorkIndex, reconciler: string, key: ResourceKey): Promise<void> {
+  const row = await readJob<AnyJobDocument>(ports.store, key);
+  if (!row || isSettled(row.document.status)) return;
+  const { workId } = row.document;
+  index.remember(workId, reconciler, key);
+  const { phase } = await ports.backend.status(workId);
+  if (phase === 'running' || phase === 'preparing') ports.admission.restore(workId, ports.settings.reservations.job);
+}
