@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { registerHooks } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createGzip } from 'node:zlib';
@@ -57,6 +58,7 @@ async function loadProgram(path: string, name: string | undefined, target: Compi
 }
 
 async function compilableOf(path: string): Promise<Compilable> {
+  provideSdk();
   const found = await blame(path, async () => {
     const program = (await import(pathToFileURL(path).href)) as { pipeline?: Compilable; getPipeline?: () => Compilable | Promise<Compilable> };
     return program.pipeline ?? (await program.getPipeline?.());
@@ -65,6 +67,20 @@ async function compilableOf(path: string): Promise<Compilable> {
     throw wrongUse(`${path}: export the pipeline: \`export const pipeline = new Pipeline(…)\`, or a function \`getPipeline\`.`);
   }
   return found;
+}
+
+/** A program that lies outside of any project finds our SDK all the same; one that has its own keeps that. */
+function provideSdk(): void {
+  registerHooks({
+    resolve(specifier, context, next) {
+      if (!/^@slipway\/sdk(\/|$)/.test(specifier)) return next(specifier, context);
+      try {
+        return next(specifier, context);
+      } catch {
+        return next(specifier, { ...context, parentURL: import.meta.url }); // not installed there: as if we had asked
+      }
+    },
+  });
 }
 
 /** What the program throws is its author's to read: the message, and where in which file. */

@@ -1,4 +1,4 @@
-import { callJson } from '../client.ts';
+import { AwsError, callJson } from '../client.ts';
 import { connect, type Connection, isAlive, runningServer } from '../connection.ts';
 import { dataFlag, dataFolderOf } from '../data-folder-option.ts';
 import { failed, wrongUse } from '../exit.ts';
@@ -55,10 +55,16 @@ export async function down(options: GlobalOptions & { jobs?: boolean }): Promise
   output.result({ stopped: true, pid: record.pid, runningJobs: left });
 }
 
+/** For the last line only: whoever may not list jobs may still stop the server. */
 async function runningJobs(connection: Connection): Promise<string[]> {
   const request = { StatusEquals: 'InProgress', MaxResults: 100 } as const;
-  const training = await callJson(connection, 'sagemaker:ListTrainingJobs', request);
-  const processing = await callJson(connection, 'sagemaker:ListProcessingJobs', request);
-  return [...(training.TrainingJobSummaries ?? []).map((job) => job.TrainingJobName ?? ''),
-    ...(processing.ProcessingJobSummaries ?? []).map((job) => job.ProcessingJobName ?? '')];
+  try {
+    const training = await callJson(connection, 'sagemaker:ListTrainingJobs', request);
+    const processing = await callJson(connection, 'sagemaker:ListProcessingJobs', request);
+    return [...(training.TrainingJobSummaries ?? []).map((job) => job.TrainingJobName ?? ''),
+      ...(processing.ProcessingJobSummaries ?? []).map((job) => job.ProcessingJobName ?? '')];
+  } catch (error) {
+    if (error instanceof AwsError) return [];
+    throw error;
+  }
 }

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { slipway } from '../harness/cli.ts';
+
+const EXAMPLE = resolve(import.meta.dirname, '../../examples/breast-cancer');
+
+suite('demo', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'slipway-demo-test-'));
+  const env = { ...process.env, TMPDIR: scratch }; // what the demo leaves behind shows
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+  const left = () => readdirSync(scratch).filter((name) => name.startsWith('slipway-demo-'));
+
+  test('the main job: registered, refused, approved, served, compared; nothing is left', async () => {
+    const { code, stdout, stderr } = await slipway(['demo'], { env });
+    assert.equal(code, 0, stdout + stderr);
+    assert.doesNotMatch(stdout, /\u001b|\r/);
+    assert.match(stdout, /registered breast-cancer\/1, PendingManualApproval\nrefused +\w+: .*PendingManualApproval/);
+    assert.match(stdout, /\nWhat ran, in [\d.]+s\n[^]*Train +training job[^]*\nMetrics on 114 held-out rows\n +accuracy +0\.9/);
+    assert.match(stdout, /recomputed from 118 answers of the endpoint/);
+    assert.match(stdout, /\nVersion\n +breast-cancer\/1 +Approved[^]*\nEndpoint\n +breast-cancer +InService/);
+    assert.match(stdout, /ledger +\d+ entries[^]*head +[0-9a-f]{64}/);
+    assert.match(stdout, /\nOn AWS this would differ\n +library versions [^]*\n +role [^]*\n +instance type [^\n]*\n$/);
+    assert.deepEqual(left(), []);
+  });
+
+  test('an unreachable threshold takes the other branch and registers nothing', async () => {
+    const { code, stdout, stderr } = await slipway(['demo', '--threshold', '0.9999', '--json'], { env });
+    assert.equal(code, 0, stderr);
+    const facts = JSON.parse(stdout) as { version: unknown; endpoint: unknown; steps: { StepName: string }[] };
+    assert.deepEqual([facts.version, facts.endpoint], [null, null]);
+    assert.equal(facts.steps.some(({ StepName }) => StepName === 'Register'), false);
+    assert.deepEqual(left(), []);
+  });
+
+  test('a raise in the train script: exit 1, the line is shown, the data folder is left', async () => {
+    const project = join(scratch, 'project');
+    cpSync(EXAMPLE, project, { recursive: true });
+    const script = join(project, 'scripts', 'train.py');
+    writeFileSync(script, readFileSync(script, 'utf8').replace('booster = xgboost.train(', 'raise RuntimeError("the lab is closed")\nbooster = xgboost.train('));
+    const { code, stdout, stderr } = await slipway(['demo', '--project', project], { env });
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /RuntimeError: the lab is closed/);
+    assert.match(stderr, /Train: AlgorithmError: .*exit code: 1/);
+    assert.equal(left().length, 1);
+    assert.match(stderr, new RegExp(`npx slipway serve --data ${scratch}/slipway-demo-`));
+  });
+
+  test('--keep leaves a server running, with a page and commands that work', async () => {
+    const { code, stdout, stderr } = await slipway(['demo', '--keep', '--json'], { env });
+    assert.equal(code, 0, stderr);
+    const { kept } = JSON.parse(stdout) as { kept: { folder: string; page: string } };
+    try {
+      assert.equal((await fetch(kept.page)).status, 200);
+      assert.equal((await slipway(['logs', 'breast-cancer', 'Train', '--data', kept.folder])).code, 0);
+      assert.equal((await slipway(['audit', 'verify', '--data', kept.folder])).code, 0);
+    } finally {
+      assert.match((await slipway(['down', '--data', kept.folder])).stdout, /^slipway: stopped/);
+    }
+  });
+});
