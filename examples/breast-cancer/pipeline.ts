@@ -1,13 +1,26 @@
 import {
-  ConditionStep, executionVariables, floatParameter, greaterThanOrEqualTo, integerParameter, jsonGet, Pipeline, ProcessingStep,
-  RegisterModelStep, sklearnImage, stringParameter, TrainingStep, xgboostImage,
+  ConditionStep,
+  executionVariables,
+  floatParameter,
+  greaterThanOrEqualTo,
+  integerParameter,
+  jsonGet,
+  Pipeline,
+  ProcessingStep,
+  RegisterModelStep,
+  sklearnImage,
+  stringParameter,
+  TrainingStep,
+  xgboostImage,
 } from '@slipway/sdk';
 
 /** From raw biopsy measurements to a registered model, if it is good enough. */
 const threshold = floatParameter('AccuracyThreshold', { defaultValue: 0.8 });
 const rounds = integerParameter('NumRound', { defaultValue: 60 });
 const approval = stringParameter('ModelApprovalStatus', {
-  defaultValue: 'PendingManualApproval', enumValues: ['PendingManualApproval', 'Approved', 'Rejected'] });
+  defaultValue: 'PendingManualApproval',
+  enumValues: ['PendingManualApproval', 'Approved', 'Rejected'],
+});
 
 const sklearn = { image: sklearnImage('1.2-1'), instanceType: 'ml.m5.large' };
 

@@ -31,10 +31,16 @@ const TARGETS: Record<JsonService, string> = { sagemaker: 'SageMaker', logs: 'Lo
  * seconds.
  */
 export async function callJson<N extends Extract<OperationName, `${JsonService}:${string}`>>(
-  connection: Connection, name: N, input: InputOf<N>): Promise<OutputOf<N>> {
+  connection: Connection,
+  name: N,
+  input: InputOf<N>,
+): Promise<OutputOf<N>> {
   const [service = '', operation = ''] = name.split(':');
   const answer = await send(connection, connection.url, {
-    method: 'POST', path: '/', service, body: Buffer.from(JSON.stringify(input)),
+    method: 'POST',
+    path: '/',
+    service,
+    body: Buffer.from(JSON.stringify(input)),
     headers: {
       'content-type': 'application/x-amz-json-1.1',
       'x-amz-target': `${TARGETS[service as JsonService]}.${operation}`,
@@ -67,21 +73,38 @@ export async function putObject(connection: Connection, bucket: string, key: str
 export async function getObject(connection: Connection, bucket: string, key: string): Promise<Buffer> {
   const path = `/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
   const answer = await send(connection, connection.url, {
-    method: 'GET', path, service: 's3', body: Buffer.alloc(0), headers: {} });
+    method: 'GET',
+    path,
+    service: 's3',
+    body: Buffer.alloc(0),
+    headers: {},
+  });
   if (answer.status !== 200) throw awsErrorOf(answer, answer.body.toString('utf8'));
   return answer.body;
 }
 
 /** InvokeEndpoint through the runtime port. */
-export async function invokeEndpoint(connection: Connection, endpoint: string, options: {
-  readonly body: Buffer; readonly contentType: string; readonly accept?: string; readonly variant?: string;
-}): Promise<Answer> {
+export async function invokeEndpoint(
+  connection: Connection,
+  endpoint: string,
+  options: {
+    readonly body: Buffer;
+    readonly contentType: string;
+    readonly accept?: string;
+    readonly variant?: string;
+  },
+): Promise<Answer> {
   const headers: Record<string, string> = { 'content-type': options.contentType };
   if (options.accept) headers.accept = options.accept;
   if (options.variant) headers['x-amzn-sagemaker-target-variant'] = options.variant;
   const path = `/endpoints/${encodeURIComponent(endpoint)}/invocations`;
   const answer = await send(connection, connection.runtimeUrl, {
-    method: 'POST', path, service: 'sagemaker', body: options.body, headers });
+    method: 'POST',
+    path,
+    service: 'sagemaker',
+    body: options.body,
+    headers,
+  });
   if (answer.status !== 200) throw awsErrorOf(answer, answer.body.toString('utf8'));
   return answer;
 }
@@ -112,8 +135,13 @@ function send(connection: Connection, origin: string, outgoing: Outgoing): Promi
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('error', reject);
-      response.on('end', () => resolve({
-        status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }));
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(parts),
+        }),
+      );
     });
     sent.on('error', (error) => reject(failed(`slipway: the server at ${origin} did not answer: ${error.message}`)));
     sent.end(outgoing.body);
@@ -123,7 +151,9 @@ function send(connection: Connection, origin: string, outgoing: Outgoing): Promi
 /** GetCallerIdentity: the account and ARN the CLI acts as. */
 export async function callerIdentity(connection: Connection): Promise<{ account: string; arn: string }> {
   const answer = await send(connection, connection.url, {
-    method: 'POST', path: '/', service: 'sts',
+    method: 'POST',
+    path: '/',
+    service: 'sts',
     headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
     body: Buffer.from('Action=GetCallerIdentity&Version=2011-06-15'),
   });

@@ -1,5 +1,10 @@
 import {
-  DESCRIBE_SHAPES, formatPath, parseDefinition, type Problem, type PropertyExists, unsupportedSteps,
+  DESCRIBE_SHAPES,
+  formatPath,
+  parseDefinition,
+  type Problem,
+  type PropertyExists,
+  unsupportedSteps,
 } from '@slipway/sdk/definition';
 import { loadModel } from '../../models/load.ts';
 import type { ServiceModel } from '../contract/model.ts';

@@ -1,6 +1,7 @@
 import type { OutputOf } from '../contract/operations.ts';
 import { callJson } from './client.ts';
 import type { Connection } from './connection.ts';
+import { dataFlag } from './data-folder-option.ts';
 import { createLiveLines, type LiveLines } from './live-lines.ts';
 import { duration, type Output, statusWord } from './output.ts';
 import { pause } from './wait.ts';
@@ -14,7 +15,11 @@ export async function stepsOf(connection: Connection, executionArn: string): Pro
   let nextToken: string | undefined;
   do {
     const page = await callJson(connection, 'sagemaker:ListPipelineExecutionSteps', {
-      PipelineExecutionArn: executionArn, SortOrder: 'Ascending', MaxResults: 100, NextToken: nextToken });
+      PipelineExecutionArn: executionArn,
+      SortOrder: 'Ascending',
+      MaxResults: 100,
+      NextToken: nextToken,
+    });
     steps.push(...(page.PipelineExecutionSteps ?? []));
     nextToken = page.NextToken;
   } while (nextToken);
@@ -33,7 +38,10 @@ export function elapsedOf(step: StepSummary): string {
 
 /** Prints one line per change until the execution ends; in a terminal only ends stay, what runs is kept live below them. */
 export async function watchExecution(
-  connection: Connection, executionArn: string, output: Output): Promise<ExecutionDescription> {
+  connection: Connection,
+  executionArn: string,
+  output: Output,
+): Promise<ExecutionDescription> {
   const live = createLiveLines(output);
   const printed = new Map<string, string>();
   try {
@@ -49,6 +57,16 @@ export async function watchExecution(
   } finally {
     live.clear();
   }
+}
+
+/** Ctrl-C ends the watching, not what is watched. */
+export function sayItGoesOn({ folder }: Connection, executionArn: string): void {
+  process.once('SIGINT', () => {
+    process.stderr.write(
+      `\nThe execution goes on. Follow it: npx slipway wait ${executionArn.split('/').at(-1)}${dataFlag(folder)}\n`,
+    );
+    process.exit(130);
+  });
 }
 
 function printChanges(output: Output, live: LiveLines, steps: readonly StepSummary[], printed: Map<string, string>): void {

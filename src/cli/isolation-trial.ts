@@ -16,7 +16,10 @@ export function tryIsolation(kind: 'bubblewrap' | 'unshare'): string | undefined
   try {
     const python = findRuntime('ml')?.ready.interpreter ?? 'python3';
     const tried = spawnSync(python, ['-I', '-S', '-B', PROBE, kind, bubblewrap, folder], {
-      timeout: TRIAL_TIMEOUT_MS, encoding: 'utf8', cwd: '/' });
+      timeout: TRIAL_TIMEOUT_MS,
+      encoding: 'utf8',
+      cwd: '/',
+    });
     if (tried.status === 0) return undefined;
     return tried.error?.message ?? (tried.stderr.trim().split('\n').at(-1) || `exit code ${tried.status}`);
   } finally {

@@ -8,7 +8,9 @@ import type { GlobalOptions } from './session.ts';
 
 /** One verb with the options all verbs share. */
 function verb(program: Command, usage: string, summary: string): Command {
-  return program.command(usage).description(summary)
+  return program
+    .command(usage)
+    .description(summary)
     .option('--data <dir>', 'data folder (default: $SLIPWAY_DATA, else ./.slipway)')
     .option('--region <region>', 'AWS region of the resources')
     .option('--json', 'machine-readable output');
@@ -24,22 +26,27 @@ function serverVerbs(program: Command): void {
   verb(program, 'down', 'stop the server of the data folder')
     .option('--jobs', 'end running jobs too')
     .action(async (options) => (await import('./verbs/server.ts')).down(options));
-  verb(program, 'env', 'print shell lines that point AWS programs at this server: eval "$(npx slipway env)"')
-    .action(async (options: GlobalOptions) => (await import('./verbs/env.ts')).env(options));
-  verb(program, 'ui', 'print a one-time link to the web page')
-    .action(async (options: GlobalOptions) => (await import('./verbs/ui.ts')).ui(options));
-  verb(program, 'doctor', 'say what is missing on this machine and the command that mends it')
-    .action(async (options: GlobalOptions) => (await import('./verbs/doctor.ts')).doctor(options));
+  verb(program, 'env', 'print shell lines that point AWS programs at this server: eval "$(npx slipway env)"').action(
+    async (options: GlobalOptions) => (await import('./verbs/env.ts')).env(options),
+  );
+  verb(program, 'ui', 'print a one-time link to the web page').action(async (options: GlobalOptions) =>
+    (await import('./verbs/ui.ts')).ui(options),
+  );
+  verb(program, 'doctor', 'say what is missing on this machine and the command that mends it').action(
+    async (options: GlobalOptions) => (await import('./verbs/doctor.ts')).doctor(options),
+  );
   const audit = program.command('audit').description('the ledger of changes');
-  verb(audit, 'verify', 'check every entry of the ledger against its hash chain')
-    .action(async (options: GlobalOptions) => (await import('./verbs/audit.ts')).auditVerify(options));
+  verb(audit, 'verify', 'check every entry of the ledger against its hash chain').action(async (options: GlobalOptions) =>
+    (await import('./verbs/audit.ts')).auditVerify(options),
+  );
 }
 
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 function pipelineVerbs(program: Command): void {
-  verb(program, 'validate <file>', 'check a pipeline: a definition (JSON) or a TypeScript program')
-    .action(async (file, options) => (await import('./verbs/pipeline.ts')).validate(file, options));
+  verb(program, 'validate <file>', 'check a pipeline: a definition (JSON) or a TypeScript program').action(
+    async (file, options) => (await import('./verbs/pipeline.ts')).validate(file, options),
+  );
   verb(program, 'upsert <file>', 'create the pipeline or update it')
     .option('--name <name>', 'pipeline name, for a definition file (default: the file name)')
     .option('--role <arn>', 'role the pipeline acts by')
@@ -50,21 +57,28 @@ function pipelineVerbs(program: Command): void {
     .option('--param <K=V>', 'pipeline parameter, repeatable', collect, [])
     .option('--wait', 'follow the execution to its end; exit 1 unless it succeeds')
     .action(async (target, options) => (await import('./verbs/pipeline.ts')).run(target, options));
-  verb(program, 'status [execution]', 'one execution, or the newest of every pipeline')
-    .action(async (reference, options) => (await import('./verbs/execution.ts')).status(reference, options));
-  verb(program, 'steps <execution>', 'the steps of an execution')
-    .action(async (reference, options) => (await import('./verbs/execution.ts')).steps(reference, options));
+  verb(program, 'status [execution]', 'one execution, or the newest of every pipeline').action(async (reference, options) =>
+    (await import('./verbs/execution.ts')).status(reference, options),
+  );
+  verb(program, 'steps <execution>', 'the steps of an execution').action(async (reference, options) =>
+    (await import('./verbs/execution.ts')).steps(reference, options),
+  );
   verb(program, 'logs <execution> <step>', 'the log of a step')
     .option('-f, --follow', 'go on until the step ends')
     .action(async (reference, step, options) => (await import('./verbs/logs.ts')).logs(reference, step, options));
-  verb(program, 'wait <execution>', 'follow an execution to its end; exit 1 unless it succeeds')
-    .action(async (reference, options) => (await import('./verbs/execution.ts')).wait(reference, options));
-  verb(program, 'stop <execution>', 'stop an execution and its running jobs')
-    .action(async (reference, options) => (await import('./verbs/execution.ts')).stop(reference, options));
+  verb(program, 'wait <execution>', 'follow an execution to its end; exit 1 unless it succeeds').action(
+    async (reference, options) => (await import('./verbs/execution.ts')).wait(reference, options),
+  );
+  verb(program, 'stop <execution>', 'stop an execution and its running jobs').action(async (reference, options) =>
+    (await import('./verbs/execution.ts')).stop(reference, options),
+  );
 }
 
 function modelVerbs(program: Command): void {
-  for (const [name, verdict] of [['approve', 'Approved'], ['reject', 'Rejected']] as const) {
+  for (const [name, verdict] of [
+    ['approve', 'Approved'],
+    ['reject', 'Rejected'],
+  ] as const) {
     verb(program, `${name} <package>`, `set a model package's approval status to ${verdict}`)
       .option('--reason <text>', 'why; kept with the version and in the ledger')
       .action(async (reference, options) => (await import('./verbs/approval.ts')).decideApproval(verdict, reference, options));
@@ -85,10 +99,28 @@ function modelVerbs(program: Command): void {
 
 /** Verbs of the design that later versions bring; they say so instead of being unknown. */
 function laterVerbs(program: Command): void {
-  for (const name of ['init', 'plan', 'retry', 'resume', 'graph', 'sign', 'promote', 'rollback', 'monitor', 'retrain', 'clean',
-    'exec', 'backup']) {
-    program.command(name, { hidden: true }).allowUnknownOption().argument('[words...]')
-      .action(() => { throw new CliExit(1, `slipway ${name}: not implemented in this version.`); });
+  for (const name of [
+    'init',
+    'plan',
+    'retry',
+    'resume',
+    'graph',
+    'sign',
+    'promote',
+    'rollback',
+    'monitor',
+    'retrain',
+    'clean',
+    'exec',
+    'backup',
+  ]) {
+    program
+      .command(name, { hidden: true })
+      .allowUnknownOption()
+      .argument('[words...]')
+      .action(() => {
+        throw new CliExit(1, `slipway ${name}: not implemented in this version.`);
+      });
   }
 }
 
@@ -100,14 +132,19 @@ function buildProgram(): Command {
   serverVerbs(program);
   pipelineVerbs(program);
   modelVerbs(program);
-  program.command('demo').description('the whole main job on real data, in a fresh data folder')
+  program
+    .command('demo')
+    .description('the whole main job on real data, in a fresh data folder')
     .argument('[chapter]')
     .option('--keep', 'leave the server running and print its page')
     .option('--threshold <accuracy>', 'accuracy a model needs to be registered', '0.80')
     .option('--json', 'machine-readable output')
     .addOption(new Option('--project <dir>', 'a changed copy of examples/breast-cancer').hideHelp())
     .action(async (chapter, options) => (await import('./demo/demo.ts')).demo(chapter, options));
-  program.command('dev <what> [words...]', { hidden: true }).option('--quick').option('--long')
+  program
+    .command('dev <what> [words...]', { hidden: true })
+    .option('--quick')
+    .option('--long')
     .action(async (what, words, options) => (await import('./verbs/dev.ts')).dev(what, options, words));
   laterVerbs(program);
   return program;

@@ -24,9 +24,17 @@ export function createOutput(json: boolean): Output {
 /** Columns aligned by their widest cell, headings in the first row. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, at) => { widths[at] = Math.max(widths[at] ?? 0, cell.length); });
+  for (const row of rows)
+    row.forEach((cell, at) => {
+      widths[at] = Math.max(widths[at] ?? 0, cell.length);
+    });
   return rows
-    .map((row) => row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }
 
@@ -41,9 +49,20 @@ export function duration(ms: number): string {
 }
 
 const COLOURS: Record<string, number> = {
-  Succeeded: 32, Completed: 32, InService: 32, Approved: 32,
-  Failed: 31, Rejected: 31, Stopped: 33, Stopping: 33,
-  Executing: 36, InProgress: 36, Starting: 36, Creating: 36, Updating: 36, PendingManualApproval: 33,
+  Succeeded: 32,
+  Completed: 32,
+  InService: 32,
+  Approved: 32,
+  Failed: 31,
+  Rejected: 31,
+  Stopped: 33,
+  Stopping: 33,
+  Executing: 36,
+  InProgress: 36,
+  Starting: 36,
+  Creating: 36,
+  Updating: 36,
+  PendingManualApproval: 33,
 };
 
 /** A status word, coloured in a terminal. */

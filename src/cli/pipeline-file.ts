@@ -31,11 +31,15 @@ export async function loadPipeline(file: string, name: string | undefined, targe
     return { name: name ?? basename(path, '.json'), definition: readFileSync(path, 'utf8'), uploads: [] };
   }
   if (['.ts', '.mts', '.js', '.mjs'].includes(kind)) return loadProgram(path, name, target);
-  throw wrongUse(`${file}: expected a definition (.json) or a TypeScript program (.ts). Python programs run as they are, with ` +
-    'the environment of: eval "$(npx slipway env)"');
+  throw wrongUse(
+    `${file}: expected a definition (.json) or a TypeScript program (.ts). Python programs run as they are, with ` +
+      'the environment of: eval "$(npx slipway env)"',
+  );
 }
 
-interface Compilable { compile(target: CompileTarget): CompiledPipeline }
+interface Compilable {
+  compile(target: CompileTarget): CompiledPipeline;
+}
 
 async function loadProgram(path: string, name: string | undefined, target: CompileTarget): Promise<LoadedPipeline> {
   const pipeline = await compilableOf(path);
@@ -53,14 +57,18 @@ async function loadProgram(path: string, name: string | undefined, target: Compi
     description: compiled.description,
     definition: JSON.stringify(definition),
     uploads: uploads.flatMap(({ asset, uri }) =>
-      [...(contents.get(asset.id) ?? [])].map(([below, content]) => ({ uri: below ? `${uri}/${below}` : uri, content }))),
+      [...(contents.get(asset.id) ?? [])].map(([below, content]) => ({ uri: below ? `${uri}/${below}` : uri, content })),
+    ),
   };
 }
 
 async function compilableOf(path: string): Promise<Compilable> {
   provideSdk();
   const found = await blame(path, async () => {
-    const program = (await import(pathToFileURL(path).href)) as { pipeline?: Compilable; getPipeline?: () => Compilable | Promise<Compilable> };
+    const program = (await import(pathToFileURL(path).href)) as {
+      pipeline?: Compilable;
+      getPipeline?: () => Compilable | Promise<Compilable>;
+    };
     return program.pipeline ?? (await program.getPipeline?.());
   });
   if (typeof found?.compile !== 'function') {
@@ -89,7 +97,9 @@ async function blame<T>(path: string, run: () => T | Promise<T>): Promise<T> {
     return await run();
   } catch (error) {
     const stack = (error instanceof Error ? error.stack : undefined) ?? String(error);
-    const lines = stack.split('\n').filter((line) => !/^\s+at .*(node:internal|\/src\/cli\/|\/node_modules\/commander\/)/.test(line));
+    const lines = stack
+      .split('\n')
+      .filter((line) => !/^\s+at .*(node:internal|\/src\/cli\/|\/node_modules\/commander\/)/.test(line));
     throw failed(`${path}: the program failed.\n${lines.join('\n')}`);
   }
 }

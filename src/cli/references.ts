@@ -8,10 +8,16 @@ export async function executionArnOf(connection: Connection, reference: string):
   if (reference.startsWith('arn:')) return reference;
   try {
     const page = await callJson(connection, 'sagemaker:ListPipelineExecutions', {
-      PipelineName: reference, SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: 1 });
+      PipelineName: reference,
+      SortBy: 'CreationTime',
+      SortOrder: 'Descending',
+      MaxResults: 1,
+    });
     const newest = page.PipelineExecutionSummaries?.[0]?.PipelineExecutionArn;
     if (newest) return newest;
-    throw failed(`Pipeline ${reference} has no execution yet. Start one: npx slipway run ${reference}${dataFlag(connection.folder)}`);
+    throw failed(
+      `Pipeline ${reference} has no execution yet. Start one: npx slipway run ${reference}${dataFlag(connection.folder)}`,
+    );
   } catch (error) {
     if (!isAbsent(error)) throw error;
   }
@@ -48,13 +54,19 @@ export async function packageArnOf(connection: Connection, reference: string): P
   let nextToken: string | undefined;
   do {
     const page = await callJson(connection, 'sagemaker:ListModelPackages', {
-      ModelPackageGroupName: group, SortBy: 'CreationTime', SortOrder: 'Descending', NextToken: nextToken, MaxResults: 100 });
+      ModelPackageGroupName: group,
+      SortBy: 'CreationTime',
+      SortOrder: 'Descending',
+      NextToken: nextToken,
+      MaxResults: 100,
+    });
     for (const summary of page.ModelPackageSummaryList ?? []) {
-      if (summary.ModelPackageArn && (!version || String(summary.ModelPackageVersion) === version)) return summary.ModelPackageArn;
+      if (summary.ModelPackageArn && (!version || String(summary.ModelPackageVersion) === version))
+        return summary.ModelPackageArn;
     }
     nextToken = page.NextToken;
   } while (nextToken);
-  throw failed(version
-    ? `Model package group ${group} has no version ${version}.`
-    : `Model package group ${group} has no version yet.`);
+  throw failed(
+    version ? `Model package group ${group} has no version ${version}.` : `Model package group ${group} has no version yet.`,
+  );
 }

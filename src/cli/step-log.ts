@@ -47,7 +47,10 @@ export class LogReader {
     try {
       do {
         const page = await callJson(this.#connection, 'logs:DescribeLogStreams', {
-          logGroupName: group, logStreamNamePrefix: prefix, nextToken });
+          logGroupName: group,
+          logStreamNamePrefix: prefix,
+          nextToken,
+        });
         names.push(...(page.logStreams ?? []).flatMap(({ logStreamName }) => (logStreamName ? [logStreamName] : [])));
         nextToken = page.nextToken;
       } while (nextToken);
@@ -61,7 +64,11 @@ export class LogReader {
     for (;;) {
       const before = this.#tokens.get(logStreamName);
       const page = await callJson(this.#connection, 'logs:GetLogEvents', {
-        logGroupName: this.#place.group, logStreamName, startFromHead: true, nextToken: before });
+        logGroupName: this.#place.group,
+        logStreamName,
+        startFromHead: true,
+        nextToken: before,
+      });
       for (const { timestamp = 0, message = '' } of page.events ?? []) yield { logStreamName, timestamp, message };
       if (page.nextForwardToken) this.#tokens.set(logStreamName, page.nextForwardToken);
       if (!page.nextForwardToken || page.nextForwardToken === before) return; // the same token again: the end so far

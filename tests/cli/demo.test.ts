@@ -31,7 +31,10 @@ suite('demo', () => {
     assert.equal(code, 0, stderr);
     const facts = JSON.parse(stdout) as { version: unknown; endpoint: unknown; steps: { StepName: string }[] };
     assert.deepEqual([facts.version, facts.endpoint], [null, null]);
-    assert.equal(facts.steps.some(({ StepName }) => StepName === 'Register'), false);
+    assert.equal(
+      facts.steps.some(({ StepName }) => StepName === 'Register'),
+      false,
+    );
     assert.deepEqual(left(), []);
   });
 
@@ -39,7 +42,13 @@ suite('demo', () => {
     const project = join(scratch, 'project');
     cpSync(EXAMPLE, project, { recursive: true });
     const script = join(project, 'scripts', 'train.py');
-    writeFileSync(script, readFileSync(script, 'utf8').replace('booster = xgboost.train(', 'raise RuntimeError("the lab is closed")\nbooster = xgboost.train('));
+    writeFileSync(
+      script,
+      readFileSync(script, 'utf8').replace(
+        'booster = xgboost.train(',
+        'raise RuntimeError("the lab is closed")\nbooster = xgboost.train(',
+      ),
+    );
     const { code, stdout, stderr } = await slipway(['demo', '--project', project], { env });
     assert.equal(code, 1, stdout);
     assert.match(stdout, /RuntimeError: the lab is closed/);

@@ -15,7 +15,9 @@ suite('versions and endpoints by command line', () => {
   let server: TestServer;
   const cli = (...args: string[]) => slipway(args, { env: server.env, cwd: scratch });
 
-  before(async () => { server = await startServer(); });
+  before(async () => {
+    server = await startServer();
+  });
   after(async () => {
     await server.stop();
     rmSync(scratch, { recursive: true, force: true });
@@ -34,9 +36,15 @@ suite('versions and endpoints by command line', () => {
     const refused = await cli('deploy', 'breast-cancer', '--endpoint', 'tumour');
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /breast-cancer\/1.*PendingManualApproval/);
-    assert.match((await cli('reject', 'breast-cancer/1', '--reason', 'too few rows')).stdout, /^rejected arn:.*breast-cancer\/1\n$/);
+    assert.match(
+      (await cli('reject', 'breast-cancer/1', '--reason', 'too few rows')).stdout,
+      /^rejected arn:.*breast-cancer\/1\n$/,
+    );
     assert.match((await cli('deploy', 'breast-cancer', '--endpoint', 'tumour')).stderr, /Rejected/);
-    const approved = JSON.parse((await cli('approve', 'breast-cancer', '--reason', 'looked again', '--json')).stdout) as Record<string, string>;
+    const approved = JSON.parse((await cli('approve', 'breast-cancer', '--reason', 'looked again', '--json')).stdout) as Record<
+      string,
+      string
+    >;
     assert.deepEqual([approved['ModelApprovalStatus'], approved['ApprovalDescription']], ['Approved', 'looked again']);
     assert.match((await cli('approve', 'breast-cancer/7')).stderr, /has no version 7/);
   });
@@ -44,7 +52,10 @@ suite('versions and endpoints by command line', () => {
   test('deploy creates, deploy again moves; invoke takes text, a file and stdin', async () => {
     const created = await cli('deploy', 'breast-cancer/1', '--endpoint', 'tumour');
     assert.equal(created.code, 0, created.stderr);
-    assert.match(created.stdout, /Creating\n[^]*InService\n[^]*try it: npx slipway invoke tumour --content-type text\/csv --body 'TEXT'\n$/);
+    assert.match(
+      created.stdout,
+      /Creating\n[^]*InService\n[^]*try it: npx slipway invoke tumour --content-type text\/csv --body 'TEXT'\n$/,
+    );
     const first = await cli('invoke', 'tumour', '--body', ROW);
     assert.equal(first.code, 0, first.stderr);
     assert.equal(Number(first.stdout) > 0 && Number(first.stdout) < 1, true, first.stdout);

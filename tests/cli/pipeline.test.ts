@@ -32,25 +32,37 @@ suite('pipelines by command line', () => {
     return name;
   };
 
-  before(async () => { server = await startServer(); });
+  before(async () => {
+    server = await startServer();
+  });
   after(async () => {
     await server.stop();
     rmSync(scratch, { recursive: true, force: true });
   });
 
   test('validate names step and path of every problem, and needs no server', async () => {
-    const broken = write('broken.json', definition([
-      python('First', 'pass', ['Absent']),
-      { ...python('Second', 'pass'), Arguments: { ...python('', '').Arguments, RoleArn: { Get: 'Steps.First.ProcessingJobAnr' } } }]));
+    const broken = write(
+      'broken.json',
+      definition([
+        python('First', 'pass', ['Absent']),
+        {
+          ...python('Second', 'pass'),
+          Arguments: { ...python('', '').Arguments, RoleArn: { Get: 'Steps.First.ProcessingJobAnr' } },
+        },
+      ]),
+    );
     const { code, stderr } = await slipway(['validate', broken], { cwd: scratch });
     assert.equal(code, 1);
     assert.match(stderr, /broken\.json: Steps\[0\]\.DependsOn.* \(step 'First'\):.*Absent/);
     assert.match(stderr, /\(step 'Second'\):.*ProcessingJobAnr.*ProcessingJobArn/);
-    const json = JSON.parse((await slipway(['validate', broken, '--json'], { cwd: scratch })).stdout) as { valid: boolean; problems: string[] };
+    const json = JSON.parse((await slipway(['validate', broken, '--json'], { cwd: scratch })).stdout) as {
+      valid: boolean;
+      problems: string[];
+    };
     assert.deepEqual([json.valid, json.problems.length], [false, 2]);
   });
 
-  test('a program that throws is its author\'s to read', async () => {
+  test("a program that throws is its author's to read", async () => {
     const program = write('throws.ts', 'export const pipeline = { compile() { throw new Error("no such column"); } };');
     const { code, stderr } = await cli('upsert', program);
     assert.equal(code, 1);
@@ -59,20 +71,32 @@ suite('pipelines by command line', () => {
   });
 
   test('run --wait piped: a line per change, no control codes, exit 0; then status, steps, logs', async () => {
-    const file = write('hello.json', definition([python('Hello', 'print("hello from the job")'), python('After', 'print(1)', ['Hello'])]));
+    const file = write(
+      'hello.json',
+      definition([python('Hello', 'print("hello from the job")'), python('After', 'print(1)', ['Hello'])]),
+    );
     const ran = await cli('run', file, '--wait');
     assert.equal(ran.code, 0, ran.stderr);
     assert.doesNotMatch(ran.stdout, /\u001b|\r/);
-    assert.match(ran.stdout, /^arn:aws:sagemaker:.*:pipeline\/hello\/execution\/[a-z0-9]+\n[^]* {2}Hello +Succeeded +[\d.]+s\n[^]* {2}After +Succeeded [^]*execution Succeeded\n$/);
+    assert.match(
+      ran.stdout,
+      /^arn:aws:sagemaker:.*:pipeline\/hello\/execution\/[a-z0-9]+\n[^]* {2}Hello +Succeeded +[\d.]+s\n[^]* {2}After +Succeeded [^]*execution Succeeded\n$/,
+    );
     assert.match((await cli('status', 'hello')).stdout, /status +Succeeded/);
     assert.match((await cli('status')).stdout, /^PIPELINE .*\nhello +[a-z0-9]+ +Succeeded/);
     const id = ran.stdout.split('\n')[0]?.split('/').at(-1) ?? '';
     assert.match((await cli('steps', id)).stdout, /^STEP .*\nHello +Succeeded +[\d.]+s +processing-job\/.*\nAfter +Succeeded/);
     assert.match((await cli('logs', 'hello', 'Hello')).stdout, /^hello from the job$/m);
     const events = JSON.parse((await cli('logs', 'hello', 'Hello', '--json')).stdout) as { message: string; timestamp: number }[];
-    assert.equal(events.some(({ message }) => message === 'hello from the job'), true);
+    assert.equal(
+      events.some(({ message }) => message === 'hello from the job'),
+      true,
+    );
     const steps = JSON.parse((await cli('steps', 'hello', '--json')).stdout) as { StepName: string }[];
-    assert.deepEqual(steps.map(({ StepName }) => StepName), ['Hello', 'After']);
+    assert.deepEqual(
+      steps.map(({ StepName }) => StepName),
+      ['Hello', 'After'],
+    );
     assert.equal((await cli('wait', id)).code, 0);
   });
 
@@ -92,14 +116,27 @@ suite('pipelines by command line', () => {
   });
 
   test('parameters: given, unknown, mistyped, malformed', async () => {
-    const file = write('rounds.json', definition(
-      [{ ...python('Show', 'import os; print("rounds", os.environ["ROUNDS"])'), Arguments: {
-        ...python('', 'import os; print("rounds", os.environ["ROUNDS"])').Arguments,
-        Environment: { ROUNDS: { 'Std:Join': { On: '', Values: [{ Get: 'Parameters.Rounds' }] } } } } }],
-      [{ Name: 'Rounds', Type: 'Integer', DefaultValue: 3 }]));
+    const file = write(
+      'rounds.json',
+      definition(
+        [
+          {
+            ...python('Show', 'import os; print("rounds", os.environ["ROUNDS"])'),
+            Arguments: {
+              ...python('', 'import os; print("rounds", os.environ["ROUNDS"])').Arguments,
+              Environment: { ROUNDS: { 'Std:Join': { On: '', Values: [{ Get: 'Parameters.Rounds' }] } } },
+            },
+          },
+        ],
+        [{ Name: 'Rounds', Type: 'Integer', DefaultValue: 3 }],
+      ),
+    );
     assert.equal((await cli('run', file, '--param', 'Rounds=7', '--wait')).code, 0);
     assert.match((await cli('logs', 'rounds', 'Show')).stdout, /^rounds 7$/m);
-    for (const [param, complaint] of [['Round=7', /Round\b/], ['Rounds=many', /many|Integer/]] as const) {
+    for (const [param, complaint] of [
+      ['Round=7', /Round\b/],
+      ['Rounds=many', /many|Integer/],
+    ] as const) {
       const { code, stderr } = await cli('run', 'rounds', '--param', param);
       assert.equal(code, 1);
       assert.match(stderr, complaint);
@@ -114,10 +151,12 @@ suite('pipelines by command line', () => {
     const follower = spawn(process.execPath, [CLI, 'logs', '-f', 'long', 'Long'], { env: server.env });
     const ended = once(follower, 'close');
     let seen = '';
-    await new Promise<void>((found) => follower.stdout.on('data', (text: Buffer) => {
-      seen += text.toString();
-      if (seen.includes('under way')) found();
-    }));
+    await new Promise<void>((found) =>
+      follower.stdout.on('data', (text: Buffer) => {
+        seen += text.toString();
+        if (seen.includes('under way')) found();
+      }),
+    );
     assert.match((await cli('stop', 'long')).stdout, /^stopping arn:/);
     const waited = await cli('wait', 'long');
     assert.equal(waited.code, 1);
@@ -127,7 +166,10 @@ suite('pipelines by command line', () => {
   });
 
   test('what this version cannot execute is refused before anything is stored', async () => {
-    const file = write('later.json', definition([{ Name: 'Ask', Type: 'Callback', Arguments: { a: 1 }, SqsQueueUrl: 'https://q', OutputParameters: [] }]));
+    const file = write(
+      'later.json',
+      definition([{ Name: 'Ask', Type: 'Callback', Arguments: { a: 1 }, SqsQueueUrl: 'https://q', OutputParameters: [] }]),
+    );
     const { code, stderr } = await cli('upsert', file);
     assert.equal(code, 1);
     assert.match(stderr, /Ask/);

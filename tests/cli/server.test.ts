@@ -15,13 +15,24 @@ test('without a server a verb exits 1 and says how to start one', async () => {
   for (const verb of [['status'], ['env'], ['ui'], ['run', 'p'], ['invoke', 'e', '--body', 'x']]) {
     const { code, stdout, stderr } = await slipway([...verb, '--data', folder]);
     assert.deepEqual([code, stdout], [1, ''], verb[0]);
-    assert.match(stderr, new RegExp(`^slipway: no server is listening for ${folder}. Start one: npx slipway serve --data ${folder}\n$`));
+    assert.match(
+      stderr,
+      new RegExp(`^slipway: no server is listening for ${folder}. Start one: npx slipway serve --data ${folder}\n$`),
+    );
   }
 });
 
 test('wrong use exits 2', async () => {
-  for (const args of [['nonsense'], ['run'], ['deploy', 'p'], ['serve', '--port', 'x'], ['validate', 'absent.json'], ['dev', 'x'],
-    ['audit', 'verify', '--data', folder], ['demo', '--threshold', 'high']]) {
+  for (const args of [
+    ['nonsense'],
+    ['run'],
+    ['deploy', 'p'],
+    ['serve', '--port', 'x'],
+    ['validate', 'absent.json'],
+    ['dev', 'x'],
+    ['audit', 'verify', '--data', folder],
+    ['demo', '--threshold', 'high'],
+  ]) {
     const { code, stderr } = await slipway(args);
     assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
     assert.notEqual(stderr, '');
@@ -30,7 +41,11 @@ test('wrong use exits 2', async () => {
 });
 
 test('verbs and chapters of later versions say that they are not there yet', async () => {
-  for (const args of [['promote', 'e'], ['demo', 'release'], ['backup', '--to', 'x']]) {
+  for (const args of [
+    ['promote', 'e'],
+    ['demo', 'release'],
+    ['backup', '--to', 'x'],
+  ]) {
     const { code, stderr } = await slipway(args);
     assert.equal(code, 1);
     assert.match(stderr, /not implemented in this version/);
@@ -43,15 +58,25 @@ test('an unknown setting refuses to start', async () => {
 
 suite('with a server', () => {
   let server: TestServer;
-  before(async () => { server = await startServer({ folder }); });
+  before(async () => {
+    server = await startServer({ folder });
+  });
   after(() => server.stop());
 
   test('env prints lines a shell can evaluate, whatever was set before', () => {
     const script = 'export AWS_PROFILE=other; eval "$("$NODE" "$CLI" env)"; env';
     const { stdout } = spawnSync('sh', ['-c', script], {
       encoding: 'utf8',
-      env: { PATH: process.env.PATH, NODE: process.execPath, CLI: join(import.meta.dirname, '../../src/cli/main.ts'), SLIPWAY_DATA: folder } });
-    const seen = Object.fromEntries(stdout.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+      env: {
+        PATH: process.env.PATH,
+        NODE: process.execPath,
+        CLI: join(import.meta.dirname, '../../src/cli/main.ts'),
+        SLIPWAY_DATA: folder,
+      },
+    });
+    const seen = Object.fromEntries(
+      stdout.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    );
     assert.equal(seen['AWS_ENDPOINT_URL'], server.url);
     assert.equal(seen['AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME'], server.runtimeUrl);
     assert.equal(seen['AWS_ACCESS_KEY_ID'], server.env.AWS_ACCESS_KEY_ID);
@@ -72,7 +97,13 @@ suite('with a server', () => {
   });
 
   test('what does not exist is said in words, exit 1', async () => {
-    for (const args of [['status', 'nothing'], ['steps', 'nothing'], ['logs', 'nothing', 'Train'], ['wait', 'nothing'], ['stop', 'nothing']]) {
+    for (const args of [
+      ['status', 'nothing'],
+      ['steps', 'nothing'],
+      ['logs', 'nothing', 'Train'],
+      ['wait', 'nothing'],
+      ['stop', 'nothing'],
+    ]) {
       const { code, stderr } = await slipway(args, { env: server.env });
       assert.equal(code, 1);
       assert.equal(stderr, 'No pipeline and no execution is called "nothing". List them: npx slipway status\n');
@@ -90,7 +121,10 @@ suite('with a server', () => {
     assert.equal(first.status, 200);
     const cookie = first.headers.get('set-cookie') ?? '';
     assert.match(cookie, /HttpOnly; SameSite=Strict/);
-    assert.equal((await fetch(new URL('/_slipway/ui', server.url), { headers: { cookie: cookie.split(';')[0] ?? '' } })).status, 200);
+    assert.equal(
+      (await fetch(new URL('/_slipway/ui', server.url), { headers: { cookie: cookie.split(';')[0] ?? '' } })).status,
+      200,
+    );
     assert.equal((await fetch(link)).status, 403);
   });
 
@@ -102,7 +136,10 @@ suite('with a server', () => {
   });
 
   test('a second server on the folder is refused and names the first', async () => {
-    await assert.rejects(startServer({ folder }), new RegExp(`\\(2\\) before it listened:\n[^]*in use by another server \\(pid ${server.pid}\\)`));
+    await assert.rejects(
+      startServer({ folder }),
+      new RegExp(`\\(2\\) before it listened:\n[^]*in use by another server \\(pid ${server.pid}\\)`),
+    );
   });
 
   test('down stops it; the next start has the same address and key; down again finds nothing', async () => {
@@ -112,7 +149,10 @@ suite('with a server', () => {
     assert.match(stdout, /^slipway: stopped/);
     assert.match((await slipway(['down', '--data', folder])).stdout, /no server is listening/);
     server = await startServer({ folder });
-    assert.deepEqual([server.url, server.runtimeUrl, server.env.AWS_ACCESS_KEY_ID], [before.url, before.runtimeUrl, before.env.AWS_ACCESS_KEY_ID]);
+    assert.deepEqual(
+      [server.url, server.runtimeUrl, server.env.AWS_ACCESS_KEY_ID],
+      [before.url, before.runtimeUrl, before.env.AWS_ACCESS_KEY_ID],
+    );
   });
 
   test('audit verify reads the ledger, and names the first entry that was changed', async () => {
@@ -121,18 +161,21 @@ suite('with a server', () => {
     assert.equal(JSON.parse((await slipway(['audit', 'verify', '--json', '--data', folder])).stdout).ok, true);
     await slipway(['down', '--data', folder]);
     const db = new DatabaseSync(join(folder, 'slipway.db'));
-    db.exec("update ledger set entry = replace(entry, '\"done\"', '\"denied\"') where sequence = 2");
+    db.exec('update ledger set entry = replace(entry, \'"done"\', \'"denied"\') where sequence = 2');
     db.close();
     const broken = await slipway(['audit', 'verify', '--data', folder]);
     assert.equal(broken.code, 1);
     assert.match(broken.stderr, /broken at entry 2/);
     const mended = new DatabaseSync(join(folder, 'slipway.db'));
-    mended.exec("update ledger set entry = replace(entry, '\"denied\"', '\"done\"') where sequence = 2");
+    mended.exec('update ledger set entry = replace(entry, \'"denied"\', \'"done"\') where sequence = 2');
     mended.close();
     server = await startServer({ folder });
   });
 
   test('no key is in the log', () => {
-    assert.doesNotMatch(server.log() + readFileSync(join(folder, 'server.json'), 'utf8'), new RegExp(server.env.AWS_SECRET_ACCESS_KEY ?? 'x'));
+    assert.doesNotMatch(
+      server.log() + readFileSync(join(folder, 'server.json'), 'utf8'),
+      new RegExp(server.env.AWS_SECRET_ACCESS_KEY ?? 'x'),
+    );
   });
 });

@@ -38,7 +38,9 @@ export async function startServer({ folder: given, settings, args = [] }: StartO
   const folder = given ?? mkdtempSync(join(tmpdir(), 'slipway-test-'));
   mkdirSync(folder, { recursive: true });
   if (settings !== undefined) writeFileSync(join(folder, 'slipway.yaml'), settings);
-  const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data', folder, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data', folder, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const ended = once(child, 'exit');
   const log: string[] = [];
   child.stderr.on('data', (text: Buffer) => log.push(text.toString()));
@@ -59,7 +61,8 @@ export async function startServer({ folder: given, settings, args = [] }: StartO
     kill9: () => end('SIGKILL'),
     stop: async () => {
       const killed = child.exitCode !== null || child.signalCode !== null;
-      if (killed) await (await startServer({ folder })).stop(); // its router and jobs live on: only a server ends them in order
+      if (killed)
+        await (await startServer({ folder })).stop(); // its router and jobs live on: only a server ends them in order
       else await end('SIGUSR2'); // like SIGTERM, and ends running jobs
       if (given === undefined) rmSync(folder, { recursive: true, force: true });
     },

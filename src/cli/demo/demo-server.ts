@@ -22,7 +22,9 @@ export async function startDemoServer(folder: string, { stopJobs }: { stopJobs: 
   const logPath = join(folder, 'server.log');
   const log = openSync(logPath, 'a', 0o600);
   const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--data', folder, ...(stopJobs ? ['--stop-jobs'] : [])], {
-    detached: true, stdio: ['ignore', log, log] }); // detached: Ctrl-C is for the demo, which then stops it in order
+    detached: true,
+    stdio: ['ignore', log, log],
+  }); // detached: Ctrl-C is for the demo, which then stops it in order
   closeSync(log);
   const ended = new Promise<void>((done) => child.once('exit', () => done()));
   const url = await listeningAddress(child, logPath);
@@ -43,7 +45,9 @@ async function listeningAddress(child: ChildProcess, logPath: string): Promise<s
     if (url) return url;
     if (child.exitCode !== null || child.signalCode !== null) {
       const last = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
-      throw failed(`slipway demo: the server did not start (exit ${child.exitCode ?? child.signalCode}). Its last words:\n${last}`);
+      throw failed(
+        `slipway demo: the server did not start (exit ${child.exitCode ?? child.signalCode}). Its last words:\n${last}`,
+      );
     }
     await pause(20);
   }

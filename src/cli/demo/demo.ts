@@ -34,7 +34,8 @@ const REASON = 'Accuracy on the held-out rows is above the threshold; reviewed i
 export async function demo(chapter: string | undefined, options: DemoOptions): Promise<void> {
   if (chapter !== undefined) throw failed(`slipway demo ${chapter}: not implemented in this version. The main job: npm run demo`);
   const threshold = Number(options.threshold);
-  if (!(threshold >= 0 && threshold <= 1)) throw wrongUse(`--threshold must be a number from 0 to 1, not "${options.threshold}".`);
+  if (!(threshold >= 0 && threshold <= 1))
+    throw wrongUse(`--threshold must be a number from 0 to 1, not "${options.threshold}".`);
   const program = join(resolve(options.project ?? EXAMPLE), 'pipeline.ts');
   if (!existsSync(program)) throw wrongUse(`${program}: there is no such file.`);
   const output = createOutput(options.json ?? false);
@@ -55,8 +56,7 @@ export async function demo(chapter: string | undefined, options: DemoOptions): P
     if (!kept) rmSync(folder, { recursive: true, force: true });
   } catch (error) {
     await server?.stop();
-    process.stderr.write(whereItLies(folder, error));
-    throw error;
+    throw isAnswer(error) ? failed(`${error.message}\n\n${whereItLies(folder)}`) : error;
   } finally {
     release();
   }
@@ -83,20 +83,28 @@ function stopWhenInterrupted(folder: string, server: () => DemoServer | undefine
   return () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
 }
 
-function whereItLies(folder: string, error: unknown): string {
-  const why = error instanceof CliExit ? '' : 'slipway demo: did not finish.\n';
-  return `${why}The data folder is left for a look: ${folder} (server.log is the server's log)\n` +
-    `  npx slipway serve --data ${folder}\n  npx slipway steps breast-cancer --data ${folder}\n  rm -rf ${folder}\n`;
-}
+/** What the demo or the server said; anything else is a fault of ours and keeps its stack. */
+const isAnswer = (error: unknown): error is Error => error instanceof CliExit || error instanceof AwsError;
+
+const whereItLies = (folder: string): string => `The data folder is left for a look (server.log in it is the server's log):
+  npx slipway serve --data ${folder}
+  npx slipway steps breast-cancer --data ${folder}      # in another shell
+  rm -rf ${folder}`;
 
 /** From the program to compared predictions; throws when any of it is not as it must be. */
-async function runMainJob(connection: Connection, output: Output, given: { program: string; threshold: number }): Promise<DemoFacts> {
+async function runMainJob(
+  connection: Connection,
+  output: Output,
+  given: { program: string; threshold: number },
+): Promise<DemoFacts> {
   const startedMs = performance.now();
   const { name, arn } = await upsertFile(connection, given.program, {});
   output.line(`pipeline   ${name}, from ${relative('.', given.program)}`);
   const { PipelineExecutionArn: executionArn = '' } = await callJson(connection, 'sagemaker:StartPipelineExecution', {
-    PipelineName: name, ClientRequestToken: crypto.randomUUID(),
-    PipelineParameters: [{ Name: 'AccuracyThreshold', Value: String(given.threshold) }] });
+    PipelineName: name,
+    ClientRequestToken: crypto.randomUUID(),
+    PipelineParameters: [{ Name: 'AccuracyThreshold', Value: String(given.threshold) }],
+  });
   output.line(`execution  ${executionArn.split('/').at(-1)}`);
   const execution = await watchExecution(connection, executionArn, output);
   const steps = await stepsOf(connection, executionArn);
@@ -106,7 +114,9 @@ async function runMainJob(connection: Connection, output: Output, given: { progr
   const decided = { threshold: given.threshold, pipelineArn: arn, executionArn, steps, evaluation };
   const isGood = (evaluation.metrics['accuracy'] ?? 0) >= given.threshold;
   if (isGood !== versions.length > 0) {
-    throw failed(`Accuracy ${evaluation.metrics['accuracy']} against threshold ${given.threshold}, but ${versions.length} versions registered.`);
+    throw failed(
+      `Accuracy ${evaluation.metrics['accuracy']} against threshold ${given.threshold}, but ${versions.length} versions registered.`,
+    );
   }
   const [packageArn] = versions;
   const served = packageArn === undefined ? undefined : await serve(connection, output, packageArn, evaluation);
@@ -127,18 +137,31 @@ async function registeredVersions(connection: Connection): Promise<string[]> {
 }
 
 /** Registered version → refused deployment → approval → endpoint → compared predictions. */
-async function serve(connection: Connection, output: Output, packageArn: string, evaluation: Awaited<ReturnType<typeof readEvaluation>>) {
+async function serve(
+  connection: Connection,
+  output: Output,
+  packageArn: string,
+  evaluation: Awaited<ReturnType<typeof readEvaluation>>,
+) {
   const version = packageArn.split('/').slice(-2).join('/');
   const registered = await callJson(connection, 'sagemaker:DescribeModelPackage', { ModelPackageName: packageArn });
   output.line(`registered ${version}, ${registered.ModelApprovalStatus}`);
   output.line(`refused    ${await refusedDeployment(connection, output, packageArn)}`);
   await callJson(connection, 'sagemaker:UpdateModelPackage', {
-    ModelPackageArn: packageArn, ModelApprovalStatus: 'Approved', ApprovalDescription: REASON });
+    ModelPackageArn: packageArn,
+    ModelApprovalStatus: 'Approved',
+    ApprovalDescription: REASON,
+  });
   output.line(`approved   ${version}: ${REASON}`);
   const deployed = await deployPackage(connection, output, packageArn, {
-    endpoint: ENDPOINT, instanceType: 'ml.m5.large', instanceCount: 1 });
+    endpoint: ENDPOINT,
+    instanceType: 'ml.m5.large',
+    instanceCount: 1,
+  });
   const comparison = await compareEndpoint(connection, ENDPOINT, evaluation);
-  output.line(`predicted  ${evaluation.rows.length} held-out rows through ${ENDPOINT}, in batches and one by one: ${comparison.requests} requests`);
+  output.line(
+    `predicted  ${evaluation.rows.length} held-out rows through ${ENDPOINT}, in batches and one by one: ${comparison.requests} requests`,
+  );
   const approved = await callJson(connection, 'sagemaker:DescribeModelPackage', { ModelPackageName: packageArn });
   return { version, package: approved, endpoint: deployed.EndpointName, endpointArn: deployed.EndpointArn, comparison };
 }
@@ -147,7 +170,10 @@ async function serve(connection: Connection, output: Output, packageArn: string,
 async function refusedDeployment(connection: Connection, output: Output, packageArn: string): Promise<string> {
   try {
     await deployPackage(connection, { ...output, line: () => {} }, packageArn, {
-      endpoint: ENDPOINT, instanceType: 'ml.m5.large', instanceCount: 1 });
+      endpoint: ENDPOINT,
+      instanceType: 'ml.m5.large',
+      instanceCount: 1,
+    });
   } catch (error) {
     if (error instanceof AwsError && error.status === 400) return `${error.code}: ${error.message}`;
     throw error;

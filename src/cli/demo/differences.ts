@@ -43,12 +43,14 @@ function rolesOf(folder: string): Difference[] {
   const mapped = new Set<string>();
   const acted = new Set<string>();
   for (const { requestedRole, effectiveRole, actor } of readLedger(join(folder, 'slipway.db'))) {
-    if (requestedRole && effectiveRole && requestedRole !== effectiveRole) mapped.add(`${requestedRole} was asked for; ${effectiveRole} acted in its place`);
+    if (requestedRole && effectiveRole && requestedRole !== effectiveRole)
+      mapped.add(`${requestedRole} was asked for; ${effectiveRole} acted in its place`);
     const role = /^arn:aws:sts::(\d+):assumed-role\/([^/]+)\//.exec(actor);
     if (role) acted.add(`arn:aws:iam::${role[1]}:role/${role[2]}`);
   }
-  const lines = mapped.size > 0
-    ? [...mapped]
-    : [...acted].map((arn) => `none mapped: jobs acted as ${arn}, made at first start; on AWS that role must exist`);
+  const lines =
+    mapped.size > 0
+      ? [...mapped]
+      : [...acted].map((arn) => `none mapped: jobs acted as ${arn}, made at first start; on AWS that role must exist`);
   return lines.map((here) => ({ what: 'role', here }));
 }

@@ -8,7 +8,11 @@ const LOG_LINES = 15;
 
 /** Prints why the execution did not succeed: each failed step's reason and the end of its log. */
 export async function showFailure(
-  connection: Connection, output: Output, execution: ExecutionDescription, steps: readonly StepSummary[]): Promise<CliExit> {
+  connection: Connection,
+  output: Output,
+  execution: ExecutionDescription,
+  steps: readonly StepSummary[],
+): Promise<CliExit> {
   for (const step of steps.filter(({ StepStatus }) => StepStatus === 'Failed')) {
     const place = logPlaceOf(step);
     if (!place) continue;

@@ -21,7 +21,8 @@ export async function readEvaluation(connection: Connection, steps: readonly Ste
   const test = await getUri(connection, `${testUri}/test.csv`);
   const lines = test.toString('utf8').trim().split(/\r?\n/);
   const report = JSON.parse((await getUri(connection, `${evaluationUri}/evaluation.json`)).toString('utf8')) as {
-    metrics: Record<string, { value: number }> };
+    metrics: Record<string, { value: number }>;
+  };
   const scores = (await getUri(connection, `${evaluationUri}/scores.csv`)).toString('utf8').trim().split(/\r?\n/).map(Number);
   if (scores.length !== lines.length) {
     throw failed(`The evaluation job wrote ${scores.length} scores for ${lines.length} held-out rows.`);
@@ -35,7 +36,12 @@ export async function readEvaluation(connection: Connection, steps: readonly Ste
   };
 }
 
-async function outputUri(connection: Connection, steps: readonly StepSummary[], stepName: string, outputName: string): Promise<string> {
+async function outputUri(
+  connection: Connection,
+  steps: readonly StepSummary[],
+  stepName: string,
+  outputName: string,
+): Promise<string> {
   const arn = steps.find((step) => step.StepName === stepName)?.Metadata?.ProcessingJob?.Arn;
   if (!arn) throw failed(`Step ${stepName} has no processing job.`);
   const job = await callJson(connection, 'sagemaker:DescribeProcessingJob', { ProcessingJobName: arn.split('/').at(-1) ?? '' });
@@ -64,7 +70,8 @@ const BATCH_ROWS = 32;
 /** Asks the endpoint for every held-out row, in batches and row by row; throws when the answers are not the evaluation job's. */
 export async function compareEndpoint(connection: Connection, endpoint: string, evaluation: Evaluation): Promise<Comparison> {
   const batches = Array.from({ length: Math.ceil(evaluation.rows.length / BATCH_ROWS) }, (_, at) =>
-    evaluation.rows.slice(at * BATCH_ROWS, (at + 1) * BATCH_ROWS));
+    evaluation.rows.slice(at * BATCH_ROWS, (at + 1) * BATCH_ROWS),
+  );
   const startedMs = performance.now();
   const inBatches: number[] = [];
   for (const batch of batches) inBatches.push(...(await predict(connection, endpoint, batch)));
@@ -72,13 +79,16 @@ export async function compareEndpoint(connection: Connection, endpoint: string, 
   for (const row of evaluation.rows) singly.push(...(await predict(connection, endpoint, [row])));
   const requests = batches.length + evaluation.rows.length;
   const meanLatencyMs = (performance.now() - startedMs) / requests;
-  const largestDifference = Math.max(...evaluation.scores.flatMap((score, at) =>
-    [inBatches, singly].map((answers) => differenceAt(answers[at], score, at))));
+  const largestDifference = Math.max(
+    ...evaluation.scores.flatMap((score, at) => [inBatches, singly].map((answers) => differenceAt(answers[at], score, at))),
+  );
   const right = evaluation.labels.filter((label, at) => label === ((inBatches[at] ?? 0) > 0.5 ? 1 : 0)).length;
   const accuracy = right / evaluation.labels.length;
   const said = evaluation.metrics['accuracy'] ?? Number.NaN;
   if (!(Math.abs(accuracy - said) <= TOLERANCE)) {
-    throw failed(`The endpoint's accuracy on the held-out rows is ${accuracy}, the evaluation job's ${said}: they must agree to ${TOLERANCE}.`);
+    throw failed(
+      `The endpoint's accuracy on the held-out rows is ${accuracy}, the evaluation job's ${said}: they must agree to ${TOLERANCE}.`,
+    );
   }
   return { requests, accuracy, largestDifference, meanLatencyMs };
 }
@@ -86,12 +96,17 @@ export async function compareEndpoint(connection: Connection, endpoint: string, 
 function differenceAt(answer: number | undefined, score: number, at: number): number {
   const difference = Math.abs((answer ?? Number.NaN) - score);
   if (difference <= TOLERANCE) return difference;
-  throw failed(`Held-out row ${at + 1}: the endpoint answers ${answer}, the evaluation job scored ${score}: they must agree to ${TOLERANCE}.`);
+  throw failed(
+    `Held-out row ${at + 1}: the endpoint answers ${answer}, the evaluation job scored ${score}: they must agree to ${TOLERANCE}.`,
+  );
 }
 
 async function predict(connection: Connection, endpoint: string, rows: readonly string[]): Promise<number[]> {
   const { body } = await invokeEndpoint(connection, endpoint, {
-    body: Buffer.from(rows.join('\n')), contentType: 'text/csv', accept: 'text/csv' });
+    body: Buffer.from(rows.join('\n')),
+    contentType: 'text/csv',
+    accept: 'text/csv',
+  });
   const answers = body.toString('utf8').trim().split(/[\n,]/).map(Number);
   if (answers.length !== rows.length) {
     throw failed(`The endpoint gave ${answers.length} answers to ${rows.length} rows: ${body.toString('utf8').slice(0, 200)}`);

@@ -47,11 +47,19 @@ export function printSummary(output: Output, facts: DemoFacts, program: string, 
   if (facts.served) block('Endpoint', endpointLines(output, facts.served));
   block('Evidence', evidenceLines(facts));
   block('The page, and what to type next', kept ? nextWithServer(facts, kept) : nextAfterwards(program));
-  block('On AWS this would differ', facts.differences.map(({ what, here }) => `${what.padEnd(15)} ${here}`));
+  block(
+    'On AWS this would differ',
+    facts.differences.map(({ what, here }) => `${what.padEnd(15)} ${here}`),
+  );
 }
 
 function stepLines(output: Output, steps: readonly StepSummary[]): string[] {
-  const rows = steps.map((step) => [step.StepName ?? '', kindOf(step), elapsedOf(step), statusWord(output, step.StepStatus ?? '')]);
+  const rows = steps.map((step) => [
+    step.StepName ?? '',
+    kindOf(step),
+    elapsedOf(step),
+    statusWord(output, step.StepStatus ?? ''),
+  ]);
   return table(rows).split('\n');
 }
 
@@ -66,23 +74,30 @@ function metricLines({ evaluation, served }: DemoFacts): string[] {
   const lines = Object.entries(evaluation.metrics).map(([name, value]) => `${name.padEnd(9)} ${value.toFixed(4)}`);
   if (!served) return lines;
   const { accuracy, largestDifference, requests, meanLatencyMs } = served.comparison;
-  return [...lines,
+  return [
+    ...lines,
     `recomputed from ${requests} answers of the endpoint: accuracy ${accuracy.toFixed(4)}, as the evaluation job said`,
-    `largest difference of a score ${largestDifference.toExponential(1)} (1e-6 allowed), ${meanLatencyMs.toFixed(1)} ms a request`];
+    `largest difference of a score ${largestDifference.toExponential(1)} (1e-6 allowed), ${meanLatencyMs.toFixed(1)} ms a request`,
+  ];
 }
 
 function versionLines(output: Output, { served, threshold, evaluation }: DemoFacts): string[] {
   if (!served) {
-    return [`none: accuracy ${evaluation.metrics['accuracy']?.toFixed(4)} is below the threshold ${threshold}, so nothing was registered or deployed`];
+    return [
+      `none: accuracy ${evaluation.metrics['accuracy']?.toFixed(4)} is below the threshold ${threshold}, so nothing was registered or deployed`,
+    ];
   }
   const { version, package: described } = served;
   return [
     `${version}  ${statusWord(output, described.ModelApprovalStatus ?? '')} by ${described.LastModifiedBy?.IamIdentity?.Arn ?? 'the demo'}`,
-    `reason: ${described.ApprovalDescription ?? ''}`];
+    `reason: ${described.ApprovalDescription ?? ''}`,
+  ];
 }
 
-const endpointLines = (output: Output, served: Served): string[] =>
-  [`${served.endpoint}  ${statusWord(output, 'InService')}`, served.endpointArn];
+const endpointLines = (output: Output, served: Served): string[] => [
+  `${served.endpoint}  ${statusWord(output, 'InService')}`,
+  served.endpointArn,
+];
 
 function evidenceLines({ ledger, evaluation, served }: DemoFacts): string[] {
   const container = served?.package.InferenceSpecification?.Containers?.[0];

@@ -38,16 +38,33 @@ export interface Deployment {
 }
 
 /** Makes model and endpoint configuration for the package, then creates or moves the endpoint and waits until it serves. */
-export async function deployPackage(connection: Connection, output: Output, packageArn: string, { endpoint, role, ...instances }: Deployment) {
+export async function deployPackage(
+  connection: Connection,
+  output: Output,
+  packageArn: string,
+  { endpoint, role, ...instances }: Deployment,
+) {
   const name = `${endpoint}-${packageArn.split('/').slice(-2).join('-')}-${Date.now().toString(36)}`
-    .replaceAll(/[^a-zA-Z0-9-]+/g, '-').slice(-63).replace(/^-+/, '');
+    .replaceAll(/[^a-zA-Z0-9-]+/g, '-')
+    .slice(-63)
+    .replace(/^-+/, '');
   await callJson(connection, 'sagemaker:CreateModel', {
-    ModelName: name, ExecutionRoleArn: role ?? (await defaultRoleArn(connection)), Containers: [{ ModelPackageName: packageArn }] });
+    ModelName: name,
+    ExecutionRoleArn: role ?? (await defaultRoleArn(connection)),
+    Containers: [{ ModelPackageName: packageArn }],
+  });
   await callJson(connection, 'sagemaker:CreateEndpointConfig', {
     EndpointConfigName: name,
-    ProductionVariants: [{
-      VariantName: 'AllTraffic', ModelName: name, InitialInstanceCount: instances.instanceCount,
-      InstanceType: instances.instanceType as 'ml.m5.large', InitialVariantWeight: 1 }] });
+    ProductionVariants: [
+      {
+        VariantName: 'AllTraffic',
+        ModelName: name,
+        InitialInstanceCount: instances.instanceCount,
+        InstanceType: instances.instanceType as 'ml.m5.large',
+        InitialVariantWeight: 1,
+      },
+    ],
+  });
   const arn = await createOrUpdate(connection, endpoint, name);
   await waitInService(connection, output, endpoint, name);
   return { EndpointArn: arn, EndpointName: endpoint, EndpointConfigName: name, ModelName: name, ModelPackageArn: packageArn };
@@ -58,11 +75,23 @@ async function createOrUpdate(connection: Connection, endpoint: string, config: 
     await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
   } catch (error) {
     if (!(error instanceof AwsError) || !/could not find/i.test(error.message)) throw error;
-    return (await callJson(connection, 'sagemaker:CreateEndpoint', {
-      EndpointName: endpoint, EndpointConfigName: config })).EndpointArn ?? '';
+    return (
+      (
+        await callJson(connection, 'sagemaker:CreateEndpoint', {
+          EndpointName: endpoint,
+          EndpointConfigName: config,
+        })
+      ).EndpointArn ?? ''
+    );
   }
-  return (await callJson(connection, 'sagemaker:UpdateEndpoint', {
-    EndpointName: endpoint, EndpointConfigName: config })).EndpointArn ?? '';
+  return (
+    (
+      await callJson(connection, 'sagemaker:UpdateEndpoint', {
+        EndpointName: endpoint,
+        EndpointConfigName: config,
+      })
+    ).EndpointArn ?? ''
+  );
 }
 
 /** Waits until the endpoint serves `config`; one line per change. */
@@ -83,18 +112,30 @@ async function waitInService(connection: Connection, output: Output, endpoint: s
 }
 
 /** `slipway invoke ENDPOINT --content-type T --body TEXT|@FILE|-` */
-export async function invoke(endpoint: string, options: GlobalOptions & {
-  contentType: string; accept?: string; body: string; targetVariant?: string;
-}): Promise<void> {
+export async function invoke(
+  endpoint: string,
+  options: GlobalOptions & {
+    contentType: string;
+    accept?: string;
+    body: string;
+    targetVariant?: string;
+  },
+): Promise<void> {
   const { connection, output } = await openSession(options);
   const answer = await invokeEndpoint(connection, endpoint, {
-    body: bodyOf(options.body), contentType: options.contentType, accept: options.accept, variant: options.targetVariant });
+    body: bodyOf(options.body),
+    contentType: options.contentType,
+    accept: options.accept,
+    variant: options.targetVariant,
+  });
   const text = answer.body.toString('utf8');
   if (!output.json) process.stdout.write(answer.body);
   if (output.terminal && !text.endsWith('\n')) process.stdout.write('\n');
   output.result({
-    Body: text, ContentType: answer.headers['content-type'] ?? null,
-    InvokedProductionVariant: answer.headers['x-amzn-invoked-production-variant'] ?? null });
+    Body: text,
+    ContentType: answer.headers['content-type'] ?? null,
+    InvokedProductionVariant: answer.headers['x-amzn-invoked-production-variant'] ?? null,
+  });
 }
 
 function bodyOf(option: string): Buffer {

@@ -13,14 +13,17 @@ export async function dev(what: string, options: { quick?: boolean; long?: boole
 
 async function codeOf(what: string, options: { quick?: boolean; long?: boolean }, rest: string[]): Promise<number> {
   if (what === 'check') return (await import('../../../tests/run.ts')).runCheck();
-  if (what === 'test') return (await import('../../../tests/run.ts')).runTests(options.quick ? 'quick' : options.long ? 'long' : 'full');
+  if (what === 'test')
+    return (await import('../../../tests/run.ts')).runTests(options.quick ? 'quick' : options.long ? 'long' : 'full');
   if (what === 'bench') return bench(rest);
   throw wrongUse(`slipway dev ${what}: unknown; there are check, test and bench.`);
 }
 
 /** Every bench, or those named; each prints one JSON line per figure. */
 function bench(names: string[]): number {
-  const files = globSync('bench/*.bench.ts', { cwd: ROOT }).filter((file) => names.length === 0 || names.some((name) => file.includes(name)));
+  const files = globSync('bench/*.bench.ts', { cwd: ROOT }).filter(
+    (file) => names.length === 0 || names.some((name) => file.includes(name)),
+  );
   let worst = 0;
   for (const file of files.sort()) {
     worst = Math.max(worst, spawnSync(process.execPath, [file], { cwd: ROOT, stdio: 'inherit' }).status ?? 1);

@@ -21,8 +21,16 @@ export async function doctor(options: GlobalOptions): Promise<void> {
   const folder = dataFolderOf(options.data);
   const output = createOutput(options.json ?? false);
   const findings = [nodeFinding(), runtimeFinding(), ...sandboxFindings(), folderFinding(folder), await serverFinding(folder)];
-  output.line(table([['', 'WHAT', 'FOUND'], ...findings.map(({ what, state, detail, mend }) =>
-    [state === 'ok' ? 'ok' : state === 'note' ? '-' : '!!', what, mend ? `${detail}\n      mend: ${mend}` : detail])]));
+  output.line(
+    table([
+      ['', 'WHAT', 'FOUND'],
+      ...findings.map(({ what, state, detail, mend }) => [
+        state === 'ok' ? 'ok' : state === 'note' ? '-' : '!!',
+        what,
+        mend ? `${detail}\n      mend: ${mend}` : detail,
+      ]),
+    ]),
+  );
   output.result(findings);
   const missing = findings.filter((finding) => finding.state === 'missing');
   if (missing.length > 0) throw failed(`slipway: ${missing.length} thing(s) missing, see "!!" above`);
@@ -71,8 +79,11 @@ function folderFinding(folder: string): Finding {
   const freeGiB = (bavail * bsize) / 2 ** 30;
   const enough = freeGiB >= FREE_GIB_MIN;
   return {
-    what: 'data folder', state: enough ? 'ok' : 'missing', detail: `${folder}, ${freeGiB.toFixed(1)} GiB free`,
-    mend: enough ? undefined : `free ${FREE_GIB_MIN} GiB, or choose another: --data DIR` };
+    what: 'data folder',
+    state: enough ? 'ok' : 'missing',
+    detail: `${folder}, ${freeGiB.toFixed(1)} GiB free`,
+    mend: enough ? undefined : `free ${FREE_GIB_MIN} GiB, or choose another: --data DIR`,
+  };
 }
 
 async function serverFinding(folder: string): Promise<Finding> {

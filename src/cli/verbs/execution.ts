@@ -1,6 +1,6 @@
 import { callJson } from '../client.ts';
 import { dataFlag } from '../data-folder-option.ts';
-import { elapsedOf, stepsOf, type StepSummary, watchExecution } from '../execution-watch.ts';
+import { elapsedOf, sayItGoesOn, stepsOf, type StepSummary, watchExecution } from '../execution-watch.ts';
 import { failed } from '../exit.ts';
 import { statusWord, table } from '../output.ts';
 import { executionArnOf } from '../references.ts';
@@ -26,11 +26,20 @@ export async function status(reference: string | undefined, options: GlobalOptio
   const rows = [['PIPELINE', 'NEWEST EXECUTION', 'STATUS', 'STARTED (UTC)']];
   const found: unknown[] = [];
   for (const pipeline of pipelines) {
-    const newest = (await callJson(connection, 'sagemaker:ListPipelineExecutions', {
-      PipelineName: pipeline.PipelineName ?? '', SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: 1,
-    })).PipelineExecutionSummaries?.[0];
-    rows.push([pipeline.PipelineName ?? '', newest?.PipelineExecutionArn?.split('/').at(-1) ?? '-',
-      newest?.PipelineExecutionStatus ?? '-', when(newest?.StartTime)]);
+    const newest = (
+      await callJson(connection, 'sagemaker:ListPipelineExecutions', {
+        PipelineName: pipeline.PipelineName ?? '',
+        SortBy: 'CreationTime',
+        SortOrder: 'Descending',
+        MaxResults: 1,
+      })
+    ).PipelineExecutionSummaries?.[0];
+    rows.push([
+      pipeline.PipelineName ?? '',
+      newest?.PipelineExecutionArn?.split('/').at(-1) ?? '-',
+      newest?.PipelineExecutionStatus ?? '-',
+      when(newest?.StartTime),
+    ]);
     found.push({ ...pipeline, NewestExecution: newest ?? null });
   }
   output.line(pipelines.length > 0 ? table(rows) : `No pipeline yet. Create one: npx slipway upsert FILE${dataFlag(folder)}`);
@@ -43,7 +52,13 @@ export async function steps(reference: string, options: GlobalOptions): Promise<
   const found = await stepsOf(connection, await executionArnOf(connection, reference));
   const rows = [['STEP', 'STATUS', 'ELAPSED', 'WHAT', 'REASON']];
   for (const step of found) {
-    rows.push([step.StepName ?? '', step.StepStatus ?? '', elapsedOf(step), whatOf(step), step.FailureReason?.split('\n')[0] ?? '']);
+    rows.push([
+      step.StepName ?? '',
+      step.StepStatus ?? '',
+      elapsedOf(step),
+      whatOf(step),
+      step.FailureReason?.split('\n')[0] ?? '',
+    ]);
   }
   output.line(table(rows));
   output.result(found);
@@ -65,7 +80,9 @@ export async function stop(reference: string, options: GlobalOptions): Promise<v
   const { connection, output } = await openSession(options);
   const arn = await executionArnOf(connection, reference);
   const answer = await callJson(connection, 'sagemaker:StopPipelineExecution', {
-    PipelineExecutionArn: arn, ClientRequestToken: crypto.randomUUID() });
+    PipelineExecutionArn: arn,
+    ClientRequestToken: crypto.randomUUID(),
+  });
   output.line(`stopping ${arn}`);
   output.result(answer);
 }
@@ -74,9 +91,12 @@ export async function stop(reference: string, options: GlobalOptions): Promise<v
 export async function wait(reference: string, options: GlobalOptions): Promise<void> {
   const session = await openSession(options);
   const arn = await executionArnOf(session.connection, reference);
+  sayItGoesOn(session.connection, arn);
   const execution = await watchExecution(session.connection, arn, session.output);
   session.output.result(execution);
   if (execution.PipelineExecutionStatus !== 'Succeeded') {
-    throw failed(`execution ${execution.PipelineExecutionStatus}${execution.FailureReason ? `: ${execution.FailureReason}` : ''}`);
+    throw failed(
+      `execution ${execution.PipelineExecutionStatus}${execution.FailureReason ? `: ${execution.FailureReason}` : ''}`,
+    );
   }
 }

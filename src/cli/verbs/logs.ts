@@ -50,7 +50,8 @@ async function follow(connection: Connection, output: Output, arn: string, stepN
 /** A name that no step bears would be waited for in vain. */
 async function checkStepName(connection: Connection, arn: string, stepName: string): Promise<void> {
   const { PipelineDefinition: text = '' } = await callJson(connection, 'sagemaker:DescribePipelineDefinitionForExecution', {
-    PipelineExecutionArn: arn });
+    PipelineExecutionArn: arn,
+  });
   const { definition } = parseDefinition(text);
   const names = definition ? flattenSteps(definition).map(({ step }) => step.Name) : [];
   if (names.length > 0 && !names.includes(stepName)) {
@@ -59,7 +60,8 @@ async function checkStepName(connection: Connection, arn: string, stepName: stri
 }
 
 function noLogReason(stepName: string, step: StepSummary | undefined, retry?: string): string {
-  if (!step) return `Step ${stepName} has not started${retry ? `. Wait for its log: ${retry}` : ' and will not: the execution has ended.'}`;
+  if (!step)
+    return `Step ${stepName} has not started${retry ? `. Wait for its log: ${retry}` : ' and will not: the execution has ended.'}`;
   if (step.EndTime) return `Step ${stepName} ran no job, so it has no log${step.FailureReason ? `: ${step.FailureReason}` : '.'}`;
   return `Step ${stepName} runs no job so far${retry ? `. Wait for its log: ${retry}` : '.'}`;
 }

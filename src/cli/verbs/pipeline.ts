@@ -4,7 +4,7 @@ import { AwsError, callerIdentity, callJson, putObject } from '../client.ts';
 import type { Connection } from '../connection.ts';
 import { dataFlag } from '../data-folder-option.ts';
 import { findingsOf } from '../definition-problems.ts';
-import { watchExecution } from '../execution-watch.ts';
+import { sayItGoesOn, watchExecution } from '../execution-watch.ts';
 import { failed, wrongUse } from '../exit.ts';
 import { createOutput } from '../output.ts';
 import { type CompileTarget, loadPipeline, type LoadedPipeline } from '../pipeline-file.ts';
@@ -17,7 +17,10 @@ export interface UpsertOptions extends GlobalOptions {
 
 /** Without a server there is no account to ask; what is checked does not depend on it. */
 const OFFLINE: CompileTarget = {
-  region: 'us-east-1', bucket: 'sagemaker-us-east-1-123456789012', role: 'arn:aws:iam::123456789012:role/SageMakerPipelineExecutionRole' };
+  region: 'us-east-1',
+  bucket: 'sagemaker-us-east-1-123456789012',
+  role: 'arn:aws:iam::123456789012:role/SageMakerPipelineExecutionRole',
+};
 
 /** `slipway validate FILE`: all problems at once, no server needed. Exit 1 when upsert would refuse it. */
 export async function validate(file: string, options: GlobalOptions): Promise<void> {
@@ -42,7 +45,11 @@ export async function upsert(file: string, options: UpsertOptions): Promise<void
 }
 
 /** Uploads what the pipeline needs, then creates or updates it: an execution never sees half-uploaded code. */
-export async function upsertFile(connection: Connection, file: string, options: { name?: string; role?: string }): Promise<{ name: string; arn: string }> {
+export async function upsertFile(
+  connection: Connection,
+  file: string,
+  options: { name?: string; role?: string },
+): Promise<{ name: string; arn: string }> {
   const { account } = await callerIdentity(connection);
   const role = options.role ?? `arn:aws:iam::${account}:role/SageMakerPipelineExecutionRole`;
   const bucket = `sagemaker-${connection.region}-${account}`;
@@ -57,9 +64,17 @@ export async function upsertFile(connection: Connection, file: string, options: 
 }
 
 async function createOrUpdate(connection: Connection, loaded: LoadedPipeline, role: string): Promise<string> {
-  const shared = { PipelineName: loaded.name, PipelineDefinition: loaded.definition, PipelineDescription: loaded.description, RoleArn: role };
+  const shared = {
+    PipelineName: loaded.name,
+    PipelineDefinition: loaded.definition,
+    PipelineDescription: loaded.description,
+    RoleArn: role,
+  };
   try {
-    return (await callJson(connection, 'sagemaker:CreatePipeline', { ...shared, ClientRequestToken: crypto.randomUUID() })).PipelineArn ?? '';
+    return (
+      (await callJson(connection, 'sagemaker:CreatePipeline', { ...shared, ClientRequestToken: crypto.randomUUID() }))
+        .PipelineArn ?? ''
+    );
   } catch (error) {
     if (!(error instanceof AwsError) || !error.message.includes('already exists')) throw error;
     return (await callJson(connection, 'sagemaker:UpdatePipeline', shared)).PipelineArn ?? '';
@@ -71,12 +86,16 @@ export async function run(target: string, options: UpsertOptions & { param: stri
   const { connection, output, folder } = await openSession(options);
   const name = namesFile(target) ? (await upsertFile(connection, target, options)).name : target;
   const { PipelineExecutionArn: arn = '' } = await callJson(connection, 'sagemaker:StartPipelineExecution', {
-    PipelineName: name, ClientRequestToken: crypto.randomUUID(), PipelineParameters: options.param.map(parameterOf) });
+    PipelineName: name,
+    ClientRequestToken: crypto.randomUUID(),
+    PipelineParameters: options.param.map(parameterOf),
+  });
   output.line(arn);
   if (!options.wait) {
     output.line(`follow it: npx slipway wait ${arn.split('/').at(-1)}${dataFlag(folder)}`);
     return output.result({ PipelineExecutionArn: arn });
   }
+  sayItGoesOn(connection, arn);
   const execution = await watchExecution(connection, arn, output);
   output.result(execution);
   const { PipelineExecutionStatus: status = '', FailureReason: reason } = execution;

@@ -47,7 +47,8 @@ export async function down(options: GlobalOptions & { jobs?: boolean }): Promise
   const left = options.jobs ? [] : await runningJobs(await connect(folder));
   process.kill(record.pid, options.jobs ? 'SIGUSR2' : 'SIGTERM'); // SIGUSR2: like SIGTERM, and end running jobs too
   for (let waitedMs = 0; isAlive(record.pid); waitedMs += 50) {
-    if (waitedMs > STOP_TIMEOUT_MS) throw failed(`slipway: server process ${record.pid} has not ended after ${STOP_TIMEOUT_MS / 1000} s; see its log.`);
+    if (waitedMs > STOP_TIMEOUT_MS)
+      throw failed(`slipway: server process ${record.pid} has not ended after ${STOP_TIMEOUT_MS / 1000} s; see its log.`);
     await pause(50);
   }
   output.line(`slipway: stopped (start again: npx slipway serve${dataFlag(folder)})`);
@@ -61,8 +62,10 @@ async function runningJobs(connection: Connection): Promise<string[]> {
   try {
     const training = await callJson(connection, 'sagemaker:ListTrainingJobs', request);
     const processing = await callJson(connection, 'sagemaker:ListProcessingJobs', request);
-    return [...(training.TrainingJobSummaries ?? []).map((job) => job.TrainingJobName ?? ''),
-      ...(processing.ProcessingJobSummaries ?? []).map((job) => job.ProcessingJobName ?? '')];
+    return [
+      ...(training.TrainingJobSummaries ?? []).map((job) => job.TrainingJobName ?? ''),
+      ...(processing.ProcessingJobSummaries ?? []).map((job) => job.ProcessingJobName ?? ''),
+    ];
   } catch (error) {
     if (error instanceof AwsError) return [];
     throw error;

@@ -17,7 +17,12 @@ export function uiLink(connection: Connection): URL {
   const url = new URL('/_slipway/ui/session', connection.url);
   url.searchParams.set('nonce', crypto.randomUUID());
   return presignUrl({
-    method: 'GET', url, service: 'slipway', region: connection.region, expiresSeconds: LINK_LIFETIME_SECONDS,
-    credentials: { accessKeyId: connection.accessKeyId, secretAccessKey: connection.secretAccessKey }, nowMs: Date.now(),
+    method: 'GET',
+    url,
+    service: 'slipway',
+    region: connection.region,
+    expiresSeconds: LINK_LIFETIME_SECONDS,
+    credentials: { accessKeyId: connection.accessKeyId, secretAccessKey: connection.secretAccessKey },
+    nowMs: Date.now(),
   });
 }
