@@ -8,6 +8,7 @@ import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
 import { seedIdentity } from './domains/identity/seed.ts';
+import { createJobsRoom } from './domains/jobs/room.ts';
 import { createLogsRoom } from './domains/logs/room.ts';
 import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
@@ -169,6 +170,7 @@ function createRooms(base: Foundation, late: LateParts) {
     createLogsRoom({ ...base, files: base.logFiles }),
     createRegistryRoom(shared),
     createHostingRoom(shared),
+    createJobsRoom(shared),
     createPipelinesRoom({ ...shared, model: loadService('sagemaker').model }),
   ];
   const tagging = createTaggingRoom({ ...base, resources: rooms.flatMap((room) => room.resources) });

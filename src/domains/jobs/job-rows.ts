@@ -3,7 +3,7 @@ import { changedMembers } from '../../platform/ledger/entry.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import type { EventInput } from '../../platform/events/event.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
-import type { Commit, Store, Write } from '../../platform/store/port.ts';
+import type { Commit, Store, TimerChange, Write } from '../../platform/store/port.ts';
 import type { JobKind } from './job-kind.ts';
 import { type AnyJobDocument, isSettled } from './resources.ts';
 
@@ -43,14 +43,20 @@ export const RELEASE_AFTER_MS = 60_000;
 /** The commit of a change the control loop makes: row, event, ledger, and the timer that keeps an unsettled job awake. */
 export function transitionCommit<D extends AnyJobDocument>(kind: JobKind<D>, row: JobRow<D>, next: D, nowMs: number): Commit {
   const { key, version, document } = row;
-  const dueAtMs = isSettled(next.status) ? nowMs + RELEASE_AFTER_MS : nowMs;
   return {
     expect: [{ key, version }],
     write: [jobWrite(key, next)],
-    timers: isSettled(next.status) ? [{ reconciler: kind.reconciler, key, dueAtMs }] : [],
+    timers: timersOf(kind, key, document, next, nowMs),
     events: [jobEvent(kind, key, next)],
     ledger: [transitionEntry(kind, key, document, next)],
   };
+}
+
+/** A settled job is woken once more for its files; one that begins to stop at once. Otherwise the timer of its creation stays. */
+function timersOf<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, before: D, after: D, nowMs: number): TimerChange[] {
+  const { reconciler } = kind;
+  if (isSettled(after.status)) return [{ reconciler, key, dueAtMs: nowMs + RELEASE_AFTER_MS }];
+  return after.status !== before.status ? [{ reconciler, key, dueAtMs: nowMs }] : [];
 }
 
 function transitionEntry<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, before: D, after: D): LedgerInput {

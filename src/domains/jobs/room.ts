@@ -1,9 +1,10 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
 import type { Timer } from '../../platform/store/port.ts';
 import type { JobKind } from './job-kind.ts';
 import { JobLogs } from './job-logs.ts';
-import { readJob } from './job-rows.ts';
+import { readJob, transitionCommit } from './job-rows.ts';
 import { processingJobOperations } from './operations/processing-jobs.ts';
 import { trainingJobOperations } from './operations/training-jobs.ts';
 import type { JobsPorts } from './ports.ts';
@@ -12,13 +13,25 @@ import { createJobReconciler, type WorkIndex } from './reconcile-job.ts';
 import { type AnyJobDocument, isSettled, PROCESSING_JOB, TRAINING_JOB } from './resources.ts';
 import { TRAINING_KIND } from './training-kind.ts';
 
+/** The room, and what a stop of the server wants to know. */
+export interface JobsRoom extends Room {
+  /** Jobs whose process may run. */
+  unsettled(): number;
+  /** Stops every job as its user would, and waits until all are settled or `timeoutMs` is over; the next start goes on. */
+  endAll(timeoutMs: number): Promise<void>;
+}
+
 /** Training and processing jobs: from the create call to outputs in S3. */
-export function createJobsRoom(ports: JobsPorts): Room {
+export function createJobsRoom(ports: JobsPorts): JobsRoom {
   const logs = new JobLogs(ports.calls, ports.logFiles);
   const jobs = new Map<string, { readonly reconciler: string; readonly key: ResourceKey }>();
+  let onSettled = () => {};
   const index: WorkIndex = {
     remember: (workId, reconciler, key) => jobs.set(workId, { reconciler, key }),
-    forget: (workId) => jobs.delete(workId),
+    forget(workId) {
+      jobs.delete(workId);
+      if (jobs.size === 0) onSettled();
+    },
   };
   const wake = (workId: string) => {
     const job = jobs.get(workId);
@@ -38,7 +51,34 @@ export function createJobsRoom(ports: JobsPorts): Room {
     async stop() {
       for (const forget of forgets) forget();
     },
+    unsettled: () => jobs.size,
+    async endAll(timeoutMs) {
+      const settled = new Promise<void>((resolve) => {
+        onSettled = resolve;
+      });
+      for (const { reconciler, key } of jobs.values()) {
+        if (reconciler === TRAINING_KIND.reconciler) await markStopping(TRAINING_KIND, ports, key);
+        else await markStopping(PROCESSING_KIND, ports, key);
+      }
+      if (jobs.size === 0) return;
+      let cancel = () => {};
+      const timeout = new Promise<void>((resolve) => {
+        cancel = ports.clock.at(ports.clock.now() + timeoutMs, resolve);
+      });
+      await Promise.race([settled, timeout]);
+      cancel();
+    },
   };
+}
+
+/** The end of a server that was told to take its jobs along. */
+async function markStopping<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, key: ResourceKey): Promise<void> {
+  await decideAndCommit(ports.store, async () => {
+    const row = await readJob<D>(ports.store, key);
+    if (!row || row.document.status !== 'InProgress') return { result: undefined };
+    const nowMs = ports.clock.now();
+    return { result: undefined, commit: transitionCommit(kind, row, kind.stopping(row.document, nowMs), nowMs) };
+  });
 }
 
 const TIMERS_PAGE = 1_000;
