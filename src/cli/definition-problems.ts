@@ -1,14 +1,7 @@
-import {
-  DESCRIBE_SHAPES,
-  formatPath,
-  parseDefinition,
-  type Problem,
-  type PropertyExists,
-  unsupportedSteps,
-} from '@slipway/sdk/definition';
+import { parseDefinition, type Problem, unsupportedSteps } from '@slipway/sdk/definition';
 import { loadModel } from '../../models/load.ts';
 import type { ServiceModel } from '../contract/model.ts';
-import { findProperty } from '../contract/properties.ts';
+import { checkOptionsOf } from '../platform/definitions/check-options.ts';
 
 /** What a check of a definition found: what is wrong with it, and what is right but not executed by this version. */
 export interface Findings {
@@ -16,22 +9,16 @@ export interface Findings {
   readonly notExecuted: readonly string[];
 }
 
-/** Checks a definition's text as the server does at upsert, property paths included. */
+/** Checks a definition's text as the server does at upsert, arguments and property paths included. */
 export function findingsOf(definition: string): Findings {
-  const parsed = parseDefinition(definition, { propertyExists });
+  const parsed = parseDefinition(definition, check);
   if (parsed.problems) return { problems: parsed.problems.map(lineOf), notExecuted: [] };
   return { problems: [], notExecuted: unsupportedSteps(parsed.graph).map(({ message }) => message) };
 }
 
 let model: ServiceModel | undefined; // read on first use: some 40 ms
 
-const propertyExists: PropertyExists = (type, path) => {
-  const shape = DESCRIBE_SHAPES[type];
-  if (shape === undefined) return true;
-  model ??= loadModel('sagemaker');
-  const found = findProperty(model, shape, formatPath(path));
-  return found.outcome === 'found' || found;
-};
+const check = checkOptionsOf(() => (model ??= loadModel('sagemaker')));
 
 function lineOf({ path, step, message }: Problem): string {
   const where = step === undefined ? path : `${path} (step '${step}')`;

@@ -54,7 +54,7 @@ suite('versions and endpoints by command line', () => {
     assert.equal(created.code, 0, created.stderr);
     assert.match(
       created.stdout,
-      /Creating\n[^]*InService\n[^]*try it: npx slipway invoke tumour --content-type text\/csv --body 'TEXT'\n$/,
+      /Creating\n[\s\S]*InService\n[\s\S]*try it: npx slipway invoke tumour --content-type text\/csv --body 'TEXT'\n$/,
     );
     const first = await cli('invoke', 'tumour', '--body', ROW);
     assert.equal(first.code, 0, first.stderr);

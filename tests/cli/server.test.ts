@@ -53,7 +53,7 @@ test('verbs and chapters of later versions say that they are not there yet', asy
 });
 
 test('an unknown setting refuses to start', async () => {
-  await assert.rejects(startServer({ settings: 'aproval: open\n' }), /\(2\) before it listened:\n[^]*aproval/);
+  await assert.rejects(startServer({ settings: 'aproval: open\n' }), /\(2\) before it listened:\n[\s\S]*aproval/);
 });
 
 suite('with a server', () => {
@@ -138,7 +138,7 @@ suite('with a server', () => {
   test('a second server on the folder is refused and names the first', async () => {
     await assert.rejects(
       startServer({ folder }),
-      new RegExp(`\\(2\\) before it listened:\n[^]*in use by another server \\(pid ${server.pid}\\)`),
+      new RegExp(`\\(2\\) before it listened:\n[\\s\\S]*in use by another server \\(pid ${server.pid}\\)`),
     );
   });
 

@@ -15,8 +15,7 @@ parser.add_argument("--output", default="/opt/ml/processing/evaluation")
 arguments = parser.parse_args()
 
 with tarfile.open(pathlib.Path(arguments.model) / "model.tar.gz") as archive:
-    archive.extractall("/tmp/model", filter="data")
-booster = xgboost.Booster(model_file="/tmp/model/xgboost-model")
+    booster = xgboost.Booster(model_file=bytearray(archive.extractfile("xgboost-model").read()))
 
 frame = pandas.read_csv(pathlib.Path(arguments.test) / "test.csv", header=None)
 scores = booster.predict(xgboost.DMatrix(frame.iloc[:, 1:].to_numpy()))

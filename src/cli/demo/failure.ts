@@ -22,6 +22,11 @@ export async function showFailure(
     for (const line of lines.slice(-LOG_LINES)) output.line(`  ${line}`);
   }
   output.line('');
-  const reasons = steps.filter((step) => step.FailureReason).map((step) => `  ${step.StepName}: ${step.FailureReason?.trim()}`);
-  return failed([`execution ${execution.PipelineExecutionStatus}`, ...reasons].join('\n'));
+  const failures = steps
+    .filter((step) => step.FailureReason)
+    .map((step) => `step ${step.StepName}: ${lastLine(step.FailureReason)}`);
+  return failed([`execution ${execution.PipelineExecutionStatus}`, ...failures].join('\n  '));
 }
+
+/** Above all stands in full; a traceback says what happened in its last line. */
+const lastLine = (text = ''): string => text.trim().split('\n').at(-1) ?? '';
