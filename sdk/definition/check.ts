@@ -20,9 +20,17 @@ export interface PropertyMissing {
   readonly possible: readonly string[];
 }
 
+/** What is wrong with a step's arguments by the API model; `path` is relative to them, e.g. `.AppSpecification.ImageUri`. */
+export type ArgumentProblems = (
+  type: StepType,
+  given: JsonObject,
+) => readonly { readonly path: string; readonly message: string }[];
+
 export interface CheckOptions {
   /** Without it, property paths are not looked up. */
   propertyExists?: PropertyExists;
+  /** Without it, the arguments' own shape is left to the call that will be made with them. */
+  argumentProblems?: ArgumentProblems;
 }
 
 interface Checking extends CheckOptions {
@@ -48,6 +56,12 @@ export function checkDefinition(
       walkExpressions(value, '', (expression, path) => checkExpression(checking, expression, within(place, `.${key}${path}`)));
     }
     checkDependencies(checking, read);
+    const given = read.step.Arguments as Json | undefined;
+    if (options.argumentProblems && isJsonObject(given)) {
+      for (const { path, message } of options.argumentProblems(read.step.Type, given)) {
+        complain(to, within(place, `.Arguments${path}`), message);
+      }
+    }
     checkPropertyFiles(checking, read.step, place);
   }
   if (experiment !== undefined) {
@@ -108,8 +122,10 @@ function reportCycle(to: Reading, graph: Graph, cycle: readonly number[]): undef
   const names = cycle.map((index) => nth(graph.steps, index).name);
   const at = nth(to.steps, nth(cycle, 0));
   const round = [...names, names[0]].join(' -> ');
-  const why = 'A step also waits for the Condition that contains it, and whoever depends on a Condition waits for its branch';
-  complain(to, { path: at.path, step: names[0] }, `The steps wait for each other in a cycle: ${round}. ${why}. Break the cycle.`);
+  const why = cycle.some((index) => nth(graph.steps, index).type === 'Condition')
+    ? ' A step also waits for the Condition that contains it, and whoever depends on a Condition waits for its branch.'
+    : '';
+  complain(to, { path: at.path, step: names[0] }, `The steps wait for each other in a cycle: ${round}.${why} Break the cycle.`);
 }
 
 function checkPropertyFiles(checking: Checking, step: Step, place: Place): undefined {

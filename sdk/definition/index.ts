@@ -1,5 +1,5 @@
 /** The SageMaker pipeline definition language: types, parser, checker, dependency graph and evaluation. Pure, no dependency. */
-export type { CheckOptions, PropertyExists, PropertyMissing } from './check.ts';
+export type { ArgumentProblems, CheckOptions, PropertyExists, PropertyMissing } from './check.ts';
 export type { Branch, Edge, FlatStep, Graph, GraphStep } from './graph.ts';
 export { buildGraph, findCycles, flattenSteps } from './graph.ts';
 export * from './language.ts';
@@ -10,7 +10,8 @@ export type { ParsedDefinition } from './parse.ts';
 export { parametersOf, parseDefinition, unsupportedSteps } from './parse.ts';
 export { parseDuration } from './parse-policies.ts';
 export type { Problem } from './problems.ts';
+export { kindOf, suggest } from './problems.ts';
 export type { PathPart, Reference } from './references.ts';
-export { formatPath, parsePath, parseReference } from './references.ts';
+export { formatPath, isExpression, parsePath, parseReference } from './references.ts';
 export type { FileReading, Resolved, Scope } from './resolve.ts';
 export { follow, parseFile, resolve, resolveConditions } from './resolve.ts';

@@ -203,6 +203,14 @@ export const DESCRIBE_SHAPES: { readonly [T in StepType]?: string } = {
   Endpoint: 'DescribeEndpointOutput',
 };
 
+/** The input shape that a step's arguments are, and the members a step's arguments do without: the service gives them. */
+export const CREATE_SHAPES: { readonly [T in StepType]?: { readonly shape: string; readonly given: readonly string[] } } = {
+  Processing: { shape: 'CreateProcessingJobRequest', given: ['ProcessingJobName'] },
+  Training: { shape: 'CreateTrainingJobRequest', given: ['TrainingJobName'] },
+  RegisterModel: { shape: 'CreateModelPackageInput', given: [] },
+  Model: { shape: 'CreateModelInput', given: ['ModelName'] },
+};
+
 /** Limits of the AWS API model (ParameterList, StepName, StepDisplayName, StepDescription) and of the retry documentation. */
 export const LIMITS = {
   parameters: 200,

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { ServiceModel } from '../../contract/model.ts';
-import { findProperty } from '../../contract/properties.ts';
 import { invariant, ServiceError } from '../../platform/errors/families.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
-import type { Graph, ParameterDefinition, PipelineDefinition, Problem, PropertyExists } from '../../../sdk/definition/index.ts';
-import { DESCRIBE_SHAPES, formatPath, parametersOf, parseDefinition, unsupportedSteps } from '../../../sdk/definition/index.ts';
+import type { CheckOptions, Graph, ParameterDefinition, PipelineDefinition, Problem } from '../../../sdk/definition/index.ts';
+import { parametersOf, parseDefinition, unsupportedSteps } from '../../../sdk/definition/index.ts';
 import { type DefinitionDocument, definitionKey } from './resources.ts';
 
 /** A definition ready to be executed. */
@@ -19,21 +17,11 @@ export interface Compiled {
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Property paths checked against the Describe shapes of the API model. */
-export const propertiesOf =
-  (model: ServiceModel): PropertyExists =>
-  (type, path) => {
-    const shape = DESCRIBE_SHAPES[type];
-    if (shape === undefined) return true;
-    const found = findProperty(model, shape, formatPath(path));
-    return found.outcome === 'found' || found;
-  };
-
 const PROBLEMS_SHOWN = 50;
 
 /** Parses and checks the text of a definition that someone wants to store; throws a ValidationException that names every problem. */
-export function compileDefinition(text: string, propertyExists: PropertyExists): Compiled {
-  const parsed = parseDefinition(text, { propertyExists });
+export function compileDefinition(text: string, options: CheckOptions): Compiled {
+  const parsed = parseDefinition(text, options);
   if (parsed.problems) throw refusal('Unable to parse pipeline definition.', parsed.problems);
   const unsupported = unsupportedSteps(parsed.graph);
   if (unsupported.length > 0) throw refusal('The pipeline definition cannot be executed here.', unsupported);

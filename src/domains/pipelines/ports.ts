@@ -11,6 +11,6 @@ export interface PipelinePorts {
   readonly authorizer: Authorizer;
   readonly roles: RoleSessions;
   readonly clock: Clock;
-  /** SageMaker's API model: property references are checked against its Describe shapes. */
+  /** SageMaker's API model: arguments and property references are checked against its shapes. */
   readonly model: ServiceModel;
 }

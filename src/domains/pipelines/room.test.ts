@@ -376,6 +376,14 @@ test('create, update, describe, list and delete, with the codes and texts that c
     PipelineVersionSummaries!.map(({ PipelineVersionId }) => PipelineVersionId),
     [2, 1],
   );
+  const named = { PipelineArn: described.PipelineArn!, PipelineVersionId: 1, PipelineVersionDisplayName: 'first' };
+  await at.call('sagemaker:UpdatePipelineVersion', named);
+  await assert.rejects(
+    at.call('sagemaker:UpdatePipelineVersion', { ...named, PipelineVersionId: 9 }),
+    refused('ResourceNotFound', /has no version 9\. Its newest version is 2/),
+  );
+  const first = await at.call('sagemaker:DescribePipeline', { PipelineName: 'P', PipelineVersionId: 1 });
+  assert.equal(first.PipelineVersionDisplayName, 'first');
   const old = await start(at, { PipelineVersionId: 1 });
   assert.deepEqual(Object.keys(await statuses(at, old)), ['A']);
   await assert.rejects(
@@ -442,11 +450,11 @@ test('a definition is taken from S3 with the rights of the caller, and refused w
     Version: '2020-12-01',
     Steps: [
       processing('A', { DependsOn: ['B'] }),
-      { Name: 'B', Type: 'Training', DependsOn: ['A'], Arguments: { x: { Get: 'Steps.A.ProcessingJobNam' } } },
+      processing('B', { DependsOn: ['A'] }, { Environment: { X: { Get: 'Steps.A.ProcessingJobNam' } } }),
     ],
   };
   const text =
-    /^Unable to parse pipeline definition\.\nSteps\[1\]\.Arguments\.x \(step 'B'\): A Processing step has no property 'ProcessingJobNam' .*Did you mean 'ProcessingJobName'.*\nSteps\[0\] \(step 'A'\): The steps wait for each other in a cycle: A -> B -> A/;
+    /^Unable to parse pipeline definition\.\nSteps\[1\]\.Arguments\.Environment\.X \(step 'B'\): A Processing step has no property 'ProcessingJobNam' .*Did you mean 'ProcessingJobName'.*\nSteps\[0\] \(step 'A'\): The steps wait for each other in a cycle: A -> B -> A/;
   await assert.rejects(create(at, wrong.Steps, {}, { PipelineName: 'Q' }), refused('ValidationException', text));
   await assert.rejects(
     create(at, [{ Name: 'T', Type: 'Tuning', Arguments: {} }], {}, { PipelineName: 'Q' }),

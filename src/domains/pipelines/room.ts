@@ -1,5 +1,6 @@
 import type { Room } from '../../platform/calls/operation.ts';
-import { Definitions, propertiesOf } from './definitions.ts';
+import { checkOptionsOf } from '../../platform/definitions/check-options.ts';
+import { Definitions } from './definitions.ts';
 import {
   describePipelineDefinitionForExecution,
   describePipelineExecution,
@@ -9,7 +10,7 @@ import {
 } from './operations/read-executions.ts';
 import { describePipeline, listPipelines, listPipelineVersions } from './operations/read-pipelines.ts';
 import { startPipelineExecution, stopPipelineExecution, updatePipelineExecution } from './operations/write-executions.ts';
-import { createPipeline, deletePipeline, updatePipeline } from './operations/write-pipelines.ts';
+import { createPipeline, deletePipeline, updatePipeline, updatePipelineVersion } from './operations/write-pipelines.ts';
 import type { PipelinePorts } from './ports.ts';
 import { executionReconciler } from './reconcile-execution.ts';
 import { remainsReconciler } from './reconcile-remains.ts';
@@ -21,12 +22,13 @@ export function createPipelinesRoom(ports: PipelinePorts): Room {
   const { store } = ports;
   const definitions = new Definitions(store);
   const watch = new Watch();
-  const propertyExists = propertiesOf(ports.model);
+  const check = checkOptionsOf(() => ports.model);
   return {
     name: 'pipelines',
     operations: [
-      createPipeline(ports, propertyExists),
-      updatePipeline(ports, propertyExists),
+      createPipeline(ports, check),
+      updatePipeline(ports, check),
+      updatePipelineVersion(ports),
       deletePipeline(ports),
       describePipeline(store, definitions),
       listPipelines(store),

@@ -5,7 +5,7 @@ import type { Store } from '../../../platform/store/port.ts';
 import type { Definitions } from '../definitions.ts';
 import { pipelineArn, readPipeline } from '../names.ts';
 import { incarnationOf, type PipelineDocument, type VersionDocument, versionKey } from '../resources.ts';
-import { listRows, readRow } from '../rows.ts';
+import { listRows, type Read, readRow } from '../rows.ts';
 
 /** The SDK lists without asking for further pages, so a page is as long as AWS allows. */
 export const PAGE_SIZE = 100;
@@ -17,7 +17,7 @@ export const describePipeline = (store: Store, definitions: Definitions) =>
     async handle(input, context) {
       if (input.PipelineVersionAlias !== undefined) throw aliasesLacking();
       const { document } = await readPipeline(store, context, input.PipelineName);
-      const version = await readVersion(store, context, document, input.PipelineVersionId ?? document.versionId);
+      const { document: version } = await readVersion(store, context, document, input.PipelineVersionId ?? document.versionId);
       return {
         PipelineArn: document.arn,
         PipelineName: document.name,
@@ -49,9 +49,9 @@ export async function readVersion(
   place: { account: string; region: string },
   pipeline: PipelineDocument,
   versionId: number,
-): Promise<VersionDocument> {
+): Promise<Read<VersionDocument>> {
   const row = await readRow<VersionDocument>(store, versionKey(place, pipeline, versionId));
-  if (row) return row.document;
+  if (row) return row;
   throw new ServiceError(
     'ResourceNotFound',
     `Pipeline '${pipeline.arn}' has no version ${versionId}. Its newest version is ${pipeline.versionId}.`,

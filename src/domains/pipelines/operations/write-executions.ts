@@ -48,7 +48,7 @@ export const startPipelineExecution = (ports: PipelinePorts, definitions: Defini
         const digest =
           input.PipelineVersionId === undefined
             ? pipeline.definitionDigest
-            : (await readVersion(ports.store, context, pipeline, input.PipelineVersionId)).definitionDigest;
+            : (await readVersion(ports.store, context, pipeline, input.PipelineVersionId)).document.definitionDigest;
         const compiled = await definitions.compiled(context, digest);
         const document = newExecution(input, context, pipeline, {
           executionId,

@@ -12,7 +12,8 @@ import { arnOf, existsError } from '../../../platform/resources/declaration.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Write } from '../../../platform/store/port.ts';
-import type { PropertyExists } from '../../../../sdk/definition/index.ts';
+import type { CheckOptions } from '../../../../sdk/definition/index.ts';
+import { aliasesLacking, readVersion } from './read-pipelines.ts';
 import { compileDefinition, digestOf } from '../definitions.ts';
 import { isPassing } from '../faults.ts';
 import { pipelineArn, readPipeline, userContext } from '../names.ts';
@@ -45,7 +46,7 @@ export async function passRole(
   ];
 }
 
-export const createPipeline = (ports: PipelinePorts, propertyExists: PropertyExists) =>
+export const createPipeline = (ports: PipelinePorts, check: CheckOptions) =>
   operation('sagemaker:CreatePipeline', {
     effect: 'change',
     needs: async (input, context) => [
@@ -60,7 +61,7 @@ export const createPipeline = (ports: PipelinePorts, propertyExists: PropertyExi
           'ValidationException',
           'Either PipelineDefinition or PipelineDefinitionS3Location has to be given.',
         );
-      compileDefinition(text, propertyExists);
+      compileDefinition(text, check);
       const key = pipelineKey(context, input.PipelineName);
       return decideAndCommit(ports.store, async () => {
         const existing = await readRow<PipelineDocument>(ports.store, key);
@@ -175,7 +176,7 @@ async function definitionText(
   }
 }
 
-export const updatePipeline = (ports: PipelinePorts, propertyExists: PropertyExists) =>
+export const updatePipeline = (ports: PipelinePorts, check: CheckOptions) =>
   operation('sagemaker:UpdatePipeline', {
     effect: 'change',
     needs: async (input, context) => [
@@ -185,7 +186,7 @@ export const updatePipeline = (ports: PipelinePorts, propertyExists: PropertyExi
     async handle(input, context) {
       refuseAliases(input);
       const text = await definitionText(ports, input, context);
-      if (text !== undefined) compileDefinition(text, propertyExists);
+      if (text !== undefined) compileDefinition(text, check);
       return decideAndCommit(ports.store, async () => {
         const { key, version, document } = await readPipeline(ports.store, context, input.PipelineName);
         const after = updated(document, input, text, context);
@@ -223,6 +224,33 @@ function updated(
     modifiedBy: userContext(context),
   };
 }
+
+export const updatePipelineVersion = (ports: PipelinePorts) =>
+  operation('sagemaker:UpdatePipelineVersion', {
+    effect: 'change',
+    needs: (input, context) => [
+      { action: 'sagemaker:UpdatePipelineVersion', resources: [pipelineArn(context, input.PipelineArn)] },
+    ],
+    handle: (input, context) =>
+      decideAndCommit(ports.store, async () => {
+        if (input.PipelineVersionAliasOperations) throw aliasesLacking();
+        const { document: pipeline } = await readPipeline(ports.store, context, input.PipelineArn);
+        const row = await readVersion(ports.store, context, pipeline, input.PipelineVersionId);
+        const after: VersionDocument = {
+          ...row.document,
+          ...(input.PipelineVersionDisplayName !== undefined && { displayName: input.PipelineVersionDisplayName }),
+          ...(input.PipelineVersionDescription !== undefined && { description: input.PipelineVersionDescription }),
+        };
+        return {
+          result: { PipelineArn: pipeline.arn, PipelineVersionId: after.versionId },
+          commit: {
+            expect: [{ key: row.key, version: row.version }],
+            write: [writeOf(row.key, after, { ...row.index, modifiedAtMs: context.nowMs })],
+            ledger: [entryOf(context, context.operation, [pipeline.arn], changedMembers(row.document, after))],
+          },
+        };
+      }),
+  });
 
 export const deletePipeline = (ports: PipelinePorts) =>
   operation('sagemaker:DeletePipeline', {
