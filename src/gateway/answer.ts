@@ -13,7 +13,7 @@ import { readForm } from './codecs/query.ts';
 import { codecs } from './codecs/table.ts';
 import { type GatewayLog, protocolError, wireError } from './fault.ts';
 import { sendResponse } from './respond.ts';
-import { isRest, type Route, type RoutingTable } from './routing.ts';
+import type { Route, RoutingTable } from './routing.ts';
 import { checkedBody, dechunkedBody } from './signature/body.ts';
 import { parseQuery, sha256Hex } from './signature/canonical.ts';
 import { checkClaim, parseClaim, printable, type SignatureClaim, type SignatureFault } from './signature/claim.ts';
@@ -67,7 +67,14 @@ export async function answer(
   const path = mark < 0 ? target : target.slice(0, mark);
   const query = mark < 0 ? [] : parseQuery(target.slice(mark + 1));
   const exchange: Exchange = {
-    request, requestId: ports.ids.uuid(), target, path, query: query ?? [], sendContinue, protocol: guessProtocol(request, path), service: undefined,
+    request,
+    requestId: ports.ids.uuid(),
+    target,
+    path,
+    query: query ?? [],
+    sendContinue,
+    protocol: guessProtocol(request, path),
+    service: undefined,
   };
   let wire: WireResponse;
   try {
@@ -103,7 +110,10 @@ function guessProtocol(request: IncomingMessage, path: string): Protocol {
 
 async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResponse> {
   const { request } = exchange;
-  const claim = required(parseClaim({ method: request.method ?? 'GET', target: exchange.target, headers: request.headers }), exchange);
+  const claim = required(
+    parseClaim({ method: request.method ?? 'GET', target: exchange.target, headers: request.headers }),
+    exchange,
+  );
   const candidates = ports.routing.servicesOf(claim.scope.service);
   const early = routeByHead(ports.routing, candidates, exchange);
   settleProtocol(exchange, candidates, early);
@@ -130,7 +140,8 @@ function routeByHead(routing: RoutingTable, candidates: readonly Service[], exch
 }
 
 function settleProtocol(exchange: Exchange, candidates: readonly Service[], early: Route | undefined): void {
-  const service = (early && 'service' in early ? early.service : undefined) ?? (candidates.length === 1 ? candidates[0] : undefined);
+  const service =
+    (early && 'service' in early ? early.service : undefined) ?? (candidates.length === 1 ? candidates[0] : undefined);
   if (!service) return;
   exchange.service = service;
   // CBOR and other protocols that a service also speaks keep the form guessed from the request
@@ -150,7 +161,8 @@ function routeByAction(
   const action = pairs.find(([name]) => name === 'Action')?.[1];
   if (isQuery && action !== undefined) return routing.byAction(candidates, action);
   if (isQuery) throw new ServiceError('MissingAction', 'The request must contain the parameter Action.');
-  if (candidates.length === 0) return { kind: 'unknown', service: undefined, named: `${claim.scope.service}${action ? `:${printable(action)}` : ''}` };
+  if (candidates.length === 0)
+    return { kind: 'unknown', service: undefined, named: `${claim.scope.service}${action ? `:${printable(action)}` : ''}` };
   return { kind: 'unknown', service: exchange.service, named: `${exchange.request.method} ${printable(exchange.path)}` };
 }
 
@@ -184,7 +196,8 @@ async function bufferedInput(
   const literal = claimedHash !== undefined && claimedHash.length !== 64;
   const hash = literal ? claimedHash : sha256Hex(body);
   verify(exchange, claim, credential, claimedHash ?? hash);
-  if (!literal && claimedHash !== undefined && hash !== claimedHash) throw signatureError({ fault: 'payload-mismatch' }, protocol);
+  if (!literal && claimedHash !== undefined && hash !== claimedHash)
+    throw signatureError({ fault: 'payload-mismatch' }, protocol);
   return { headers: request.headers, body };
 }
 
@@ -248,7 +261,9 @@ async function dispatchRoute(
 ): Promise<WireResponse> {
   if (route.kind === 'undecodable') throw undecodable(exchange.protocol);
   if (route.kind === 'method') {
-    throw new ServiceError('MethodNotAllowed', 'The specified method is not allowed against this resource.', { ResourceType: route.named });
+    throw new ServiceError('MethodNotAllowed', 'The specified method is not allowed against this resource.', {
+      ResourceType: route.named,
+    });
   }
   if (route.kind === 'unknown') throw notImplemented(printable(route.named));
   const { service, operation, labels } = route;

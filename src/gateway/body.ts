@@ -22,7 +22,8 @@ export function readBody(request: IncomingMessage, sizeBytesMax: number, sendCon
       stop();
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
     };
-    const onClose = (): void => fail(new ServiceError('IncompleteBody', 'The client closed the connection before the body was complete.'));
+    const onClose = (): void =>
+      fail(new ServiceError('IncompleteBody', 'The client closed the connection before the body was complete.'));
     const fail = (error: ServiceError): void => {
       stop();
       reject(error);
@@ -37,7 +38,10 @@ export function readBody(request: IncomingMessage, sizeBytesMax: number, sendCon
 }
 
 const tooSlow = (): ServiceError =>
-  new ServiceError('RequestTimeout', 'Your socket connection to the server was not read from or written to within the timeout period.');
+  new ServiceError(
+    'RequestTimeout',
+    'Your socket connection to the server was not read from or written to within the timeout period.',
+  );
 
 const tooLarge = (sizeBytesMax: number): ServiceError =>
   new ServiceError('RequestEntityTooLarge', `The request body exceeds the limit of ${sizeBytesMax} bytes.`);

@@ -15,7 +15,13 @@ export function createForward(address: () => { host: string; port: number } | un
       return;
     }
     const headers = request.rawHeaders;
-    const upstream = httpRequest({ ...to, method: request.method, path: request.url, headers: headers as unknown as Record<string, string>, setHost: false });
+    const upstream = httpRequest({
+      ...to,
+      method: request.method,
+      path: request.url,
+      headers: headers as unknown as Record<string, string>,
+      setHost: false,
+    });
     // the client waits for the word of the one who checks the signature
     let isWaiting = request.headers.expect !== undefined;
     upstream.on('continue', () => {
@@ -49,7 +55,11 @@ function endToEnd(rawHeaders: readonly string[], connection: string | undefined)
 
 function refuse(response: ServerResponse, message: string): void {
   const body = JSON.stringify({ __type: 'ServiceUnavailable', Message: message });
-  const headers = { 'content-type': 'application/json', 'x-amzn-errortype': 'ServiceUnavailable', 'content-length': String(Buffer.byteLength(body)) };
+  const headers = {
+    'content-type': 'application/json',
+    'x-amzn-errortype': 'ServiceUnavailable',
+    'content-length': String(Buffer.byteLength(body)),
+  };
   response.writeHead(503, { ...headers, connection: 'close' });
   response.end(body);
 }

@@ -58,7 +58,10 @@ async function streamBody(
       if (!response.write(step.value)) await drained(response);
       step = await source.next();
     }
-    invariant(announced === undefined || Number(announced) === sizeBytes || request.method === 'HEAD' || response.destroyed, 'A body has the announced length.');
+    invariant(
+      announced === undefined || Number(announced) === sizeBytes || request.method === 'HEAD' || response.destroyed,
+      'A body has the announced length.',
+    );
     response.end();
   } catch (error) {
     // the status is already sent: a cut connection is the only way to say that the body is not whole

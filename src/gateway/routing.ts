@@ -47,7 +47,11 @@ export function createRoutingTable(services: readonly Service[]): RoutingTable {
       return named(service, target.slice(dot + 1), target);
     },
     byAction(candidates, action) {
-      return named(candidates.find(({ model }) => model.metadata.protocol === 'query'), action, action);
+      return named(
+        candidates.find(({ model }) => model.metadata.protocol === 'query'),
+        action,
+        action,
+      );
     },
     byPath(candidates, request) {
       for (const service of candidates) {
@@ -97,14 +101,19 @@ function compileGroups(service: Service): PathGroup[] {
   return [...byPath]
     .map(([path, members]) => {
       const routes = members.map(compileRoute);
-      const distinguishing = new Set(routes.flatMap((route) => [...route.markers.map(({ name }) => name), ...route.requiredQuery]));
+      const distinguishing = new Set(
+        routes.flatMap((route) => [...route.markers.map(({ name }) => name), ...route.requiredQuery]),
+      );
       return { segments: compileSegments(path), routes, distinguishing };
     })
     .sort((a, b) => literals(b) - literals(a));
 }
 
 function compileSegments(path: string): Segment[] {
-  const parts = path.slice(1).split('/').filter((segment) => segment !== '');
+  const parts = path
+    .slice(1)
+    .split('/')
+    .filter((segment) => segment !== '');
   return parts.map((segment) => {
     const label = /^\{([^}+]+)(\+?)\}$/.exec(segment);
     return label ? { label: label[1] ?? '', greedy: label[2] === '+' } : { literal: segment };
@@ -150,7 +159,9 @@ function matchPath(service: Service, groups: readonly PathGroup[], request: Rout
 }
 
 const hasMarkers = (route: PathRoute, request: RoutedRequest): boolean =>
-  route.markers.every(({ name, value }) => request.query.some(([key, text]) => key === name && (value === undefined || text === value)));
+  route.markers.every(({ name, value }) =>
+    request.query.some(([key, text]) => key === name && (value === undefined || text === value)),
+  );
 
 /** Markers decide first; among equals the operation with the most requirements, all met, before one with an unmet one. */
 function rank(route: PathRoute, request: RoutedRequest): number {

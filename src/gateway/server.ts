@@ -68,7 +68,9 @@ export function createGateway(ports: GatewayPorts): Gateway {
 
 /** A POST to an endpoint's path, unless S3's scope says that `endpoints` is a bucket. */
 const isInvocation = (request: IncomingMessage): boolean =>
-  request.method === 'POST' && INVOCATION.test(request.url ?? '') && !/\/s3\/aws4_request/.test(request.headers.authorization ?? '');
+  request.method === 'POST' &&
+  INVOCATION.test(request.url ?? '') &&
+  !/\/s3\/aws4_request/.test(request.headers.authorization ?? '');
 
 /** Bytes that are no HTTP: there is no request to answer, so the answer is written by hand. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -55,8 +55,18 @@ function hostAllowed(hosts: readonly string[], header: string | undefined): bool
   return hosts.includes(name);
 }
 
-function sendText(request: IncomingMessage, response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
-  const headers = { 'content-type': type, 'content-length': String(Buffer.byteLength(text)), 'x-content-type-options': 'nosniff' };
+function sendText(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  text: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  const headers = {
+    'content-type': type,
+    'content-length': String(Buffer.byteLength(text)),
+    'x-content-type-options': 'nosniff',
+  };
   response.writeHead(status, hasLongRest(request) ? { ...headers, connection: 'close' } : headers);
   response.end(request.method === 'HEAD' ? undefined : text);
   request.resume();

@@ -30,7 +30,10 @@ export function rejectInlinePolicy(role: RoleDocument, policyName: string, text:
   const others = Object.entries(role.Policies).filter(([name]) => name !== policyName);
   const chars = others.reduce((sum, [, other]) => sum + charsOf(other), charsOf(text));
   if (chars > INLINE_CHARS_MAX) {
-    return { code: 'LimitExceeded', message: `Maximum policy size of ${INLINE_CHARS_MAX} bytes exceeded for role ${role.RoleName}` };
+    return {
+      code: 'LimitExceeded',
+      message: `Maximum policy size of ${INLINE_CHARS_MAX} bytes exceeded for role ${role.RoleName}`,
+    };
   }
   return rejectPolicy(text, 'identity');
 }
@@ -45,7 +48,9 @@ export function decideTags(before: Tags, added: Tags): { readonly tags: Tags } |
   for (const { Key } of added) {
     const key = Key.toLowerCase();
     if (keys.has(key)) {
-      return { rejection: { code: 'InvalidInput', message: 'Duplicate tag keys found. Please note that Tag keys are case insensitive.' } };
+      return {
+        rejection: { code: 'InvalidInput', message: 'Duplicate tag keys found. Please note that Tag keys are case insensitive.' },
+      };
     }
     if (key.startsWith('aws:')) {
       return { rejection: { code: 'InvalidInput', message: `Tag key ${Key} starts with aws:, which is reserved for AWS.` } };
@@ -63,7 +68,7 @@ export function decideTags(before: Tags, added: Tags): { readonly tags: Tags } |
 /** The name a role ARN ends in, its path left out; undefined when it is no role ARN of `account`. */
 export function roleNameOf(account: string, roleArn: string): string | undefined {
   const arn = parseArn(roleArn);
-  if (!arn || arn.service !== 'iam' || arn.account !== account || !arn.resource.startsWith('role/')) return undefined;
+  if (arn?.service !== 'iam' || arn.account !== account || !arn.resource.startsWith('role/')) return undefined;
   return arn.resource.slice(arn.resource.lastIndexOf('/') + 1);
 }
 
@@ -77,7 +82,10 @@ export function sessionNameOf(text: string): string {
  * The session policy of a session that was opened from within another: what the outer one denies stays denied, so that no
  * job gets rid of its bounds by assuming one more role.
  */
-export function inheritSessionPolicy(outer: PolicyDocument | undefined, own: PolicyDocument | undefined): PolicyDocument | undefined {
+export function inheritSessionPolicy(
+  outer: PolicyDocument | undefined,
+  own: PolicyDocument | undefined,
+): PolicyDocument | undefined {
   const denials = statementsOf(outer).filter(({ Effect }) => Effect === 'Deny');
   if (denials.length === 0) return own;
   const allowed: readonly PolicyStatement[] = own ? statementsOf(own) : [{ Effect: 'Allow', Action: '*', Resource: '*' }];

@@ -9,7 +9,15 @@ import type { JsonObject } from '../../platform/json.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
-import { ACCESS_KEY, type AccessKeyDocument, type InlinePolicies, ROLE, type RoleDocument, USER, type UserDocument } from './resources.ts';
+import {
+  ACCESS_KEY,
+  type AccessKeyDocument,
+  type InlinePolicies,
+  ROLE,
+  type RoleDocument,
+  USER,
+  type UserDocument,
+} from './resources.ts';
 
 export interface DirectoryPorts {
   readonly store: Store;
@@ -67,7 +75,7 @@ export class Directory implements IdentityDirectory {
     const { account, sealingKey } = this.#ports;
     const place = { account, region: '' };
     const key = (await this.#entry(keyOf(ACCESS_KEY, place, accessKeyId)))?.document as AccessKeyDocument | undefined;
-    if (!key || key.Status !== 'Active') return undefined;
+    if (key?.Status !== 'Active') return undefined;
     const user = (await this.#entry(keyOf(USER, place, key.UserName)))?.document as UserDocument | undefined;
     if (!user) return undefined;
     return { secretAccessKey: openSecret(sealingKey, key), principal: userPrincipal(account, user, accessKeyId) };

@@ -21,7 +21,11 @@ const DEFAULT_ROLE_ARN = `arn:aws:iam::${ACCOUNT}:role/${DEFAULT_ROLE}`;
 const TRUST_ACCOUNT = JSON.stringify({
   Version: '2012-10-17',
   Statement: [
-    { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root`, Service: 'sagemaker.amazonaws.com' }, Action: 'sts:AssumeRole' },
+    {
+      Effect: 'Allow',
+      Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root`, Service: 'sagemaker.amazonaws.com' },
+      Action: 'sts:AssumeRole',
+    },
   ],
 });
 const ALLOW_ALL = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}';
@@ -44,7 +48,11 @@ function withWorld(roles: 'lenient' | 'strict', run: (world: World) => Promise<v
     const published: IdentitySnapshot[] = [];
     const key = await seedIdentity({ store, clock, ids: systemIds, account: ACCOUNT, sealingKey: SEALING_KEY });
     const room = createIdentityRoom({
-      store, clock, ids: systemIds, sealingKey: SEALING_KEY, settings: { account: ACCOUNT, roles },
+      store,
+      clock,
+      ids: systemIds,
+      sealingKey: SEALING_KEY,
+      settings: { account: ACCOUNT, roles },
       routes: { publishIdentities: async (snapshot) => void published.push(snapshot) },
     });
     const services = [loadService('iam'), loadService('sts')];
@@ -54,7 +62,11 @@ function withWorld(roles: 'lenient' | 'strict', run: (world: World) => Promise<v
     assert.ok(credential && 'principal' in credential);
     assert.equal(credential.secretAccessKey, key.secretAccessKey);
     await run({
-      store, room, clock: time, admin: credential.principal, published,
+      store,
+      room,
+      clock: time,
+      admin: credential.principal,
+      published,
       call: (principal, name, input) => dispatcher.dispatch(name, input, { principal, region: 'us-east-1', requestId: 'r' }),
       async principalOf({ AccessKeyId, SessionToken }) {
         const found = await room.directory.credential(AccessKeyId, SessionToken);
@@ -70,8 +82,11 @@ interface Assumed {
   AssumedRoleUser: { Arn: string; AssumedRoleId: string };
 }
 
-const assume = async ({ call }: World, principal: Principal, input: Partial<InputOf<'sts:AssumeRole'>> & { RoleArn: string }): Promise<Assumed> =>
-  (await call(principal, 'sts:AssumeRole', { RoleSessionName: 'session', ...input })) as Assumed;
+const assume = async (
+  { call }: World,
+  principal: Principal,
+  input: Partial<InputOf<'sts:AssumeRole'>> & { RoleArn: string },
+): Promise<Assumed> => (await call(principal, 'sts:AssumeRole', { RoleSessionName: 'session', ...input })) as Assumed;
 
 const roleArn = (name: string): string => `arn:aws:iam::${ACCOUNT}:role/${name}`;
 
@@ -82,31 +97,63 @@ async function makeRole({ call, admin }: World, name: string, policy = ALLOW_ALL
 
 test('seeding is done once; later starts find the same key', () =>
   withWorld('lenient', async ({ store, admin, ledger }) => {
-    const again = await seedIdentity({ store, clock: { now: () => 5, at: () => () => {} }, ids: systemIds, account: ACCOUNT, sealingKey: SEALING_KEY });
+    const again = await seedIdentity({
+      store,
+      clock: { now: () => 5, at: () => () => {} },
+      ids: systemIds,
+      account: ACCOUNT,
+      sealingKey: SEALING_KEY,
+    });
     assert.equal(again.accessKeyId, admin.accessKeyId);
     assert.equal(admin.arn, `arn:aws:iam::${ACCOUNT}:user/admin`);
     const entries = await ledger();
-    assert.deepEqual(entries.map(({ action }) => action).sort(), ['slipway:AccessKey.Created', 'slipway:Role.Created', 'slipway:User.Created']);
+    assert.deepEqual(entries.map(({ action }) => action).sort(), [
+      'slipway:AccessKey.Created',
+      'slipway:Role.Created',
+      'slipway:User.Created',
+    ]);
     assert.doesNotMatch(JSON.stringify(entries), new RegExp(again.secretAccessKey.slice(0, 20).replace(/[+/]/g, '.')));
-    await assert.rejects(seedIdentity({ store, clock: { now: () => 5, at: () => () => {} }, ids: systemIds, account: ACCOUNT, sealingKey: 'cd'.repeat(32) }), { name: 'ConfigError' });
+    await assert.rejects(
+      seedIdentity({
+        store,
+        clock: { now: () => 5, at: () => () => {} },
+        ids: systemIds,
+        account: ACCOUNT,
+        sealingKey: 'cd'.repeat(32),
+      }),
+      { name: 'ConfigError' },
+    );
   }));
 
 test('roles: create, get, list by page and path, inline policies, tags, delete', () =>
   withWorld('lenient', async (world) => {
     const { call, admin, published, ledger } = world;
     const created = (await call(admin, 'iam:CreateRole', {
-      RoleName: 'a', Path: '/service-role/', Description: 'd', AssumeRolePolicyDocument: TRUST_ACCOUNT, Tags: [{ Key: 'team', Value: 'x' }],
+      RoleName: 'a',
+      Path: '/service-role/',
+      Description: 'd',
+      AssumeRolePolicyDocument: TRUST_ACCOUNT,
+      Tags: [{ Key: 'team', Value: 'x' }],
     })) as { Role: { Arn: string; RoleId: string } };
     assert.equal(created.Role.Arn, `arn:aws:iam::${ACCOUNT}:role/service-role/a`);
     assert.match(created.Role.RoleId, /^AROA[A-Z2-7]{17}$/);
     await assert.rejects(call(admin, 'iam:CreateRole', { RoleName: 'a', AssumeRolePolicyDocument: TRUST_ACCOUNT }), {
-      code: 'EntityAlreadyExists', message: 'Role with name a already exists.',
+      code: 'EntityAlreadyExists',
+      message: 'Role with name a already exists.',
     });
-    await assert.rejects(call(admin, 'iam:CreateRole', { RoleName: 'b', AssumeRolePolicyDocument: '{}' }), { code: 'MalformedPolicyDocument' });
+    await assert.rejects(call(admin, 'iam:CreateRole', { RoleName: 'b', AssumeRolePolicyDocument: '{}' }), {
+      code: 'MalformedPolicyDocument',
+    });
     for (const name of ['b', 'c', 'd']) await makeRole(world, name);
-    const first = (await call(admin, 'iam:ListRoles', { MaxItems: 3 })) as { Roles: { RoleName: string }[]; IsTruncated: boolean; Marker?: string };
+    const first = (await call(admin, 'iam:ListRoles', { MaxItems: 3 })) as {
+      Roles: { RoleName: string }[];
+      IsTruncated: boolean;
+      Marker?: string;
+    };
     assert.deepEqual([first.Roles.map(({ RoleName }) => RoleName), first.IsTruncated], [[DEFAULT_ROLE, 'a', 'b'], true]);
-    const second = (await call(admin, 'iam:ListRoles', { ...(first.Marker !== undefined && { Marker: first.Marker }) })) as typeof first;
+    const second = (await call(admin, 'iam:ListRoles', {
+      ...(first.Marker !== undefined && { Marker: first.Marker }),
+    })) as typeof first;
     assert.deepEqual([second.Roles.map(({ RoleName }) => RoleName), second.IsTruncated], [['c', 'd'], false]);
     const below = (await call(admin, 'iam:ListRoles', { PathPrefix: '/service-role/', MaxItems: 1 })) as typeof first;
     assert.deepEqual([below.Roles.map(({ RoleName }) => RoleName), below.IsTruncated], [['a'], false]);
@@ -114,24 +161,46 @@ test('roles: create, get, list by page and path, inline policies, tags, delete',
     const policy = (await call(admin, 'iam:GetRolePolicy', { RoleName: 'a', PolicyName: 'in' })) as { PolicyDocument: string };
     assert.equal(decodeURIComponent(policy.PolicyDocument), ALLOW_ALL);
     assert.deepEqual(await call(admin, 'iam:ListRolePolicies', { RoleName: 'a' }), { PolicyNames: ['in'], IsTruncated: false });
-    await call(admin, 'iam:TagRole', { RoleName: 'a', Tags: [{ Key: 'Team', Value: 'y' }, { Key: 'n', Value: '1' }] });
+    await call(admin, 'iam:TagRole', {
+      RoleName: 'a',
+      Tags: [
+        { Key: 'Team', Value: 'y' },
+        { Key: 'n', Value: '1' },
+      ],
+    });
     await call(admin, 'iam:UntagRole', { RoleName: 'a', TagKeys: ['n'] });
-    assert.deepEqual(await call(admin, 'iam:ListRoleTags', { RoleName: 'a' }), { Tags: [{ Key: 'Team', Value: 'y' }], IsTruncated: false });
-    await assert.rejects(call(admin, 'iam:DeleteRole', { RoleName: 'a' }), { code: 'DeleteConflict', message: 'Cannot delete entity, must delete policies first.' });
+    assert.deepEqual(await call(admin, 'iam:ListRoleTags', { RoleName: 'a' }), {
+      Tags: [{ Key: 'Team', Value: 'y' }],
+      IsTruncated: false,
+    });
+    await assert.rejects(call(admin, 'iam:DeleteRole', { RoleName: 'a' }), {
+      code: 'DeleteConflict',
+      message: 'Cannot delete entity, must delete policies first.',
+    });
     await call(admin, 'iam:DeleteRolePolicy', { RoleName: 'a', PolicyName: 'in' });
     await call(admin, 'iam:DeleteRole', { RoleName: 'a' });
-    await assert.rejects(call(admin, 'iam:GetRole', { RoleName: 'a' }), { code: 'NoSuchEntity', message: 'The role with name a cannot be found.' });
+    await assert.rejects(call(admin, 'iam:GetRole', { RoleName: 'a' }), {
+      code: 'NoSuchEntity',
+      message: 'The role with name a cannot be found.',
+    });
     assert.equal(published.at(-1)?.policies['role/a'], undefined);
     assert.ok(published.at(-1)?.policies['role/b']);
     const actions = (await ledger()).filter(({ resources }) => resources.includes(created.Role.Arn)).map(({ action }) => action);
-    assert.deepEqual(actions, ['CreateRole', 'PutRolePolicy', 'TagRole', 'UntagRole', 'DeleteRolePolicy', 'DeleteRole'].map((name) => `iam:${name}`));
+    assert.deepEqual(
+      actions,
+      ['CreateRole', 'PutRolePolicy', 'TagRole', 'UntagRole', 'DeleteRolePolicy', 'DeleteRole'].map((name) => `iam:${name}`),
+    );
   }));
 
 test('writers that meet on one role all get through', () =>
   withWorld('lenient', async (world) => {
     await makeRole(world, 'r');
     const names = Array.from({ length: 12 }, (_, index) => `p${index}`);
-    await Promise.all(names.map((PolicyName) => world.call(world.admin, 'iam:PutRolePolicy', { RoleName: 'r', PolicyName, PolicyDocument: ALLOW_ALL })));
+    await Promise.all(
+      names.map((PolicyName) =>
+        world.call(world.admin, 'iam:PutRolePolicy', { RoleName: 'r', PolicyName, PolicyDocument: ALLOW_ALL }),
+      ),
+    );
     const listed = (await world.call(world.admin, 'iam:ListRolePolicies', { RoleName: 'r' })) as { PolicyNames: string[] };
     assert.deepEqual(listed.PolicyNames.sort(), ['p', ...names].sort());
   }));
@@ -145,7 +214,11 @@ test('a session has its role’s rights, as they are now, and dies with the role
     assert.equal(AssumedRoleUser.Arn, `arn:aws:sts::${ACCOUNT}:assumed-role/r/session`);
     const session = (await principalOf(Credentials)) as Principal;
     assert.equal(session.arn, AssumedRoleUser.Arn);
-    assert.deepEqual(await call(session, 'sts:GetCallerIdentity', {}), { UserId: AssumedRoleUser.AssumedRoleId, Account: ACCOUNT, Arn: session.arn });
+    assert.deepEqual(await call(session, 'sts:GetCallerIdentity', {}), {
+      UserId: AssumedRoleUser.AssumedRoleId,
+      Account: ACCOUNT,
+      Arn: session.arn,
+    });
     await call(session, 'iam:GetRole', { RoleName: 'r' });
     await assert.rejects(call(session, 'iam:ListRoles', {}), { code: 'AccessDenied' });
     await call(admin, 'iam:PutRolePolicy', { RoleName: 'r', PolicyName: 'p', PolicyDocument: ALLOW_ALL });
@@ -166,13 +239,27 @@ test('AssumeRole asks the trust policy, and what it refuses is in the ledger', (
   withWorld('strict', async (world) => {
     const { admin, ledger } = world;
     const message = `User: ${admin.arn} is not authorized to perform: sts:AssumeRole on resource: `;
-    await assert.rejects(assume(world, admin, { RoleArn: DEFAULT_ROLE_ARN }), { code: 'AccessDenied', message: message + DEFAULT_ROLE_ARN });
-    await assert.rejects(assume(world, admin, { RoleArn: roleArn('absent') }), { code: 'AccessDenied', message: message + roleArn('absent') });
+    await assert.rejects(assume(world, admin, { RoleArn: DEFAULT_ROLE_ARN }), {
+      code: 'AccessDenied',
+      message: message + DEFAULT_ROLE_ARN,
+    });
+    await assert.rejects(assume(world, admin, { RoleArn: roleArn('absent') }), {
+      code: 'AccessDenied',
+      message: message + roleArn('absent'),
+    });
     assert.equal((await ledger()).filter(({ outcome, action }) => outcome === 'denied' && action === 'sts:AssumeRole').length, 2);
     await makeRole(world, 'r');
-    await assert.rejects(assume(world, admin, { RoleArn: roleArn('r'), DurationSeconds: 7_200 }), /exceeds the MaxSessionDuration/);
-    await assert.rejects(assume(world, admin, { RoleArn: roleArn('r'), Policy: '{"Statement":[]}' }), { code: 'MalformedPolicyDocument' });
-    await assert.rejects(assume(world, admin, { RoleArn: roleArn('r'), PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] }), { code: 'NotImplementedException' });
+    await assert.rejects(
+      assume(world, admin, { RoleArn: roleArn('r'), DurationSeconds: 7_200 }),
+      /exceeds the MaxSessionDuration/,
+    );
+    await assert.rejects(assume(world, admin, { RoleArn: roleArn('r'), Policy: '{"Statement":[]}' }), {
+      code: 'MalformedPolicyDocument',
+    });
+    await assert.rejects(
+      assume(world, admin, { RoleArn: roleArn('r'), PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] }),
+      { code: 'NotImplementedException' },
+    );
   }));
 
 test('a session policy restricts; what an outer session is denied, an inner one is too', () =>
@@ -184,7 +271,11 @@ test('a session policy restricts; what an outer session is denied, an inner one 
     await call(narrow, 'iam:GetRole', { RoleName: 'r' });
     await assert.rejects(call(narrow, 'iam:ListRoles', {}), /because no session policy allows the iam:ListRoles action/);
     const job = await room.sessions.assume({
-      account: ACCOUNT, roleArn: roleArn('r'), service: 'sagemaker.amazonaws.com', sessionName: 'job/1', sessionPolicy: JOB_SESSION_POLICY,
+      account: ACCOUNT,
+      roleArn: roleArn('r'),
+      service: 'sagemaker.amazonaws.com',
+      sessionName: 'job/1',
+      sessionPolicy: JOB_SESSION_POLICY,
     });
     assert.equal(job.arn, `arn:aws:sts::${ACCOUNT}:assumed-role/r/job-1`);
     await assert.rejects(call(job, 'iam:DeleteRole', { RoleName: 'r' }), /with an explicit deny in a session policy/);
@@ -196,7 +287,12 @@ test('a session policy restricts; what an outer session is denied, an inner one 
   }));
 
 test('services assume: an absent role leads to the default one under lenient, and to a refusal under strict', async () => {
-  const request = { account: ACCOUNT, roleArn: 'arn:aws:iam::999999999999:role/service-role/Elsewhere', service: 'sagemaker.amazonaws.com', sessionName: 's' };
+  const request = {
+    account: ACCOUNT,
+    roleArn: 'arn:aws:iam::999999999999:role/service-role/Elsewhere',
+    service: 'sagemaker.amazonaws.com',
+    sessionName: 's',
+  };
   await withWorld('lenient', async ({ room, principalOf }) => {
     const principal = await room.sessions.assume({ ...request, onBehalfOf: 'arn:job' });
     assert.deepEqual([principal.name, principal.requestedRoleArn], [DEFAULT_ROLE, request.roleArn]);
@@ -205,10 +301,16 @@ test('services assume: an absent role leads to the default one under lenient, an
     assert.equal(own.requestedRoleArn, undefined);
     const { accessKeyId, sessionToken } = room.sessions.credentials(principal, 900);
     assert.deepEqual(await principalOf({ AccessKeyId: accessKeyId, SessionToken: sessionToken }), { ...principal, accessKeyId });
-    await assert.rejects(room.sessions.assume({ ...request, service: 'ec2.amazonaws.com' }), /allows principal 'ec2.amazonaws.com' to assume the role/);
+    await assert.rejects(
+      room.sessions.assume({ ...request, service: 'ec2.amazonaws.com' }),
+      /allows principal 'ec2.amazonaws.com' to assume the role/,
+    );
   });
   await withWorld('strict', async ({ room }) => {
-    const refusal = { code: 'ValidationException', message: /^Could not assume role arn:aws:iam::999999999999:role\/service-role\/Elsewhere\. Please ensure/ };
+    const refusal = {
+      code: 'ValidationException',
+      message: /^Could not assume role arn:aws:iam::999999999999:role\/service-role\/Elsewhere\. Please ensure/,
+    };
     await assert.rejects(room.sessions.assume(request), refusal);
     await assert.rejects(room.sessions.resolve(ACCOUNT, request.roleArn), refusal);
   });
@@ -218,7 +320,10 @@ test('the router’s snapshot holds every key and policy, and a change is acknow
   withWorld('lenient', async (world) => {
     await world.room.publish();
     const [snapshot] = world.published;
-    assert.deepEqual(snapshot?.accessKeys.map(({ principal }) => principal.name), ['admin']);
+    assert.deepEqual(
+      snapshot?.accessKeys.map(({ principal }) => principal.name),
+      ['admin'],
+    );
     assert.deepEqual(Object.keys(snapshot?.policies ?? {}).sort(), [`role/${DEFAULT_ROLE}`, 'user/admin']);
     const before = world.published.length;
     await makeRole(world, 'r');

@@ -1,7 +1,13 @@
 import type { IdentityDirectory, RoleSessions } from '../../platform/authorization/port.ts';
 import type { Room } from '../../platform/calls/operation.ts';
 import { Directory } from './directory.ts';
-import { deleteRolePolicy, getRolePolicy, listAttachedRolePolicies, listRolePolicies, putRolePolicy } from './operations/role-policies.ts';
+import {
+  deleteRolePolicy,
+  getRolePolicy,
+  listAttachedRolePolicies,
+  listRolePolicies,
+  putRolePolicy,
+} from './operations/role-policies.ts';
 import { listRoleTags, tagRole, untagRole } from './operations/role-tags.ts';
 import { createRole, deleteRole, getRole, listRoles, updateAssumeRolePolicy } from './operations/roles.ts';
 import { assumeRole, getCallerIdentity } from './operations/sts.ts';
@@ -27,10 +33,21 @@ export function createIdentityRoom(ports: IdentityPorts): IdentityRoom {
   return {
     name: 'identity',
     operations: [
-      getCallerIdentity, assumeRole(own),
-      createRole(own), getRole(own), listRoles(own), deleteRole(own), updateAssumeRolePolicy(own),
-      putRolePolicy(own), getRolePolicy(own), listRolePolicies(own), deleteRolePolicy(own), listAttachedRolePolicies(own),
-      tagRole(own), untagRole(own), listRoleTags(own),
+      getCallerIdentity,
+      assumeRole(own),
+      createRole(own),
+      getRole(own),
+      listRoles(own),
+      deleteRole(own),
+      updateAssumeRolePolicy(own),
+      putRolePolicy(own),
+      getRolePolicy(own),
+      listRolePolicies(own),
+      deleteRolePolicy(own),
+      listAttachedRolePolicies(own),
+      tagRole(own),
+      untagRole(own),
+      listRoleTags(own),
       getUser(own),
     ],
     resources: [USER, ROLE, ACCESS_KEY],

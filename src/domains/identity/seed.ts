@@ -10,7 +10,16 @@ import { GLOBAL } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
 import type { Store, Write } from '../../platform/store/port.ts';
 import { openSecret } from './directory.ts';
-import { ACCESS_KEY, type AccessKeyDocument, ADMIN_USER, DEFAULT_ROLE, ROLE, type RoleDocument, USER, type UserDocument } from './resources.ts';
+import {
+  ACCESS_KEY,
+  type AccessKeyDocument,
+  ADMIN_USER,
+  DEFAULT_ROLE,
+  ROLE,
+  type RoleDocument,
+  USER,
+  type UserDocument,
+} from './resources.ts';
 
 export interface SeedPorts {
   readonly store: Store;
@@ -31,7 +40,9 @@ const SERVICES = ['sagemaker', 'codebuild', 'codepipeline', 'lambda', 'events', 
 
 const ROLE_TRUST: PolicyDocument = {
   Version: '2012-10-17',
-  Statement: [{ Effect: 'Allow', Principal: { Service: SERVICES.map((name) => `${name}.amazonaws.com`) }, Action: 'sts:AssumeRole' }],
+  Statement: [
+    { Effect: 'Allow', Principal: { Service: SERVICES.map((name) => `${name}.amazonaws.com`) }, Action: 'sts:AssumeRole' },
+  ],
 };
 
 /** Roughly AmazonSageMakerFullAccess with what samples add to it: objects, logs, passing roles. Identity itself is not in it. */
@@ -40,7 +51,21 @@ const ROLE_POLICY: PolicyDocument = {
   Statement: [
     {
       Effect: 'Allow',
-      Action: ['sagemaker:*', 's3:*', 'logs:*', 'cloudwatch:*', 'lambda:*', 'events:*', 'scheduler:*', 'sqs:*', 'ssm:*', 'kms:*', 'codebuild:*', 'codepipeline:*', 'ecr:*'],
+      Action: [
+        'sagemaker:*',
+        's3:*',
+        'logs:*',
+        'cloudwatch:*',
+        'lambda:*',
+        'events:*',
+        'scheduler:*',
+        'sqs:*',
+        'ssm:*',
+        'kms:*',
+        'codebuild:*',
+        'codepipeline:*',
+        'ecr:*',
+      ],
       Resource: '*',
     },
     { Effect: 'Allow', Action: ['iam:PassRole', 'iam:GetRole', 'iam:ListRoles', 'sts:GetCallerIdentity'], Resource: '*' },
@@ -58,14 +83,23 @@ export async function seedIdentity(ports: SeedPorts): Promise<AdminKey> {
   return decideAndCommit(ports.store, async () => {
     const user = await ports.store.get<UserDocument>(userKey);
     const existing = user && (await findAdminKey(ports));
-    if (existing) return { result: { accessKeyId: existing.AccessKeyId, secretAccessKey: openSecret(ports.sealingKey, existing) } };
+    if (existing)
+      return { result: { accessKeyId: existing.AccessKeyId, secretAccessKey: openSecret(ports.sealingKey, existing) } };
     const { document, result } = newAccessKey(ports, nowMs);
     const writes: Write[] = [write(keyOf(ACCESS_KEY, place, document.AccessKeyId), document, nowMs, ADMIN_USER)];
-    const ledger = [entry(ports, 'slipway:AccessKey.Created', accountArn(ports, `user/${ADMIN_USER}`), nowMs, { ...document, SealedSecret: null })];
+    const ledger = [
+      entry(ports, 'slipway:AccessKey.Created', accountArn(ports, `user/${ADMIN_USER}`), nowMs, {
+        ...document,
+        SealedSecret: null,
+      }),
+    ];
     if (!user) {
       const [admin, role] = [adminUser(ports, nowMs), defaultRole(ports, nowMs)];
       writes.push(write(userKey, admin, nowMs), write(keyOf(ROLE, place, DEFAULT_ROLE), role, nowMs));
-      ledger.push(entry(ports, 'slipway:User.Created', admin.Arn, nowMs, admin), entry(ports, 'slipway:Role.Created', role.Arn, nowMs, role));
+      ledger.push(
+        entry(ports, 'slipway:User.Created', admin.Arn, nowMs, admin),
+        entry(ports, 'slipway:Role.Created', role.Arn, nowMs, role),
+      );
     }
     const expect = writes.map(({ key }) => ({ key, version: 0 }));
     return { result, commit: { expect, write: writes, ledger } };
@@ -74,7 +108,13 @@ export async function seedIdentity(ports: SeedPorts): Promise<AdminKey> {
 
 async function findAdminKey({ store, account }: SeedPorts): Promise<AccessKeyDocument | undefined> {
   const page = await store.list<AccessKeyDocument>({
-    account, region: GLOBAL, kind: ACCESS_KEY.kind, parent: ADMIN_USER, sortBy: 'created', order: 'ascending', limit: 10,
+    account,
+    region: GLOBAL,
+    kind: ACCESS_KEY.kind,
+    parent: ADMIN_USER,
+    sortBy: 'created',
+    order: 'ascending',
+    limit: 10,
   });
   return page.rows.map((row) => row.document).find(({ Status }) => Status === 'Active');
 }
@@ -97,7 +137,8 @@ const entry = ({ account }: SeedPorts, action: string, arn: string, nowMs: numbe
   reason: 'first start',
 });
 
-const accountArn = ({ account }: SeedPorts, resource: string): string => formatArn({ service: 'iam', region: '', account, resource });
+const accountArn = ({ account }: SeedPorts, resource: string): string =>
+  formatArn({ service: 'iam', region: '', account, resource });
 
 function newAccessKey(ports: SeedPorts, nowMs: number): { document: AccessKeyDocument; result: AdminKey } {
   const accessKeyId = `AKIA${idText(ports.ids, 16)}`;
@@ -127,7 +168,8 @@ const defaultRole = (ports: SeedPorts, nowMs: number): RoleDocument => ({
   Arn: accountArn(ports, `role/${DEFAULT_ROLE}`),
   Path: '/',
   CreateDate: nowMs,
-  Description: 'Role for pipelines and jobs; made at the first start. Role ARNs that do not exist here resolve to it under roles: lenient.',
+  Description:
+    'Role for pipelines and jobs; made at the first start. Role ARNs that do not exist here resolve to it under roles: lenient.',
   MaxSessionDuration: 43_200,
   AssumeRolePolicyDocument: JSON.stringify(ROLE_TRUST),
   Policies: { SageMakerExecution: JSON.stringify(ROLE_POLICY) },

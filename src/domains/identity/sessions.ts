@@ -21,7 +21,11 @@ export interface SessionPorts {
 export type FoundRole = NonNullable<Awaited<ReturnType<Directory['role']>>>;
 
 /** A role that exists is always itself; an absent one is the default role under `roles: lenient`, else nothing. */
-export async function findRole({ directory, settings }: SessionPorts, account: string, roleArn: string): Promise<FoundRole | undefined> {
+export async function findRole(
+  { directory, settings }: SessionPorts,
+  account: string,
+  roleArn: string,
+): Promise<FoundRole | undefined> {
   const name = roleNameOf(account, roleArn);
   const role = name === undefined ? undefined : await directory.role(account, name);
   if (role && role.document.Arn === roleArn) return role;
@@ -33,7 +37,8 @@ export function createRoleSessions(ports: SessionPorts): RoleSessions {
     const role = await findRole(ports, request.account, request.roleArn);
     const question = { action: 'sts:AssumeRole', caller: { service: request.service }, context: new Map() };
     if (role?.trust && evaluateTrust(role.trust, question) === 'allow') return role;
-    const whose = role && role.document.Arn !== request.roleArn ? ` (it does not exist here and resolves to ${role.document.Arn})` : '';
+    const whose =
+      role && role.document.Arn !== request.roleArn ? ` (it does not exist here and resolves to ${role.document.Arn})` : '';
     throw new ServiceError(
       'ValidationException',
       `Could not assume role ${request.roleArn}${whose}. Please ensure that the role exists and allows principal '${request.service}' to assume the role.`,

@@ -35,10 +35,22 @@ export async function identitySnapshot({ store, account, sealingKey }: SnapshotP
   return { accessKeys, sealingKey, policies };
 }
 
-async function* rows<D extends UserDocument | RoleDocument | AccessKeyDocument>(store: Store, account: string, kind: string): AsyncIterable<Row<D>> {
+async function* rows<D extends UserDocument | RoleDocument | AccessKeyDocument>(
+  store: Store,
+  account: string,
+  kind: string,
+): AsyncIterable<Row<D>> {
   let after: Cursor | undefined;
   do {
-    const page = await store.list<D>({ account, region: GLOBAL, kind, sortBy: 'name', order: 'ascending', limit: PAGE, ...(after && { after }) });
+    const page = await store.list<D>({
+      account,
+      region: GLOBAL,
+      kind,
+      sortBy: 'name',
+      order: 'ascending',
+      limit: PAGE,
+      ...(after && { after }),
+    });
     yield* page.rows;
     after = page.next;
   } while (after);

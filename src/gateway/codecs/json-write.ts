@@ -8,8 +8,8 @@ const writersOf = new WeakMap<Service, Map<string, Write>>();
 
 /** Typed value to JSON as the model describes it; members the model does not know are left out. */
 export function toJson(service: Service, ref: ShapeRef, value: unknown): unknown {
-  let writers = writersOf.get(service);
-  if (!writers) writersOf.set(service, (writers = new Map()));
+  const writers = writersOf.get(service) ?? new Map<string, Write>();
+  writersOf.set(service, writers);
   return compileWriter(service, writers, ref)(value);
 }
 

@@ -30,7 +30,11 @@ export const queryCodec: Codec = {
 /** Parameters of a form body; throws MalformedQueryString. */
 export function readForm(body: Uint8Array): [string, string][] {
   const pairs = parseQuery(decodeText(body));
-  if (!pairs) throw new ServiceError('MalformedQueryString', 'The request body is no well-formed form: it holds a stray % or bytes that are not UTF-8.');
+  if (!pairs)
+    throw new ServiceError(
+      'MalformedQueryString',
+      'The request body is no well-formed form: it holds a stray % or bytes that are not UTF-8.',
+    );
   return pairs;
 }
 
@@ -47,12 +51,13 @@ function parameterTree(pairs: readonly (readonly [string, string])[]): Parameter
   const root: ParameterNode = {};
   for (const [name, value] of pairs) {
     const path = name.split('.', DEPTH_MAX + 1);
-    if (path.length > DEPTH_MAX) throw new ServiceError('MalformedQueryString', `Parameter names are nested deeper than ${DEPTH_MAX} levels.`);
+    if (path.length > DEPTH_MAX)
+      throw new ServiceError('MalformedQueryString', `Parameter names are nested deeper than ${DEPTH_MAX} levels.`);
     let node = root;
     for (const part of path) {
       node.children ??= new Map();
-      let child = node.children.get(part);
-      if (!child) node.children.set(part, (child = {}));
+      const child: ParameterNode = node.children.get(part) ?? {};
+      node.children.set(part, child);
       node = child;
     }
     node.text = value;
@@ -68,7 +73,8 @@ function readNode(service: Service, ref: ShapeRef, node: ParameterNode, path: st
       for (const [name, target] of Object.entries(shape.members ?? {})) {
         const wireName = target.locationName ?? name;
         const child = node.children?.get(wireName);
-        if (child && depth < DEPTH_MAX) result[name] = readNode(service, target, child, path ? `${path}.${wireName}` : wireName, depth + 1);
+        if (child && depth < DEPTH_MAX)
+          result[name] = readNode(service, target, child, path ? `${path}.${wireName}` : wireName, depth + 1);
       }
       return result;
     }
@@ -79,7 +85,10 @@ function readNode(service: Service, ref: ShapeRef, node: ParameterNode, path: st
     default: {
       const value = parseScalar(shape, node.text ?? '', parseTime);
       if (value !== undefined) return value;
-      throw new ServiceError('ValidationError', `Value '${(node.text ?? '').slice(0, 200)}' at '${path}' is not of type ${shape.type}.`);
+      throw new ServiceError(
+        'ValidationError',
+        `Value '${(node.text ?? '').slice(0, 200)}' at '${path}' is not of type ${shape.type}.`,
+      );
     }
   }
 }

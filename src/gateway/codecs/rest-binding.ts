@@ -1,6 +1,6 @@
 import type { Shape, ShapeRef } from '../../contract/model.ts';
 import { type ApiOperation, type Service, shapeOf } from '../../contract/services.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
+import type { ServiceError } from '../../platform/errors/families.ts';
 import type { WireRequest } from './codec.ts';
 import { parseScalar } from './text-values.ts';
 import { formatTime, parseTime } from './timestamps.ts';
@@ -51,7 +51,9 @@ function readList(service: Service, shape: Shape, ref: ShapeRef, wireName: strin
   const texts =
     ref.location === 'querystring'
       ? request.query.filter(([key]) => key === wireName).map(([, value]) => value)
-      : (bindingText(ref, wireName, wireName, request)?.split(',').map((item) => item.trim()) ?? []);
+      : (bindingText(ref, wireName, wireName, request)
+          ?.split(',')
+          .map((item) => item.trim()) ?? []);
   if (texts.length === 0) return undefined;
   return texts.map((text) => parseScalar(element, text, parseTime)).filter((value) => value !== undefined);
 }
@@ -59,7 +61,10 @@ function readList(service: Service, shape: Shape, ref: ShapeRef, wireName: strin
 function readHeaderMap(request: WireRequest, prefix: string): Record<string, string> | undefined {
   const entries = Object.entries(request.headers)
     .filter(([name, value]) => name.startsWith(prefix) && name.length > prefix.length && value !== undefined)
-    .map(([name, value]): [string, string] => [name.slice(prefix.length), typeof value === 'string' ? value : (value ?? []).join(',')]);
+    .map(([name, value]): [string, string] => [
+      name.slice(prefix.length),
+      typeof value === 'string' ? value : (value ?? []).join(','),
+    ]);
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
@@ -92,6 +97,7 @@ function bindingValue(shape: Shape, ref: ShapeRef, value: unknown): string {
 
 /** Header bytes: text beyond Latin-1 goes out as its UTF-8 bytes, control characters as spaces (they would split headers). */
 export function headerText(text: string): string {
-  const bytes = /[^\x00-\xff]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
-  return bytes.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ');
+  // only the low controls: in Latin-1 text that already holds UTF-8 bytes, those above 0x80 are parts of letters
+  const safe = text.replace(/\p{Cc}/gu, (char) => (char < ' ' || char === '\x7f' ? ' ' : char));
+  return [...safe].some((char) => char > '\xff') ? Buffer.from(safe, 'utf8').toString('latin1') : safe;
 }

@@ -11,8 +11,12 @@ export const restJsonCodec: Codec = {
     const input = operation.input;
     const ref = operation.model.input;
     if (!input || !ref) return {};
-    const bound = readBindings(service, input, request, (member, text) =>
-      new ServiceError('SerializationException', `${text.slice(0, 200)} of ${member} cannot be converted to its type.`),
+    const bound = readBindings(
+      service,
+      input,
+      request,
+      (member, text) =>
+        new ServiceError('SerializationException', `${text.slice(0, 200)} of ${member} cannot be converted to its type.`),
     );
     const payload = operation.inputPayload;
     if (!payload) {

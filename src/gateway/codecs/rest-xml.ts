@@ -57,7 +57,13 @@ const refuseArgument = (member: string, text: string): ServiceError =>
     ArgumentValue: text.slice(0, 200),
   });
 
-function readBody(service: Service, operation: ApiOperation, input: Shape, request: WireRequest, into: Record<string, unknown>): void {
+function readBody(
+  service: Service,
+  operation: ApiOperation,
+  input: Shape,
+  request: WireRequest,
+  into: Record<string, unknown>,
+): void {
   const payload = operation.inputPayload;
   if (payload?.kind === 'stream') {
     into[payload.member] = request.stream ?? once(request.body);
@@ -67,7 +73,8 @@ function readBody(service: Service, operation: ApiOperation, input: Shape, reque
     if (request.body.length === 0) return;
     const { name, node } = parseXml(decodeText(request.body));
     const expected = payload.ref.locationName ?? payload.ref.shape;
-    if (name !== expected) throw new ServiceError('MalformedXML', `The root element must be ${expected}, not ${name.slice(0, 100)}.`);
+    if (name !== expected)
+      throw new ServiceError('MalformedXML', `The root element must be ${expected}, not ${name.slice(0, 100)}.`);
     into[payload.member] = readElement(service, payload.ref, node);
   } else if (request.body.length > 0 && Object.values(input.members ?? {}).some((ref) => !ref.location)) {
     const { node } = parseXml(decodeText(request.body));

@@ -21,9 +21,10 @@ export function parseScalar(shape: Shape, text: string, parseTime: (text: string
     case 'timestamp':
       return parseTime(text);
     case 'blob':
-      return /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0 ? new Uint8Array(Buffer.from(text, 'base64')) : undefined;
+      return /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0
+        ? new Uint8Array(Buffer.from(text, 'base64'))
+        : undefined;
     default:
       return text;
   }
 }
-

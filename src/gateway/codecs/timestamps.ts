@@ -16,6 +16,7 @@ const MS_MAX = 8.64e15;
 export function parseTime(text: string): number | undefined {
   let ms = Number.NaN;
   if (NUMBER.test(text)) ms = Math.round(Number(text) * 1000);
-  else if (ISO.test(text) || /^[A-Z][a-z]{2,8}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT$/.test(text)) ms = Date.parse(text);
+  else if (ISO.test(text) || /^[A-Z][a-z]{2,8}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT$/.test(text))
+    ms = Date.parse(text);
   return Number.isFinite(ms) && Math.abs(ms) <= MS_MAX ? ms : undefined;
 }

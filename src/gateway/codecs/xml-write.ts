@@ -8,12 +8,13 @@ const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;'
 
 /** Escapes markup; a carriage return would be read as a newline, and other control characters cannot be said in XML 1.0. */
 export function escapeXml(text: string): string {
-  if (!/[&<>"\r\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]/.test(text)) return text;
+  if (!/[&<>"\p{Cc}\p{Cs}\ufffe\uffff]/u.test(text)) return text;
   return text
     .toWellFormed()
-    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '\ufffd')
-    .replace(/[&<>"\r]/g, (char) => ESCAPES[char] ?? char);
+    .replace(/[&<>"\p{Cc}\ufffe\uffff]/gu, (char) => ESCAPES[char] ?? (isXmlChar(char) ? char : '\ufffd'));
 }
+
+const isXmlChar = (char: string): boolean => (char >= ' ' && char < '\ufffe') || char === '\t' || char === '\n';
 
 /** `xmlns` attribute for a document's outermost element. */
 export function namespaceAttribute(namespace: XmlNamespace | undefined): string {

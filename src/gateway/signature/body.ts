@@ -28,7 +28,10 @@ export async function* checkedBody(source: AsyncIterable<Uint8Array>, expected: 
   }
   if (expected.sizeBytes !== undefined && sizeBytes !== expected.sizeBytes) throw incompleteBody();
   if (hasher && hasher.digest('hex') !== expected.payloadHash) {
-    throw new ServiceError('XAmzContentSHA256Mismatch', "The provided 'x-amz-content-sha256' header does not match what was computed.");
+    throw new ServiceError(
+      'XAmzContentSHA256Mismatch',
+      "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    );
   }
 }
 
@@ -57,7 +60,12 @@ export async function* dechunkedBody(
   trailer: string | undefined,
 ): AsyncIterable<Uint8Array> {
   const signing = expected.payloadHash.startsWith('STREAMING-AWS4')
-    ? { key: signingKey(secret, claim.scope), timestamp: claim.timestamp, scope: scopeText(claim.scope), previous: claim.signature }
+    ? {
+        key: signingKey(secret, claim.scope),
+        timestamp: claim.timestamp,
+        scope: scopeText(claim.scope),
+        previous: claim.signature,
+      }
     : undefined;
   const checksum = trailer === undefined ? undefined : checksumOf(trailer);
   const reader = new ChunkReader(source);

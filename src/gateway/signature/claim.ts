@@ -153,7 +153,10 @@ function parseQueryClaim(query: string, request: SignedRequest): SignatureClaim 
     };
   }
   if (!Number.isInteger(expires) || expires < 1 || expires > EXPIRES_SECONDS_MAX) {
-    return { fault: 'incomplete', detail: `X-Amz-Expires must be between 1 and ${EXPIRES_SECONDS_MAX} seconds, got '${printable(fields.get('Expires') ?? '')}'.` };
+    return {
+      fault: 'incomplete',
+      detail: `X-Amz-Expires must be between 1 and ${EXPIRES_SECONDS_MAX} seconds, got '${printable(fields.get('Expires') ?? '')}'.`,
+    };
   }
   const time = { timestamp: fields.get('Date') ?? '', ms };
   const claim = buildClaim('query', fields, time, fields.get('Security-Token'), request);
@@ -165,7 +168,10 @@ function parseOldQueryClaim(query: string): SignatureClaim | SignatureFault {
   const fields = new Map(parseQuery(query) ?? []);
   const expires = Number(fields.get('Expires'));
   if (!fields.get('AWSAccessKeyId') || !fields.get('Signature') || !Number.isInteger(expires)) {
-    return { fault: 'incomplete', detail: 'Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters.' };
+    return {
+      fault: 'incomplete',
+      detail: 'Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters.',
+    };
   }
   return {
     kind: 'query-v2',
@@ -207,4 +213,3 @@ const mustBeSigned = (name: string): boolean => name.startsWith('x-amz-') && nam
 
 /** Sent text goes into error messages: short and without control characters. */
 export const printable = (text: string): string => text.slice(0, 200).replace(/[^\x20-\x7e]/g, '?');
-

@@ -48,7 +48,12 @@ export function signRequest(request: RequestToSign): Record<string, string> {
   headers['x-amz-content-sha256'] = payloadHash;
   const signedHeaders = Object.keys(headers).sort();
   const target = request.url.pathname + request.url.search;
-  const signature = signatureOf({ method: request.method, target, headers, signedHeaders, payloadHash }, scope, timestamp, request);
+  const signature = signatureOf(
+    { method: request.method, target, headers, signedHeaders, payloadHash },
+    scope,
+    timestamp,
+    request,
+  );
   const credential = `${request.credentials.accessKeyId}/${scopeText(scope)}`;
   headers['authorization'] =
     `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
@@ -71,7 +76,12 @@ export function presignUrl(request: RequestToSign & { readonly expiresSeconds: n
   if (request.credentials.sessionToken) url.searchParams.set('X-Amz-Security-Token', request.credentials.sessionToken);
   const payloadHash = request.service === 's3' ? UNSIGNED_PAYLOAD : hashOf(request.body);
   const target = url.pathname + url.search;
-  const signature = signatureOf({ method: request.method, target, headers, signedHeaders, payloadHash }, scope, timestamp, request);
+  const signature = signatureOf(
+    { method: request.method, target, headers, signedHeaders, payloadHash },
+    scope,
+    timestamp,
+    request,
+  );
   url.searchParams.set('X-Amz-Signature', signature);
   return url;
 }

@@ -29,7 +29,11 @@ const getObject: SignedRequest = {
     range: 'bytes=0-9',
     'x-amz-content-sha256': EMPTY_SHA256,
     'x-amz-date': '20130524T000000Z',
-    authorization: authorization(S3_CREDENTIAL, 'host;range;x-amz-content-sha256;x-amz-date', 'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41'),
+    authorization: authorization(
+      S3_CREDENTIAL,
+      'host;range;x-amz-content-sha256;x-amz-date',
+      'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41',
+    ),
   },
 };
 
@@ -50,7 +54,11 @@ test('header signature: get-vanilla of the Signature Version 4 suite', () => {
     headers: {
       host: 'example.amazonaws.com',
       'x-amz-date': '20150830T123600Z',
-      authorization: authorization('AKIDEXAMPLE/20150830/us-east-1/service/aws4_request', 'host;x-amz-date', '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'),
+      authorization: authorization(
+        'AKIDEXAMPLE/20150830/us-east-1/service/aws4_request',
+        'host;x-amz-date',
+        '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31',
+      ),
     },
   };
   assert.equal(signatureMatches(claimOf(request), 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', request, EMPTY_SHA256), true);
@@ -96,9 +104,15 @@ test('our signer and verifier agree on awkward paths and queries, for S3 and oth
 test('skew, scope date, unsigned headers and unsigned payloads are faults', () => {
   const claim = claimOf(getObject);
   assert.equal(checkClaim(claim, getObject.headers, S3_NOW + 15 * 60_000), undefined);
-  assert.match(checkClaim(claim, getObject.headers, S3_NOW + 15 * 60_000 + 1)?.detail ?? '', /^Signature expired: 20130524T000000Z is now earlier than/);
+  assert.match(
+    checkClaim(claim, getObject.headers, S3_NOW + 15 * 60_000 + 1)?.detail ?? '',
+    /^Signature expired: 20130524T000000Z is now earlier than/,
+  );
   assert.match(checkClaim(claim, getObject.headers, S3_NOW - 15 * 60_000 - 1)?.detail ?? '', /^Signature not yet current/);
-  assert.deepEqual(checkClaim(claim, { ...getObject.headers, 'x-amz-copy-source': '/b/k' }, S3_NOW), { fault: 'headers-not-signed', detail: 'x-amz-copy-source' });
+  assert.deepEqual(checkClaim(claim, { ...getObject.headers, 'x-amz-copy-source': '/b/k' }, S3_NOW), {
+    fault: 'headers-not-signed',
+    detail: 'x-amz-copy-source',
+  });
   const otherDay = { ...getObject, headers: { ...getObject.headers, 'x-amz-date': '20130525T000000Z' } };
   assert.equal((parseClaim(otherDay) as { fault: string }).fault, 'mismatch');
   const withHash = (service: string, payloadHash: string | undefined) =>
@@ -110,13 +124,17 @@ test('skew, scope date, unsigned headers and unsigned payloads are faults', () =
 });
 
 test('claims that are no claims', () => {
-  const faultOf = (headers: Record<string, string>, target = '/') => (parseClaim({ method: 'GET', target, headers }) as { fault?: string }).fault;
+  const faultOf = (headers: Record<string, string>, target = '/') =>
+    (parseClaim({ method: 'GET', target, headers }) as { fault?: string }).fault;
   assert.equal(faultOf({}), 'missing');
   assert.equal(faultOf({ authorization: 'Bearer x' }), 'unsupported-algorithm');
   assert.equal(faultOf({ authorization: 'AWS4-HMAC-SHA256' }), 'incomplete');
   assert.equal(faultOf({ authorization: authorization('a/b/c', 'host', 'x'), 'x-amz-date': '20130524T000000Z' }), 'incomplete');
   assert.equal(faultOf({ authorization: authorization(S3_CREDENTIAL, 'host', 'x') }), 'incomplete');
-  assert.equal(faultOf({ authorization: authorization(S3_CREDENTIAL, 'host', 'x'), 'x-amz-date': '20131332T000000Z' }), 'incomplete');
+  assert.equal(
+    faultOf({ authorization: authorization(S3_CREDENTIAL, 'host', 'x'), 'x-amz-date': '20131332T000000Z' }),
+    'incomplete',
+  );
   assert.equal(faultOf({}, '/?X-Amz-Algorithm=AWS4-HMAC-SHA256'), 'incomplete');
   assert.equal(faultOf({}, '/?AWSAccessKeyId=x&Signature=y'), 'incomplete');
 });
@@ -135,8 +153,12 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<string> {
 test('a streamed body that is not what was signed fails before its end', async () => {
   const good = checkedBody(pieces('hello', 2), { sizeBytes: 5, payloadHash: sha256Hex('hello') });
   assert.equal(await collect(good), 'hello');
-  await assert.rejects(collect(checkedBody(pieces('hellO', 2), { sizeBytes: 5, payloadHash: sha256Hex('hello') })), { code: 'XAmzContentSHA256Mismatch' });
-  await assert.rejects(collect(checkedBody(pieces('hell', 2), { sizeBytes: 5, payloadHash: UNSIGNED_PAYLOAD })), { code: 'IncompleteBody' });
+  await assert.rejects(collect(checkedBody(pieces('hellO', 2), { sizeBytes: 5, payloadHash: sha256Hex('hello') })), {
+    code: 'XAmzContentSHA256Mismatch',
+  });
+  await assert.rejects(collect(checkedBody(pieces('hell', 2), { sizeBytes: 5, payloadHash: UNSIGNED_PAYLOAD })), {
+    code: 'IncompleteBody',
+  });
 });
 
 /** The chunked upload of the S3 documentation: 64 KiB and 1 KiB of `a`. */
@@ -151,7 +173,8 @@ const chunkedClaim: SignatureClaim = {
   sessionToken: undefined,
   payloadHash: 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
 };
-const chunk = (text: string, signature: string): string => `${text.length.toString(16)};chunk-signature=${signature}\r\n${text}\r\n`;
+const chunk = (text: string, signature: string): string =>
+  `${text.length.toString(16)};chunk-signature=${signature}\r\n${text}\r\n`;
 const chunkedBody =
   chunk('a'.repeat(65_536), 'ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648') +
   chunk('a'.repeat(1_024), '0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497') +
@@ -164,19 +187,27 @@ test('signed chunks: the documentation example, in any cutting, and with one byt
     assert.equal(decoded, 'a'.repeat(66_560));
   }
   const changed = chunkedBody.replace(/a\r\n0;/, 'b\r\n0;');
-  await assert.rejects(collect(dechunkedBody(pieces(changed, 1_000), expected, chunkedClaim, S3_KEY, undefined)), { code: 'SignatureDoesNotMatch' });
-  await assert.rejects(collect(dechunkedBody(pieces(chunkedBody.slice(0, -90), 1_000), expected, chunkedClaim, S3_KEY, undefined)), { code: 'IncompleteBody' });
+  await assert.rejects(collect(dechunkedBody(pieces(changed, 1_000), expected, chunkedClaim, S3_KEY, undefined)), {
+    code: 'SignatureDoesNotMatch',
+  });
+  await assert.rejects(
+    collect(dechunkedBody(pieces(chunkedBody.slice(0, -90), 1_000), expected, chunkedClaim, S3_KEY, undefined)),
+    { code: 'IncompleteBody' },
+  );
 });
 
 test('unsigned chunks: the trailing checksum decides', async () => {
   const expected = { sizeBytes: 5, payloadHash: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER' };
-  const decode = (body: string, trailer = 'x-amz-checksum-crc32') => collect(dechunkedBody(pieces(body, 3), expected, chunkedClaim, S3_KEY, trailer));
+  const decode = (body: string, trailer = 'x-amz-checksum-crc32') =>
+    collect(dechunkedBody(pieces(body, 3), expected, chunkedClaim, S3_KEY, trailer));
   assert.equal(await decode('5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n'), 'hello');
   await assert.rejects(decode('5\r\nhellO\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n'), { code: 'BadDigest' });
   await assert.rejects(decode('5\r\nhello\r\n0\r\n\r\n'), { code: 'InvalidRequest' });
   await assert.rejects(decode('6\r\nhello!\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n'), { code: 'IncompleteBody' });
   await assert.rejects(decode('zz\r\nhello\r\n0\r\n\r\n'), { code: 'InvalidRequest' });
-  await assert.rejects(decode('5\r\nhello\r\n0\r\nx-amz-checksum-crc64nvme:x\r\n\r\n', 'x-amz-checksum-crc64nvme'), { code: 'NotImplemented' });
+  await assert.rejects(decode('5\r\nhello\r\n0\r\nx-amz-checksum-crc64nvme:x\r\n\r\n', 'x-amz-checksum-crc64nvme'), {
+    code: 'NotImplemented',
+  });
 });
 
 test('CRC32C check value', () => {

@@ -1,12 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import {
-  canonicalRequest,
-  hmacHex,
-  parseQuery,
-  signingKey,
-  stringToSign,
-  UNSIGNED_PAYLOAD,
-} from './canonical.ts';
+import { canonicalRequest, hmacHex, parseQuery, signingKey, stringToSign, UNSIGNED_PAYLOAD } from './canonical.ts';
 import type { SignatureClaim, SignatureFault, SignedRequest } from './claim.ts';
 
 /** Chunked upload forms of S3: the body is signed or checked chunk by chunk (see `body.ts`). */
@@ -52,9 +45,30 @@ export function sameText(expected: string, given: string): boolean {
 
 /** Query parameters that are part of what the older presigned URLs sign. */
 const OLD_SUBRESOURCES = new Set([
-  'acl', 'cors', 'delete', 'lifecycle', 'location', 'logging', 'notification', 'partNumber', 'policy', 'requestPayment', 'restore',
-  'tagging', 'torrent', 'uploadId', 'uploads', 'versionId', 'versioning', 'versions', 'website', 'response-cache-control',
-  'response-content-disposition', 'response-content-encoding', 'response-content-language', 'response-content-type',
+  'acl',
+  'cors',
+  'delete',
+  'lifecycle',
+  'location',
+  'logging',
+  'notification',
+  'partNumber',
+  'policy',
+  'requestPayment',
+  'restore',
+  'tagging',
+  'torrent',
+  'uploadId',
+  'uploads',
+  'versionId',
+  'versioning',
+  'versions',
+  'website',
+  'response-cache-control',
+  'response-content-disposition',
+  'response-content-encoding',
+  'response-content-language',
+  'response-content-type',
   'response-expires',
 ]);
 
@@ -87,4 +101,3 @@ function matchesOld(claim: SignatureClaim, secret: string, request: SignedReques
   ].join('\n');
   return sameText(createHmac('sha1', secret).update(text).digest('base64'), claim.signature);
 }
-

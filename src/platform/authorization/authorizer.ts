@@ -39,10 +39,18 @@ export function decideAccess(
   return { allowed: true };
 }
 
-function denied(principal: Principal, need: AuthorizationNeed, resource: string, verdict: Verdict, kind: 'identity-based' | 'session'): Decision {
+function denied(
+  principal: Principal,
+  need: AuthorizationNeed,
+  resource: string,
+  verdict: Verdict,
+  kind: 'identity-based' | 'session',
+): Decision {
   const article = kind === 'session' ? 'a session policy' : 'an identity-based policy';
   const why =
-    verdict === 'explicit-deny' ? `with an explicit deny in ${article}` : `because no ${kind} policy allows the ${need.action} action`;
+    verdict === 'explicit-deny'
+      ? `with an explicit deny in ${article}`
+      : `because no ${kind} policy allows the ${need.action} action`;
   const message = `User: ${principal.arn} is not authorized to perform: ${need.action} on resource: ${resource} ${why}`;
   return { allowed: false, message, need };
 }
@@ -74,6 +82,7 @@ const principalArn = (principal: Principal): string =>
 function needContext(shared: ConditionContext, need: AuthorizationNeed): ConditionContext {
   if (!need.context) return shared;
   const context = new Map(shared);
-  for (const [key, value] of Object.entries(need.context)) context.set(key.toLowerCase(), typeof value === 'string' ? [value] : value);
+  for (const [key, value] of Object.entries(need.context))
+    context.set(key.toLowerCase(), typeof value === 'string' ? [value] : value);
   return context;
 }

@@ -126,7 +126,8 @@ export function isConditionOperator(text: string): boolean {
 export function compileCondition(operatorText: string, key: string, expected: readonly string[]): Condition {
   const { name, set, ifExists } = parseOperatorName(operatorText);
   const keyName = key.toLowerCase();
-  if (name === 'null') return (context) => expected.some((value) => (value.toLowerCase() === 'true') === !present(context, keyName));
+  if (name === 'null')
+    return (context) => expected.some((value) => (value.toLowerCase() === 'true') === !present(context, keyName));
   const operator = OPERATORS[name];
   if (!operator) return () => false;
   const tests = expected.map(operator.compare);

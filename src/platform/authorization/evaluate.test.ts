@@ -72,13 +72,19 @@ test('condition operators', () => {
   assert.equal(holds('StringEqualsIfExists', { 'k:a': 'x' }, { 'k:a': 'y' }), false);
   assert.equal(holds('NumericLessThanEquals', { 'k:n': '10' }, { 'k:n': '9.5' }), true);
   assert.equal(holds('NumericLessThan', { 'k:n': '10' }, { 'k:n': 'many' }), false);
-  assert.equal(holds('DateGreaterThan', { 'aws:CurrentTime': '2024-01-01T00:00:00Z' }, { 'aws:CurrentTime': '2024-06-01T00:00:00Z' }), true);
+  assert.equal(
+    holds('DateGreaterThan', { 'aws:CurrentTime': '2024-01-01T00:00:00Z' }, { 'aws:CurrentTime': '2024-06-01T00:00:00Z' }),
+    true,
+  );
   assert.equal(holds('DateLessThan', { 'aws:EpochTime': '2024-01-01T00:00:00Z' }, { 'aws:EpochTime': '1717200000' }), false);
   assert.equal(holds('Bool', { 'k:b': 'true' }, { 'k:b': 'True' }), true);
   assert.equal(holds('Null', { 'k:a': 'true' }, {}), true);
   assert.equal(holds('Null', { 'k:a': 'false' }, {}), false);
   assert.equal(holds('IpAddress', { 'aws:SourceIp': ['10.0.0.0/8', '2001:db8::/32'] }, { 'aws:SourceIp': '10.2.3.4' }), true);
-  assert.equal(holds('IpAddress', { 'aws:SourceIp': ['10.0.0.0/8', '2001:db8::/32'] }, { 'aws:SourceIp': '2001:db8:1::5' }), true);
+  assert.equal(
+    holds('IpAddress', { 'aws:SourceIp': ['10.0.0.0/8', '2001:db8::/32'] }, { 'aws:SourceIp': '2001:db8:1::5' }),
+    true,
+  );
   assert.equal(holds('IpAddress', { 'aws:SourceIp': '127.0.0.1' }, { 'aws:SourceIp': '::ffff:127.0.0.1' }), true);
   assert.equal(holds('NotIpAddress', { 'aws:SourceIp': '10.0.0.0/8' }, { 'aws:SourceIp': '11.0.0.1' }), true);
   assert.equal(holds('IpAddress', { 'aws:SourceIp': '10.0.0.0/99' }, { 'aws:SourceIp': '10.0.0.1' }), false);
@@ -97,9 +103,19 @@ test('several values of a key: ForAnyValue and ForAllValues', () => {
   assert.equal(holds('ForAnyValue:StringEquals', { 'k:tags': ['a'] }, {}), false);
 });
 
-const user: Principal = { kind: 'user', account: '123456789012', arn: 'arn:aws:iam::123456789012:user/ann', userId: 'AIDA1', name: 'ann' };
+const user: Principal = {
+  kind: 'user',
+  account: '123456789012',
+  arn: 'arn:aws:iam::123456789012:user/ann',
+  userId: 'AIDA1',
+  name: 'ann',
+};
 const session: Principal = {
-  kind: 'role-session', account: '123456789012', arn: 'arn:aws:sts::123456789012:assumed-role/r/s', userId: 'AROA1:s', name: 'r',
+  kind: 'role-session',
+  account: '123456789012',
+  arn: 'arn:aws:sts::123456789012:assumed-role/r/s',
+  userId: 'AROA1:s',
+  name: 'r',
 };
 const messageOf = (principal: Principal, policies: PolicyDocument[], action = 'sagemaker:CreateModel') => {
   const decision = decideAccess(principal, policies, [{ action, resources: ['arn:aws:x:::y'] }]);
@@ -114,11 +130,22 @@ test('decisions speak in the words of AWS', async () => {
   assert.match(messageOf(user, [document(allow({}), deny({}))]), /with an explicit deny in an identity-based policy$/);
   const bounded = { ...session, sessionPolicy: document(allow({ Action: 's3:*' })) };
   assert.match(messageOf(bounded, [document(allow({}))]), /because no session policy allows the sagemaker:CreateModel action$/);
-  assert.match(messageOf({ ...session, sessionPolicy: document(deny({})) }, [document(allow({}))]), /with an explicit deny in a session policy$/);
+  assert.match(
+    messageOf({ ...session, sessionPolicy: document(deny({})) }, [document(allow({}))]),
+    /with an explicit deny in a session policy$/,
+  );
   assert.equal(messageOf(bounded, [document(allow({}))], 's3:GetObject'), 'allowed');
-  const authorizer = createAuthorizer({ policiesOf: async () => [document(allow({ Condition: { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } }))] });
-  assert.equal((await authorizer.authorize(user, [{ action: 's3:GetObject', resources: ['*'] }], { sourceIp: '10.1.1.1' })).allowed, true);
-  assert.equal((await authorizer.authorize(user, [{ action: 's3:GetObject', resources: ['*'] }], { sourceIp: '11.1.1.1' })).allowed, false);
+  const authorizer = createAuthorizer({
+    policiesOf: async () => [document(allow({ Condition: { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } }))],
+  });
+  assert.equal(
+    (await authorizer.authorize(user, [{ action: 's3:GetObject', resources: ['*'] }], { sourceIp: '10.1.1.1' })).allowed,
+    true,
+  );
+  assert.equal(
+    (await authorizer.authorize(user, [{ action: 's3:GetObject', resources: ['*'] }], { sourceIp: '11.1.1.1' })).allowed,
+    false,
+  );
 });
 
 test('sessions of jobs can change no identity and approve nothing, whatever the role allows', () => {
@@ -132,27 +159,44 @@ test('sessions of jobs can change no identity and approve nothing, whatever the 
   assert.notEqual(messageOf(job, everything, 'sagemaker:UpdateModelPackage'), 'allowed');
   const register = (status?: string) =>
     decideAccess(job, everything, [
-      { action: 'sagemaker:CreateModelPackage', resources: ['*'], ...(status && { context: { 'sagemaker:ModelApprovalStatus': status } }) },
+      {
+        action: 'sagemaker:CreateModelPackage',
+        resources: ['*'],
+        ...(status && { context: { 'sagemaker:ModelApprovalStatus': status } }),
+      },
     ]).allowed;
   assert.deepEqual([register(), register('PendingManualApproval'), register('Approved')], [true, true, false]);
   assert.equal(messageOf(job, everything, 'iam:PassRole'), 'allowed');
 });
 
 test('trust policies name services, accounts, users and roles', () => {
-  const trusts = (Principal: PolicyStatement['Principal'], caller: Parameters<typeof evaluateTrust>[1]['caller'], rest: Partial<PolicyStatement> = {}) =>
+  const trusts = (
+    Principal: PolicyStatement['Principal'],
+    caller: Parameters<typeof evaluateTrust>[1]['caller'],
+    rest: Partial<PolicyStatement> = {},
+  ) =>
     evaluateTrust(
       { Statement: { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: Principal ?? '*', ...rest } },
       { action: 'sts:AssumeRole', caller, context: contextOf({ 'sts:ExternalId': 'x' }) },
     ) === 'allow';
   const ann = { arn: user.arn, account: user.account };
-  assert.equal(trusts({ Service: ['sagemaker.amazonaws.com', 'lambda.amazonaws.com'] }, { service: 'lambda.amazonaws.com' }), true);
+  assert.equal(
+    trusts({ Service: ['sagemaker.amazonaws.com', 'lambda.amazonaws.com'] }, { service: 'lambda.amazonaws.com' }),
+    true,
+  );
   assert.equal(trusts({ Service: 'sagemaker.amazonaws.com' }, { service: 'lambda.amazonaws.com' }), false);
   assert.equal(trusts({ Service: 'sagemaker.amazonaws.com' }, ann), false);
   assert.equal(trusts({ AWS: 'arn:aws:iam::123456789012:root' }, ann), true);
   assert.equal(trusts({ AWS: '123456789012' }, ann), true);
   assert.equal(trusts({ AWS: '210987654321' }, ann), false);
   assert.equal(trusts({ AWS: user.arn }, ann), true);
-  assert.equal(trusts({ AWS: 'arn:aws:iam::123456789012:role/r' }, { ...ann, arn: session.arn, roleArn: 'arn:aws:iam::123456789012:role/r' }), true);
+  assert.equal(
+    trusts(
+      { AWS: 'arn:aws:iam::123456789012:role/r' },
+      { ...ann, arn: session.arn, roleArn: 'arn:aws:iam::123456789012:role/r' },
+    ),
+    true,
+  );
   assert.equal(trusts({ AWS: user.arn }, ann, { Condition: { StringEquals: { 'sts:ExternalId': 'y' } } }), false);
 });
 
@@ -172,10 +216,33 @@ test('policies that are nearly right are refused with the reason', () => {
   assert.match(problem({ Statement: [{ ...statement, Resource: 'my-bucket' }] }), /must be in ARN format/);
   assert.match(problem({ Statement: [{ ...statement, NotAction: 's3:*' }] }), /exclude each other/);
   assert.match(problem({ Statement: [{ ...statement, Principal: '*' }] }), /should not specify a principal/);
-  assert.match(problem({ Statement: [{ ...statement, Condition: { StringEqual: { a: 'b' } } }] }), /Invalid Condition type : StringEqual/);
-  assert.match(problem({ Statement: [{ ...statement, Sid: 'a' }, { ...statement, Sid: 'a' }] }), /must be unique/);
+  assert.match(
+    problem({ Statement: [{ ...statement, Condition: { StringEqual: { a: 'b' } } }] }),
+    /Invalid Condition type : StringEqual/,
+  );
+  assert.match(
+    problem({
+      Statement: [
+        { ...statement, Sid: 'a' },
+        { ...statement, Sid: 'a' },
+      ],
+    }),
+    /must be unique/,
+  );
   assert.match(problem({ Statement: [statement] }, 'trust'), /prohibited field Resource/);
-  assert.match(problem({ Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole' }] }, 'trust'), /Missing required field Principal/);
-  assert.match(problem({ Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { AWS: 'ann' } }] }, 'trust'), /Invalid principal/);
-  assert.equal(problem({ Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'sagemaker.amazonaws.com' } }] }, 'trust'), 'fine');
+  assert.match(
+    problem({ Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole' }] }, 'trust'),
+    /Missing required field Principal/,
+  );
+  assert.match(
+    problem({ Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { AWS: 'ann' } }] }, 'trust'),
+    /Invalid principal/,
+  );
+  assert.equal(
+    problem(
+      { Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'sagemaker.amazonaws.com' } }] },
+      'trust',
+    ),
+    'fine',
+  );
 });

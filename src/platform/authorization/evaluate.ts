@@ -86,7 +86,9 @@ function compiled(document: PolicyDocument): readonly CompiledStatement[] {
 }
 
 function applies(statement: CompiledStatement, action: string, question: AccessQuestion): boolean {
-  return statement.actions(action) && statement.resources(question) && statement.conditions.every((holds) => holds(question.context));
+  return (
+    statement.actions(action) && statement.resources(question) && statement.conditions.every((holds) => holds(question.context))
+  );
 }
 
 function compileStatement(statement: PolicyStatement): CompiledStatement {

@@ -30,15 +30,18 @@ export function checkPolicy(parsed: unknown, use: PolicyUse): ParsedPolicy {
   if (version !== undefined && version !== '2012-10-17' && version !== '2008-10-17') {
     return { problem: `The policy must contain a valid version string: 2012-10-17 or 2008-10-17, not ${quote(version)}.` };
   }
-  if (parsed['Id'] !== undefined && typeof parsed['Id'] !== 'string') return { problem: 'Syntax errors in policy: Id must be a string.' };
+  if (parsed['Id'] !== undefined && typeof parsed['Id'] !== 'string')
+    return { problem: 'Syntax errors in policy: Id must be a string.' };
   const statements = Array.isArray(parsed['Statement']) ? (parsed['Statement'] as unknown[]) : [parsed['Statement']];
-  if (parsed['Statement'] === undefined || statements.length === 0) return { problem: 'Syntax errors in policy: missing required field Statement.' };
+  if (parsed['Statement'] === undefined || statements.length === 0)
+    return { problem: 'Syntax errors in policy: missing required field Statement.' };
   const sids = new Set<unknown>();
   for (const [index, statement] of statements.entries()) {
     const problem = statementProblem(statement, use);
     if (problem !== undefined) return { problem: `Statement ${index + 1}: ${problem}` };
     const sid = (statement as Fields)['Sid'];
-    if (sid !== undefined && sids.has(sid)) return { problem: `Statement IDs (SID) in a single policy must be unique: ${quote(sid)}.` };
+    if (sid !== undefined && sids.has(sid))
+      return { problem: `Statement IDs (SID) in a single policy must be unique: ${quote(sid)}.` };
     sids.add(sid);
   }
   return { document: parsed as unknown as PolicyDocument };
@@ -51,7 +54,8 @@ function statementProblem(statement: unknown, use: PolicyUse): string | undefine
   const stray = Object.keys(statement).find((key) => !MEMBERS.includes(key));
   if (stray !== undefined) return `Syntax errors in policy: unknown member ${quote(stray)}.`;
   const { Effect: effect, Sid: sid } = statement;
-  if (effect !== 'Allow' && effect !== 'Deny') return `Syntax errors in policy: Effect must be Allow or Deny, not ${quote(effect)}.`;
+  if (effect !== 'Allow' && effect !== 'Deny')
+    return `Syntax errors in policy: Effect must be Allow or Deny, not ${quote(effect)}.`;
   if (sid !== undefined && typeof sid !== 'string') return 'Syntax errors in policy: Sid must be a string.';
   return (
     oneOfProblem(statement, 'Action', 'NotAction', actionProblem) ??
@@ -61,17 +65,20 @@ function statementProblem(statement: unknown, use: PolicyUse): string | undefine
 }
 
 function identityProblem(statement: Fields): string | undefined {
-  if (statement['Principal'] !== undefined || statement['NotPrincipal'] !== undefined) return 'Policy document should not specify a principal.';
+  if (statement['Principal'] !== undefined || statement['NotPrincipal'] !== undefined)
+    return 'Policy document should not specify a principal.';
   return oneOfProblem(statement, 'Resource', 'NotResource', resourceProblem);
 }
 
 function trustProblem(statement: Fields): string | undefined {
   if (statement['Resource'] !== undefined || statement['NotResource'] !== undefined) return 'Has prohibited field Resource';
-  if (statement['NotPrincipal'] !== undefined) return 'AssumeRole policy may not contain NotPrincipal; list the principals that are trusted.';
+  if (statement['NotPrincipal'] !== undefined)
+    return 'AssumeRole policy may not contain NotPrincipal; list the principals that are trusted.';
   const principal = statement['Principal'];
   if (principal === undefined) return 'Missing required field Principal';
   if (principal === '*') return undefined;
-  if (!isFields(principal) || Object.keys(principal).length === 0) return 'Invalid principal in policy: it must be "*" or an object.';
+  if (!isFields(principal) || Object.keys(principal).length === 0)
+    return 'Invalid principal in policy: it must be "*" or an object.';
   for (const [kind, names] of Object.entries(principal)) {
     if (!['AWS', 'Service', 'Federated', 'CanonicalUser'].includes(kind)) return `Invalid principal in policy: ${quote(kind)}.`;
     const list = Array.isArray(names) ? names : [names];
@@ -110,7 +117,7 @@ const actionProblem: ItemProblem = (item) =>
     : `Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: ${quote(item)}`;
 
 const resourceProblem: ItemProblem = (item) =>
-  item === '*' || /^arn:[^:]+:[^:]*:[^:]*:[^:]*:[^]+$/.test(item) || /^[*?]/.test(item)
+  item === '*' || /^arn:[^:]+:[^:]*:[^:]*:[^:]*:.+$/s.test(item) || /^[*?]/.test(item)
     ? undefined
     : `Resource ${quote(item)} must be in ARN format or "*".`;
 

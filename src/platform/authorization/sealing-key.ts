@@ -47,7 +47,10 @@ async function readKey(path: string): Promise<string | undefined> {
   }
   const key = text.trim();
   if (!/^[0-9a-f]{64}$/.test(key)) {
-    throw new ConfigError('data folder', 'The sealing key file in keys/ does not hold 64 hexadecimal digits; restore it from a backup.');
+    throw new ConfigError(
+      'data folder',
+      'The sealing key file in keys/ does not hold 64 hexadecimal digits; restore it from a backup.',
+    );
   }
   return key;
 }

@@ -10,8 +10,13 @@ import { openSessionToken, openText, sealSession, sealText } from './session-tok
 
 const KEY = '11'.repeat(32);
 const principal: Principal = {
-  kind: 'role-session', account: '123456789012', arn: 'arn:aws:sts::123456789012:assumed-role/r/s', userId: 'AROA1:s', name: 'r',
-  service: 'sagemaker.amazonaws.com', onBehalfOf: 'arn:aws:sagemaker:us-east-1:123456789012:training-job/j',
+  kind: 'role-session',
+  account: '123456789012',
+  arn: 'arn:aws:sts::123456789012:assumed-role/r/s',
+  userId: 'AROA1:s',
+  name: 'r',
+  service: 'sagemaker.amazonaws.com',
+  onBehalfOf: 'arn:aws:sagemaker:us-east-1:123456789012:training-job/j',
 };
 
 test('a session token opens to the same principal and secret, until it expires', () => {

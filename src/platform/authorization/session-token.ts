@@ -26,7 +26,12 @@ export function idText(ids: Pick<Ids, 'bytes'>, length: number): string {
   return text;
 }
 
-export function sealSession(sealingKey: string, principal: Principal, expiresAtMs: number, ids: Pick<Ids, 'bytes'>): TemporaryCredentials {
+export function sealSession(
+  sealingKey: string,
+  principal: Principal,
+  expiresAtMs: number,
+  ids: Pick<Ids, 'bytes'>,
+): TemporaryCredentials {
   const accessKeyId = `ASIA${idText(ids, 16)}`;
   const { accessKeyId: _old, ...rest } = principal;
   const sealed: Sealed = { principal: rest, expiresAtMs };
@@ -49,7 +54,10 @@ export function openSessionToken(
   if (text === undefined) return { problem: 'invalid-token' };
   const { principal, expiresAtMs } = JSON.parse(text) as Sealed;
   if (expiresAtMs <= nowMs) return { problem: 'expired' };
-  return { credential: { secretAccessKey: secretOf(sealingKey, accessKeyId), principal: { ...principal, accessKeyId } }, expiresAtMs };
+  return {
+    credential: { secretAccessKey: secretOf(sealingKey, accessKeyId), principal: { ...principal, accessKeyId } },
+    expiresAtMs,
+  };
 }
 
 const secretOf = (sealingKey: string, accessKeyId: string): string =>
@@ -68,7 +76,9 @@ export function sealText(sealingKey: string, text: string, boundTo: string, ids:
 export function openText(sealingKey: string, sealed: string, boundTo: string): string | undefined {
   const bytes = Buffer.from(sealed, 'base64url');
   if (bytes.length < 1 + NONCE_BYTES + TAG_BYTES || bytes[0] !== VERSION) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', Buffer.from(sealingKey, 'hex'), bytes.subarray(1, 1 + NONCE_BYTES), { authTagLength: TAG_BYTES });
+  const decipher = createDecipheriv('aes-256-gcm', Buffer.from(sealingKey, 'hex'), bytes.subarray(1, 1 + NONCE_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
   decipher.setAAD(Buffer.from(boundTo));
   decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
   try {

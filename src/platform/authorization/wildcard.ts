@@ -3,7 +3,9 @@
  * wildcards in a variable's value stay ordinary characters.
  */
 export type Pattern = readonly PatternPart[];
-type PatternPart = { readonly kind: 'text'; readonly units: readonly number[] } | { readonly kind: 'variable'; readonly name: string; readonly fallback?: string };
+type PatternPart =
+  | { readonly kind: 'text'; readonly units: readonly number[] }
+  | { readonly kind: 'variable'; readonly name: string; readonly fallback?: string };
 
 const ANY = -1;
 const ONE = -2;

@@ -68,7 +68,10 @@ export function createWorkCredentials(ports: WorkCredentialsPorts): WorkCredenti
         }
         const { phase } = await ports.backend.status(access.workId);
         if (phase !== 'running' && phase !== 'preparing') {
-          return answer(response, 403, { code: 'AccessDenied', message: `The work is ${phase}; credentials are given only while it runs.` });
+          return answer(response, 403, {
+            code: 'AccessDenied',
+            message: `The work is ${phase}; credentials are given only while it runs.`,
+          });
         }
         return answerCredentials(ports.roles, access, response);
       },
@@ -81,7 +84,10 @@ async function answerCredentials(roles: RoleSessions, access: WorkAccess, respon
     const principal = await roles.assume(assumptionOf(access, access.roleArn ?? ''));
     const { accessKeyId, secretAccessKey, sessionToken, expiresAtMs } = roles.credentials(principal, LIFETIME_SECONDS);
     answer(response, 200, {
-      RoleArn: access.roleArn ?? '', AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken,
+      RoleArn: access.roleArn ?? '',
+      AccessKeyId: accessKeyId,
+      SecretAccessKey: secretAccessKey,
+      Token: sessionToken,
       Expiration: new Date(expiresAtMs).toISOString(),
     });
   } catch (error) {

@@ -8,7 +8,10 @@ export function findCallCycle(rooms: readonly Pick<Room, 'name' | 'operations' |
   const owner = new Map<string, string>();
   for (const room of rooms) for (const operation of room.operations) owner.set(operation.name, room.name);
   const next = new Map(
-    rooms.map((room) => [room.name, [...new Set(room.calls.map((call) => owner.get(call)).filter((name) => name !== undefined && name !== room.name))]]),
+    rooms.map((room) => [
+      room.name,
+      [...new Set(room.calls.map((call) => owner.get(call)).filter((name) => name !== undefined && name !== room.name))],
+    ]),
   );
   const settled = new Set<string>();
   const visit = (name: string, path: readonly string[]): string | undefined => {

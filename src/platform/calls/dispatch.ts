@@ -106,7 +106,12 @@ function validate(entry: Entry, input: object): void {
   throw new ServiceError(inBody ? 'MalformedXML' : 'InvalidArgument', message);
 }
 
-async function authorize(ports: DispatcherPorts, entry: Entry, needs: readonly AuthorizationNeed[], context: OperationContext): Promise<void> {
+async function authorize(
+  ports: DispatcherPorts,
+  entry: Entry,
+  needs: readonly AuthorizationNeed[],
+  context: OperationContext,
+): Promise<void> {
   const { principal, region, nowMs, client } = context;
   const decision = await ports.authorizer.authorize(principal, needs, { nowMs, region, ...client });
   if (decision.allowed) return;
@@ -139,7 +144,10 @@ export async function recordDenial(
         reason,
         requestId: context.requestId,
         ...(principal.requestedRoleArn
-          ? { requestedRole: principal.requestedRoleArn, effectiveRole: `arn:aws:iam::${principal.account}:role/${principal.name}` }
+          ? {
+              requestedRole: principal.requestedRoleArn,
+              effectiveRole: `arn:aws:iam::${principal.account}:role/${principal.name}`,
+            }
           : {}),
         ...(Object.keys(origin).length > 0 ? { origin } : {}),
       },

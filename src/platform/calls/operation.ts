@@ -44,8 +44,7 @@ export interface CallOrigin {
 
 /** Calls between rooms: same validation, authorisation and ledger as a client's call. */
 export interface Calls {
-  call<N extends OperationName>(
-    principal: Principal, origin: CallOrigin, name: N, input: InputOf<N>): Promise<OutputOf<N>>;
+  call<N extends OperationName>(principal: Principal, origin: CallOrigin, name: N, input: InputOf<N>): Promise<OutputOf<N>>;
 }
 
 /** A room as `main` sees it. */

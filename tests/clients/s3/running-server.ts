@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { findRuntime } from '../../../toolchain/python.mjs';
+import { proofEnvironment } from '../../harness/proof.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
@@ -43,6 +44,7 @@ export async function runPython(folder: string, script: string): Promise<void> {
       AWS_EC2_METADATA_DISABLED: 'true',
       AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'),
       AWS_CONFIG_FILE: join(folder, 'config'),
+      ...proofEnvironment(`boto3 ${basename(script)}`),
     },
   });
   let output = '';

@@ -27,7 +27,12 @@ export const encodePolicy = (text: string): string => encodeURIComponent(text);
 export function describeRole(document: RoleDocument, detail: 'whole' | 'listed'): Role {
   const { RoleName, RoleId, Arn, Path, CreateDate, Description, MaxSessionDuration, AssumeRolePolicyDocument, Tags } = document;
   return {
-    Path, RoleName, RoleId, Arn, CreateDate, MaxSessionDuration,
+    Path,
+    RoleName,
+    RoleId,
+    Arn,
+    CreateDate,
+    MaxSessionDuration,
     AssumeRolePolicyDocument: encodePolicy(AssumeRolePolicyDocument),
     ...(Description !== null && { Description }),
     ...(detail === 'whole' && Tags.length > 0 && { Tags }),
@@ -35,107 +40,126 @@ export function describeRole(document: RoleDocument, detail: 'whole' | 'listed')
   };
 }
 
-export const createRole = (ports: OperationPorts) => operation('iam:CreateRole', {
-  effect: 'change',
-  needs: ({ RoleName, Path }, { account }) => [{ action: 'iam:CreateRole', resources: [roleArn(account, Path ?? '/', RoleName)] }],
-  async handle(input, context) {
-    if (input.PermissionsBoundary !== undefined) {
-      throw new ServiceError('NotImplementedException', 'iam:CreateRole with PermissionsBoundary is not implemented.');
-    }
-    refuse(rejectTrust(input.AssumeRolePolicyDocument));
-    const tagging = decideTags([], input.Tags ?? []);
-    if ('rejection' in tagging) refuse(tagging.rejection);
-    const path = input.Path ?? '/';
-    const document: RoleDocument = {
-      RoleName: input.RoleName,
-      RoleId: `AROA${idText(ports.ids, 17)}`,
-      Arn: roleArn(context.account, path, input.RoleName),
-      Path: path,
-      CreateDate: context.nowMs,
-      Description: input.Description ?? null,
-      MaxSessionDuration: input.MaxSessionDuration ?? MAX_SESSION_SECONDS_DEFAULT,
-      AssumeRolePolicyDocument: input.AssumeRolePolicyDocument,
-      Policies: {},
-      Tags: 'tags' in tagging ? tagging.tags : [],
-    };
-    const key = roleKey(context, input.RoleName);
-    await decideAndCommit(ports.store, async () => {
-      const row = await ports.store.get<RoleDocument>(key);
-      // after an answer that was lost the row may be the one just written
-      if (row && row.document.RoleId === document.RoleId) return { result: undefined };
-      if (row) throw existsError(ROLE, context, input.RoleName);
-      const ledger = [entryOf(context, 'iam:CreateRole', [document.Arn], changedMembers(undefined, document as JsonObject))];
-      return { result: undefined, commit: { expect: [{ key, version: 0 }], write: [roleWrite(key, document, context.nowMs)], ledger } };
-    });
-    ports.directory.forget(key);
-    await ports.publish();
-    return { Role: describeRole(document, 'whole') };
-  },
-});
-
-export const getRole = (ports: OperationPorts) => operation('iam:GetRole', {
-  effect: 'read',
-  needs: roleNeed(ports, 'iam:GetRole'),
-  handle: async ({ RoleName }, context) => ({ Role: describeRole((await readRole(ports.store, context, RoleName)).document, 'whole') }),
-});
-
-export const listRoles = ({ store }: OperationPorts) => operation('iam:ListRoles', {
-  effect: 'read',
-  needs: ({ PathPrefix }, { account }) => [{ action: 'iam:ListRoles', resources: [roleArn(account, PathPrefix ?? '/', '')] }],
-  async handle({ PathPrefix = '/', Marker, MaxItems = MAX_ITEMS_DEFAULT }, { account }) {
-    const found: RoleDocument[] = [];
-    let after = parseMarker(Marker);
-    let more = true;
-    // one more than asked for tells whether there is a next page
-    while (more && found.length <= MaxItems) {
-      const page = await store.list<RoleDocument>({
-        account, region: GLOBAL, kind: ROLE.kind, sortBy: 'name', order: 'ascending', limit: PAGE,
-        ...(after !== undefined && { after: { sort: after, name: after } }),
-      });
-      found.push(...page.rows.map((row) => row.document).filter(({ Path }) => Path.startsWith(PathPrefix)));
-      after = page.rows.at(-1)?.key.name;
-      more = page.next !== undefined;
-    }
-    const roles = found.slice(0, MaxItems);
-    const last = roles.at(-1);
-    const truncated = found.length > roles.length && last !== undefined;
-    return {
-      Roles: roles.map((role) => describeRole(role, 'listed')),
-      IsTruncated: truncated,
-      ...(truncated && { Marker: formatMarker(last.RoleName) }),
-    };
-  },
-});
-
-export const deleteRole = (ports: OperationPorts) => operation('iam:DeleteRole', {
-  effect: 'change',
-  needs: roleNeed(ports, 'iam:DeleteRole'),
-  async handle({ RoleName }, context) {
-    const { store, directory, publish } = ports;
-    await decideAndCommit(store, async (count) => {
-      const row = await store.get<RoleDocument>(roleKey(context, RoleName));
-      if (!row && count > 0) return { result: undefined };
-      if (!row) throw absentError(ROLE, context, RoleName);
-      if (Object.keys(row.document.Policies).length > 0) {
-        throw new ServiceError('DeleteConflict', 'Cannot delete entity, must delete policies first.');
+export const createRole = (ports: OperationPorts) =>
+  operation('iam:CreateRole', {
+    effect: 'change',
+    needs: ({ RoleName, Path }, { account }) => [
+      { action: 'iam:CreateRole', resources: [roleArn(account, Path ?? '/', RoleName)] },
+    ],
+    async handle(input, context) {
+      if (input.PermissionsBoundary !== undefined) {
+        throw new ServiceError('NotImplementedException', 'iam:CreateRole with PermissionsBoundary is not implemented.');
       }
-      const ledger = [entryOf(context, 'iam:DeleteRole', [row.document.Arn], changedMembers(row.document as JsonObject, undefined))];
-      return { result: undefined, commit: { expect: [{ key: row.key, version: row.version }], remove: [row.key], ledger } };
-    });
-    directory.forget(roleKey(context, RoleName));
-    await publish();
-    return {};
-  },
-});
+      refuse(rejectTrust(input.AssumeRolePolicyDocument));
+      const tagging = decideTags([], input.Tags ?? []);
+      if ('rejection' in tagging) refuse(tagging.rejection);
+      const path = input.Path ?? '/';
+      const document: RoleDocument = {
+        RoleName: input.RoleName,
+        RoleId: `AROA${idText(ports.ids, 17)}`,
+        Arn: roleArn(context.account, path, input.RoleName),
+        Path: path,
+        CreateDate: context.nowMs,
+        Description: input.Description ?? null,
+        MaxSessionDuration: input.MaxSessionDuration ?? MAX_SESSION_SECONDS_DEFAULT,
+        AssumeRolePolicyDocument: input.AssumeRolePolicyDocument,
+        Policies: {},
+        Tags: 'tags' in tagging ? tagging.tags : [],
+      };
+      const key = roleKey(context, input.RoleName);
+      await decideAndCommit(ports.store, async () => {
+        const row = await ports.store.get<RoleDocument>(key);
+        // after an answer that was lost the row may be the one just written
+        if (row && row.document.RoleId === document.RoleId) return { result: undefined };
+        if (row) throw existsError(ROLE, context, input.RoleName);
+        const ledger = [entryOf(context, 'iam:CreateRole', [document.Arn], changedMembers(undefined, document as JsonObject))];
+        return {
+          result: undefined,
+          commit: { expect: [{ key, version: 0 }], write: [roleWrite(key, document, context.nowMs)], ledger },
+        };
+      });
+      ports.directory.forget(key);
+      await ports.publish();
+      return { Role: describeRole(document, 'whole') };
+    },
+  });
 
-export const updateAssumeRolePolicy = (ports: OperationPorts) => operation('iam:UpdateAssumeRolePolicy', {
-  effect: 'change',
-  needs: roleNeed(ports, 'iam:UpdateAssumeRolePolicy'),
-  async handle({ RoleName, PolicyDocument }, context) {
-    await changeRole(ports, context, RoleName, (role) => {
-      refuse(rejectTrust(PolicyDocument));
-      return { ...role, AssumeRolePolicyDocument: PolicyDocument };
-    });
-    return {};
-  },
-});
+export const getRole = (ports: OperationPorts) =>
+  operation('iam:GetRole', {
+    effect: 'read',
+    needs: roleNeed(ports, 'iam:GetRole'),
+    handle: async ({ RoleName }, context) => ({
+      Role: describeRole((await readRole(ports.store, context, RoleName)).document, 'whole'),
+    }),
+  });
+
+export const listRoles = ({ store }: OperationPorts) =>
+  operation('iam:ListRoles', {
+    effect: 'read',
+    needs: ({ PathPrefix }, { account }) => [{ action: 'iam:ListRoles', resources: [roleArn(account, PathPrefix ?? '/', '')] }],
+    async handle({ PathPrefix = '/', Marker, MaxItems = MAX_ITEMS_DEFAULT }, { account }) {
+      const found: RoleDocument[] = [];
+      let after = parseMarker(Marker);
+      let more = true;
+      // one more than asked for tells whether there is a next page
+      while (more && found.length <= MaxItems) {
+        const page = await store.list<RoleDocument>({
+          account,
+          region: GLOBAL,
+          kind: ROLE.kind,
+          sortBy: 'name',
+          order: 'ascending',
+          limit: PAGE,
+          ...(after !== undefined && { after: { sort: after, name: after } }),
+        });
+        found.push(...page.rows.map((row) => row.document).filter(({ Path }) => Path.startsWith(PathPrefix)));
+        after = page.rows.at(-1)?.key.name;
+        more = page.next !== undefined;
+      }
+      const roles = found.slice(0, MaxItems);
+      const last = roles.at(-1);
+      const truncated = found.length > roles.length && last !== undefined;
+      return {
+        Roles: roles.map((role) => describeRole(role, 'listed')),
+        IsTruncated: truncated,
+        ...(truncated && { Marker: formatMarker(last.RoleName) }),
+      };
+    },
+  });
+
+export const deleteRole = (ports: OperationPorts) =>
+  operation('iam:DeleteRole', {
+    effect: 'change',
+    needs: roleNeed(ports, 'iam:DeleteRole'),
+    async handle({ RoleName }, context) {
+      const { store, directory, publish } = ports;
+      await decideAndCommit(store, async (count) => {
+        const row = await store.get<RoleDocument>(roleKey(context, RoleName));
+        if (!row && count > 0) return { result: undefined };
+        if (!row) throw absentError(ROLE, context, RoleName);
+        if (Object.keys(row.document.Policies).length > 0) {
+          throw new ServiceError('DeleteConflict', 'Cannot delete entity, must delete policies first.');
+        }
+        const ledger = [
+          entryOf(context, 'iam:DeleteRole', [row.document.Arn], changedMembers(row.document as JsonObject, undefined)),
+        ];
+        return { result: undefined, commit: { expect: [{ key: row.key, version: row.version }], remove: [row.key], ledger } };
+      });
+      directory.forget(roleKey(context, RoleName));
+      await publish();
+      return {};
+    },
+  });
+
+export const updateAssumeRolePolicy = (ports: OperationPorts) =>
+  operation('iam:UpdateAssumeRolePolicy', {
+    effect: 'change',
+    needs: roleNeed(ports, 'iam:UpdateAssumeRolePolicy'),
+    async handle({ RoleName, PolicyDocument }, context) {
+      await changeRole(ports, context, RoleName, (role) => {
+        refuse(rejectTrust(PolicyDocument));
+        return { ...role, AssumeRolePolicyDocument: PolicyDocument };
+      });
+      return {};
+    },
+  });

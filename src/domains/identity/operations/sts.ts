@@ -24,40 +24,57 @@ const DURATION_SECONDS_DEFAULT = 3_600;
 const CHAINED_SECONDS_MAX = 3_600;
 const PACKED_POLICY_CHARS = 2_048;
 
-export const assumeRole = (ports: OperationPorts) => operation('sts:AssumeRole', {
-  effect: 'change',
-  async needs({ RoleArn }, { account }) {
-    const role = await findRole(ports, account, RoleArn);
-    return [{ action: 'sts:AssumeRole', resources: [role?.document.Arn ?? RoleArn] }];
-  },
-  async handle(input, context) {
-    refuseUnbuilt(input);
-    const role = await trustingRole(ports, input, context);
-    const ownPolicy = input.Policy === undefined ? undefined : parseSessionPolicy(input.Policy);
-    const seconds = durationOf(input, role.document, context.principal);
-    const sessionPolicy = inheritSessionPolicy(context.principal.sessionPolicy, ownPolicy);
-    const principal: Principal = {
-      ...rolePrincipal(context.account, role.document, input.RoleSessionName),
-      ...(sessionPolicy && { sessionPolicy }),
-      ...(context.principal.service !== undefined && { service: context.principal.service }),
-      ...(context.principal.onBehalfOf !== undefined && { onBehalfOf: context.principal.onBehalfOf }),
-      ...(role.document.Arn !== input.RoleArn && { requestedRoleArn: input.RoleArn }),
-    };
-    const { accessKeyId, secretAccessKey, sessionToken, expiresAtMs } = sealSession(
-      ports.sealingKey, principal, context.nowMs + seconds * 1000, ports.ids,
-    );
-    await recordSession(ports, context, principal, input.RoleArn, role.document.Arn);
-    return {
-      Credentials: { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken, Expiration: expiresAtMs },
-      AssumedRoleUser: { AssumedRoleId: principal.userId, Arn: principal.arn },
-      ...(input.Policy !== undefined && { PackedPolicySize: Math.ceil((100 * input.Policy.length) / PACKED_POLICY_CHARS) }),
-    };
-  },
-});
+export const assumeRole = (ports: OperationPorts) =>
+  operation('sts:AssumeRole', {
+    effect: 'change',
+    async needs({ RoleArn }, { account }) {
+      const role = await findRole(ports, account, RoleArn);
+      return [{ action: 'sts:AssumeRole', resources: [role?.document.Arn ?? RoleArn] }];
+    },
+    async handle(input, context) {
+      refuseUnbuilt(input);
+      const role = await trustingRole(ports, input, context);
+      const ownPolicy = input.Policy === undefined ? undefined : parseSessionPolicy(input.Policy);
+      const seconds = durationOf(input, role.document, context.principal);
+      const sessionPolicy = inheritSessionPolicy(context.principal.sessionPolicy, ownPolicy);
+      const principal: Principal = {
+        ...rolePrincipal(context.account, role.document, input.RoleSessionName),
+        ...(sessionPolicy && { sessionPolicy }),
+        ...(context.principal.service !== undefined && { service: context.principal.service }),
+        ...(context.principal.onBehalfOf !== undefined && { onBehalfOf: context.principal.onBehalfOf }),
+        ...(role.document.Arn !== input.RoleArn && { requestedRoleArn: input.RoleArn }),
+      };
+      const { accessKeyId, secretAccessKey, sessionToken, expiresAtMs } = sealSession(
+        ports.sealingKey,
+        principal,
+        context.nowMs + seconds * 1000,
+        ports.ids,
+      );
+      await recordSession(ports, context, principal, input.RoleArn, role.document.Arn);
+      return {
+        Credentials: {
+          AccessKeyId: accessKeyId,
+          SecretAccessKey: secretAccessKey,
+          SessionToken: sessionToken,
+          Expiration: expiresAtMs,
+        },
+        AssumedRoleUser: { AssumedRoleId: principal.userId, Arn: principal.arn },
+        ...(input.Policy !== undefined && { PackedPolicySize: Math.ceil((100 * input.Policy.length) / PACKED_POLICY_CHARS) }),
+      };
+    },
+  });
 
 /** What would change a session's rights or identity and is not built must not be ignored. */
 function refuseUnbuilt(input: AssumeRoleRequest): void {
-  for (const member of ['PolicyArns', 'Tags', 'TransitiveTagKeys', 'SourceIdentity', 'SerialNumber', 'TokenCode', 'ProvidedContexts'] as const) {
+  for (const member of [
+    'PolicyArns',
+    'Tags',
+    'TransitiveTagKeys',
+    'SourceIdentity',
+    'SerialNumber',
+    'TokenCode',
+    'ProvidedContexts',
+  ] as const) {
     if (input[member] !== undefined && input[member].length > 0) {
       throw new ServiceError('NotImplementedException', `sts:AssumeRole with ${member} is not implemented.`);
     }
@@ -72,7 +89,9 @@ async function trustingRole(ports: OperationPorts, input: AssumeRoleRequest, con
   const caller = {
     arn: principal.arn,
     account: principal.account,
-    ...(principal.kind === 'role-session' && { roleArn: (await ports.directory.role(principal.account, principal.name))?.document.Arn ?? '' }),
+    ...(principal.kind === 'role-session' && {
+      roleArn: (await ports.directory.role(principal.account, principal.name))?.document.Arn ?? '',
+    }),
   };
   if (role?.trust && evaluateTrust(role.trust, { action: 'sts:AssumeRole', caller, context: facts }) === 'allow') return role;
   const resource = role?.document.Arn ?? input.RoleArn;
@@ -104,10 +123,15 @@ function durationOf({ DurationSeconds }: AssumeRoleRequest, role: RoleDocument, 
 
 /** The session itself is no row; that it was given out is an entry of the ledger. */
 async function recordSession(
-  { store }: OperationPorts, context: OperationContext, session: Principal, requestedRole: string, effectiveRole: string,
+  { store }: OperationPorts,
+  context: OperationContext,
+  session: Principal,
+  requestedRole: string,
+  effectiveRole: string,
 ): Promise<void> {
   const entry = entryOf(context, 'sts:AssumeRole', [effectiveRole, session.arn]);
   const mapped = requestedRole !== effectiveRole ? { requestedRole, effectiveRole } : {};
   const result = await store.commit({ expect: [], ledger: [{ ...entry, ...mapped }] });
-  if (result.outcome !== 'done') throw new BackendError('storage', 'The session was not recorded; no credentials were given out.', { retryable: true });
+  if (result.outcome !== 'done')
+    throw new BackendError('storage', 'The session was not recorded; no credentials were given out.', { retryable: true });
 }
