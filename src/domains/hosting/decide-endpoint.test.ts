@@ -40,6 +40,7 @@ const endpoint = (more: Partial<EndpointDocument>): EndpointDocument => ({
   CreationTime: 0,
   LastModifiedTime: 0,
   requestId: 'r',
+  configName: 'config-1',
   fleets: 1,
   retiring: [],
   ...more,

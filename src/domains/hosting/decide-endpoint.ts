@@ -120,6 +120,7 @@ export function withSwitched(endpoint: EndpointDocument, nowMs: number): Endpoin
   return {
     ...rest,
     serving: deploying,
+    configName: deploying.configName,
     EndpointStatus: 'InService',
     LastModifiedTime: nowMs,
     retiring: [...endpoint.retiring, ...retire(replaced, nowMs + terminationWaitMs(deploying.deploymentConfig))],
@@ -194,7 +195,7 @@ export function decideDeployment(
       return {
         kind: 'fail',
         variant,
-        reason: `${ping} The model server ended ${end.fatal ? 'at its start' : `${sight.crashes} times`}: ${end.text}.`,
+        reason: `${ping} The model server ${end.fatal ? 'could not be started' : `ended ${sight.crashes} times`}: ${end.text}.`,
       };
     }
     if (nowMs >= deadlineMs(variant)) {

@@ -36,7 +36,7 @@ export function planModelServer(variant: PinnedVariant, instance: InstancePlan, 
       ...model.environment,
       SLIPWAY_IMAGE_PROFILE: JSON.stringify(model.profile),
     },
-    preamble: [model.profile['note'], facts.limits.note, 'isolation: {isolation}'].flatMap((line) =>
+    preamble: [model.profile['note'], facts.limits.note, '{isolation}'].flatMap((line) =>
       line ? [`slipway: ${line}`] : [],
     ),
     files: [],

@@ -29,11 +29,10 @@ const deployedImages = ({ model }: PinnedVariant, fleet: Fleet) => [
 /** While an update runs, the endpoint reads as what serves; the update shows as the pending deployment. */
 export function describeEndpoint(document: EndpointDocument): DescribeEndpointOutput {
   const { serving, deploying } = document;
-  const shown = serving ?? deploying;
   return {
     EndpointName: document.EndpointName,
     EndpointArn: document.EndpointArn,
-    EndpointConfigName: shown?.configName ?? '',
+    EndpointConfigName: document.configName,
     ProductionVariants: serving?.variants.map((variant) => variantSummary(variant, serving, deploying)),
     EndpointStatus: document.EndpointStatus,
     FailureReason: document.FailureReason,

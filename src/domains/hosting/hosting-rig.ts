@@ -17,6 +17,7 @@ import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import { type RouterHandle, startOrAdoptRouter } from '../../router/control.ts';
 import { ACCOUNT, REGION, RegistryRig, user } from '../registry/registry-rig.ts';
+import { createLogsRoom } from '../logs/room.ts';
 import { createHostingRoom } from './room.ts';
 
 export const ROLE = `arn:aws:iam::${ACCOUNT}:role/SageMakerPipelineExecutionRole`;
@@ -66,6 +67,7 @@ export class HostingRig extends RegistryRig {
     super(folder);
     this.#router = router;
     const clock = systemClock;
+    const logFiles = createLogFiles({ folder: join(folder, 'logs') });
     this.loop = createReconcileLoop({ store: this.store, clock, log: SILENT });
     this.backend = createSandboxBackend({
       folder,
@@ -95,7 +97,7 @@ export class HostingRig extends RegistryRig {
       loop: this.loop,
       backend: this.backend,
       routes: router,
-      logFiles: createLogFiles({ folder: join(folder, 'logs') }),
+      logFiles,
       admission: createFifoAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),
       runtimes: {
         resolve: (name) =>
@@ -123,7 +125,7 @@ export class HostingRig extends RegistryRig {
       workCredentials: { environment: async () => ({}) },
     });
     const outer = this;
-    this.open([this.#room]);
+    this.open([this.#room, createLogsRoom({ store: this.store, files: logFiles, clock })]);
   }
 
   static async start(folder = mkdtempSync(join(tmpdir(), 'slipway-hosting-'))): Promise<HostingRig> {

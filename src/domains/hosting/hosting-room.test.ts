@@ -50,6 +50,14 @@ test('an endpoint answers as soon as it is InService, survives the deletion of a
   assert.equal(described.EndpointStatus, 'InService', described.FailureReason);
   assert.equal(described.ProductionVariants?.[0]?.CurrentInstanceCount, 1);
   assert.deepEqual(await rig.invoke('first', '1,2'), { status: 200, text: 'first 1,2' });
+  const group = { logGroupName: '/aws/sagemaker/Endpoints/first' };
+  const { logStreams = [] } = await rig.call('logs:DescribeLogStreams', group);
+  assert.match(logStreams[0]?.logStreamName ?? '', /^AllTraffic\/i-[0-9a-f]{17}$/);
+  const { events = [] } = await rig.call('logs:GetLogEvents', { ...group, logStreamName: logStreams[0]?.logStreamName ?? '' });
+  assert.ok(
+    events.some(({ message }) => message === 'model loaded: first'),
+    JSON.stringify(events),
+  );
   await rig.call('sagemaker:DeleteEndpointConfig', { EndpointConfigName: 'first' });
   await rig.call('sagemaker:DeleteModel', { ModelName: 'first' });
   await rig.call('s3:DeleteObject', { Bucket: 'models', Key: 'first/model.tar.gz' });

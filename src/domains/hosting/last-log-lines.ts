@@ -1,6 +1,8 @@
 import type { LogFiles, LogStreamName } from '../../platform/ports/log-files.ts';
 
 const TAIL_BYTES = 8 * 1024;
+/** What Slipway itself writes into a log begins so. */
+const OWN_LINE = 'slipway: ';
 
 /** The end of a log in at most `lengthMax` characters, whole lines, newest kept. */
 export async function lastLogLines(logFiles: LogFiles, stream: LogStreamName, lengthMax: number): Promise<string> {
@@ -11,7 +13,7 @@ export async function lastLogLines(logFiles: LogFiles, stream: LogStreamName, le
   const lines = events
     .slice(fromByte > 0 ? 1 : 0)
     .map(({ text }) => text.trimEnd())
-    .filter((line) => line !== '');
+    .filter((line) => line !== '' && !line.startsWith(OWN_LINE));
   let tail = '';
   for (const line of lines.reverse()) {
     const longer = tail === '' ? line.slice(-lengthMax) : `${line}\n${tail}`;

@@ -1,4 +1,6 @@
-import { BackendError } from '../../platform/errors/families.ts';
+import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
+import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { openLogStream } from '../../platform/log-streams.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { WorkEnd } from '../../platform/ports/work.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
@@ -80,7 +82,7 @@ export class ModelServers {
   }
 
   async #start(plan: ServerPlan): Promise<Look> {
-    const { backend, admission, settings, logFiles, instanceLimits, workCredentials, clock } = this.#ports;
+    const { backend, admission, settings, instanceLimits, workCredentials, clock } = this.#ports;
     const { key, endpoint, fleet, variant, instance } = plan;
     const admitted = admission.request(instance.workId, settings.reservations.modelServer, fleet.startedAtMs);
     if (!admitted.admitted) return { ...this.#sight(plan, 'waiting', ADMISSION_LOOK_EVERY_MS), waitingReason: admitted.reason };
@@ -95,7 +97,7 @@ export class ModelServers {
       await backend.start(
         planModelServer(variant, instance, {
           region: key.region,
-          logFile: await logFiles.path(endpointLogStream(key, variant.name, instance)),
+          logFile: await this.#openLog(plan),
           limits: instanceLimits(variant.instanceType),
           environment: await workCredentials.environment(access),
         }),
@@ -109,6 +111,27 @@ export class ModelServers {
       return this.#sight(plan, 'starting', Math.max(1, memory.restartAtMs - clock.now()));
     }
     return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
+  }
+
+  /** The stream is the role's to make. Without a role, or a role without the right, the file is there and no stream shows it. */
+  async #openLog({ key, endpoint, variant, instance }: ServerPlan): Promise<string> {
+    const { logFiles, roles } = this.#ports;
+    const stream = endpointLogStream(key, variant.name, instance);
+    const { executionRoleArn } = variant.model;
+    if (executionRoleArn === undefined) return logFiles.path(stream);
+    const access = { account: key.account, workId: instance.workId, onBehalfOf: endpoint.EndpointArn };
+    try {
+      const principal = await roles.assume(assumptionOf(access, executionRoleArn));
+      return await openLogStream(this.#ports, principal, { region: key.region, requestId: endpoint.requestId }, stream);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      // a role that was deleted meanwhile must not keep the model from being served
+      this.#ports.log.warn(
+        { endpoint: endpoint.EndpointArn, code: error.code },
+        'The log stream of a model server could not be made.',
+      );
+      return logFiles.path(stream);
+    }
   }
 
   async #examine(plan: ServerPlan): Promise<Look> {

@@ -109,6 +109,8 @@ export interface EndpointDocument extends Made {
   readonly EndpointStatus: EndpointStatus;
   readonly FailureReason?: string;
   readonly LastModifiedTime: number;
+  /** The config that serves, or that a failed creation was to serve. */
+  readonly configName: string;
   readonly fleets: number;
   readonly serving?: Fleet;
   readonly deploying?: Fleet;

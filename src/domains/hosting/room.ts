@@ -26,7 +26,7 @@ export function createHostingRoom(ports: HostingPorts): Room {
     reconcilers: [
       createEndpointReconciler({ ...ports, servers, endpointRoutes, startedAtMs: ports.clock.now(), stopping: () => stopping }),
     ],
-    calls: ['s3:GetObject', 's3:ListObjectsV2', 'sagemaker:DescribeModelPackage'],
+    calls: ['s3:GetObject', 's3:ListObjectsV2', 'logs:CreateLogGroup', 'logs:CreateLogStream', 'sagemaker:DescribeModelPackage'],
     async start() {
       unsubscribe = ports.backend.onChange((workId) => {
         const owner = servers.ownerOf(workId);

@@ -83,6 +83,7 @@ export const createEndpoint = (ports: HostingPorts) =>
           CreationTime: context.nowMs,
           LastModifiedTime: context.nowMs,
           requestId: context.requestId,
+          configName: input.EndpointConfigName,
           fleets: 1,
           deploying: fleet(1, { EndpointArn, CreationTime: context.nowMs }),
           retiring: [],
