@@ -6,8 +6,9 @@ import type { AuthorizationNeed } from '../authorization/policy.ts';
 import type { Authorizer } from '../authorization/port.ts';
 import type { Principal } from '../authorization/principal.ts';
 import type { Clock } from '../clock.ts';
-import { InvariantError, ServiceError } from '../errors/families.ts';
+import { BackendError, InvariantError, ServiceError } from '../errors/families.ts';
 import type { Ids } from '../ids.ts';
+import { entryOf } from '../ledger/entry-of.ts';
 import type { Store } from '../store/port.ts';
 import type { AnyOperation, Calls, OperationContext } from './operation.ts';
 
@@ -128,32 +129,9 @@ export async function recordDenial(
   reason: string,
   context: OperationContext,
 ): Promise<void> {
-  const { principal, client } = context;
-  const origin = { ...client, ...(principal.onBehalfOf ? { onBehalfOf: principal.onBehalfOf } : {}) };
-  const result = await store.commit({
-    expect: [],
-    ledger: [
-      {
-        timeMs: context.nowMs,
-        account: context.account,
-        region: context.region,
-        actor: principal.arn,
-        action: need.action,
-        outcome: 'denied',
-        resources: need.resources,
-        reason,
-        requestId: context.requestId,
-        ...(principal.requestedRoleArn
-          ? {
-              requestedRole: principal.requestedRoleArn,
-              effectiveRole: `arn:aws:iam::${principal.account}:role/${principal.name}`,
-            }
-          : {}),
-        ...(Object.keys(origin).length > 0 ? { origin } : {}),
-      },
-    ],
-  });
+  const entry = entryOf(context, need.action, need.resources);
+  const result = await store.commit({ expect: [], ledger: [{ ...entry, outcome: 'denied', reason }] });
   if (result.outcome !== 'done') {
-    throw new InvariantError(`A denial was not recorded: ${result.outcome}.`, { requestId: context.requestId });
+    throw new BackendError('storage', `A denial was not recorded: ${result.outcome}.`, { retryable: true });
   }
 }
