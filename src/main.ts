@@ -28,6 +28,7 @@ import type { Calls, Room } from './platform/calls/operation.ts';
 import { systemClock } from './platform/clock.ts';
 import { type DataFolder, openDataFolder, writeAtomically } from './platform/data-folder.ts';
 import { ConfigError, InvariantError } from './platform/errors/families.ts';
+import { createTokenReconciler } from './platform/idempotency.ts';
 import { systemIds } from './platform/ids.ts';
 import { createLogFiles } from './platform/log-files.ts';
 import { createBlobStore } from './platform/objects/blob-store.ts';
@@ -98,6 +99,7 @@ async function startServer(options: ServerOptions, data: DataFolder, log: Logger
     const record = () => late.router && data.writeServerRecord({
       pid: process.pid, routerPid: late.router.pid, port, runtimePort: late.router.port, url: late.url });
     await prepare(base, identity, late);
+    base.loop.register([createTokenReconciler(base.store)]);
     await startRooms(base.loop, rooms);
     base.blobs.start();
     record();
@@ -255,8 +257,9 @@ async function stopServer(
   base: Foundation, late: LateParts, gateway: Gateway, rooms: readonly Room[], endJobs: boolean): Promise<void> {
   await gateway.close(CLOSE_GRACE_MS);
   await base.loop.stop();
-  for (const room of [...rooms].reverse()) await room.stop?.();
+  // the router first: what it has in flight still needs the model servers that the hosting room is about to end
   await late.router?.stop();
+  for (const room of [...rooms].reverse()) await room.stop?.();
   await base.close();
   void endJobs;
 }
