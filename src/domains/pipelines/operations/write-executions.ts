@@ -127,7 +127,7 @@ function parametersOf(input: StartPipelineExecutionRequest, { parameters: declar
     const text = resolved.problems.map(({ message }) => message).join(' ');
     throw new ServiceError('ValidationException', `The pipeline parameters are not valid. ${text}`);
   }
-  const parameters = [...resolved.values].map(([Name, value]) => ({ Name, Value: given.get(Name) ?? String(value) }));
+  const parameters = [...declared.keys()].map((Name) => ({ Name, Value: given.get(Name) ?? String(resolved.values.get(Name)) }));
   return { parameters, values: Object.fromEntries(resolved.values) };
 }
 
