@@ -135,7 +135,14 @@ async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResp
 function routeByHead(routing: RoutingTable, candidates: readonly Service[], exchange: Exchange): Route | undefined {
   const { request, path, query } = exchange;
   const target = request.headers['x-amz-target'];
-  if (typeof target === 'string') return routing.byTarget(candidates, target);
+  if (typeof target === 'string') {
+    const signingName = routing.signingNameOf(target);
+    if (signingName !== undefined && !candidates.some((service) => service.signingName === signingName)) {
+      const detail = `Credential should be scoped to correct service: '${signingName}'. `;
+      throw signatureError({ fault: 'mismatch', detail }, 'json');
+    }
+    return routing.byTarget(candidates, target);
+  }
   return routing.byPath(candidates, { method: request.method ?? 'GET', path, query, headers: request.headers });
 }
 

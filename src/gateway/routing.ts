@@ -28,6 +28,8 @@ export interface RoutingTable {
   /** Services of a signature scope; several share `sagemaker`. */
   servicesOf(signingName: string): readonly Service[];
   byTarget(services: readonly Service[], target: string): Route;
+  /** The scope that requests with this X-Amz-Target have to be signed for; undefined for targets we do not know. */
+  signingNameOf(target: string): string | undefined;
   byAction(services: readonly Service[], action: string): Route;
   byPath(services: readonly Service[], request: RoutedRequest): Route | undefined;
 }
@@ -45,6 +47,10 @@ export function createRoutingTable(services: readonly Service[]): RoutingTable {
       const prefix = target.slice(0, dot);
       const service = candidates.find((candidate) => candidate.model.metadata.targetPrefix === prefix);
       return named(service, target.slice(dot + 1), target);
+    },
+    signingNameOf(target) {
+      const prefix = target.slice(0, target.lastIndexOf('.'));
+      return services.find((service) => service.model.metadata.targetPrefix === prefix)?.signingName;
     },
     byAction(candidates, action) {
       return named(

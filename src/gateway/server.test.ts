@@ -426,6 +426,8 @@ test('who is not who they say: each protocol in its words', async () => {
     ),
     '403 SignatureDoesNotMatch',
   );
+  const elsewhere = await signed('logs', 'POST', '/', describe);
+  assert.match(elsewhere.text, /InvalidSignatureException.*Credential should be scoped to correct service: 'sagemaker'/);
   assert.equal(code(await signed('lambda', 'GET', '/2015-03-31/functions')), '501 NotImplementedException');
 });
 
