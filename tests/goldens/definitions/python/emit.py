@@ -1,7 +1,7 @@
 """Emits pipeline definitions with the real SageMaker Python SDK (2.x), for the definition checker's golden tests.
 
-    python3 -m venv /tmp/v && /tmp/v/bin/pip install 'sagemaker<3' && /tmp/v/bin/python emit.py newest
-    python3 -m venv /tmp/w && /tmp/w/bin/pip install 'sagemaker==2.100.0' && /tmp/w/bin/python emit.py 2.100
+    python3 -m venv NEW && NEW/bin/pip install 'sagemaker<3' && NEW/bin/python emit.py newest
+    python3 -m venv OLD && OLD/bin/pip install 'sagemaker==2.100.0' && OLD/bin/python emit.py 2.100
 
 Writes <dialect>/<program>.json beside this file. A local HTTP answerer stands in for S3 so that no account is needed: compiling a
 pipeline uploads code, and nothing else of AWS is called.
