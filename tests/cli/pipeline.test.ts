@@ -112,7 +112,7 @@ suite('pipelines by command line', () => {
     const { code, stdout, stderr } = await cli('run', file, '--wait');
     assert.equal(code, 1);
     assert.match(stdout, /Sad +Failed/);
-    assert.match(stdout + stderr, /AlgorithmError: .*exit code: 1/);
+    assert.match(stderr, /execution Failed: [\s\S]*AlgorithmError: [\s\S]*exit code: 1/);
     assert.match(stdout, /ValueError: column 7 is empty/);
     assert.match((await cli('steps', 'sad')).stdout, /Sad +Failed .*AlgorithmError/);
     assert.equal((await cli('wait', 'sad')).code, 1);

@@ -1,7 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { verifyLedger } from '../../platform/ledger/verify.ts';
 import { AwsError, callJson } from '../client.ts';
 import { connect, type Connection } from '../connection.ts';
 import { stepsOf, watchExecution } from '../execution-watch.ts';
@@ -13,6 +12,7 @@ import { upsertFile } from '../verbs/pipeline.ts';
 import { uiLink } from '../verbs/ui.ts';
 import { type DemoServer, startDemoServer } from './demo-server.ts';
 import { collectDifferences } from './differences.ts';
+import { collectEvidence } from './evidence.ts';
 import { showFailure } from './failure.ts';
 import { compareEndpoint, readEvaluation } from './held-out.ts';
 import { type DemoFacts, factsJson, printSummary } from './summary.ts';
@@ -120,10 +120,9 @@ async function runMainJob(
   }
   const [packageArn] = versions;
   const served = packageArn === undefined ? undefined : await serve(connection, output, packageArn, evaluation);
-  const ledger = verifyLedger(join(connection.folder, 'slipway.db'));
-  if (!ledger.ok) throw failed(`The ledger is broken at entry ${ledger.sequence}: ${ledger.problem}`);
+  const evidence = await collectEvidence(connection);
   const elapsed = duration(performance.now() - startedMs);
-  return { ...decided, served, ledger, elapsed, differences: await collectDifferences(connection, steps) };
+  return { ...decided, served, evidence, elapsed, differences: await collectDifferences(connection, steps) };
 }
 
 async function registeredVersions(connection: Connection): Promise<string[]> {

@@ -19,9 +19,13 @@ export async function collectDifferences(connection: Connection, steps: readonly
     return (found.length > 0 ? found : [otherwise]).map((here) => ({ what, here }));
   };
   return [
-    ...those('library versions', /is emulated by/, 'none: every image name is backed by the versions it promises'),
+    ...those('library versions', /is emulated by/, 'no difference: every image name is backed by the versions it promises'),
     ...rolesOf(connection.folder),
-    ...those('instance type', /instance type .*(clipped|not known)/, 'none: this host has what the instance types promise'),
+    ...those(
+      'instance type',
+      /instance type .*(clipped|not known)/,
+      'no difference: this host has what the instance types promise',
+    ),
   ];
 }
 
@@ -32,7 +36,7 @@ async function notesOf(connection: Connection, step: StepSummary): Promise<strin
   const notes: string[] = [];
   if (!place) return notes;
   for await (const { message } of new LogReader(connection, place).read()) {
-    notes.push(message);
+    notes.push(message.replace(/^slipway: /, ''));
     if (notes.length === NOTES_AT_HEAD) break;
   }
   return notes;
@@ -51,6 +55,6 @@ function rolesOf(folder: string): Difference[] {
   const lines =
     mapped.size > 0
       ? [...mapped]
-      : [...acted].map((arn) => `none mapped: jobs acted as ${arn}, made at first start; on AWS that role must exist`);
+      : [...acted].map((arn) => `none was mapped: jobs acted as ${arn}, which first start made; on AWS it must exist`);
   return lines.map((here) => ({ what: 'role', here }));
 }

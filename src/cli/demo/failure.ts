@@ -24,9 +24,6 @@ export async function showFailure(
   output.line('');
   const failures = steps
     .filter((step) => step.FailureReason)
-    .map((step) => `step ${step.StepName}: ${lastLine(step.FailureReason)}`);
-  return failed([`execution ${execution.PipelineExecutionStatus}`, ...failures].join('\n  '));
+    .map((step) => `step ${step.StepName}: ${step.FailureReason?.trim()}`);
+  return failed([`execution ${execution.PipelineExecutionStatus}`, ...failures].join('\n').replaceAll('\n', '\n  '));
 }
-
-/** Above all stands in full; a traceback says what happened in its last line. */
-const lastLine = (text = ''): string => text.trim().split('\n').at(-1) ?? '';

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import { callJson, getObject, invokeEndpoint } from '../client.ts';
+import { callJson, invokeEndpoint } from '../client.ts';
 import type { Connection } from '../connection.ts';
 import type { StepSummary } from '../execution-watch.ts';
 import { failed } from '../exit.ts';
+import { getUri } from './evidence.ts';
 
 /** What the evaluation job said about the held-out rows, read from where the jobs left it. */
 export interface Evaluation {
@@ -11,8 +11,6 @@ export interface Evaluation {
   readonly labels: readonly number[];
   readonly scores: readonly number[];
   readonly metrics: Readonly<Record<string, number>>;
-  /** SHA-256, hex. */
-  readonly testDigest: string;
 }
 
 export async function readEvaluation(connection: Connection, steps: readonly StepSummary[]): Promise<Evaluation> {
@@ -32,7 +30,6 @@ export async function readEvaluation(connection: Connection, steps: readonly Ste
     labels: lines.map((line) => Number(line.slice(0, line.indexOf(',')))),
     scores,
     metrics: Object.fromEntries(Object.entries(report.metrics).map(([name, { value }]) => [name, value])),
-    testDigest: createHash('sha256').update(test).digest('hex'),
   };
 }
 
@@ -48,11 +45,6 @@ async function outputUri(
   const output = job.ProcessingOutputConfig?.Outputs?.find((found) => found.OutputName === outputName);
   if (!output?.S3Output?.S3Uri) throw failed(`The processing job of step ${stepName} has no output "${outputName}".`);
   return output.S3Output.S3Uri.replace(/\/$/, '');
-}
-
-export async function getUri(connection: Connection, uri: string): Promise<Buffer> {
-  const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
-  return getObject(connection, bucket, key);
 }
 
 /** The endpoint's answers and how they compare with the evaluation job's. */

@@ -1,9 +1,10 @@
 import { relative } from 'node:path';
+import { styleText } from 'node:util';
 import type { OutputOf } from '../../contract/operations.ts';
-import type { LedgerVerdict } from '../../platform/ledger/verify.ts';
 import { elapsedOf, type StepSummary } from '../execution-watch.ts';
 import { type Output, statusWord, table } from '../output.ts';
 import type { Difference } from './differences.ts';
+import type { Evidence } from './evidence.ts';
 import type { Comparison, Evaluation } from './held-out.ts';
 
 /** What the demo found out; the summary prints nothing else. */
@@ -15,7 +16,7 @@ export interface DemoFacts {
   readonly evaluation: Evaluation;
   /** Absent when the model was not good enough to be registered. */
   readonly served?: Served;
-  readonly ledger: LedgerVerdict & { readonly ok: true };
+  readonly evidence: Evidence;
   readonly elapsed: string;
   readonly differences: readonly Difference[];
 }
@@ -38,7 +39,7 @@ export interface Kept {
 
 export function printSummary(output: Output, facts: DemoFacts, program: string, kept: Kept | undefined): void {
   const block = (title: string, lines: readonly string[]): void => {
-    output.line(`\n${title}`);
+    output.line(`\n${output.terminal ? styleText('bold', title) : title}`);
     for (const line of lines) output.line(`  ${line}`);
   };
   block(`What ran, in ${facts.elapsed}`, stepLines(output, facts.steps));
@@ -47,10 +48,15 @@ export function printSummary(output: Output, facts: DemoFacts, program: string, 
   if (facts.served) block('Endpoint', endpointLines(output, facts.served));
   block('Evidence', evidenceLines(facts));
   block('The page, and what to type next', kept ? nextWithServer(facts, kept) : nextAfterwards(program));
-  block(
-    'On AWS this would differ',
-    facts.differences.map(({ what, here }) => `${what.padEnd(15)} ${here}`),
-  );
+  block('On AWS this would differ', differenceLines(facts.differences));
+}
+
+function differenceLines(differences: readonly Difference[]): string[] {
+  const whats = [...new Set(differences.map(({ what }) => what))];
+  return whats.flatMap((what) => [
+    what,
+    ...differences.filter((difference) => difference.what === what).map(({ here }) => `  ${here}`),
+  ]);
 }
 
 function stepLines(output: Output, steps: readonly StepSummary[]): string[] {
@@ -77,7 +83,7 @@ function metricLines({ evaluation, served }: DemoFacts): string[] {
   return [
     ...lines,
     `recomputed from ${requests} answers of the endpoint: accuracy ${accuracy.toFixed(4)}, as the evaluation job said`,
-    `largest difference of a score ${largestDifference.toExponential(1)} (1e-6 allowed), ${meanLatencyMs.toFixed(1)} ms a request`,
+    `largest difference of a score ${largestDifference === 0 ? 'none' : largestDifference.toExponential(1)} (1e-6 allowed), ${meanLatencyMs.toFixed(1)} ms a request`,
   ];
 }
 
@@ -99,13 +105,17 @@ const endpointLines = (output: Output, served: Served): string[] => [
   served.endpointArn,
 ];
 
-function evidenceLines({ ledger, evaluation, served }: DemoFacts): string[] {
-  const container = served?.package.InferenceSpecification?.Containers?.[0];
+function evidenceLines({ evidence: { entries, head, definition, objects, approval } }: DemoFacts): string[] {
+  const name = (uri: string) => uri.split('/').at(-1) ?? uri;
   return [
-    `ledger     ${ledger.entries} entries, every one verified against the chain`,
-    `head       ${ledger.head.hash}`,
-    ...(container ? [`model      ${container.ModelDataUrl}`] : []),
-    `test data  sha256 ${evaluation.testDigest}`,
+    `the ledger has ${entries} entries, each verified against the chain; its head is`,
+    head.hash,
+    `what jobs wrote was read back and is what the ledger recorded (SHA-256):`,
+    ...table([
+      ...objects.map(({ uri, digest, entry }) => [name(uri), digest, `entry ${entry}`]),
+      ['the definition', definition.digest, `entry ${definition.entry}`],
+      ...(approval ? [['the approval', `by ${approval.actor}`, `entry ${approval.entry}`]] : []),
+    ]).split('\n'),
   ];
 }
 
@@ -140,7 +150,6 @@ export function factsJson(facts: DemoFacts) {
     steps: steps.map(({ StepName, StepStatus, StartTime, EndTime }) => ({ StepName, StepStatus, StartTime, EndTime })),
     metrics: evaluation.metrics,
     heldOutRows: evaluation.rows.length,
-    testDataSha256: evaluation.testDigest,
     version: served?.version ?? null,
     endpoint: served?.endpointArn ?? null,
     comparison: served?.comparison ?? null,
