@@ -92,10 +92,11 @@ function addLogStatements(add: Add): void {
   add('eventsAfter', ['sequence', 'limit'],
     db.selectFrom('event').select(['sequence', 'document']).where('sequence', '>', p('sequence')).orderBy('sequence')
       .limit(p('limit')));
-  // by sequence, which is nearly the order of time: needs no index of its own, and each call is bounded
+  // by sequence, which is nearly the order of time: needs no index of its own, and each call is bounded; the newest event
+  // stays, since its sequence is what the next one follows
   add('pruneEvents', ['limit', 'time_at'],
     db.deleteFrom('event').where('sequence', '<=', sql<number>`(select coalesce(max(sequence), 0) from
-      (select sequence, time_at from event order by sequence limit ${'limit'}) where time_at < ${'time_at'})`));
+      (select sequence, time_at from event order by sequence limit ${'limit'}) where time_at < ${'time_at'} and sequence < (select max(sequence) from event))`));
   add('insertLedger', ['sequence', 'hash', 'previous_hash', 'entry'],
     db.insertInto('ledger').values({
       sequence: p('sequence'), hash: p('hash'), previous_hash: p('previous_hash'), entry: p('entry') }));

@@ -48,7 +48,7 @@ export const MIGRATIONS: readonly { readonly name: string; readonly sql: string 
       create index timer_due on timer (due_at, reconciler, key);
 
       create table event (
-        sequence integer primary key autoincrement, time_at integer not null, document text not null
+        sequence integer primary key, time_at integer not null, document text not null
       );
 
       create table ledger (

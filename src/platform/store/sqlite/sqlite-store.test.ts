@@ -135,9 +135,9 @@ test('events older than thirty days are removed in steps; sequences go on', asyn
     await waitUntil(async () => (await store.events({ afterSequence: 0, limit: 2_000 })).length === 3);
     assert.equal((await store.events({ afterSequence: 0, limit: 10 }))[0]?.sequence, 1_701);
     await laterByDays(40);
-    await waitUntil(async () => (await store.events({ afterSequence: 0, limit: 10 })).length === 0);
+    await waitUntil(async () => (await store.events({ afterSequence: 0, limit: 10 })).length === 1);
     await many(1, clock.now());
-    assert.equal((await store.events({ afterSequence: 0, limit: 10 }))[0]?.sequence, 1_704);
+    assert.deepEqual((await store.events({ afterSequence: 0, limit: 10 })).map(({ sequence }) => sequence), [1_703, 1_704]);
   }, { clock });
 });
 

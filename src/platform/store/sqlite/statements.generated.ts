@@ -12,7 +12,7 @@ export const STATEMENTS = {
   timersAfter: "select \"due_at\", \"reconciler\", \"key\" from \"timer\" where (due_at, reconciler, key) > (?, ?, ?) order by \"due_at\", \"reconciler\", \"key\" limit ?",
   insertEvent: "insert into \"event\" (\"time_at\", \"document\") values (?, ?)",
   eventsAfter: "select \"sequence\", \"document\" from \"event\" where \"sequence\" > ? order by \"sequence\" limit ?",
-  pruneEvents: "delete from \"event\" where \"sequence\" <= (select coalesce(max(sequence), 0) from (select sequence, time_at from event order by sequence limit ?) where time_at < ?)",
+  pruneEvents: "delete from \"event\" where \"sequence\" <= (select coalesce(max(sequence), 0) from (select sequence, time_at from event order by sequence limit ?) where time_at < ? and sequence < (select max(sequence) from event))",
   insertLedger: "insert into \"ledger\" (\"sequence\", \"hash\", \"previous_hash\", \"entry\") values (?, ?, ?, ?)",
   ledgerAfter: "select \"sequence\", \"hash\", \"previous_hash\", \"entry\" from \"ledger\" where \"sequence\" > ? order by \"sequence\" limit ?",
   ledgerHead: "select \"sequence\", \"hash\" from \"ledger_head\"",
