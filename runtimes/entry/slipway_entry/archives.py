@@ -19,31 +19,37 @@ def extract_tar(path, target):
 
 
 def _extract_members(archive, target):
-    if hasattr(tarfile, "data_filter"):
-        archive.extractall(target, filter="data")
-        return
-    # Python 3.11 before 3.11.4 (Debian 12) has no filters: check by hand.
     root = os.path.realpath(target)
     members = archive.getmembers()
     for member in members:
-        places = [member.name]
-        if member.issym():
-            places.append(os.path.join(os.path.dirname(member.name), member.linkname))
-        elif member.islnk():
-            places.append(member.linkname)
-        elif not (member.isreg() or member.isdir()):
-            raise UserError(f"archive member {member.name} is a device or pipe; only files, folders and links inside are unpacked")
-        for place in places:
-            resolved = os.path.realpath(os.path.join(root, place))
-            if os.path.isabs(place) or (resolved != root and not resolved.startswith(root + os.sep)):
-                raise UserError(f"archive member {member.name} would be unpacked outside of its folder; remove it from the archive")
-        member.mode &= 0o755
+        _refuse_outside(root, member)
+    # The filters of newer Pythons check once more; Debian 12's Python 3.11.2 has none.
+    filtered = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     for member in members:
-        # Again for each, on the disk as it is now: an earlier member may be a link that this one goes through.
-        resolved = os.path.realpath(os.path.join(root, os.path.dirname(member.name)))
-        if resolved != root and not resolved.startswith(root + os.sep):
-            raise UserError(f"archive member {member.name} would be unpacked outside of its folder; remove it from the archive")
-        archive.extract(member, root, set_attrs=not member.isdir())
+        # On the disk as it is now: an earlier member may be a link that this one goes through.
+        folder = os.path.realpath(os.path.join(root, os.path.dirname(member.name)))
+        if folder != root and not folder.startswith(root + os.sep):
+            raise _outside(member)
+        member.mode &= 0o755
+        archive.extract(member, root, set_attrs=not member.isdir(), **filtered)
+
+
+def _refuse_outside(root, member):
+    places = [member.name]
+    if member.issym():
+        places.append(os.path.join(os.path.dirname(member.name), member.linkname))
+    elif member.islnk():
+        places.append(member.linkname)
+    elif not (member.isreg() or member.isdir()):
+        raise UserError(f"archive member {member.name} is a device or pipe; only files, folders and links inside are unpacked")
+    for place in places:
+        resolved = os.path.realpath(os.path.join(root, place))
+        if os.path.isabs(place) or (resolved != root and not resolved.startswith(root + os.sep)):
+            raise _outside(member)
+
+
+def _outside(member):
+    return UserError(f"archive member {member.name} would be unpacked outside of its folder; remove it from the archive")
 
 
 def fetch_source(uri, target):
