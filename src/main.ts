@@ -59,10 +59,11 @@ export async function runServer(options: ServerOptions): Promise<void> {
   }
   const log = pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
   const data = openDataFolder(options.folder);
+  const stopped = nextSignal(); // from here on: a signal during the start must not leave a router behind
   try {
     const server = await startServer(options, data, log);
     process.stdout.write(`slipway: listening on ${server.url}\n`);
-    const signal = await nextSignal();
+    const signal = await stopped;
     log.info({ signal }, 'Stopping.');
     await server.stop(options.stopJobs || signal === 'SIGUSR2');
   } finally {
