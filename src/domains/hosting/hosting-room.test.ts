@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { CreateModelInput, ProductionVariant } from '../../contract/generated/sagemaker.ts';
 import { HostingRig, ROLE } from './hosting-rig.ts';
@@ -87,6 +89,27 @@ test('model servers live on through a killed server, which takes them over', asy
   assert.equal(log.EndpointStatus, 'InService');
   await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'adopted' });
   await rig.endpointGone('adopted');
+});
+
+test('whatever an endpoint was on its way to when the server died, the next one brings it there', async () => {
+  await prepare('early');
+  await prepare('late');
+  await createEndpoint('early');
+  rig = await HostingRig.start(await rig.abandon());
+  assert.equal((await rig.endpoint('early', settled)).EndpointStatus, 'InService');
+  await rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'early', EndpointConfigName: 'late' });
+  rig = await HostingRig.start(await rig.abandon());
+  assert.equal((await rig.endpoint('early', inService)).EndpointConfigName, 'late');
+  assert.deepEqual(await rig.invoke('early', 'x'), { status: 200, text: 'late x' });
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'early' });
+  rig = await HostingRig.start(await rig.abandon());
+  await rig.endpointGone('early');
+  assert.equal((await rig.invoke('early', 'x')).status, 400);
+  assert.deepEqual(
+    readdirSync(join(rig.folder, 'runs')).filter((name) => name.startsWith('endpoint-')),
+    [],
+    'no model server is left behind',
+  );
 });
 
 test('a model server that dies is started again while the endpoint stays InService', async () => {
