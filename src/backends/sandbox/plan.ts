@@ -14,6 +14,10 @@ export interface RunPlan {
   readonly root: string;
   /** The host's path of `/opt/ml`. */
   readonly tree: string;
+  /** Without isolation: the host's own /opt/ml points here while it runs. */
+  readonly ownsPlainRoot: boolean;
+  /** Work is ended before the disk has less than this left: the store must be able to write what happened. */
+  readonly diskReserveBytes: number;
   readonly directories: readonly string[];
   readonly files: readonly { readonly path: string; readonly text: string }[];
   readonly archives: readonly { readonly from: string; readonly to: string }[];

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { RunFolders } from './run-folder.ts';
 import { archiveInput, createTrial, waitFor, type Trial } from './testing/sandbox-trial.ts';
 
 const running = (trial: Trial, id: string) =>
@@ -345,6 +346,58 @@ test('staging that fails ends the run with its reason', async () => {
   }
   trial.close();
 });
+
+test('a disk that runs full ends the job before the store suffers', async () => {
+  const trial = createTrial('unshare');
+  await trial.backend.start(trial.spec('first', 'pass')); // finds the isolation
+  await trial.end('first');
+  const spec = trial.spec('full', 'import time; time.sleep(600)');
+  const plan = join(trial.folder, 'runs/full/plan.json');
+  // the supervisor believes its plan: a reserve larger than the disk stands for a disk that is full
+  const { writePlan } = RunFolders.prototype;
+  RunFolders.prototype.writePlan = function (id, content) {
+    writePlan.call(this, id, { ...content, diskReserveBytes: 2 ** 60 });
+  };
+  await trial.backend.start(spec).finally(() => {
+    RunFolders.prototype.writePlan = writePlan;
+  });
+  const end = await trial.end('full');
+  assert.ok(existsSync(plan));
+  assert.deepEqual([end.reason, end.exitCode], ['exited', 137]);
+  assert.match(end.message ?? '', /disk .* was full/);
+  trial.close();
+});
+
+test('without isolation /opt/ml is the job\'s own while it runs, and one job at a time has it', { skip: !mayOwnRoot() && '/opt/ml cannot be made here' }, async () => {
+  const trial = createTrial('plain');
+  const script = 'import os, time; print(os.path.realpath("/opt/ml")); open("/opt/ml/model/m", "w").write("x"); time.sleep(0.2)';
+  const outputs = [{ name: 'model', path: '/opt/ml/model' }];
+  const digest = trial.store('stored');
+  const input = { path: '/opt/ml/in', access: 'read-only', entries: [{ relativePath: 'f', digest, sizeBytes: 6 }] } as const;
+  for (const id of ['one', 'two']) await trial.backend.start(trial.spec(id, script, { outputs, inputs: [input], preamble: ['{isolation}'] }));
+  for (const id of ['one', 'two']) {
+    const end = await trial.end(id);
+    assert.deepEqual([end.reason, end.exitCode, end.isolation], ['exited', 0, 'plain'], end.message);
+    assert.deepEqual(trial.lines(id), ['NOT ISOLATED (sandbox: plain)', join(trial.folder, 'runs', id, 'ml')]);
+    assert.deepEqual((await trial.backend.outputs(id, 'model')).files.map((file) => file.relativePath), ['m']);
+  }
+  const times = await Promise.all(['one', 'two'].map((id) => trial.end(id)));
+  const [first, second] = times.toSorted((a, b) => a.endedAtMs - b.endedAtMs);
+  assert.ok((second?.startedAtMs ?? 0) >= (first?.endedAtMs ?? Infinity), 'one after the other');
+  assert.ok(!existsSync('/opt/ml'));
+  trial.close();
+});
+
+/** Only a link of ours, or nothing, may stand at /opt/ml. */
+function mayOwnRoot(): boolean {
+  try {
+    accessSync('/opt', constants.W_OK);
+  } catch {
+    return false;
+  }
+  const found = lstatSync('/opt/ml', { throwIfNoEntry: false });
+  return found === undefined || found.isSymbolicLink();
+}
 
 test('a data folder inside a system folder stays hidden', async () => {
   const { systemMounts } = await import('./system-mounts.ts');

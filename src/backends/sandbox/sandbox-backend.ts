@@ -10,12 +10,12 @@ import type { WorkAddress, WorkBackend, WorkOutputTree, WorkSpec, WorkStatus } f
 import type { Settings } from '../../platform/settings.ts';
 import { findIsolation, findProgram, type IsolationFound } from './isolation.ts';
 import { walkOutput, readStart } from './outputs.ts';
-import { decideAccess, ML_ROOT, planTree } from './plan-tree.ts';
+import { decideAccess, isWithin, ML_ROOT, planTree } from './plan-tree.ts';
 import type { Mount, RunPlan } from './plan.ts';
 import { RunFolders, socketFolder } from './run-folder.ts';
 import type { RuntimeEnvironment } from './runtime-environment.ts';
 import { Spawner } from './spawner.ts';
-import { stageInputs, stagingMessage, unpackBytesMax } from './stage.ts';
+import { diskReserveBytes, stageInputs, stagingMessage, unpackBytesMax } from './stage.ts';
 import { GROUP, hostsFile, NSSWITCH, PASSWD, systemMounts } from './system-mounts.ts';
 
 export interface SandboxLog {
@@ -131,15 +131,19 @@ class HostSandbox implements SandboxBackend {
       bubblewrap: found.bubblewrap,
       hostname: spec.hostname,
       command: spec.command,
-      workingDirectory: spec.workingDirectory,
+      workingDirectory: plain ? plainFolder(spec.workingDirectory, runFolder) : spec.workingDirectory,
       environment: {
-        HOME: '/root', HOSTNAME: spec.hostname, LANG: 'C.UTF-8', ...runtime.environment, ...spec.environment,
+        HOME: plain ? join(runFolder, 'home') : '/root', HOSTNAME: spec.hostname, LANG: 'C.UTF-8', ...runtime.environment, ...spec.environment,
         ...(sockets !== null && { SLIPWAY_SERVE_SOCKET: plain ? `${sockets}/serve.sock` : `${SOCKET_INSIDE}/serve.sock` }),
+        // one /opt/ml per host: a model server, which never ends, must not hold it
+        ...(plain && spec.kind === 'service' && { SAGEMAKER_BASE_DIR: join(runFolder, 'ml') }),
       },
       network: spec.network,
       mounts: plain ? [] : this.#mounts(runFolder, runtime.folders, tree.mounts, sockets),
       root: join(runFolder, 'root'),
       tree: join(runFolder, 'ml'),
+      ownsPlainRoot: plain && spec.kind === 'job',
+      diskReserveBytes: await diskReserveBytes(runFolder),
       directories: tree.directories,
       files: [...tree.files, { path: 'hosts', text: hostsFile(spec.hosts) }],
       archives,
@@ -295,6 +299,11 @@ class HostSandbox implements SandboxBackend {
       if (this.#runs.supervisor(id) === 'gone' || this.#runs.ended(id)) this.#tell(id);
     }
   }
+}
+
+/** Without isolation there is no /root of the work's own, and /opt/ml is the run's tree. */
+function plainFolder(path: string, runFolder: string): string {
+  return isWithin(path, ML_ROOT) ? path : join(runFolder, 'home');
 }
 
 const ISOLATION_TEXT = {

@@ -69,6 +69,16 @@ export async function unpackBytesMax(folder: string): Promise<number> {
   return Math.floor(bavail * bsize * 0.9);
 }
 
+const DISK_RESERVE_BYTES_MAX = 128 * 1024 * 1024;
+
+/** A hundredth of the disk, at most 128 MiB. Work may not begin below it either. */
+export async function diskReserveBytes(folder: string): Promise<number> {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  const reserve = Math.min(DISK_RESERVE_BYTES_MAX, Math.floor((blocks * bsize) / 100));
+  if (bavail * bsize < reserve) throw Object.assign(new Error('disk full'), { code: 'ENOSPC' });
+  return reserve;
+}
+
 /** What a failed staging says on the job. */
 export function stagingMessage(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;

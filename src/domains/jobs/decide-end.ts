@@ -42,7 +42,7 @@ export function decideEnd(end: WorkEnd, evidence: EndEvidence): EndDecision {
       ));
     case 'exited':
       if (evidence.stopping) return { status: 'Stopped', timedOut: false };
-      return end.exitCode === 0 ? { status: 'Completed', timedOut: false } : failed(algorithmError(ownWords(evidence), end.exitCode ?? 1));
+      return end.exitCode === 0 ? { status: 'Completed', timedOut: false } : failed(algorithmError(`${end.message ? `${end.message} ` : ''}${ownWords(evidence)}`, end.exitCode ?? 1));
   }
 }
 

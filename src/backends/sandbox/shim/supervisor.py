@@ -17,7 +17,7 @@ import process_table
 import staging
 
 SAMPLE_SECONDS = 0.5  # of memory, where no control group counts it
-KILLED_SECONDS = 5  # of the group's word that it had to kill
+LOOK_SECONDS = 5  # at the disk, and at the control group's word that it had to kill
 RETRY_SECONDS = 0.02  # of a SIGTERM that found no process yet
 RECORD_BYTES = 4096
 
@@ -37,6 +37,7 @@ class Supervisor:
         self.kill_at = None
         self.told = False  # whether the job has had its SIGTERM
         self.started_ms = None
+        self.look_at = 0  # next look at memory and disk
 
     def run(self):
         detach()
@@ -113,7 +114,7 @@ class Supervisor:
         staging.prepare(self.folder, plan)
         if self.stop_wanted():
             return self.end("stopped", None, "Stopped before it started.")
-        lock = staging.take_plain_root(plan, self.stop_wanted) if plan["isolation"] == "plain" else None
+        lock = staging.take_plain_root(plan, self.stop_wanted) if plan["ownsPlainRoot"] else None
         log = log_writer.LogWriter(plan["logFile"])
         log.lines(plan["preamble"])
         if self.group and plan["memoryBytes"]:
@@ -126,9 +127,11 @@ class Supervisor:
         self.sandbox = isolation.start(plan, output_write, self.before_exec)
         os.close(output_write)
         self.record_start()
+        self.look_at = time.monotonic() + self.look_seconds()
         code, usage = self.watch(output_read, child_read, control, log)
+        if lock is not None:
+            staging.give_plain_root(plan)
         self.finish(code, usage, log)
-        del lock
 
     def before_exec(self):
         """In the child, before it becomes the sandbox."""
@@ -177,9 +180,8 @@ class Supervisor:
     def wait_ms(self, deadline, drain_until):
         moments = [moment for moment in (deadline if not self.reason else None, self.kill_at, drain_until) if moment]
         left = min(moments) - time.monotonic() if moments else None
-        if self.plan["memoryBytes"] and not drain_until:
-            interval = KILLED_SECONDS if self.group else SAMPLE_SECONDS
-            left = interval if left is None else min(left, interval)
+        if not drain_until:
+            left = self.look_seconds() if left is None else min(left, self.look_seconds())
         if self.reason and self.kill_at and not self.told:
             left = min(left, RETRY_SECONDS)
         return None if left is None else max(0, left * 1000 + 1)
@@ -190,9 +192,11 @@ class Supervisor:
                 self.begin_end("stopped")
             elif deadline and time.monotonic() >= deadline:
                 self.begin_end("max-runtime")
-            elif self.over_memory():
-                self.reason = "out-of-memory"
-                self.sandbox.kill()
+            elif time.monotonic() >= self.look_at:
+                self.look_at = time.monotonic() + self.look_seconds()
+                self.reason = self.exhausted()
+                if self.reason:
+                    self.sandbox.kill()
         elif self.kill_at and time.monotonic() >= self.kill_at:
             self.sandbox.kill()
             self.kill_at = time.monotonic() + 1
@@ -207,12 +211,20 @@ class Supervisor:
     def stop_wanted(self):
         return os.path.exists(self.folder + "/stop")
 
-    def over_memory(self):
+    def look_seconds(self):
+        """However much the job writes to its log, memory and disk are looked at no oftener."""
+        return LOOK_SECONDS if self.group or not self.plan["memoryBytes"] else SAMPLE_SECONDS
+
+    def exhausted(self):
+        """Which resource has run out, if any."""
         limit = self.plan["memoryBytes"]
-        if not limit:
-            return False
-        if self.group:
-            return self.group.killed()  # the kernel took one process; the others must not wait for it for ever
+        # where the kernel counts, it took one process; the others must not wait for that one for ever
+        if limit and (self.group.killed() if self.group else self.over_memory(limit)):
+            return "out-of-memory"
+        found = os.statvfs(self.folder)
+        return "out-of-disk" if found.f_bavail * found.f_frsize < self.plan["diskReserveBytes"] else None
+
+    def over_memory(self, limit):
         pids = process_table.descendants(self.sandbox.init)
         if sum(map(process_table.resident_bytes, pids)) <= limit:
             return False
@@ -226,11 +238,14 @@ class Supervisor:
         if (killed and code != 0 and reason == "exited") or reason == "out-of-memory":
             reason, code = "out-of-memory", 137
             log.lines(["slipway: killed: more than %d MiB of memory" % (self.plan["memoryBytes"] >> 20)])
+        message = log.problem
+        if reason == "out-of-disk":
+            reason, message = "exited", "The disk of the data folder was full, so the job was ended."
         refusal = log.sandbox_refusal() if reason == "exited" and code in (1, 127) else None
         log.close()
         if refusal:
             return self.end("failed-to-start", None, refusal)
-        self.end(reason, code, log.problem, {"cpuMs": usage.cpu_ms, "peakMemoryBytes": peak})
+        self.end(reason, code, message, {"cpuMs": usage.cpu_ms, "peakMemoryBytes": peak})
 
 
 class Usage:

@@ -7,7 +7,7 @@ import type { BlobStore } from '../../../platform/objects/port.ts';
 import type { WorkEnd, WorkInput, WorkSpec } from '../../../platform/ports/work.ts';
 import { createSandboxBackend, type SandboxBackend, type SandboxOptions } from '../sandbox-backend.ts';
 
-export type TrialIsolation = 'bubblewrap' | 'unshare';
+export type TrialIsolation = 'bubblewrap' | 'unshare' | 'plain';
 
 /** A real backend on a fresh folder, with files for blobs. */
 export interface Trial {
