@@ -8,7 +8,7 @@ import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
 import { seedIdentity } from './domains/identity/seed.ts';
-import { createJobsRoom } from './domains/jobs/room.ts';
+import { createJobsRoom, type JobsRoom } from './domains/jobs/room.ts';
 import { createLogsRoom } from './domains/logs/room.ts';
 import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
@@ -51,6 +51,8 @@ export interface ServerOptions {
 
 const DEFAULT_PORT = 7600;
 const CLOSE_GRACE_MS = 10_000;
+/** A training job may take 120 s after SIGTERM; what is longer is settled by the next start. */
+const JOBS_GRACE_MS = 130_000;
 
 /** Runs the server until SIGTERM, SIGINT or SIGUSR2 (which ends jobs too). Resolves when everything is down. */
 export async function runServer(options: ServerOptions): Promise<void> {
@@ -104,7 +106,7 @@ async function startServer(options: ServerOptions, data: DataFolder, log: Logger
     await startRooms(base.loop, rooms);
     base.blobs.start();
     record();
-    return { url: late.url, stop: (endJobs) => stopServer(base, late, gateway, rooms, endJobs) };
+    return { url: late.url, stop: (endJobs) => stopServer(base, late, gateway, wired, endJobs) };
   } catch (error) {
     for (const step of undo) await step();
     throw error;
@@ -167,20 +169,21 @@ function createRooms(base: Foundation, late: LateParts) {
   const shared = {
     ...base, calls, routes, authorizer, credentials, workCredentials: credentials, roles: identity.sessions,
     instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()) };
+  const jobs = createJobsRoom(shared);
   const rooms: Room[] = [
     identity,
     createStorageRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
     createRegistryRoom(shared),
     createHostingRoom(shared),
-    createJobsRoom(shared),
+    jobs,
     createPipelinesRoom({ ...shared, model: loadService('sagemaker').model }),
   ];
   const tagging = createTaggingRoom({ ...base, resources: rooms.flatMap((room) => room.resources) });
   const all = [...rooms, tagging];
   dispatcher = createDispatcher({
     ...base, authorizer, operations: all.flatMap((room) => room.operations), services: serviceIds.map(loadService) });
-  return { rooms: all, identity, dispatcher, credentials };
+  return { rooms: all, jobs, identity, dispatcher, credentials };
 }
 
 function createServerGateway(base: Foundation, late: LateParts, { dispatcher, identity, credentials }: ReturnType<typeof createRooms>): Gateway {
@@ -255,12 +258,13 @@ async function startRooms(loop: RunnableLoop, rooms: readonly Room[]): Promise<v
 }
 
 async function stopServer(
-  base: Foundation, late: LateParts, gateway: Gateway, rooms: readonly Room[], endJobs: boolean): Promise<void> {
+  base: Foundation, late: LateParts, gateway: Gateway, { rooms, jobs }: { rooms: readonly Room[]; jobs: JobsRoom }, endJobs: boolean): Promise<void> {
   await gateway.close(CLOSE_GRACE_MS);
+  if (endJobs) await jobs.endAll(JOBS_GRACE_MS);
+  base.log.info({ jobs: jobs.unsettled() }, 'Jobs that run on without the server.');
   await base.loop.stop();
   // the router first: what it has in flight still needs the model servers that the hosting room is about to end
   await late.router?.stop();
   for (const room of [...rooms].reverse()) await room.stop?.();
   await base.close();
-  void endJobs;
 }
