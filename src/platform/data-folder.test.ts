@@ -44,8 +44,10 @@ test('a second server is refused with the pid of the first, until that one is ki
     setInterval(() => {}, 1000);`;
   const holder = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(holder.stdout, 'data');
-  assert.throws(() => openDataFolder(folder),
-    (error) => error instanceof ConfigError && error.message.includes(`pid ${holder.pid}`));
+  assert.throws(
+    () => openDataFolder(folder),
+    (error) => error instanceof ConfigError && error.message.includes(`pid ${holder.pid}`),
+  );
   holder.kill('SIGKILL');
   await once(holder, 'exit');
   openDataFolder(folder).close();

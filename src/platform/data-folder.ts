@@ -127,8 +127,10 @@ function makeFolder(paths: DataPaths): void {
     if (names.length === 0 || names.includes('slipway.db')) fs.chmodSync(paths.folder, 0o700);
     for (const path of [paths.blobs, paths.logs, paths.runs]) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new ConfigError('data folder',
-      `${paths.folder} cannot be created or written: ${(error as Error).message}. Name another one with --data DIR.`);
+    throw new ConfigError(
+      'data folder',
+      `${paths.folder} cannot be created or written: ${(error as Error).message}. Name another one with --data DIR.`,
+    );
   }
 }
 
@@ -144,9 +146,11 @@ function takeLock(paths: DataPaths): DatabaseSync {
     lock.close();
     const busy = (error as { errcode?: number }).errcode === 5;
     if (!busy) throw new ConfigError('data folder', `${paths.lock} cannot be locked: ${(error as Error).message}.`);
-    throw new ConfigError('data folder',
+    throw new ConfigError(
+      'data folder',
       `${paths.folder} is in use by another server${lockHolder(paths)}. Stop it first (slipway down --data ${paths.folder}), ` +
-        'or name another folder with --data DIR.');
+        'or name another folder with --data DIR.',
+    );
   }
 }
 

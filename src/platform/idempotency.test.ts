@@ -5,7 +5,11 @@ import { checkToken, createTokenReconciler } from './idempotency.ts';
 import { withSqliteStore } from './store/sqlite/with-sqlite-store.ts';
 
 const PLACE = { account: '123456789012', region: 'us-east-1' };
-const use = (token: string, Name: string) => ({ operation: 'CreatePipeline', token, request: { Name, ClientRequestToken: token } });
+const use = (token: string, Name: string) => ({
+  operation: 'CreatePipeline',
+  token,
+  request: { Name, ClientRequestToken: token },
+});
 
 test('a repeated request gets the first answer, another one is refused, a forgotten token is new', async () => {
   await withSqliteStore(async ({ store }) => {
@@ -14,8 +18,10 @@ test('a repeated request gets the first answer, another one is refused, a forgot
     const record = first.record({ PipelineArn: 'arn' }, 1);
     assert.deepEqual(await store.commit(record), { outcome: 'done' });
     assert.deepEqual(await checkToken(store, PLACE, use('t1', 'a')), { outcome: 'repeat', response: { PipelineArn: 'arn' } });
-    await assert.rejects(checkToken(store, PLACE, use('t1', 'b')),
-      (error) => error instanceof ServiceError && error.code === 'ConflictException' && error.message.includes('t1'));
+    await assert.rejects(
+      checkToken(store, PLACE, use('t1', 'b')),
+      (error) => error instanceof ServiceError && error.code === 'ConflictException' && error.message.includes('t1'),
+    );
     assert.equal((await checkToken(store, { ...PLACE, region: 'eu-west-1' }, use('t1', 'b'))).outcome, 'first');
     // the second of two racing calls sees a conflict and asks again
     assert.equal((await store.commit(record)).outcome, 'conflict');

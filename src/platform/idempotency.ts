@@ -31,16 +31,21 @@ const RETENTION_MS = 30 * 24 * 3600 * 1000;
 
 /** Throws `mismatch` (ConflictException by default) when the token was used for another request. */
 export async function checkToken(
-  store: Pick<Store, 'get'>, place: Place, use: TokenUse, mismatch: ErrorCode = 'ConflictException',
+  store: Pick<Store, 'get'>,
+  place: Place,
+  use: TokenUse,
+  mismatch: ErrorCode = 'ConflictException',
 ): Promise<TokenCheck> {
   const key: ResourceKey = { ...placeOf(place), kind: 'IdempotencyToken', name: `${use.operation}:${use.token}` };
   const digest = hash('sha256', canonicalJson(use.request));
   const row = await store.get<{ digest: string; response: JsonObject }>(key);
   if (row && row.document.digest === digest) return { outcome: 'repeat', response: row.document.response };
   if (row) {
-    throw new ServiceError(mismatch,
+    throw new ServiceError(
+      mismatch,
       `The client token ${use.token} was already used for a ${use.operation} request with different parameters. ` +
-        'Use a new token, or repeat the first request unchanged.');
+        'Use a new token, or repeat the first request unchanged.',
+    );
   }
   return {
     outcome: 'first',

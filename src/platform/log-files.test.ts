@@ -40,7 +40,10 @@ test('a half-written last line is left for later', async () => {
   const first = await files.read(JOB, 0, 1000);
   assert.deepEqual(first, { events: [{ timeMs: 5, text: 'whole', atByte: 0 }], nextOffset: 8 });
   fs.appendFileSync(path, 'f\n');
-  assert.deepEqual(await files.read(JOB, first.nextOffset, 1000), { events: [{ timeMs: 6, text: 'half', atByte: 8 }], nextOffset: 15 });
+  assert.deepEqual(await files.read(JOB, first.nextOffset, 1000), {
+    events: [{ timeMs: 6, text: 'half', atByte: 8 }],
+    nextOffset: 15,
+  });
 });
 
 test('a line without end does not stop the reader, nor is it read at once', async () => {
@@ -63,13 +66,36 @@ test('text with line breaks becomes lines of the same time; odd lines of a scrip
   const { files } = setUp();
   await files.append(JOB, [{ timeMs: 1, text: 'a\nb\r\nc' }]);
   fs.appendFileSync(await files.path(JOB), 'no time\n\n');
-  assert.deepEqual((await files.read(JOB, 0, 1000)).events.map(({ timeMs, text }) => [timeMs, text]),
-    [[1, 'a'], [1, 'b'], [1, 'c'], [1, 'no time'], [1, '']]);
+  assert.deepEqual(
+    (await files.read(JOB, 0, 1000)).events.map(({ timeMs, text }) => [timeMs, text]),
+    [
+      [1, 'a'],
+      [1, 'b'],
+      [1, 'c'],
+      [1, 'no time'],
+      [1, ''],
+    ],
+  );
 });
 
 test('no name leaves the folder, and different names are different files', async () => {
   const { folder, files } = setUp();
-  const names = ['..', '.', '../../x', '/abs', 'a/b', 'a%2Fb', 'a.b', 'a b', 'ä', '\u0000', 'x'.repeat(512), `${'x'.repeat(511)}y`, '~', '%'];
+  const names = [
+    '..',
+    '.',
+    '../../x',
+    '/abs',
+    'a/b',
+    'a%2Fb',
+    'a.b',
+    'a b',
+    'ä',
+    '\u0000',
+    'x'.repeat(512),
+    `${'x'.repeat(511)}y`,
+    '~',
+    '%',
+  ];
   const paths = new Set<string>();
   for (const group of names) {
     for (const name of names) {

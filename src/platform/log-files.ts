@@ -22,7 +22,9 @@ export function createLogFiles(options: { readonly folder: string }): LogFiles {
     path: made,
     async append(stream, lines) {
       // one write of whole lines: a shim may append to the same file at the same time
-      const text = lines.flatMap(({ timeMs, text }) => text.split(/\r?\n/).map((line) => `${Math.trunc(timeMs)} ${line}\n`)).join('');
+      const text = lines
+        .flatMap(({ timeMs, text }) => text.split(/\r?\n/).map((line) => `${Math.trunc(timeMs)} ${line}\n`))
+        .join('');
       if (text !== '') await fs.appendFile(await made(stream), text, { mode: 0o600 });
     },
     read: (stream, fromByte, limitBytes) => readLines(pathOf(stream), fromByte, limitBytes),
@@ -38,7 +40,10 @@ export function createLogFiles(options: { readonly folder: string }): LogFiles {
 
 /** Letters, digits, `-` and `_` stay, everything else (also `.` and `/`) becomes %XX: no name can leave its folder. */
 function encoded(name: string): string {
-  const safe = encodeURIComponent(name.toWellFormed()).replace(/[.!'()*~]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+  const safe = encodeURIComponent(name.toWellFormed()).replace(
+    /[.!'()*~]/g,
+    (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   if (safe.length <= NAME_CHARS_MAX) return safe === '' ? '%' : safe;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 32);
   return `${safe.slice(0, NAME_CHARS_MAX - 33).replace(/%.?$/, '')}~${hash}`;

@@ -23,7 +23,8 @@ const sum = (entries: readonly AdmissionEntry[]): Reservation => ({
 });
 
 const fits = (wanted: Reservation, reserved: Reservation, capacity: Reservation): boolean =>
-  (wanted.cpus === 0 || reserved.cpus + wanted.cpus <= capacity.cpus) && reserved.memoryMiB + wanted.memoryMiB <= capacity.memoryMiB;
+  (wanted.cpus === 0 || reserved.cpus + wanted.cpus <= capacity.cpus) &&
+  reserved.memoryMiB + wanted.memoryMiB <= capacity.memoryMiB;
 
 /**
  * Ids to admit now, strictly first come, first served in each of the two queues: a small request never overtakes a large one
@@ -48,7 +49,9 @@ export function decideAdmission(entries: readonly AdmissionEntry[], capacity: Re
 /** Why `id` waits, e.g. `waiting for 1 core: 2 of 2 reserved by job-a, job-b; 3 ahead`. */
 export function waitingReason(entries: readonly AdmissionEntry[], capacity: Reservation, entry: AdmissionEntry): string {
   const granted = entries.filter((other) => other.admitted);
-  const ahead = entries.filter((other) => !other.admitted && isService(other) === isService(entry) && inOrder(other, entry) < 0).length;
+  const ahead = entries.filter(
+    (other) => !other.admitted && isService(other) === isService(entry) && inOrder(other, entry) < 0,
+  ).length;
   const reserved = sum(granted);
   const { cpus, memoryMiB } = entry.reservation;
   const short: string[] = [];
@@ -64,6 +67,9 @@ export function waitingReason(entries: readonly AdmissionEntry[], capacity: Rese
 }
 
 function named(entries: readonly AdmissionEntry[]): string {
-  const names = entries.slice(0, NAMED_MAX).map(({ id }) => id).join(', ');
+  const names = entries
+    .slice(0, NAMED_MAX)
+    .map(({ id }) => id)
+    .join(', ');
   return entries.length > NAMED_MAX ? `${names} and ${entries.length - NAMED_MAX} more` : names;
 }

@@ -54,7 +54,10 @@ test('who queued earlier goes first, whenever it asked again after a restart', (
 test('a request larger than the host runs alone instead of waiting for ever', () => {
   const { admission, admitted, ask } = setUp();
   ask('small');
-  assert.match(ask('huge', { cpus: 64, memoryMiB: 1_000_000 }), /^waiting for 64 cores: 1 of 2 .* and for 1000000 MiB of memory: 1024 of 4096/);
+  assert.match(
+    ask('huge', { cpus: 64, memoryMiB: 1_000_000 }),
+    /^waiting for 64 cores: 1 of 2 .* and for 1000000 MiB of memory: 1024 of 4096/,
+  );
   admission.release('small');
   assert.deepEqual(admitted, ['huge']);
   assert.match(ask('next'), /^waiting/);

@@ -33,7 +33,9 @@ export function createFifoAdmission(options: { readonly capacity: Reservation })
         tell(admitWaiting().filter((other) => other !== id));
       }
       const entry = entries.get(id) as AdmissionEntry;
-      return entry.admitted ? { admitted: true } : { admitted: false, reason: waitingReason([...entries.values()], capacity, entry) };
+      return entry.admitted
+        ? { admitted: true }
+        : { admitted: false, reason: waitingReason([...entries.values()], capacity, entry) };
     },
     restore(id, reservation) {
       if (!entries.get(id)?.admitted) put(id, reservation, 0, true);

@@ -3,8 +3,14 @@ import { test } from 'node:test';
 import { canonicalJson } from './canonical.ts';
 
 test('equal values have one spelling, whatever the order of their members', () => {
-  assert.equal(canonicalJson({ b: 1, a: { d: [1, { z: 0, y: null }], c: 'x' } }), '{"a":{"c":"x","d":[1,{"y":null,"z":0}]},"b":1}');
-  assert.equal(canonicalJson({ a: { c: 'x', d: [1, { y: null, z: 0 }] }, b: 1 }), canonicalJson({ b: 1, a: { d: [1, { z: 0, y: null }], c: 'x' } }));
+  assert.equal(
+    canonicalJson({ b: 1, a: { d: [1, { z: 0, y: null }], c: 'x' } }),
+    '{"a":{"c":"x","d":[1,{"y":null,"z":0}]},"b":1}',
+  );
+  assert.equal(
+    canonicalJson({ a: { c: 'x', d: [1, { y: null, z: 0 }] }, b: 1 }),
+    canonicalJson({ b: 1, a: { d: [1, { z: 0, y: null }], c: 'x' } }),
+  );
 });
 
 test('absent members leave no trace, and what JSON cannot say becomes null as in JSON', () => {
@@ -12,6 +18,9 @@ test('absent members leave no trace, and what JSON cannot say becomes null as in
 });
 
 test('members sort by UTF-16 code units and texts are escaped as JSON.stringify does', () => {
-  assert.equal(canonicalJson({ '\u{1f600}': 1, '\uffff': 2, a: '"\\\n\u2028\ud800' }), '{"a":"\\"\\\\\\n\u2028\\ud800","\u{1f600}":1,"\uffff":2}');
+  assert.equal(
+    canonicalJson({ '\u{1f600}': 1, '\uffff': 2, a: '"\\\n\u2028\ud800' }),
+    '{"a":"\\"\\\\\\n\u2028\\ud800","\u{1f600}":1,"\uffff":2}',
+  );
   assert.deepEqual(JSON.parse(canonicalJson({ a: 'é\u2028', __proto__x: [true] })), { a: 'é\u2028', __proto__x: [true] });
 });

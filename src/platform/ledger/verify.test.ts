@@ -14,18 +14,26 @@ const original = join(root, 'original.db');
 after(() => fs.rmSync(root, { recursive: true, force: true }));
 
 const entry = (count: number): LedgerInput => ({
-  timeMs: 1_700_000_000_000 + count, account: '123456789012', region: 'us-east-1', actor: 'arn:aws:iam::123456789012:user/admin',
-  action: 'sagemaker:UpdateModelPackage', outcome: 'done', resources: [`arn:${count}`], changes: { Status: ['PendingManualApproval', 'Approved'] },
+  timeMs: 1_700_000_000_000 + count,
+  account: '123456789012',
+  region: 'us-east-1',
+  actor: 'arn:aws:iam::123456789012:user/admin',
+  action: 'sagemaker:UpdateModelPackage',
+  outcome: 'done',
+  resources: [`arn:${count}`],
+  changes: { Status: ['PendingManualApproval', 'Approved'] },
 });
 
-before(() => withSqliteStore(async ({ store, path }) => {
-  for (let count = 0; count < ENTRIES; count += 1) await store.commit({ expect: [], ledger: [entry(count)] });
-  // read while the server has it open
-  const verdict = verifyLedger(path);
-  assert.deepEqual(verdict, { ok: true, entries: ENTRIES, head: await store.ledgerHead() });
-  await store.close();
-  fs.copyFileSync(path, original);
-}));
+before(() =>
+  withSqliteStore(async ({ store, path }) => {
+    for (let count = 0; count < ENTRIES; count += 1) await store.commit({ expect: [], ledger: [entry(count)] });
+    // read while the server has it open
+    const verdict = verifyLedger(path);
+    assert.deepEqual(verdict, { ok: true, entries: ENTRIES, head: await store.ledgerHead() });
+    await store.close();
+    fs.copyFileSync(path, original);
+  }),
+);
 
 /** The verdict on a copy after `tamper`. */
 function verdictAfter(tamper: (db: DatabaseSync) => void) {
@@ -41,18 +49,25 @@ function verdictAfter(tamper: (db: DatabaseSync) => void) {
 
 test('an untouched ledger verifies, an empty one too', async () => {
   assert.ok(verifyLedger(original).ok);
-  await withSqliteStore(async ({ path }) => assert.deepEqual(verifyLedger(path), { ok: true, entries: 0, head: { sequence: 0, hash: '0'.repeat(64) } }));
+  await withSqliteStore(async ({ path }) =>
+    assert.deepEqual(verifyLedger(path), { ok: true, entries: 0, head: { sequence: 0, hash: '0'.repeat(64) } }),
+  );
   assert.throws(() => verifyLedger(join(root, 'absent.db')), /does not exist/);
 });
 
 test('a change of any column of any entry is found at that entry', () => {
   for (let sequence = 1; sequence <= ENTRIES; sequence += 1) {
     for (const column of ['entry', 'hash', 'previous_hash']) {
-      const verdict = verdictAfter((db) => db.prepare(
-        `update ledger set ${column} = replace(${column}, substr(${column}, 5, 1), 'X') where sequence = ?`).run(sequence));
+      const verdict = verdictAfter((db) =>
+        db
+          .prepare(`update ledger set ${column} = replace(${column}, substr(${column}, 5, 1), 'X') where sequence = ?`)
+          .run(sequence),
+      );
       assert.equal(verdict.sequence, sequence, column);
     }
-    const meaning = verdictAfter((db) => db.prepare("update ledger set entry = replace(entry, 'Approved', 'Rejected') where sequence = ?").run(sequence));
+    const meaning = verdictAfter((db) =>
+      db.prepare("update ledger set entry = replace(entry, 'Approved', 'Rejected') where sequence = ?").run(sequence),
+    );
     assert.deepEqual([meaning.sequence, /was changed/.test(meaning.problem)], [sequence, true]);
   }
 });
@@ -70,7 +85,9 @@ test('swapping any two entries is found at the first of them', () => {
   for (let one = 1; one <= ENTRIES; one += 1) {
     for (let other = one + 1; other <= ENTRIES; other += 1) {
       const swapped = (columns: string) => (db: DatabaseSync) => {
-        const rows = [one, other].map((sequence) => db.prepare('select hash, previous_hash, entry from ledger where sequence = ?').get(sequence));
+        const rows = [one, other].map((sequence) =>
+          db.prepare('select hash, previous_hash, entry from ledger where sequence = ?').get(sequence),
+        );
         const put = db.prepare(`update ledger set ${columns} where sequence = :sequence`);
         put.setAllowUnknownNamedParameters(true);
         put.run({ ...rows[1], sequence: one });
@@ -84,7 +101,12 @@ test('swapping any two entries is found at the first of them', () => {
 });
 
 test('an inserted entry, a hidden end and a changed head are found', () => {
-  assert.equal(verdictAfter((db) => db.exec('insert into ledger select sequence + 1, hash, previous_hash, entry from ledger where sequence = 12')).sequence, 13);
+  assert.equal(
+    verdictAfter((db) =>
+      db.exec('insert into ledger select sequence + 1, hash, previous_hash, entry from ledger where sequence = 12'),
+    ).sequence,
+    13,
+  );
   assert.equal(verdictAfter((db) => db.exec("insert into ledger values (0, 'x', 'y', '{}')")).sequence, 0);
   assert.match(verdictAfter((db) => db.exec('delete from ledger_head')).problem, /missing/);
   assert.equal(verdictAfter((db) => db.exec("update ledger_head set hash = 'x'")).sequence, ENTRIES);

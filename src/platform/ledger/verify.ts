@@ -43,10 +43,18 @@ function entryProblem([sequence, hash, previousHash, entry]: EntryColumns, last:
   if (sequence !== expected) {
     return typeof sequence === 'number' && sequence > expected
       ? { ok: false, sequence: expected, problem: `entry ${expected} is missing: entry ${sequence} follows ${last.sequence}` }
-      : { ok: false, sequence: Number(sequence), problem: `entry ${String(sequence)} has no place in the chain, which starts at 1` };
+      : {
+          ok: false,
+          sequence: Number(sequence),
+          problem: `entry ${String(sequence)} has no place in the chain, which starts at 1`,
+        };
   }
   if (previousHash !== last.hash) {
-    return { ok: false, sequence, problem: `entry ${sequence} does not continue the chain: it names another hash than entry ${last.sequence} has` };
+    return {
+      ok: false,
+      sequence,
+      problem: `entry ${sequence} does not continue the chain: it names another hash than entry ${last.sequence} has`,
+    };
   }
   if (typeof entry !== 'string' || chainHash(last.hash, sequence, entry) !== hash) {
     return { ok: false, sequence, problem: `entry ${sequence} was changed: its content does not match its hash` };
@@ -56,13 +64,18 @@ function entryProblem([sequence, hash, previousHash, entry]: EntryColumns, last:
 
 function headProblem(heads: readonly LedgerHead[], last: LedgerHead): LedgerVerdict | undefined {
   const head = heads[0];
-  if (!head || heads.length !== 1) return { ok: false, sequence: last.sequence, problem: 'the record of the last entry is missing' };
+  if (!head || heads.length !== 1)
+    return { ok: false, sequence: last.sequence, problem: 'the record of the last entry is missing' };
   if (head.sequence > last.sequence) {
     const sequence = last.sequence + 1;
     return { ok: false, sequence, problem: `entry ${sequence} is missing: the chain should end with entry ${head.sequence}` };
   }
   if (head.sequence < last.sequence || head.hash !== last.hash) {
-    return { ok: false, sequence: last.sequence, problem: `the record of the last entry (${head.sequence}) does not match entry ${last.sequence}` };
+    return {
+      ok: false,
+      sequence: last.sequence,
+      problem: `the record of the last entry (${head.sequence}) does not match entry ${last.sequence}`,
+    };
   }
   return undefined;
 }

@@ -60,7 +60,15 @@ test('ranges give exactly their bytes', async () => {
   const { blobs } = setUp();
   const content = randomBytes(17 * MiB + 5);
   const { digest } = await blobs.write(pieces(content, 300_000));
-  const ranges = [[0, 1], [8 * MiB - 1, 8 * MiB + 1], [5, 17 * MiB], [16 * MiB, 16 * MiB + 10], [17 * MiB, 99 * MiB], [100, 100], [99 * MiB, 100 * MiB]];
+  const ranges = [
+    [0, 1],
+    [8 * MiB - 1, 8 * MiB + 1],
+    [5, 17 * MiB],
+    [16 * MiB, 16 * MiB + 10],
+    [17 * MiB, 99 * MiB],
+    [100, 100],
+    [99 * MiB, 100 * MiB],
+  ];
   for (const [startByte = 0, endByte = 0] of ranges) {
     const got = await bytesOf(blobs.open(digest, { startByte, endByte }));
     assert.ok(got.equals(content.subarray(startByte, endByte)), `${startByte}-${endByte}`);
@@ -69,7 +77,12 @@ test('ranges give exactly their bytes', async () => {
 
 test('a damaged byte is found before any byte of its chunk leaves; other chunks stay readable', async () => {
   const { blobs, folder } = setUp();
-  for (const [size, at] of [[10, 5], [200_000, 7], [3 * MiB, 2 * MiB], [17 * MiB, 9 * MiB]] as const) {
+  for (const [size, at] of [
+    [10, 5],
+    [200_000, 7],
+    [3 * MiB, 2 * MiB],
+    [17 * MiB, 9 * MiB],
+  ] as const) {
     const { digest } = await blobs.write(pieces(randomBytes(size)));
     const path = pathOf(folder, digest);
     fs.chmodSync(path, 0o644);
@@ -79,11 +92,15 @@ test('a damaged byte is found before any byte of its chunk leaves; other chunks 
     fs.writeSync(file, Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
     fs.closeSync(file);
     let gotBytes = 0;
-    await assert.rejects(async () => {
-      for await (const piece of blobs.open(digest)) gotBytes += piece.length;
-    }, (error) => error instanceof BackendError && error.reason === 'storage');
+    await assert.rejects(
+      async () => {
+        for await (const piece of blobs.open(digest)) gotBytes += piece.length;
+      },
+      (error) => error instanceof BackendError && error.reason === 'storage',
+    );
     assert.equal(gotBytes, size > 8 * MiB ? 8 * MiB : 0);
-    if (size > 16 * MiB) assert.equal((await bytesOf(blobs.open(digest, { startByte: 16 * MiB, endByte: size }))).length, size - 16 * MiB);
+    if (size > 16 * MiB)
+      assert.equal((await bytesOf(blobs.open(digest, { startByte: 16 * MiB, endByte: size }))).length, size - 16 * MiB);
   }
 });
 
@@ -202,7 +219,8 @@ test('readText refuses what is larger than asked', async () => {
 test('the collector removes unused blobs after the grace, and only those', async () => {
   const { blobs, clock, used, folder } = setUp();
   const [keep = '', drop = ''] = await Promise.all(
-    [randomBytes(10), randomBytes(9 * MiB)].map(async (content) => (await blobs.write(pieces(content))).digest));
+    [randomBytes(10), randomBytes(9 * MiB)].map(async (content) => (await blobs.write(pieces(content))).digest),
+  );
   used.add(keep);
   assert.equal(await blobs.collect(), 0);
   clock.advance(2 * 3600 * 1000);

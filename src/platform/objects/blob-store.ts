@@ -185,7 +185,9 @@ async function placeBlob(files: BlobFiles, digest: string, path: string, use: 'r
     await fs.promises.copyFile(from, path, fs.constants.COPYFILE_FICLONE);
     fs.chmodSync(path, use === 'private' ? 0o644 : BLOB_MODE);
   } catch (error) {
-    throw files.sizeBytes(digest) === undefined ? missing(digest) : storageError(`The content ${digest} could not be placed.`, error);
+    throw files.sizeBytes(digest) === undefined
+      ? missing(digest)
+      : storageError(`The content ${digest} could not be placed.`, error);
   }
 }
 
@@ -220,7 +222,9 @@ function createCollector(files: BlobFiles, { clock, store }: BlobStoreOptions) {
   const start = () => {
     cancel = clock.at(clock.now() + COLLECT_EVERY_MS, () => {
       // a round that failed (disk, stopping store) removed nothing wrongly, and the next one goes on
-      round = collect().catch(() => 0).finally(() => !stopped && start());
+      round = collect()
+        .catch(() => 0)
+        .finally(() => !stopped && start());
     });
   };
   const stop = async () => {

@@ -47,7 +47,11 @@ interface Chunk {
 }
 
 async function* readChunk(
-  file: fs.promises.FileHandle, digest: string, chunk: Chunk, startByte: number, endByte: number,
+  file: fs.promises.FileHandle,
+  digest: string,
+  chunk: Chunk,
+  startByte: number,
+  endByte: number,
 ): AsyncGenerator<Uint8Array> {
   if (chunk.to - chunk.from <= IN_MEMORY_BYTES) {
     const content = await readExactly(file, digest, chunk.from, chunk.to);
@@ -82,7 +86,8 @@ function readSmall(files: BlobFiles, digest: string): Buffer {
   try {
     content = fs.readFileSync(files.pathOf(digest));
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? missing(digest)
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? missing(digest)
       : new BackendError('storage', `Blob ${digest} cannot be read.`, { cause: error });
   }
   if (hash('sha256', content) !== digest) throw corrupted(digest, 0);
@@ -97,8 +102,13 @@ function chunkHashes(files: BlobFiles, digest: string, sizeBytes: number): (chun
 }
 
 export const missing = (digest: string) =>
-  new BackendError('storage', `The content ${digest} is missing from the blob store. Restore it from a backup or upload it again.`);
+  new BackendError(
+    'storage',
+    `The content ${digest} is missing from the blob store. Restore it from a backup or upload it again.`,
+  );
 
 const corrupted = (digest: string, atByte: number) =>
-  new BackendError('storage',
-    `The content ${digest} is damaged on the disk (chunk at byte ${atByte}). Restore it from a backup or upload it again.`);
+  new BackendError(
+    'storage',
+    `The content ${digest} is damaged on the disk (chunk at byte ${atByte}). Restore it from a backup or upload it again.`,
+  );

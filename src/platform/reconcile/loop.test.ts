@@ -24,7 +24,9 @@ function setUp(options: { timers?: Timer[]; parallel?: number } = {}) {
     timers: async () => options.timers ?? [],
   };
   const loop = createReconcileLoop({ store, clock, log, parallel: options.parallel });
-  const committed = (commit: Partial<Commit>) => listeners.forEach((listener) => listener({ expect: [], ...commit }));
+  const committed = (commit: Partial<Commit>) => {
+    for (const listener of listeners) listener({ expect: [], ...commit });
+  };
   return { clock, loop, said, committed };
 }
 
@@ -42,7 +44,10 @@ function recorder(name: string, behave: (key: ResourceKey, run: number) => Promi
 
 test('a start wakes what is due and arms the rest', async () => {
   const { clock, loop } = setUp({
-    timers: [{ reconciler: 'a', key: key('due'), dueAtMs: -5 }, { reconciler: 'a', key: key('later'), dueAtMs: 1_000 }],
+    timers: [
+      { reconciler: 'a', key: key('due'), dueAtMs: -5 },
+      { reconciler: 'a', key: key('later'), dueAtMs: 1_000 },
+    ],
   });
   const { runs, reconciler } = recorder('a');
   loop.register([reconciler]);
@@ -60,8 +65,18 @@ test('committed timers move and clear the schedule', async () => {
   const { runs, reconciler } = recorder('a');
   loop.register([reconciler]);
   await loop.start();
-  committed({ timers: [{ reconciler: 'a', key: key('x'), dueAtMs: 100 }, { reconciler: 'a', key: key('y'), dueAtMs: 100 }] });
-  committed({ timers: [{ reconciler: 'a', key: key('x'), dueAtMs: 300 }, { reconciler: 'a', key: key('y'), dueAtMs: null }] });
+  committed({
+    timers: [
+      { reconciler: 'a', key: key('x'), dueAtMs: 100 },
+      { reconciler: 'a', key: key('y'), dueAtMs: 100 },
+    ],
+  });
+  committed({
+    timers: [
+      { reconciler: 'a', key: key('x'), dueAtMs: 300 },
+      { reconciler: 'a', key: key('y'), dueAtMs: null },
+    ],
+  });
   clock.advance(200);
   assert.deepEqual(runs, []);
   clock.advance(100);
@@ -110,7 +125,10 @@ test('at most `parallel` keys run, and a reconciler that fills its lanes leaves 
     await null;
   }
   await loop.idle();
-  assert.deepEqual(slow.runs, Array.from({ length: 10 }, (_, count) => `s${count}`));
+  assert.deepEqual(
+    slow.runs,
+    Array.from({ length: 10 }, (_, count) => `s${count}`),
+  );
 });
 
 test('a key that always wakes itself does not starve the others', async () => {
@@ -162,7 +180,7 @@ function nextOf(clock: ReturnType<typeof createVirtualClock>): number {
   return nextMs;
 }
 
-test('errors that are nobody\'s outage are logged with their key and tried again; an InvariantError is not', async () => {
+test("errors that are nobody's outage are logged with their key and tried again; an InvariantError is not", async () => {
   const { clock, loop, said } = setUp();
   const { runs, reconciler } = recorder('a', async (one) => {
     throw one.name === 'wrong' ? new InvariantError('x holds', { x: '1' }) : new ServiceError('ValidationException', 'no');
@@ -172,7 +190,13 @@ test('errors that are nobody\'s outage are logged with their key and tried again
   loop.wake('a', key('wrong'));
   loop.wake('a', key('refused'));
   await loop.idle();
-  assert.deepEqual(said.map(({ level, fields }) => [level, (fields.key as ResourceKey).name]), [['error', 'wrong'], ['error', 'refused']]);
+  assert.deepEqual(
+    said.map(({ level, fields }) => [level, (fields.key as ResourceKey).name]),
+    [
+      ['error', 'wrong'],
+      ['error', 'refused'],
+    ],
+  );
   loop.wake('a', key('wrong'));
   clock.advance(500);
   await loop.idle();
@@ -202,12 +226,22 @@ test('committed events wake subscribers', async () => {
   const { runs, reconciler } = recorder('execution');
   loop.register([reconciler]);
   loop.subscribe([
-    { detailType: 'Job Change', wakes: () => { throw new Error('broken'); } },
+    {
+      detailType: 'Job Change',
+      wakes: () => {
+        throw new Error('broken');
+      },
+    },
     { detailType: 'Job Change', wakes: (event) => [{ reconciler: 'execution', key: key(String(event.detail.execution)) }] },
   ]);
   await loop.start();
   const event = { source: 's', account: '1', region: 'r', timeMs: 0, resources: [] };
-  committed({ events: [{ ...event, detailType: 'Job Change', detail: { execution: 'e1' } }, { ...event, detailType: 'Other', detail: {} }] });
+  committed({
+    events: [
+      { ...event, detailType: 'Job Change', detail: { execution: 'e1' } },
+      { ...event, detailType: 'Other', detail: {} },
+    ],
+  });
   await loop.idle();
   assert.deepEqual(runs, ['e1']);
   assert.equal(said.length, 1);
@@ -243,13 +277,21 @@ test('a timer far away is not held in memory and still wakes in time', async () 
 test('stop waits for what runs and starts nothing more', async () => {
   const { loop, clock, committed } = setUp({ parallel: 1 });
   let release = () => {};
-  const { runs, reconciler } = recorder('a', () => new Promise<void>((resolve) => { release = resolve; }));
+  const { runs, reconciler } = recorder(
+    'a',
+    () =>
+      new Promise<void>((resolve) => {
+        release = resolve;
+      }),
+  );
   loop.register([reconciler]);
   await loop.start();
   loop.wake('a', key('x'));
   loop.wake('a', key('y'));
   let stopped = false;
-  const stopping = loop.stop().then(() => { stopped = true; });
+  const stopping = loop.stop().then(() => {
+    stopped = true;
+  });
   await null;
   assert.equal(stopped, false);
   release();
@@ -260,7 +302,12 @@ test('stop waits for what runs and starts nothing more', async () => {
 });
 
 test('a timer of an unknown reconciler is said once and harms nothing', async () => {
-  const { loop, said } = setUp({ timers: [{ reconciler: 'gone', key: key('x'), dueAtMs: 0 }, { reconciler: 'gone', key: key('y'), dueAtMs: 0 }] });
+  const { loop, said } = setUp({
+    timers: [
+      { reconciler: 'gone', key: key('x'), dueAtMs: 0 },
+      { reconciler: 'gone', key: key('y'), dueAtMs: 0 },
+    ],
+  });
   await loop.start();
   await loop.idle();
   assert.equal(said.length, 1);

@@ -142,7 +142,8 @@ class Loop implements RunnableLoop {
     const reconciler = this.#reconcilers.get(name);
     if (!reconciler) {
       // a timer of a version that knew this reconciler: kept in the store, said once
-      if (!this.#unknown.has(name)) this.#options.log.error({ reconciler: name, key }, 'No reconciler of this name; its work waits.');
+      if (!this.#unknown.has(name))
+        this.#options.log.error({ reconciler: name, key }, 'No reconciler of this name; its work waits.');
       this.#unknown.add(name);
       return undefined;
     }
@@ -225,7 +226,10 @@ class Loop implements RunnableLoop {
     if (error instanceof InvariantError) {
       this.#quarantined.add(task.id);
       this.#tasks.delete(task.id);
-      this.#options.log.error({ ...fields, ids: error.ids }, 'A mistake of Slipway: this resource is left alone until the next start.');
+      this.#options.log.error(
+        { ...fields, ids: error.ids },
+        'A mistake of Slipway: this resource is left alone until the next start.',
+      );
       return undefined;
     }
     task.failures += 1;
@@ -242,7 +246,10 @@ class Loop implements RunnableLoop {
         try {
           for (const { reconciler, key } of subscription.wakes(event)) this.wake(reconciler, key);
         } catch (error) {
-          this.#options.log.error({ detailType: event.detailType, err: error }, 'A subscription failed; its wake-up waits for the next timer.');
+          this.#options.log.error(
+            { detailType: event.detailType, err: error },
+            'A subscription failed; its wake-up waits for the next timer.',
+          );
         }
       }
     }

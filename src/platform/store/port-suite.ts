@@ -15,18 +15,38 @@ export interface StoreFactory {
   open(): Promise<{ readonly store: Store; reopen?(): Promise<Store>; end(): Promise<void> }>;
 }
 
-export const keyOf = (name: string, kind = 'Thing'): ResourceKey => ({ account: '123456789012', region: 'us-east-1', kind, name });
+export const keyOf = (name: string, kind = 'Thing'): ResourceKey => ({
+  account: '123456789012',
+  region: 'us-east-1',
+  kind,
+  name,
+});
 
 export const writeOf = (name: string, more: Partial<Write> = {}): Write => ({
-  key: keyOf(name), document: { name }, index: { createdAtMs: 1, modifiedAtMs: 1 }, ...more,
+  key: keyOf(name),
+  document: { name },
+  index: { createdAtMs: 1, modifiedAtMs: 1 },
+  ...more,
 });
 
 const eventOf = (name: string): EventInput => ({
-  source: 'aws.sagemaker', detailType: 'Thing Change', account: '1', region: 'r', timeMs: Date.now(), resources: [name], detail: { name },
+  source: 'aws.sagemaker',
+  detailType: 'Thing Change',
+  account: '1',
+  region: 'r',
+  timeMs: Date.now(),
+  resources: [name],
+  detail: { name },
 });
 
 const entryOf = (action: string): LedgerInput => ({
-  timeMs: 1, account: '1', region: 'r', actor: 'arn:actor', action, outcome: 'done', resources: ['arn:thing'],
+  timeMs: 1,
+  account: '1',
+  region: 'r',
+  actor: 'arn:actor',
+  action,
+  outcome: 'done',
+  resources: ['arn:thing'],
   changes: { Status: [null, 'é\u2028"\\'] },
 });
 
@@ -41,8 +61,11 @@ export function runStoreSuite(factory: StoreFactory): void {
         await opened.end();
       }
     });
-  addCommitSuite(check);
+  addRowSuite(check);
+  addConflictSuite(check);
+  addOrderSuite(check);
   addRecordSuite(check);
+  addLinkSuite(check);
   addListSuite(check);
   addReopenSuite(check);
 }
@@ -52,17 +75,33 @@ export type Check = (title: string, run: (opened: Awaited<ReturnType<StoreFactor
 const done = async (store: Store, commit: Partial<Commit>) =>
   assert.deepEqual(await store.commit({ expect: [], ...commit }), { outcome: 'done' });
 
-function addCommitSuite(check: Check): void {
+function addRowSuite(check: Check): void {
   check('a row reads as it was written, and its version counts', async ({ store }) => {
-    const document = { text: 'é\u{1f600}\u2028\u0000', deep: { list: [1, 2.5, null, true, { a: '' }] }, big: 2 ** 53 - 1, gone: undefined };
-    const index = { parent: 'p', status: 's', facet: 'f', createdAtMs: 1_700_000_000_123, modifiedAtMs: 1_700_000_000_456, ordinal: 0 };
+    const document = {
+      text: 'é\u{1f600}\u2028\u0000',
+      deep: { list: [1, 2.5, null, true, { a: '' }] },
+      big: 2 ** 53 - 1,
+      gone: undefined,
+    };
+    const index = {
+      parent: 'p',
+      status: 's',
+      facet: 'f',
+      createdAtMs: 1_700_000_000_123,
+      modifiedAtMs: 1_700_000_000_456,
+      ordinal: 0,
+    };
     const name = 'bucket/é/\u{1f600}/a b%2F..//x';
     await done(store, { write: [writeOf(name, { document, index })] });
     const row = await store.get(keyOf(name));
     assert.deepEqual(row, { key: keyOf(name), version: 1, document: JSON.parse(JSON.stringify(document)), index });
     await done(store, { expect: [{ key: keyOf(name), version: 1 }], write: [writeOf(name)] });
     assert.deepEqual(await store.get(keyOf(name)), {
-      key: keyOf(name), version: 2, document: { name }, index: { createdAtMs: 1, modifiedAtMs: 1 } });
+      key: keyOf(name),
+      version: 2,
+      document: { name },
+      index: { createdAtMs: 1, modifiedAtMs: 1 },
+    });
     await done(store, { expect: [{ key: keyOf(name), version: 2 }], remove: [keyOf(name)] });
     assert.equal(await store.get(keyOf(name)), undefined);
     await done(store, { write: [writeOf(name)] });
@@ -70,18 +109,38 @@ function addCommitSuite(check: Check): void {
   });
 
   check('keys differ by account, region, kind and name, with their case', async ({ store }) => {
-    const keys = [keyOf('a'), keyOf('A'), keyOf('a', 'Other'), { ...keyOf('a'), region: 'eu-west-1' }, { ...keyOf('a'), account: '1' }];
+    const keys = [
+      keyOf('a'),
+      keyOf('A'),
+      keyOf('a', 'Other'),
+      { ...keyOf('a'), region: 'eu-west-1' },
+      { ...keyOf('a'), account: '1' },
+    ];
     await done(store, { write: keys.map((key, count) => ({ ...writeOf('x'), key, document: { count } })) });
     const rows = await store.getMany([...keys, keyOf('absent'), keys[0] as ResourceKey]);
-    assert.deepEqual(rows.map((row) => row?.document.count), [0, 1, 2, 3, 4, undefined, 0]);
+    assert.deepEqual(
+      rows.map((row) => row?.document.count),
+      [0, 1, 2, 3, 4, undefined, 0],
+    );
   });
+}
 
+function addConflictSuite(check: Check): void {
   check('a conflict changes nothing and names what did not hold', async ({ store }) => {
     await done(store, { write: [writeOf('a'), writeOf('b')] });
     const outcome = await store.commit({
-      expect: [{ key: keyOf('a'), version: 1 }, { key: keyOf('b'), version: 2 }, { key: keyOf('c'), version: 0 }, { key: keyOf('d'), version: 1 }],
-      write: [writeOf('a'), writeOf('c')], remove: [keyOf('b')], timers: [{ reconciler: 'r', key: keyOf('a'), dueAtMs: 1 }],
-      events: [eventOf('a')], ledger: [entryOf('x')], refer: [{ from: keyOf('a'), to: keyOf('b') }],
+      expect: [
+        { key: keyOf('a'), version: 1 },
+        { key: keyOf('b'), version: 2 },
+        { key: keyOf('c'), version: 0 },
+        { key: keyOf('d'), version: 1 },
+      ],
+      write: [writeOf('a'), writeOf('c')],
+      remove: [keyOf('b')],
+      timers: [{ reconciler: 'r', key: keyOf('a'), dueAtMs: 1 }],
+      events: [eventOf('a')],
+      ledger: [entryOf('x')],
+      refer: [{ from: keyOf('a'), to: keyOf('b') }],
     });
     assert.deepEqual(outcome, { outcome: 'conflict', keys: [keyOf('b'), keyOf('d')] });
     assert.equal((await store.get(keyOf('a')))?.version, 1);
@@ -99,14 +158,18 @@ function addCommitSuite(check: Check): void {
       const row = (await store.get<{ value: number }>(keyOf('counter'))) as Row<{ value: number }>;
       const outcome = await store.commit({
         expect: [{ key: row.key, version: row.version }],
-        write: [{ ...row, document: { value: row.document.value + 1 } }], ledger: [entryOf('increment')], events: [eventOf('counter')],
+        write: [{ ...row, document: { value: row.document.value + 1 } }],
+        ledger: [entryOf('increment')],
+        events: [eventOf('counter')],
       });
       if (outcome.outcome === 'done') return;
       assert.equal(outcome.outcome, 'conflict');
       conflicts += 1;
       return increment();
     };
-    const others = Array.from({ length: 50 }, (_, count) => store.commit({ expect: [{ key: keyOf(`n${count}`), version: 0 }], write: [writeOf(`n${count}`)] }));
+    const others = Array.from({ length: 50 }, (_, count) =>
+      store.commit({ expect: [{ key: keyOf(`n${count}`), version: 0 }], write: [writeOf(`n${count}`)] }),
+    );
     await Promise.all(Array.from({ length: 20 }, increment));
     assert.ok((await Promise.all(others)).every(({ outcome }) => outcome === 'done'));
     assert.equal((await store.get(keyOf('counter')))?.document.value, 20);
@@ -115,25 +178,33 @@ function addCommitSuite(check: Check): void {
     assert.equal((await store.events({ afterSequence: 0, limit: 100 })).length, 20);
   });
 
-  check('later changes to the caller\'s objects do not reach the store', async ({ store }) => {
+  check("later changes to the caller's objects do not reach the store", async ({ store }) => {
     const document = { list: ['a'] };
     const committing = store.commit({ expect: [], write: [writeOf('a', { document })] });
     document.list.push('b');
     await committing;
     assert.deepEqual((await store.get(keyOf('a')))?.document, { list: ['a'] });
   });
+}
 
+function addOrderSuite(check: Check): void {
   check('listeners hear of durable commits only, in order, before the caller', async ({ store }) => {
     const heard: string[] = [];
     const nameOf = (commit: Commit) => commit.write?.[0]?.key.name ?? '';
     const off = store.onCommitted((commit) => heard.push(nameOf(commit)));
     const names = Array.from({ length: 300 }, (_, count) => `n${count}`);
     const commits = names.map(async (name, count) => {
-      const outcome = await store.commit({ expect: count % 7 === 3 ? [{ key: keyOf(name), version: 9 }] : [], write: [writeOf(name)] });
+      const outcome = await store.commit({
+        expect: count % 7 === 3 ? [{ key: keyOf(name), version: 9 }] : [],
+        write: [writeOf(name)],
+      });
       assert.equal(heard.includes(name), outcome.outcome === 'done');
     });
     await Promise.all(commits);
-    assert.deepEqual(heard, names.filter((_, count) => count % 7 !== 3));
+    assert.deepEqual(
+      heard,
+      names.filter((_, count) => count % 7 !== 3),
+    );
     off();
     await done(store, { write: [writeOf('unheard')] });
     assert.equal(heard.includes('unheard'), false);
@@ -147,7 +218,9 @@ function addCommitSuite(check: Check): void {
 
   check('large documents and many commits at once', async ({ store }) => {
     const large = 'x'.repeat(1_500_000);
-    await Promise.all(Array.from({ length: 20 }, (_, count) => done(store, { write: [writeOf(`l${count}`, { document: { large, count } })] })));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, count) => done(store, { write: [writeOf(`l${count}`, { document: { large, count } })] })),
+    );
     assert.equal((await store.get<{ large: string }>(keyOf('l19')))?.document.large, large);
   });
 
@@ -171,18 +244,23 @@ function addRecordSuite(check: Check): void {
     assert.deepEqual(await store.timers({ limit: 10 }), expected);
     for (let limit = 1; limit <= 3; limit += 1) {
       const got: Timer[] = [];
-      for (let page = await store.timers({ limit }); page.length > 0; page = await store.timers({ limit, after: got.at(-1) })) got.push(...page);
+      for (let page = await store.timers({ limit }); page.length > 0; page = await store.timers({ limit, after: got.at(-1) }))
+        got.push(...page);
       assert.deepEqual(got, expected);
     }
   });
 
   check('events keep their order and content', async ({ store }) => {
-    await Promise.all(Array.from({ length: 30 }, (_, count) => done(store, { events: [eventOf(`e${count}`), eventOf(`f${count}`)] })));
+    await Promise.all(
+      Array.from({ length: 30 }, (_, count) => done(store, { events: [eventOf(`e${count}`), eventOf(`f${count}`)] })),
+    );
     const first = await store.events({ afterSequence: 0, limit: 40 });
     const rest = await store.events({ afterSequence: first.at(-1)?.sequence ?? 0, limit: 40 });
     const all = [...first, ...rest];
-    assert.deepEqual(all.map(({ resources }) => resources[0]),
-      Array.from({ length: 30 }, (_, count) => [`e${count}`, `f${count}`]).flat());
+    assert.deepEqual(
+      all.map(({ resources }) => resources[0]),
+      Array.from({ length: 30 }, (_, count) => [`e${count}`, `f${count}`]).flat(),
+    );
     assert.ok(all.every(({ sequence }, at) => at === 0 || sequence > (all[at - 1]?.sequence ?? 0)));
     const { sequence: _, ...content } = all[0] as (typeof all)[number];
     assert.deepEqual(content, { ...eventOf('e0'), timeMs: content.timeMs });
@@ -190,7 +268,9 @@ function addRecordSuite(check: Check): void {
 
   check('ledger entries form a chain without gaps', async ({ store }) => {
     assert.deepEqual(await store.ledgerHead(), { sequence: 0, hash: CHAIN_START });
-    await Promise.all(Array.from({ length: 25 }, (_, count) => done(store, { ledger: [entryOf(`a${count}`), entryOf(`b${count}`)] })));
+    await Promise.all(
+      Array.from({ length: 25 }, (_, count) => done(store, { ledger: [entryOf(`a${count}`), entryOf(`b${count}`)] })),
+    );
     const entries = await store.ledger({ afterSequence: 0, limit: 100 });
     assert.equal(entries.length, 50);
     let previousHash = CHAIN_START;
@@ -202,12 +282,24 @@ function addRecordSuite(check: Check): void {
     });
     assert.deepEqual(entries[0]?.entry, entryOf('a0'));
     assert.deepEqual(await store.ledgerHead(), { sequence: 50, hash: previousHash });
-    assert.deepEqual((await store.ledger({ afterSequence: 10, limit: 3 })).map(({ sequence }) => sequence), [11, 12, 13]);
+    assert.deepEqual(
+      (await store.ledger({ afterSequence: 10, limit: 3 })).map(({ sequence }) => sequence),
+      [11, 12, 13],
+    );
   });
+}
 
+function addLinkSuite(check: Check): void {
   check('references last until dropped or until one side goes', async ({ store }) => {
     const [a, b, c, model] = [keyOf('a'), keyOf('b'), keyOf('c'), keyOf('model')];
-    await done(store, { refer: [{ from: a, to: model }, { from: b, to: model }, { from: c, to: model }, { from: a, to: b }] });
+    await done(store, {
+      refer: [
+        { from: a, to: model },
+        { from: b, to: model },
+        { from: c, to: model },
+        { from: a, to: b },
+      ],
+    });
     await done(store, { refer: [{ from: a, to: model }] });
     assert.deepEqual((await store.referrers(model, 10)).map(keyText), [a, b, c].map(keyText));
     assert.equal((await store.referrers(model, 2)).length, 2);
@@ -238,8 +330,11 @@ function addReopenSuite(check: Check): void {
   check('everything is there after a restart, and goes on', async ({ store, reopen }) => {
     if (!reopen) return;
     await done(store, {
-      write: [writeOf('a', { blobs: ['4'.repeat(64)] })], timers: [{ reconciler: 'r', key: keyOf('a'), dueAtMs: 7 }],
-      events: [eventOf('a')], ledger: [entryOf('one')], refer: [{ from: keyOf('a'), to: keyOf('b') }],
+      write: [writeOf('a', { blobs: ['4'.repeat(64)] })],
+      timers: [{ reconciler: 'r', key: keyOf('a'), dueAtMs: 7 }],
+      events: [eventOf('a')],
+      ledger: [entryOf('one')],
+      refer: [{ from: keyOf('a'), to: keyOf('b') }],
     });
     const head = await store.ledgerHead();
     const again = await reopen();
@@ -248,7 +343,12 @@ function addReopenSuite(check: Check): void {
     assert.deepEqual(await again.referrers(keyOf('b'), 5), [keyOf('a')]);
     assert.deepEqual(await again.unusedBlobs(['4'.repeat(64)]), []);
     assert.deepEqual(await again.ledgerHead(), head);
-    await done(again, { expect: [{ key: keyOf('a'), version: 1 }], write: [writeOf('a')], ledger: [entryOf('two')], events: [eventOf('a')] });
+    await done(again, {
+      expect: [{ key: keyOf('a'), version: 1 }],
+      write: [writeOf('a')],
+      ledger: [entryOf('two')],
+      events: [eventOf('a')],
+    });
     assert.equal((await again.ledger({ afterSequence: 1, limit: 5 }))[0]?.previousHash, head.hash);
     assert.equal((await again.events({ afterSequence: 0, limit: 5 })).length, 2);
   });

@@ -23,8 +23,14 @@ interface Head {
 export function createBatchWriter(db: DatabaseSync): BatchWriter {
   const statements = preparedStatements(db);
   const control = Object.fromEntries(
-    (['begin immediate', 'commit', 'savepoint one', 'release one', 'rollback to one'] as const).map((sql) => [sql, db.prepare(sql)]),
-  ) as Record<'begin immediate' | 'commit' | 'savepoint one' | 'release one' | 'rollback to one', ReturnType<DatabaseSync['prepare']>>;
+    (['begin immediate', 'commit', 'savepoint one', 'release one', 'rollback to one'] as const).map((sql) => [
+      sql,
+      db.prepare(sql),
+    ]),
+  ) as Record<
+    'begin immediate' | 'commit' | 'savepoint one' | 'release one' | 'rollback to one',
+    ReturnType<DatabaseSync['prepare']>
+  >;
 
   const applyOne = (commit: EncodedCommit, head: Head): Outcome => {
     const before = { ...head };
@@ -111,7 +117,9 @@ function removeRow(statements: Statements, key: KeyColumns): void {
 
 function writeRow(statements: Statements, write: EncodedWrite, known: Map<string, IndexColumns | undefined>): void {
   const text = keyOf(write.key);
-  const found = known.has(text) ? known.get(text) : (statements('getIndex').get(...write.key) as unknown as IndexColumns | undefined);
+  const found = known.has(text)
+    ? known.get(text)
+    : (statements('getIndex').get(...write.key) as unknown as IndexColumns | undefined);
   const { parent, status, facet, createdAtMs, modifiedAtMs, ordinal, document } = write;
   const columns = [parent, status, facet, createdAtMs, modifiedAtMs, ordinal, document] as const;
   if (!found) {

@@ -1,4 +1,12 @@
-import { DummyDriver, Kysely, type SelectQueryBuilder, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
+import {
+  DummyDriver,
+  Kysely,
+  type SelectQueryBuilder,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+} from 'kysely';
 import { fileURLToPath } from 'node:url';
 import { LIST_FAMILIES, type ListFamily, type ListOrder, listStatementName, SORT_COLUMNS } from './list-families.ts';
 
@@ -14,9 +22,18 @@ interface Tables {
   blob_use: { digest: string; key: string };
 }
 interface ResourceTable {
-  account: string; region: string; kind: string; name: string; version: number;
-  parent: string | null; status: string | null; facet: string | null;
-  created_at: number; modified_at: number; ordinal: number | null; document: string;
+  account: string;
+  region: string;
+  kind: string;
+  name: string;
+  version: number;
+  parent: string | null;
+  status: string | null;
+  facet: string | null;
+  created_at: number;
+  modified_at: number;
+  ordinal: number | null;
+  document: string;
 }
 
 interface Compilable {
@@ -65,8 +82,13 @@ function addResourceStatements(add: Add): void {
   add('getIndex', KEY, whereKey(db.selectFrom('resource').select([...INDEX_COLUMNS]) as never));
   add('insertRow', all, db.insertInto('resource').values(Object.fromEntries(all.map((column) => [column, p(column)])) as never));
   const update = (name: string, columns: readonly string[]) =>
-    add(name, [...columns, ...KEY],
-      whereKey(db.updateTable('resource').set(Object.fromEntries(columns.map((column) => [column, p(column)])) as never) as never));
+    add(
+      name,
+      [...columns, ...KEY],
+      whereKey(
+        db.updateTable('resource').set(Object.fromEntries(columns.map((column) => [column, p(column)])) as never) as never,
+      ),
+    );
   // SQLite rewrites the entries of every index that a SET names, changed or not: most updates change only these
   update('updateDocument', ['version', 'modified_at', 'document']);
   update('updateStatus', ['version', 'status', 'modified_at', 'document']);
@@ -75,59 +97,128 @@ function addResourceStatements(add: Add): void {
 }
 
 function addTimerStatements(add: Add): void {
-  add('putTimer', ['reconciler', 'key', 'due_at'],
-    db.insertInto('timer').values({ reconciler: p('reconciler'), key: p('key'), due_at: p('due_at') })
-      .onConflict((oc) => oc.columns(['reconciler', 'key']).doUpdateSet((eb) => ({ due_at: eb.ref('excluded.due_at') }))));
-  add('deleteTimer', ['reconciler', 'key'],
-    db.deleteFrom('timer').where('reconciler', '=', p('reconciler')).where('key', '=', p('key')));
-  add('timersAfter', ['due_at', 'reconciler', 'key', 'limit'],
-    db.selectFrom('timer').select(['due_at', 'reconciler', 'key'])
+  add(
+    'putTimer',
+    ['reconciler', 'key', 'due_at'],
+    db
+      .insertInto('timer')
+      .values({ reconciler: p('reconciler'), key: p('key'), due_at: p('due_at') })
+      .onConflict((oc) => oc.columns(['reconciler', 'key']).doUpdateSet((eb) => ({ due_at: eb.ref('excluded.due_at') }))),
+  );
+  add(
+    'deleteTimer',
+    ['reconciler', 'key'],
+    db.deleteFrom('timer').where('reconciler', '=', p('reconciler')).where('key', '=', p('key')),
+  );
+  add(
+    'timersAfter',
+    ['due_at', 'reconciler', 'key', 'limit'],
+    db
+      .selectFrom('timer')
+      .select(['due_at', 'reconciler', 'key'])
       .where(sql<boolean>`(due_at, reconciler, key) > (${'due_at'}, ${'reconciler'}, ${'key'})`)
-      .orderBy('due_at').orderBy('reconciler').orderBy('key').limit(p('limit')));
+      .orderBy('due_at')
+      .orderBy('reconciler')
+      .orderBy('key')
+      .limit(p('limit')),
+  );
 }
 
 function addLogStatements(add: Add): void {
-  add('insertEvent', ['time_at', 'document'],
-    db.insertInto('event').values({ time_at: p('time_at'), document: p('document') } as never));
-  add('eventsAfter', ['sequence', 'limit'],
-    db.selectFrom('event').select(['sequence', 'document']).where('sequence', '>', p('sequence')).orderBy('sequence')
-      .limit(p('limit')));
+  add(
+    'insertEvent',
+    ['time_at', 'document'],
+    db.insertInto('event').values({ time_at: p('time_at'), document: p('document') } as never),
+  );
+  add(
+    'eventsAfter',
+    ['sequence', 'limit'],
+    db
+      .selectFrom('event')
+      .select(['sequence', 'document'])
+      .where('sequence', '>', p('sequence'))
+      .orderBy('sequence')
+      .limit(p('limit')),
+  );
   // by sequence, which is nearly the order of time: needs no index of its own, and each call is bounded; the newest event
   // stays, since its sequence is what the next one follows
-  add('pruneEvents', ['limit', 'time_at'],
-    db.deleteFrom('event').where('sequence', '<=', sql<number>`(select coalesce(max(sequence), 0) from
-      (select sequence, time_at from event order by sequence limit ${'limit'}) where time_at < ${'time_at'} and sequence < (select max(sequence) from event))`));
-  add('insertLedger', ['sequence', 'hash', 'previous_hash', 'entry'],
+  add(
+    'pruneEvents',
+    ['limit', 'time_at'],
+    db.deleteFrom('event').where(
+      'sequence',
+      '<=',
+      sql<number>`(select coalesce(max(sequence), 0) from
+      (select sequence, time_at from event order by sequence limit ${'limit'}) where time_at < ${'time_at'} and sequence < (select max(sequence) from event))`,
+    ),
+  );
+  add(
+    'insertLedger',
+    ['sequence', 'hash', 'previous_hash', 'entry'],
     db.insertInto('ledger').values({
-      sequence: p('sequence'), hash: p('hash'), previous_hash: p('previous_hash'), entry: p('entry') }));
-  add('ledgerAfter', ['sequence', 'limit'],
-    db.selectFrom('ledger').select(['sequence', 'hash', 'previous_hash', 'entry']).where('sequence', '>', p('sequence'))
-      .orderBy('sequence').limit(p('limit')));
+      sequence: p('sequence'),
+      hash: p('hash'),
+      previous_hash: p('previous_hash'),
+      entry: p('entry'),
+    }),
+  );
+  add(
+    'ledgerAfter',
+    ['sequence', 'limit'],
+    db
+      .selectFrom('ledger')
+      .select(['sequence', 'hash', 'previous_hash', 'entry'])
+      .where('sequence', '>', p('sequence'))
+      .orderBy('sequence')
+      .limit(p('limit')),
+  );
   add('ledgerHead', [], db.selectFrom('ledger_head').select(['sequence', 'hash']));
   add('setLedgerHead', ['sequence', 'hash'], db.updateTable('ledger_head').set({ sequence: p('sequence'), hash: p('hash') }));
 }
 
 function addLinkStatements(add: Add): void {
-  add('putReference', ['from_key', 'to_key'],
-    db.insertInto('reference').values({ from_key: p('from_key'), to_key: p('to_key') }).onConflict((oc) => oc.doNothing()));
-  add('deleteReference', ['from_key', 'to_key'],
-    db.deleteFrom('reference').where('from_key', '=', p('from_key')).where('to_key', '=', p('to_key')));
+  add(
+    'putReference',
+    ['from_key', 'to_key'],
+    db
+      .insertInto('reference')
+      .values({ from_key: p('from_key'), to_key: p('to_key') })
+      .onConflict((oc) => oc.doNothing()),
+  );
+  add(
+    'deleteReference',
+    ['from_key', 'to_key'],
+    db.deleteFrom('reference').where('from_key', '=', p('from_key')).where('to_key', '=', p('to_key')),
+  );
   add('deleteReferencesFrom', ['key'], db.deleteFrom('reference').where('from_key', '=', p('key')));
   add('deleteReferencesTo', ['key'], db.deleteFrom('reference').where('to_key', '=', p('key')));
-  add('referrers', ['to_key', 'limit'],
-    db.selectFrom('reference').select('from_key').where('to_key', '=', p('to_key')).orderBy('from_key').limit(p('limit')));
-  add('putBlobUse', ['digest', 'key'],
-    db.insertInto('blob_use').values({ digest: p('digest'), key: p('key') }).onConflict((oc) => oc.doNothing()));
+  add(
+    'referrers',
+    ['to_key', 'limit'],
+    db.selectFrom('reference').select('from_key').where('to_key', '=', p('to_key')).orderBy('from_key').limit(p('limit')),
+  );
+  add(
+    'putBlobUse',
+    ['digest', 'key'],
+    db
+      .insertInto('blob_use')
+      .values({ digest: p('digest'), key: p('key') })
+      .onConflict((oc) => oc.doNothing()),
+  );
   add('deleteBlobUses', ['key'], db.deleteFrom('blob_use').where('key', '=', p('key')));
   add('isBlobUsed', ['digest'], db.selectFrom('blob_use').select('digest').where('digest', '=', p('digest')).limit(sql.lit(1)));
 }
 
 /** One pair of statements per family and direction: whole rows of a page, and a lean scan for filters no index serves. */
 function addListStatements(add: Add, family: ListFamily): void {
-  const orders: ListOrder[] = family.sort === 'name' ? ['ascending', 'ascendingAfter', 'descending'] : ['ascending', 'descending'];
+  const orders: ListOrder[] =
+    family.sort === 'name' ? ['ascending', 'ascendingAfter', 'descending'] : ['ascending', 'descending'];
   for (const order of orders) {
     const columns = ['name', ...INDEX_COLUMNS] as const;
-    for (const [head, selected] of [['page', [...columns, 'document']], ['scan', columns]] as const) {
+    for (const [head, selected] of [
+      ['page', [...columns, 'document']],
+      ['scan', columns],
+    ] as const) {
       const { query, parameters } = listQuery(family, order, selected);
       add(listStatementName(head, family, order), parameters, query);
     }
@@ -136,8 +227,12 @@ function addListStatements(add: Add, family: ListFamily): void {
 
 function listQuery(family: ListFamily, order: ListOrder, selected: readonly (keyof ResourceTable)[]) {
   const direction = order === 'descending' ? 'desc' : 'asc';
-  let query = db.selectFrom('resource').select(selected as never)
-    .where('account', '=', p('account')).where('region', '=', p('region')).where('kind', '=', p('kind'));
+  let query = db
+    .selectFrom('resource')
+    .select(selected as never)
+    .where('account', '=', p('account'))
+    .where('region', '=', p('region'))
+    .where('kind', '=', p('kind'));
   const parameters = ['account', 'region', 'kind'];
   if (family.filter !== 'none') {
     query = query.where(family.filter, '=', p(family.filter));
@@ -150,7 +245,9 @@ function listQuery(family: ListFamily, order: ListOrder, selected: readonly (key
   } else {
     const pair = sql`(${sql.ref(column)}, ${sql.ref('name')})`;
     if (column === 'status' || column === 'ordinal') query = query.where(column, 'is not', null);
-    query = query.where(sql<boolean>`${pair} > (${'low'}, ${'lowName'})`).where(sql<boolean>`${pair} < (${'high'}, ${'highName'})`)
+    query = query
+      .where(sql<boolean>`${pair} > (${'low'}, ${'lowName'})`)
+      .where(sql<boolean>`${pair} < (${'high'}, ${'highName'})`)
       .orderBy(column, direction);
     parameters.push('low', 'lowName', 'high', 'highName');
   }

@@ -56,7 +56,11 @@ export function encodeCommit(commit: Commit): EncodedCommit {
   for (const entry of ledger) sizeChars += entry.length;
   return {
     expect: commit.expect.map(({ key, version }) => [...keyColumns(key), version] as const),
-    write, remove, events, ledger, sizeChars,
+    write,
+    remove,
+    events,
+    ledger,
+    sizeChars,
     refer: (commit.refer ?? []).map(({ from, to, drop }) => ({ from: keyText(from), to: keyText(to), drop: drop === true })),
     timers: (commit.timers ?? []).map(({ reconciler, key, dueAtMs }) => [reconciler, keyText(key), dueAtMs] as const),
   };

@@ -11,7 +11,11 @@ export type ListSort = 'name' | 'created' | 'modified' | 'status' | 'ordinal';
 export type ListOrder = 'ascending' | 'ascendingAfter' | 'descending';
 
 export const SORT_COLUMNS = {
-  name: 'name', created: 'created_at', modified: 'modified_at', status: 'status', ordinal: 'ordinal',
+  name: 'name',
+  created: 'created_at',
+  modified: 'modified_at',
+  status: 'status',
+  ordinal: 'ordinal',
 } as const;
 
 export const LIST_FAMILIES: readonly ListFamily[] = [

@@ -78,11 +78,26 @@ function pairRange(query: ListQuery, sort: Exclude<ListSort, 'name'>): Pick<List
 /** Both exclusive: a row lies strictly between them, compared by sort value, then name. */
 function outerBounds(query: ListQuery, sort: Exclude<ListSort, 'name'>): [Bound, Bound] {
   if (sort === 'status') {
-    return query.status === undefined ? [['', ''], [TEXT_END, '']] : [[query.status, ''], [query.status, TEXT_END]];
+    return query.status === undefined
+      ? [
+          ['', ''],
+          [TEXT_END, ''],
+        ]
+      : [
+          [query.status, ''],
+          [query.status, TEXT_END],
+        ];
   }
-  const [after, before] = sort === 'created' ? [query.createdAfterMs, query.createdBeforeMs]
-    : sort === 'modified' ? [query.modifiedAfterMs, query.modifiedBeforeMs] : [undefined, undefined];
-  return [[after ?? -NUMBER_END, TEXT_END], [before ?? NUMBER_END, '']];
+  const [after, before] =
+    sort === 'created'
+      ? [query.createdAfterMs, query.createdBeforeMs]
+      : sort === 'modified'
+        ? [query.modifiedAfterMs, query.modifiedBeforeMs]
+        : [undefined, undefined];
+  return [
+    [after ?? -NUMBER_END, TEXT_END],
+    [before ?? NUMBER_END, ''],
+  ];
 }
 
 function residualFilter(query: ListQuery, family: ListFamily): ListPlan['residual'] {

@@ -37,15 +37,25 @@ export function createReads(db: DatabaseSync): Reads {
     list: (query, scanRows) => listPage(statements, query, scanRows),
     referrers: (key, limit) => all<[string]>('referrers', keyText(key), limit).map(([from]) => parseKeyText(from)),
     timers: ({ after, limit }) =>
-      all<[number, string, string]>('timersAfter', after?.dueAtMs ?? Number.MIN_SAFE_INTEGER, after?.reconciler ?? '',
-        after ? keyText(after.key) : '', limit)
-        .map(([dueAtMs, reconciler, key]) => ({ reconciler, key: parseKeyText(key), dueAtMs })),
+      all<[number, string, string]>(
+        'timersAfter',
+        after?.dueAtMs ?? Number.MIN_SAFE_INTEGER,
+        after?.reconciler ?? '',
+        after ? keyText(after.key) : '',
+        limit,
+      ).map(([dueAtMs, reconciler, key]) => ({ reconciler, key: parseKeyText(key), dueAtMs })),
     events: ({ afterSequence, limit }) =>
-      all<[number, string]>('eventsAfter', afterSequence, limit)
-        .map(([sequence, document]) => ({ ...JSON.parse(document), sequence })),
+      all<[number, string]>('eventsAfter', afterSequence, limit).map(([sequence, document]) => ({
+        ...JSON.parse(document),
+        sequence,
+      })),
     ledger: ({ afterSequence, limit }) =>
-      all<[number, string, string, string]>('ledgerAfter', afterSequence, limit)
-        .map(([sequence, hash, previousHash, entry]) => ({ sequence, hash, previousHash, entry: JSON.parse(entry) })),
+      all<[number, string, string, string]>('ledgerAfter', afterSequence, limit).map(([sequence, hash, previousHash, entry]) => ({
+        sequence,
+        hash,
+        previousHash,
+        entry: JSON.parse(entry),
+      })),
     ledgerHead() {
       const [sequence = 0, hash = ''] = (all<[number, string]>('ledgerHead')[0] ?? []) as Partial<[number, string]>;
       return { sequence, hash };
@@ -56,7 +66,8 @@ export function createReads(db: DatabaseSync): Reads {
 
 function getRow(statements: Statements, key: ResourceKey): Row | undefined {
   const found = statements('getRow').get(key.account, key.region, key.kind, key.name) as unknown as
-    [...IndexColumns, string] | undefined;
+    | [...IndexColumns, string]
+    | undefined;
   return found && rowOf(key, found.slice(0, 7) as IndexColumns, found[7]);
 }
 
@@ -85,15 +96,29 @@ function listPage(statements: Statements, query: ListQuery, scanRows: number): P
 function rangePage(statements: Statements, query: ListQuery, plan: ListPlan, limit: number): Page & { cut: boolean } {
   const name = listStatementName('page', plan.family, plan.order) as keyof typeof STATEMENTS;
   const found = statements(name).all(...plan.bindings, limit + 1) as unknown as [...NamedColumns, string][];
-  const rows = found.slice(0, limit).map(([rowName, ...columns]) =>
-    rowOf({ account: query.account, region: query.region, kind: query.kind, name: rowName },
-      columns.slice(0, 7) as IndexColumns, columns[7] as string));
+  const rows = found
+    .slice(0, limit)
+    .map(([rowName, ...columns]) =>
+      rowOf(
+        { account: query.account, region: query.region, kind: query.kind, name: rowName },
+        columns.slice(0, 7) as IndexColumns,
+        columns[7] as string,
+      ),
+    );
   const last = rows.at(-1);
-  return found.length > limit && last ? { rows, next: cursorOf(query, last.key.name, last.index), cut: false } : { rows, cut: false };
+  return found.length > limit && last
+    ? { rows, next: cursorOf(query, last.key.name, last.index), cut: false }
+    : { rows, cut: false };
 }
 
 /** Reads columns without documents along the range, filters, and fetches the documents of the matches. */
-function scanPage(statements: Statements, query: ListQuery, plan: ListPlan, limit: number, scanRows: number): Page & { cut: boolean } {
+function scanPage(
+  statements: Statements,
+  query: ListQuery,
+  plan: ListPlan,
+  limit: number,
+  scanRows: number,
+): Page & { cut: boolean } {
   const name = listStatementName('scan', plan.family, plan.order) as keyof typeof STATEMENTS;
   const rows: Row[] = [];
   let next: Cursor | undefined;

@@ -41,7 +41,8 @@ export function createScanner(options: { readonly path: string; readonly clock: 
       waiting.delete(answer.id);
       if ('page' in answer) asked?.resolve(answer.page);
       else asked?.reject(new BackendError('storage', `The list could not be read: ${answer.failure}.`, { retryable: true }));
-      if (waiting.size === 0 && worker === started) cancelIdle = options.clock.at(options.clock.now() + IDLE_MS, () => void stop());
+      if (waiting.size === 0 && worker === started)
+        cancelIdle = options.clock.at(options.clock.now() + IDLE_MS, () => void stop());
     });
     started.on('error', (error) => failAll(error instanceof Error ? error.message : String(error)));
     started.on('exit', () => {

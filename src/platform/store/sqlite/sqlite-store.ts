@@ -38,7 +38,9 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
   const writer = createWriter({
     path,
     diskClock: options.diskClock ?? systemClock,
-    onDurable: (commit) => listeners.forEach((listener) => listener(commit)),
+    onDurable: (commit) => {
+      for (const listener of listeners) listener(commit);
+    },
   });
   let cancelPrune = () => {};
   const prune = () => {

@@ -7,7 +7,8 @@ import { createSqliteStore } from './sqlite-store.ts';
 
 /** For tests: a real store in a folder of its own, closed and removed afterwards. */
 export async function withSqliteStore<T>(
-  run: (opened: { readonly store: Store; readonly path: string; readonly folder: string }) => Promise<T>, clocks: { readonly clock?: Clock; readonly diskClock?: Clock } = {},
+  run: (opened: { readonly store: Store; readonly path: string; readonly folder: string }) => Promise<T>,
+  clocks: { readonly clock?: Clock; readonly diskClock?: Clock } = {},
 ): Promise<T> {
   const folder = fs.mkdtempSync(join(tmpdir(), 'slipway-store-'));
   const path = join(folder, 'slipway.db');

@@ -169,23 +169,31 @@ class ThreadWriter implements Writer {
   #settle(batch: readonly Pending[], answer: WriterAnswer): void {
     if (!('outcomes' in answer)) {
       const problem = 'failure' in answer ? answer.failure : 'unexpected answer';
-      const error = new BackendError('storage', `The store could not write: ${problem}. Nothing was changed.`, { retryable: true });
+      const error = new BackendError('storage', `The store could not write: ${problem}. Nothing was changed.`, {
+        retryable: true,
+      });
       for (const pending of batch) pending.reject(error);
       return;
     }
     batch.forEach(({ commit }, position) => {
       if (answer.outcomes[position]?.outcome === 'done') this.#options.onDurable(commit);
     });
-    batch.forEach((pending, position) => settleOne(pending, answer.outcomes[position]));
+    batch.forEach((pending, position) => {
+      settleOne(pending, answer.outcomes[position]);
+    });
   }
 
   #afterPrune(step: PruneStep, answer: WriterAnswer): void {
     this.#prune = undefined;
     if (!('pruned' in answer)) {
       const problem = 'failure' in answer ? answer.failure : 'unexpected answer';
-      return step.reject(new BackendError('storage', `Old events could not be removed: ${problem}.`, { retryable: true }));
+      step.reject(new BackendError('storage', `Old events could not be removed: ${problem}.`, { retryable: true }));
+      return;
     }
-    if (answer.pruned < PRUNE_STEP_ROWS || this.#closing) return step.resolve(answer.pruned);
+    if (answer.pruned < PRUNE_STEP_ROWS || this.#closing) {
+      step.resolve(answer.pruned);
+      return;
+    }
     // further steps queue behind the commits that wait now
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     promise.then((more) => step.resolve(answer.pruned + more), step.reject);
@@ -214,7 +222,10 @@ class ThreadWriter implements Writer {
       for (const { commit } of batch) this.#options.onDurable(commit);
       for (const { resolve } of batch) resolve({ outcome: 'unknown', reason: `the writer thread ended: ${problem}` });
     }
-    if (this.#closing && this.#queue.length === 0) return this.#closing.resolve();
+    if (this.#closing && this.#queue.length === 0) {
+      this.#closing.resolve();
+      return;
+    }
     this.#crashes += 1;
     if (this.#crashes > CRASHES_MAX) {
       this.#broken = problem;
@@ -229,7 +240,10 @@ class ThreadWriter implements Writer {
 
   #terminate(): void {
     for (const pending of this.#queue.splice(0)) pending.reject(this.#refusal() as Error);
-    this.#worker.terminate().then(() => this.#closing?.resolve(), () => this.#closing?.resolve());
+    this.#worker.terminate().then(
+      () => this.#closing?.resolve(),
+      () => this.#closing?.resolve(),
+    );
   }
 }
 
