@@ -1,3 +1,5 @@
+import { relative } from 'node:path';
+
 /** How verbs speak: tables for people, `--json` for programs, one line per change when piped. */
 export interface Output {
   readonly json: boolean;
@@ -46,6 +48,12 @@ export function duration(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}m${String(Math.floor(seconds % 60)).padStart(2, '0')}s`;
   return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`;
+}
+
+/** A path as a person in the current folder would write it. */
+export function shortPath(path: string): string {
+  const below = relative('.', path);
+  return below.startsWith('..') ? path : below;
 }
 
 const COLOURS: Record<string, number> = {

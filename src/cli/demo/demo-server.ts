@@ -9,8 +9,8 @@ const START_TIMEOUT_MS = 60_000;
 
 /** The demo's own server, a process of its own as a user's would be. */
 export interface DemoServer {
-  readonly url: string;
-  readonly logPath: string;
+  /** Its address, once it listens; rejects with the end of its log when it never does. */
+  readonly listening: Promise<string>;
   /** Ends it and its jobs; resolves when the process has ended. */
   stop(): Promise<void>;
   /** Lets it run on after this process. */
@@ -18,21 +18,19 @@ export interface DemoServer {
 }
 
 /** Starts a server on free ports. Its output goes to a file: it may outlive us, and must not write into our closed pipe. */
-export async function startDemoServer(folder: string, { stopJobs }: { stopJobs: boolean }): Promise<DemoServer> {
+export function startDemoServer(folder: string): DemoServer {
   const logPath = join(folder, 'server.log');
   const log = openSync(logPath, 'a', 0o600);
-  const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--data', folder, ...(stopJobs ? ['--stop-jobs'] : [])], {
-    detached: true,
+  const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--data', folder], {
+    detached: true, // Ctrl-C is for the demo, which then stops the server in order
     stdio: ['ignore', log, log],
-  }); // detached: Ctrl-C is for the demo, which then stops it in order
+  });
   closeSync(log);
   const ended = new Promise<void>((done) => child.once('exit', () => done()));
-  const url = await listeningAddress(child, logPath);
   return {
-    url,
-    logPath,
+    listening: listeningAddress(child, logPath),
     stop: async () => {
-      child.kill('SIGTERM');
+      child.kill('SIGUSR2'); // like SIGTERM, and ends running jobs
       await ended;
     },
     leave: () => child.unref(),
@@ -44,7 +42,7 @@ async function listeningAddress(child: ChildProcess, logPath: string): Promise<s
     const url = /^slipway: listening on (\S+)$/m.exec(readFileSync(logPath, 'utf8'))?.[1];
     if (url) return url;
     if (child.exitCode !== null || child.signalCode !== null) {
-      const last = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
+      const last = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-20).join('\n');
       throw failed(
         `slipway demo: the server did not start (exit ${child.exitCode ?? child.signalCode}). Its last words:\n${last}`,
       );

@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AwsError, callJson } from '../client.ts';
 import { connect, type Connection } from '../connection.ts';
 import { stepsOf, watchExecution } from '../execution-watch.ts';
 import { CliExit, failed, wrongUse } from '../exit.ts';
 import { tryIsolation } from '../isolation-trial.ts';
-import { createOutput, duration, type Output } from '../output.ts';
+import { createOutput, duration, type Output, shortPath } from '../output.ts';
 import { deployPackage } from '../verbs/deploy.ts';
 import { upsertFile } from '../verbs/pipeline.ts';
 import { uiLink } from '../verbs/ui.ts';
@@ -41,11 +41,10 @@ export async function demo(chapter: string | undefined, options: DemoOptions): P
   const output = createOutput(options.json ?? false);
   const folder = mkdtempSync(join(tmpdir(), 'slipway-demo-'));
   chooseSandbox(folder, output);
-  let server: DemoServer | undefined;
-  const release = stopWhenInterrupted(folder, () => server);
+  const server = startDemoServer(folder);
+  const interruption = stopWhenInterrupted(folder, server);
   try {
-    server = await startDemoServer(folder, { stopJobs: !options.keep });
-    output.line(`server     ${server.url}, data folder ${folder}`);
+    output.line(`server     ${await server.listening}, data folder ${folder}`);
     const connection = await connect(folder);
     const facts = await runMainJob(connection, output, { program, threshold });
     const kept = options.keep ? { folder, page: uiLink(connection).href } : undefined;
@@ -55,10 +54,9 @@ export async function demo(chapter: string | undefined, options: DemoOptions): P
     output.result({ ...factsJson(facts), kept: kept ?? null });
     if (!kept) rmSync(folder, { recursive: true, force: true });
   } catch (error) {
-    await server?.stop();
+    if (interruption.happened()) return interruption.end; // the server was taken away from under the run
+    await server.stop();
     throw isAnswer(error) ? failed(`${error.message}\n\n${whereItLies(folder)}`) : error;
-  } finally {
-    release();
   }
 }
 
@@ -72,15 +70,19 @@ function chooseSandbox(folder: string, output: Output): void {
   output.line('           The demo runs its own scripts without it, one job at a time. What is missing: npx slipway doctor');
 }
 
-function stopWhenInterrupted(folder: string, server: () => DemoServer | undefined): () => void {
+function stopWhenInterrupted(folder: string, server: DemoServer): { happened(): boolean; readonly end: Promise<never> } {
+  let happened = false;
+  const end = new Promise<never>(() => {}); // the process ends instead
   const onSignal = (signal: NodeJS.Signals): void => {
-    void (server()?.stop() ?? Promise.resolve()).then(() => {
+    happened = true;
+    void server.stop().then(() => {
       rmSync(folder, { recursive: true, force: true });
+      process.stderr.write('\nslipway demo: interrupted; the server was stopped, its data folder removed\n');
       process.exit(signal === 'SIGINT' ? 130 : 143);
     });
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  return () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  return { happened: () => happened, end };
 }
 
 /** What the demo or the server said; anything else is a fault of ours and keeps its stack. */
@@ -99,7 +101,7 @@ async function runMainJob(
 ): Promise<DemoFacts> {
   const startedMs = performance.now();
   const { name, arn } = await upsertFile(connection, given.program, {});
-  output.line(`pipeline   ${name}, from ${relative('.', given.program)}`);
+  output.line(`pipeline   ${name}, from ${shortPath(given.program)}`);
   const { PipelineExecutionArn: executionArn = '' } = await callJson(connection, 'sagemaker:StartPipelineExecution', {
     PipelineName: name,
     ClientRequestToken: crypto.randomUUID(),

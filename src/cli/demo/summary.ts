@@ -1,8 +1,7 @@
-import { relative } from 'node:path';
 import { styleText } from 'node:util';
 import type { OutputOf } from '../../contract/operations.ts';
 import { elapsedOf, type StepSummary } from '../execution-watch.ts';
-import { type Output, statusWord, table } from '../output.ts';
+import { type Output, shortPath, statusWord, table } from '../output.ts';
 import type { Difference } from './differences.ts';
 import type { Evidence } from './evidence.ts';
 import type { Comparison, Evaluation } from './held-out.ts';
@@ -122,7 +121,7 @@ function evidenceLines({ evidence: { entries, head, definition, objects, approva
 const nextAfterwards = (program: string): string[] => [
   'npm run demo -- --keep      the same, and the server stays; prints a link to its page',
   'npx slipway serve           a server of your own, in ./.slipway; then in another shell:',
-  `npx slipway run ${relative('.', program)} --wait`,
+  `npx slipway run ${shortPath(program)} --wait`,
   'npx slipway ui              a link to its page',
 ];
 
