@@ -5,6 +5,7 @@ import { dataFlag } from './data-folder-option.ts';
 import { createLiveLines, type LiveLines } from './live-lines.ts';
 import { duration, type Output, statusWord } from './output.ts';
 import { pause } from './wait.ts';
+import { waitingReasonOf } from './waiting-reason.ts';
 
 export type StepSummary = NonNullable<OutputOf<'sagemaker:ListPipelineExecutionSteps'>['PipelineExecutionSteps']>[number];
 export type ExecutionDescription = OutputOf<'sagemaker:DescribePipelineExecution'>;
@@ -51,12 +52,18 @@ export async function watchExecution(
       const steps = await stepsOf(connection, executionArn);
       printChanges(output, live, steps, printed);
       if (hasEnded(execution)) return execution;
-      live.show(steps.filter((step) => !step.EndTime).map((step) => `${stepLine(output, step)}  ${elapsedOf(step)}`));
+      if (output.terminal) live.show(await runningLines(connection, output, steps));
       await pause(200);
     }
   } finally {
     live.clear();
   }
+}
+
+async function runningLines(connection: Connection, output: Output, steps: readonly StepSummary[]): Promise<string[]> {
+  const running = steps.filter((step) => !step.EndTime);
+  const waiting = await Promise.all(running.map((step) => waitingReasonOf(connection, step)));
+  return running.map((step, at) => `${stepLine(output, step)}  ${elapsedOf(step)}  ${waiting[at] ?? ''}`.trimEnd());
 }
 
 /** Ctrl-C ends the watching, not what is watched. */

@@ -114,7 +114,7 @@ suite('pipelines by command line', () => {
     assert.match(stdout, /Sad +Failed/);
     assert.match(stderr, /execution Failed: [\s\S]*AlgorithmError: [\s\S]*exit code: 1/);
     assert.match(stdout, /ValueError: column 7 is empty/);
-    assert.match((await cli('steps', 'sad')).stdout, /Sad +Failed .*AlgorithmError/);
+    assert.match((await cli('steps', 'sad')).stdout, /Sad +Failed [\s\S]*\nSad:\n {2}AlgorithmError: [\s\S]*column 7 is empty/);
     assert.equal((await cli('wait', 'sad')).code, 1);
   });
 

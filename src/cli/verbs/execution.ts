@@ -5,6 +5,7 @@ import { failed } from '../exit.ts';
 import { statusWord, table } from '../output.ts';
 import { executionArnOf } from '../references.ts';
 import { type GlobalOptions, openSession } from '../session.ts';
+import { waitingReasonOf } from '../waiting-reason.ts';
 
 const when = (seconds: number | undefined): string =>
   seconds ? new Date(seconds * 1000).toISOString().replace('T', ' ').slice(0, 19) : '';
@@ -50,17 +51,12 @@ export async function status(reference: string | undefined, options: GlobalOptio
 export async function steps(reference: string, options: GlobalOptions): Promise<void> {
   const { connection, output } = await openSession(options);
   const found = await stepsOf(connection, await executionArnOf(connection, reference));
-  const rows = [['STEP', 'STATUS', 'ELAPSED', 'WHAT', 'REASON']];
+  const rows = found.map((step) => [step.StepName ?? '', step.StepStatus ?? '', elapsedOf(step), whatOf(step)]);
+  output.line(table([['STEP', 'STATUS', 'ELAPSED', 'WHAT'], ...rows]));
   for (const step of found) {
-    rows.push([
-      step.StepName ?? '',
-      step.StepStatus ?? '',
-      elapsedOf(step),
-      whatOf(step),
-      step.FailureReason?.split('\n')[0] ?? '',
-    ]);
+    const reason = step.FailureReason ?? (await waitingReasonOf(connection, step));
+    if (reason) output.line(`\n${step.StepName}:\n  ${reason.trim().replaceAll('\n', '\n  ')}`);
   }
-  output.line(table(rows));
   output.result(found);
 }
 
