@@ -13,4 +13,17 @@ export interface ReadyRuntime {
   readonly libraries: Readonly<Record<string, string>>;
 }
 
-export function findRuntime(name: string): { readonly path: string; readonly ready: ReadyRuntime } | undefined;
+/** A Python 3.11 to 3.13 of this host. */
+export interface HostPython {
+  readonly version: string;
+  readonly executable: string;
+  readonly machine: string;
+}
+
+export function findPython(): HostPython | undefined;
+
+/** `lockFolder` holds `requirements.txt`; default: the runtime's own under `runtimes/`. */
+export function findRuntime(name: string, lockFolder?: string): { readonly path: string; readonly ready: ReadyRuntime } | undefined;
+
+/** Builds it, unless it is there, and returns its folder. Several processes at once wait for each other. */
+export function buildRuntime(name: string, python: HostPython, log: (text: string) => void, lockFolder?: string): Promise<string>;

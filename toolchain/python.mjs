@@ -52,22 +52,21 @@ function fits({ minor, venv, implementation }) {
   return implementation === 'cpython' && minor[0] === 3 && minor[1] >= 11 && minor[1] <= 13 && venv;
 }
 
-function requirements(name) {
-  return join(CHECKOUT, 'runtimes', name, 'requirements.txt');
-}
+/** Where a runtime's lock is: `requirements.txt` and, where jobs may install more on top of it, `constraints.txt`. */
+const lockFolderOf = (name) => join(CHECKOUT, 'runtimes', name);
 
-function lockDigest(name) {
-  return digestOf(readFileSync(requirements(name)), readFileSync(join(CHECKOUT, 'runtimes', name, 'constraints.txt')));
+function lockDigest(folder) {
+  return digestOf(...['requirements.txt', 'constraints.txt'].map((name) => join(folder, name)).filter(existsSync).map((path) => readFileSync(path)));
 }
 
 /**
  * The finished runtime of that name for the current lock, found without starting anything; undefined when it is not built or its
  * Python is gone or was replaced. `{ path, ready }`; `ready` is what `ready.json` says.
  */
-export function findRuntime(name) {
+export function findRuntime(name, lockFolder = lockFolderOf(name)) {
   const parent = join(cacheDirectory(), 'runtimes');
   if (!existsSync(parent)) return undefined;
-  const wanted = lockDigest(name);
+  const wanted = lockDigest(lockFolder);
   const chosen = process.env.SLIPWAY_PYTHON ? realpathOf(process.env.SLIPWAY_PYTHON) : undefined;
   for (const entry of readdirSync(parent).sort()) {
     if (!entry.startsWith(`${name}-`)) continue;
@@ -102,8 +101,8 @@ export function runtimeDownload(name) {
 }
 
 /** Builds the runtime with the given Python (see findPython) and returns its folder. */
-export async function buildRuntime(name, python, log) {
-  const lock = lockDigest(name);
+export async function buildRuntime(name, python, log, lockFolder = lockFolderOf(name)) {
+  const lock = lockDigest(lockFolder);
   const digest = digestOf(lock, python.version, python.executable, python.machine);
   const target = join(cacheDirectory(), 'runtimes', `${name}-${digest}`);
   const tools = await installUv(python, log);
@@ -112,8 +111,9 @@ export async function buildRuntime(name, python, log) {
     const uv = join(tools, 'bin', 'uv');
     await run(uv, ['venv', '--quiet', '--relocatable', '--no-project', '--allow-existing', '--python', python.executable, folder], { cwd: folder, env });
     const interpreter = join(folder, 'bin', 'python3');
-    await run(uv, ['pip', 'install', '--python', interpreter, '--require-hashes', '--only-binary', ':all:', '-r', requirements(name)], { cwd: folder, env });
-    copyFileSync(join(CHECKOUT, 'runtimes', name, 'constraints.txt'), join(folder, 'constraints.txt'));
+    await run(uv, ['pip', 'install', '--python', interpreter, '--require-hashes', '--only-binary', ':all:', '-r', join(lockFolder, 'requirements.txt')], { cwd: folder, env });
+    const constraints = join(lockFolder, 'constraints.txt');
+    if (existsSync(constraints)) copyFileSync(constraints, join(folder, 'constraints.txt'));
     await compileBytecode(interpreter, folder, target, log);
     spawnSync('sync', ['-f', folder]);
     return {
