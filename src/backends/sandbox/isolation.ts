@@ -47,9 +47,11 @@ const none = (problem: string): IsolationFound => ({ isolation: 'none', problem 
 /** User namespaces forbidden by the kernel's settings stop both ways; otherwise bubblewrap is what is missing. */
 function mendingCommand(): string {
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  return `Run \`${sudo}apt-get install -y bubblewrap\`; if it is there, allow user namespaces: `
-    + `\`${sudo}sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0\` `
-    + '(settings this kernel does not know can be left out). Without isolation jobs run only with `sandbox: plain` in slipway.yaml.';
+  return (
+    `Run \`${sudo}apt-get install -y bubblewrap\`; if it is there, allow user namespaces: ` +
+    `\`${sudo}sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0\` ` +
+    '(settings this kernel does not know can be left out). Without isolation jobs run only with `sandbox: plain` in slipway.yaml.'
+  );
 }
 
 /** Makes a sandbox and runs /bin/true in it; undefined when that worked. */
@@ -76,9 +78,7 @@ export function findProgram(name: string, path = process.env.PATH ?? ''): string
     try {
       accessSync(program, constants.X_OK);
       return program;
-    } catch {
-      continue; // not here: the next folder
-    }
+    } catch {}
   }
   return undefined;
 }

@@ -49,15 +49,26 @@ export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
   const mounts: Mount[] = [{ kind: 'writable', from: `${runFolder}/${ML_FOLDER}`, to: ML_ROOT }];
   for (const { input, folder } of readOnly) {
     directories.add(folder);
-    const mountPoint = placeOf(input.path, owners.filter((owner) => owner.path !== input.path));
+    const mountPoint = placeOf(
+      input.path,
+      owners.filter((owner) => owner.path !== input.path),
+    );
     if (mountPoint !== undefined) directories.add(mountPoint);
-    mounts.push({ kind: input.access === 'read-only' ? 'read-only' : 'writable', from: `${runFolder}/${folder}`, to: input.path });
+    mounts.push({
+      kind: input.access === 'read-only' ? 'read-only' : 'writable',
+      from: `${runFolder}/${folder}`,
+      to: input.path,
+    });
   }
   for (const [index, input] of spec.inputs.entries()) {
     if (input.access !== 'additive') continue;
     directories.add(place(input.path) ?? outside(input.path));
     for (const { relativePath } of input.entries) {
-      mounts.push({ kind: 'read-only', from: `${runFolder}/inputs/${index}/${relativePath}`, to: `${input.path}/${relativePath}` });
+      mounts.push({
+        kind: 'read-only',
+        from: `${runFolder}/inputs/${index}/${relativePath}`,
+        to: `${input.path}/${relativePath}`,
+      });
     }
   }
   const outputs: Record<string, string> = {};

@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { constants, existsSync, mkdirSync, openSync, closeSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { WorkEnd } from '../../platform/ports/work.ts';
 import { readIfPresent } from './read-file.ts';

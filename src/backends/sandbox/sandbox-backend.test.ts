@@ -8,10 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { RunFolders } from './run-folder.ts';
-import { archiveInput, createTrial, waitFor, type Trial } from './testing/sandbox-trial.ts';
-
-const running = (trial: Trial, id: string) =>
-  waitFor(trial.backend, id, async () => ((await trial.backend.status(id)).phase === 'running' ? true : undefined));
+import { archiveInput, createTrial, type Trial } from './testing/sandbox-trial.ts';
 
 /** Waits until the job has said `word`; the log is a file of the host. */
 async function said(trial: Trial, id: string, word: string): Promise<void> {
@@ -21,9 +18,11 @@ async function said(trial: Trial, id: string, word: string): Promise<void> {
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
   test(`${isolation}: exit codes, signals, lines and usage are recorded`, async () => {
     const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('seven', 'print("out"); import sys; print("error", file=sys.stderr); sys.exit(7)', {
-      preamble: ['first: {isolation}'],
-    }));
+    await trial.backend.start(
+      trial.spec('seven', 'print("out"); import sys; print("error", file=sys.stderr); sys.exit(7)', {
+        preamble: ['first: {isolation}'],
+      }),
+    );
     const seven = await trial.end('seven');
     assert.equal(seven.reason, 'exited');
     assert.equal(seven.exitCode, 7);
@@ -39,11 +38,16 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
 
   test(`${isolation}: stop reaches the job's own process, which ends in its own way`, async () => {
     const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('polite', `
+    await trial.backend.start(
+      trial.spec(
+        'polite',
+        `
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: (print("saving"), sys.exit(3)))
 print("ready", flush=True)
-time.sleep(600)`));
+time.sleep(600)`,
+      ),
+    );
     await said(trial, 'polite', 'ready');
     await trial.backend.stop('polite');
     const end = await trial.end('polite');
@@ -54,12 +58,18 @@ time.sleep(600)`));
 
   test(`${isolation}: a job that ignores SIGTERM is killed with all its children after the grace`, async () => {
     const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('stubborn', `
+    await trial.backend.start(
+      trial.spec(
+        'stubborn',
+        `
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.fork(); os.fork()
 print("ready", flush=True)
-time.sleep(600)`, { limits: { graceSeconds: 0.3, memoryBytes: 1 << 29, cpus: 64 } }));
+time.sleep(600)`,
+        { limits: { graceSeconds: 0.3, memoryBytes: 1 << 29, cpus: 64 } },
+      ),
+    );
     await said(trial, 'stubborn', 'ready');
     await trial.backend.stop('stubborn');
     const end = await trial.end('stubborn');
@@ -69,9 +79,11 @@ time.sleep(600)`, { limits: { graceSeconds: 0.3, memoryBytes: 1 << 29, cpus: 64 
 
   test(`${isolation}: the maximum run time ends a job`, async () => {
     const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('slow', 'import time; time.sleep(600)', {
-      limits: { maxRuntimeSeconds: 1, graceSeconds: 5, memoryBytes: 1 << 29, cpus: 64 },
-    }));
+    await trial.backend.start(
+      trial.spec('slow', 'import time; time.sleep(600)', {
+        limits: { maxRuntimeSeconds: 1, graceSeconds: 5, memoryBytes: 1 << 29, cpus: 64 },
+      }),
+    );
     const end = await trial.end('slow');
     assert.deepEqual([end.reason, end.exitCode], ['max-runtime', 143]);
     trial.close();
@@ -79,9 +91,15 @@ time.sleep(600)`, { limits: { graceSeconds: 0.3, memoryBytes: 1 << 29, cpus: 64 
 
   test(`${isolation}: more memory than allowed ends a job with 137`, async () => {
     const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('greedy', `
+    await trial.backend.start(
+      trial.spec(
+        'greedy',
+        `
 held = []
-while True: held.append(bytearray(1 << 22))`, { limits: { graceSeconds: 5, memoryBytes: 100 << 20, cpus: 64 } }));
+while True: held.append(bytearray(1 << 22))`,
+        { limits: { graceSeconds: 5, memoryBytes: 100 << 20, cpus: 64 } },
+      ),
+    );
     const end = await trial.end('greedy');
     assert.deepEqual([end.reason, end.exitCode], ['out-of-memory', 137]);
     trial.close();
@@ -98,13 +116,19 @@ while True: held.append(bytearray(1 << 22))`, { limits: { graceSeconds: 5, memor
 
   test(`${isolation}: a service listens on its socket inside, reachable outside, and is stopped`, async () => {
     const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('service', `
+    await trial.backend.start(
+      trial.spec(
+        'service',
+        `
 import os, socket
 server = socket.socket(socket.AF_UNIX)
 server.bind(os.environ["SLIPWAY_SERVE_SOCKET"])
 server.listen()
 print("listening", flush=True)
-while True: server.accept()[0].sendall(b"hello")`, { kind: 'service', network: 'none' }));
+while True: server.accept()[0].sendall(b"hello")`,
+        { kind: 'service', network: 'none' },
+      ),
+    );
     await said(trial, 'service', 'listening');
     const address = trial.backend.address('service');
     assert.equal(address.kind, 'unix');
@@ -127,7 +151,9 @@ print("ready", flush=True)
 while not os.path.exists("/opt/ml/go"): time.sleep(0.05)
 print("finished")`;
     const program = fileURLToPath(new URL('./testing/doomed-server.ts', import.meta.url));
-    const server = spawn(process.execPath, [program, isolation, folder, 'survivor', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const server = spawn(process.execPath, [program, isolation, folder, 'survivor', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await once(server.stdout, 'data');
     const trial = createTrial(isolation, folder);
     await said(trial, 'survivor', 'ready');
@@ -182,7 +208,8 @@ test('when the spawner is killed the next start makes a new one', async () => {
   const trial = createTrial('unshare');
   await trial.backend.start(trial.spec('before', 'print(1)'));
   await trial.end('before');
-  const spawner = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const spawner = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
     .find((pid) => readCommandLine(pid).includes(`spawner.py\0${join(trial.folder, 'runs')}`));
   assert.ok(spawner);
   process.kill(Number(spawner), 'SIGKILL');
@@ -194,36 +221,59 @@ test('when the spawner is killed the next start makes a new one', async () => {
 
 test('long, binary and unfinished lines are kept as lines', async () => {
   const trial = createTrial('unshare');
-  await trial.backend.start(trial.spec('noisy', `
+  await trial.backend.start(
+    trial.spec(
+      'noisy',
+      `
 import sys
 out = sys.stdout.buffer
-out.write(b"a" * 1000000 + b"\\nshort\\n\\n\\xff\\x00\\xfe\\ntab\\there\\nunfinished")`));
+out.write(b"a" * 1000000 + b"\\nshort\\n\\n\\xff\\x00\\xfe\\ntab\\there\\nunfinished")`,
+    ),
+  );
   await trial.end('noisy');
   const lines = readFileSync(join(trial.folder, 'logs/noisy')).toString('latin1').trimEnd().split('\n');
   assert.equal(lines.length, 6);
   assert.ok(lines.every((line) => /^\d{13} /.test(line)));
   assert.match(lines[0] ?? '', /a \[line cut by slipway\]$/);
   assert.ok((lines[0]?.length ?? 0) < 300_000);
-  assert.deepEqual(lines.slice(1).map((line) => line.slice(14)), ['short', '', '\xff\x00\xfe', 'tab\there', 'unfinished']);
+  assert.deepEqual(
+    lines.slice(1).map((line) => line.slice(14)),
+    ['short', '', '\xff\x00\xfe', 'tab\there', 'unfinished'],
+  );
   trial.close();
 });
 
 test('outputs: files in order, links and pipes left out, nothing outside is read', async () => {
   const trial = createTrial('unshare');
-  await trial.backend.start(trial.spec('writer', `
+  await trial.backend.start(
+    trial.spec(
+      'writer',
+      `
 import os
 os.chdir("/opt/ml/model")
 os.makedirs("b/c"); open("b/c/deep", "w").write("deep"); open("z", "w").write("z"); open("a", "w").write("a")
 os.chmod("z", 0o755)
 os.symlink("/etc/passwd", "link"); os.mkfifo("pipe"); os.symlink("/etc", "folder-link")
 os.rename("/opt/ml/output", "/opt/ml/other"); os.symlink("/etc", "/opt/ml/output")
-os.mkdir("/opt/ml/fifo"); os.mkfifo("/opt/ml/fifo/failure")`, {
-    outputs: [{ name: 'model', path: '/opt/ml/model' }, { name: 'output', path: '/opt/ml/output' }],
-  }));
+os.mkdir("/opt/ml/fifo"); os.mkfifo("/opt/ml/fifo/failure")`,
+      {
+        outputs: [
+          { name: 'model', path: '/opt/ml/model' },
+          { name: 'output', path: '/opt/ml/output' },
+        ],
+      },
+    ),
+  );
   assert.equal((await trial.end('writer')).exitCode, 0);
   const { files, skipped } = await trial.backend.outputs('writer', 'model');
-  assert.deepEqual(files.map((file) => [file.relativePath, file.sizeBytes, file.executable]),
-    [['a', 1, false], ['b/c/deep', 4, false], ['z', 1, true]]);
+  assert.deepEqual(
+    files.map((file) => [file.relativePath, file.sizeBytes, file.executable]),
+    [
+      ['a', 1, false],
+      ['b/c/deep', 4, false],
+      ['z', 1, true],
+    ],
+  );
   assert.deepEqual(skipped.toSorted(), ['folder-link', 'link', 'pipe']);
   let text = '';
   for await (const chunk of files[1]?.open() ?? []) text += Buffer.from(chunk).toString();
@@ -239,20 +289,29 @@ test('writable inputs are private copies, an output may lie below a read-only in
   const trial = createTrial('unshare');
   const digest = trial.store('stored');
   const entries = [{ relativePath: 'file', digest, sizeBytes: 6 }];
-  await trial.backend.start(trial.spec('copies', `
+  await trial.backend.start(
+    trial.spec(
+      'copies',
+      `
 open("/opt/ml/writable/file", "a").write(" and changed")
-open("/opt/ml/input/out/file", "w").write(open("/opt/ml/input/nested/file").read() + open("/opt/ml/input/file").read())`, {
-    inputs: [
-      { path: '/opt/ml/input/nested', access: 'read-only', entries },
-      { path: '/opt/ml/input', access: 'read-only', entries },
-      { path: '/opt/ml/writable', access: 'writable', entries },
-    ],
-    outputs: [{ name: 'out', path: '/opt/ml/input/out' }],
-  }));
+open("/opt/ml/input/out/file", "w").write(open("/opt/ml/input/nested/file").read() + open("/opt/ml/input/file").read())`,
+      {
+        inputs: [
+          { path: '/opt/ml/input/nested', access: 'read-only', entries },
+          { path: '/opt/ml/input', access: 'read-only', entries },
+          { path: '/opt/ml/writable', access: 'writable', entries },
+        ],
+        outputs: [{ name: 'out', path: '/opt/ml/input/out' }],
+      },
+    ),
+  );
   assert.equal((await trial.end('copies')).exitCode, 0);
   assert.equal(readFileSync(join(trial.folder, 'blobs', digest), 'utf8'), 'stored');
   const { files } = await trial.backend.outputs('copies', 'out');
-  assert.deepEqual(files.map((file) => [file.relativePath, file.sizeBytes]), [['file', 12]]);
+  assert.deepEqual(
+    files.map((file) => [file.relativePath, file.sizeBytes]),
+    [['file', 12]],
+  );
   trial.close();
 });
 
@@ -261,7 +320,10 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
     const trial = createTrial(isolation);
     const digest = trial.store('stored');
     const entries = ['file', 'sub/file'].map((relativePath) => ({ relativePath, digest, sizeBytes: 6 }));
-    await trial.backend.start(trial.spec('additive', `
+    await trial.backend.start(
+      trial.spec(
+        'additive',
+        `
 import os
 folder = "/opt/ml/processing/input"
 open(folder + "/new", "w").write("x"); open(folder + "/sub/new", "w").write("x"); os.mkdir(folder + "/more")
@@ -269,10 +331,13 @@ for act in (lambda: open(folder + "/file", "a"), lambda: open(folder + "/sub/fil
             lambda: os.rename(folder + "/new", folder + "/file")):
     try: act(); print("changed")
     except OSError: print("kept")
-print(open(folder + "/file").read(), sorted(os.listdir(folder)))`, {
-      inputs: [{ path: '/opt/ml/processing/input', access: 'additive', entries }],
-      outputs: [{ name: 'out', path: '/opt/ml/processing/output' }],
-    }));
+print(open(folder + "/file").read(), sorted(os.listdir(folder)))`,
+        {
+          inputs: [{ path: '/opt/ml/processing/input', access: 'additive', entries }],
+          outputs: [{ name: 'out', path: '/opt/ml/processing/output' }],
+        },
+      ),
+    );
     await trial.end('additive');
     assert.deepEqual(trial.lines('additive'), ['kept', 'kept', 'kept', 'kept', "stored ['file', 'more', 'new', 'sub']"]);
     assert.equal(readFileSync(join(trial.folder, 'blobs', digest), 'utf8'), 'stored');
@@ -283,12 +348,18 @@ print(open(folder + "/file").read(), sorted(os.listdir(folder)))`, {
 test('an additive input below an output is copied, so that the output holds its files', async () => {
   const trial = createTrial('unshare');
   const entries = [{ relativePath: 'file', digest: trial.store('stored'), sizeBytes: 6 }];
-  await trial.backend.start(trial.spec('covered', 'open("/opt/ml/work/in/file", "a").write("!")', {
-    inputs: [{ path: '/opt/ml/work/in', access: 'additive', entries }], outputs: [{ name: 'out', path: '/opt/ml/work' }],
-  }));
+  await trial.backend.start(
+    trial.spec('covered', 'open("/opt/ml/work/in/file", "a").write("!")', {
+      inputs: [{ path: '/opt/ml/work/in', access: 'additive', entries }],
+      outputs: [{ name: 'out', path: '/opt/ml/work' }],
+    }),
+  );
   assert.equal((await trial.end('covered')).exitCode, 0);
   const { files } = await trial.backend.outputs('covered', 'out');
-  assert.deepEqual(files.map((file) => [file.relativePath, file.sizeBytes]), [['in/file', 7]]);
+  assert.deepEqual(
+    files.map((file) => [file.relativePath, file.sizeBytes]),
+    [['in/file', 7]],
+  );
   trial.close();
 });
 
@@ -296,7 +367,9 @@ test('archives are unpacked; members that would escape are refused', async () =>
   const trial = createTrial('unshare');
   const make = (code: string): string => {
     const path = join(trial.folder, 'made.tar.gz');
-    execFileSync('python3', ['-c', `
+    execFileSync('python3', [
+      '-c',
+      `
 import io, tarfile
 archive = tarfile.open(${JSON.stringify(path)}, "w:gz")
 def add(name, kind=tarfile.REGTYPE, link="", content=b"x", mode=0o644):
@@ -304,7 +377,8 @@ def add(name, kind=tarfile.REGTYPE, link="", content=b"x", mode=0o644):
     member.size = len(content) if kind == tarfile.REGTYPE else 0
     archive.addfile(member, io.BytesIO(content))
 ${code}
-archive.close()`]);
+archive.close()`,
+    ]);
     return trial.store(readFileSync(path));
   };
   const script = 'import os; print(sorted(os.path.join(t, f)[14:] for t, _, fs in os.walk("/opt/ml/model") for f in fs))';
@@ -337,8 +411,13 @@ archive.close()`]);
 test('staging that fails ends the run with its reason', async () => {
   const trial = createTrial('unshare');
   const digest = trial.store('x');
-  const input = (relativePath: string) => ({ path: '/opt/ml/in', access: 'read-only', entries: [{ relativePath, digest, sizeBytes: 1 }] }) as const;
-  for (const [id, key] of [['up', '../escaped'], ['absolute', '/etc/x'], ['double', 'a//b']] as const) {
+  const input = (relativePath: string) =>
+    ({ path: '/opt/ml/in', access: 'read-only', entries: [{ relativePath, digest, sizeBytes: 1 }] }) as const;
+  for (const [id, key] of [
+    ['up', '../escaped'],
+    ['absolute', '/etc/x'],
+    ['double', 'a//b'],
+  ] as const) {
     await trial.backend.start(trial.spec(id, '', { inputs: [input(key)] }));
     const end = await trial.end(id);
     assert.equal(end.reason, 'failed-to-start');
@@ -368,18 +447,24 @@ test('a disk that runs full ends the job before the store suffers', async () => 
   trial.close();
 });
 
-test('without isolation /opt/ml is the job\'s own while it runs, and one job at a time has it', { skip: !mayOwnRoot() && '/opt/ml cannot be made here' }, async () => {
+test("without isolation /opt/ml is the job's own while it runs, and one job at a time has it", {
+  skip: !mayOwnRoot() && '/opt/ml cannot be made here',
+}, async () => {
   const trial = createTrial('plain');
   const script = 'import os, time; print(os.path.realpath("/opt/ml")); open("/opt/ml/model/m", "w").write("x"); time.sleep(0.2)';
   const outputs = [{ name: 'model', path: '/opt/ml/model' }];
   const digest = trial.store('stored');
   const input = { path: '/opt/ml/in', access: 'read-only', entries: [{ relativePath: 'f', digest, sizeBytes: 6 }] } as const;
-  for (const id of ['one', 'two']) await trial.backend.start(trial.spec(id, script, { outputs, inputs: [input], preamble: ['{isolation}'] }));
+  for (const id of ['one', 'two'])
+    await trial.backend.start(trial.spec(id, script, { outputs, inputs: [input], preamble: ['{isolation}'] }));
   for (const id of ['one', 'two']) {
     const end = await trial.end(id);
     assert.deepEqual([end.reason, end.exitCode, end.isolation], ['exited', 0, 'plain'], end.message);
     assert.deepEqual(trial.lines(id), ['NOT ISOLATED (sandbox: plain)', join(trial.folder, 'runs', id, 'ml')]);
-    assert.deepEqual((await trial.backend.outputs(id, 'model')).files.map((file) => file.relativePath), ['m']);
+    assert.deepEqual(
+      (await trial.backend.outputs(id, 'model')).files.map((file) => file.relativePath),
+      ['m'],
+    );
   }
   const times = await Promise.all(['one', 'two'].map((id) => trial.end(id)));
   const [first, second] = times.toSorted((a, b) => a.endedAtMs - b.endedAtMs);
@@ -401,7 +486,9 @@ function mayOwnRoot(): boolean {
 
 test('a data folder inside a system folder stays hidden', async () => {
   const { systemMounts } = await import('./system-mounts.ts');
-  assert.ok(systemMounts(['/usr/src/app/.slipway']).some((mount) => mount.kind === 'empty' && mount.to === '/usr/src/app/.slipway'));
+  assert.ok(
+    systemMounts(['/usr/src/app/.slipway']).some((mount) => mount.kind === 'empty' && mount.to === '/usr/src/app/.slipway'),
+  );
   assert.ok(!systemMounts(['/srv/slipway']).some((mount) => mount.kind === 'empty'));
 });
 

@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync, watch, writeFileSync, writeSync, type FSWatcher } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  watch,
+  writeFileSync,
+  writeSync,
+  type FSWatcher,
+} from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -32,7 +43,9 @@ export interface SandboxOptions {
   readonly clock: Clock;
   readonly settings: Pick<Settings, 'sandbox'>;
   readonly log: SandboxLog;
-  readonly locateRuntime: (name: string) => Pick<RuntimeEnvironment, 'folders' | 'environment'> & Partial<Pick<RuntimeEnvironment, 'writeJobPython'>>;
+  readonly locateRuntime: (
+    name: string,
+  ) => Pick<RuntimeEnvironment, 'folders' | 'environment'> & Partial<Pick<RuntimeEnvironment, 'writeJobPython'>>;
   /** The host's Python for the shim; found on PATH when not given. */
   readonly python?: string;
 }
@@ -74,7 +87,10 @@ class HostSandbox implements SandboxBackend {
     this.#python = options.python ?? findProgram('python3') ?? '/usr/bin/python3';
     this.#runs = new RunFolders(options.folder);
     this.#spawner = new Spawner({
-      python: this.#python, runsFolder: this.#runs.folder, log: options.log, onUncertain: (id) => this.#tell(id),
+      python: this.#python,
+      runsFolder: this.#runs.folder,
+      log: options.log,
+      onUncertain: (id) => this.#tell(id),
     });
     // records appear whole, by one rename each
     this.#watcher = watch(this.#runs.records, { persistent: false }, (_, name) => {
@@ -84,7 +100,11 @@ class HostSandbox implements SandboxBackend {
   }
 
   isolation(): Promise<IsolationFound> {
-    this.#isolation ??= findIsolation({ sandbox: this.#options.settings.sandbox, python: this.#python, folder: this.#runs.folder });
+    this.#isolation ??= findIsolation({
+      sandbox: this.#options.settings.sandbox,
+      python: this.#python,
+      folder: this.#runs.folder,
+    });
     return this.#isolation;
   }
 
@@ -101,6 +121,7 @@ class HostSandbox implements SandboxBackend {
     requireId(id);
     if (this.#runs.ended(id) || this.#runs.isClaimed(id)) return;
     this.#watchOver(id);
+    this.#spawner.warm(); // its interpreter starts while the inputs are staged
     if (!this.#runs.isStaged(id)) {
       try {
         await this.#stage(spec);
@@ -133,7 +154,11 @@ class HostSandbox implements SandboxBackend {
       command: spec.command,
       workingDirectory: plain ? plainFolder(spec.workingDirectory, runFolder) : spec.workingDirectory,
       environment: {
-        HOME: plain ? join(runFolder, 'home') : '/root', HOSTNAME: spec.hostname, LANG: 'C.UTF-8', ...runtime.environment, ...spec.environment,
+        HOME: plain ? join(runFolder, 'home') : '/root',
+        HOSTNAME: spec.hostname,
+        LANG: 'C.UTF-8',
+        ...runtime.environment,
+        ...spec.environment,
         ...(sockets !== null && { SLIPWAY_SERVE_SOCKET: plain ? `${sockets}/serve.sock` : `${SOCKET_INSIDE}/serve.sock` }),
         // one /opt/ml per host: a model server, which never ends, must not hold it
         ...(plain && spec.kind === 'service' && { SAGEMAKER_BASE_DIR: join(runFolder, 'ml') }),
@@ -194,7 +219,10 @@ class HostSandbox implements SandboxBackend {
   #endByServer(id: string, reason: 'failed-to-start' | 'lost', message: string): void {
     const started = this.#runs.started(id);
     this.#runs.writeEnd(id, {
-      reason, message, endedAtMs: this.#options.clock.now(), isolation: started?.isolation ?? 'none',
+      reason,
+      message,
+      endedAtMs: this.#options.clock.now(),
+      isolation: started?.isolation ?? 'none',
       ...(started && { startedAtMs: started.startedAtMs }),
     });
   }
@@ -267,7 +295,9 @@ class HostSandbox implements SandboxBackend {
   async release(id: string): Promise<void> {
     const { phase } = await this.status(id);
     if (phase === 'running' || phase === 'preparing') {
-      throw new BackendError('runtime', `Work ${id} is still ${phase}: stop it and wait for its end before releasing it.`, { retryable: true });
+      throw new BackendError('runtime', `Work ${id} is still ${phase}: stop it and wait for its end before releasing it.`, {
+        retryable: true,
+      });
     }
     this.#live.delete(id);
     await removeTree(this.#runs.of(id));
@@ -313,7 +343,8 @@ const ISOLATION_TEXT = {
 } as const;
 
 function requireId(id: string): void {
-  if (!/^[a-z0-9-]{1,120}$/.test(id)) throw new BackendError('runtime', `"${id}" is no id of work: it has 1 to 120 of a-z, 0-9 and -.`);
+  if (!/^[a-z0-9-]{1,120}$/.test(id))
+    throw new BackendError('runtime', `"${id}" is no id of work: it has 1 to 120 of a-z, 0-9 and -.`);
 }
 
 /** Which processors work may use when its instance type has fewer than this host; spread by its id. */

@@ -61,19 +61,34 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
     process.env.SLIPWAY_TRIAL_SECRET = 'secret';
     const digest = trial.store('content');
     const { backend } = trial;
-    await backend.start(trial.spec('other', 'open("/opt/ml/model/secret", "w").write("x"); import time; time.sleep(600)', {
-      outputs: [{ name: 'model', path: '/opt/ml/model' }], environment: { SLIPWAY_TRIAL_SECRET: 'of the other job' },
-    }));
+    await backend.start(
+      trial.spec('other', 'open("/opt/ml/model/secret", "w").write("x"); import time; time.sleep(600)', {
+        outputs: [{ name: 'model', path: '/opt/ml/model' }],
+        environment: { SLIPWAY_TRIAL_SECRET: 'of the other job' },
+      }),
+    );
     await waitFor(backend, 'other', async () => (await backend.status('other')).phase === 'running' || undefined);
     mkdirSync(join(trial.folder, '.aws'), { recursive: true });
     writeFileSync(join(trial.folder, '.aws', 'credentials'), 'key');
-    const script = ATTEMPTS({ folder: trial.folder, other: join(trial.folder, 'runs', 'other'), pid: process.pid, home: homedir() });
-    await backend.start(trial.spec('intruder', script, {
-      inputs: [{ path: '/opt/ml/input/data/train', access: 'read-only', entries: [{ relativePath: 'file', digest, sizeBytes: 7 }] }],
-    }));
+    const script = ATTEMPTS({
+      folder: trial.folder,
+      other: join(trial.folder, 'runs', 'other'),
+      pid: process.pid,
+      home: homedir(),
+    });
+    await backend.start(
+      trial.spec('intruder', script, {
+        inputs: [
+          { path: '/opt/ml/input/data/train', access: 'read-only', entries: [{ relativePath: 'file', digest, sizeBytes: 7 }] },
+        ],
+      }),
+    );
     const end = await trial.end('intruder');
     const lines = trial.lines('intruder');
-    assert.deepEqual(lines.filter((line) => !line.endsWith(': ok')), ['done']);
+    assert.deepEqual(
+      lines.filter((line) => !line.endsWith(': ok')),
+      ['done'],
+    );
     assert.equal(lines.length, 20);
     assert.equal(end.exitCode, 0);
     assert.equal(end.isolation, isolation);

@@ -53,7 +53,10 @@ export class Spawner {
   #start(): ChildProcess {
     const { python, runsFolder, log } = this.#options;
     const child = spawn(python, ['-I', '-S', '-B', PROGRAM, runsFolder], {
-      cwd: '/', env: { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8' }, stdio: ['pipe', 'pipe', 'pipe'], detached: true,
+      cwd: '/',
+      env: { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
     });
     child.stdin?.on('error', () => undefined); // EPIPE: the exit below tells it
     child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
@@ -78,7 +81,8 @@ export class Spawner {
   #gone(child: ChildProcess, why: string): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    if (this.#handed.size > 0) this.#options.log.warn({ why }, 'the sandbox spawner ended; its unclaimed runs are looked at again');
+    if (this.#handed.size > 0)
+      this.#options.log.warn({ why }, 'the sandbox spawner ended; its unclaimed runs are looked at again');
     const handed = [...this.#handed];
     this.#handed.clear();
     for (const id of handed) this.#options.onUncertain(id);

@@ -16,7 +16,10 @@ export interface StagedArchive {
  * to stored content, all others private copies. Archives are only placed: the supervisor unpacks them, off this process.
  */
 export async function stageInputs(
-  blobs: BlobStore, runFolder: string, inputs: readonly WorkInput[], folders: readonly string[],
+  blobs: BlobStore,
+  runFolder: string,
+  inputs: readonly WorkInput[],
+  folders: readonly string[],
 ): Promise<StagedArchive[]> {
   const archives: StagedArchive[] = [];
   for (const [index, input] of inputs.entries()) {
@@ -29,7 +32,11 @@ export async function stageInputs(
 }
 
 async function placeArchive(
-  blobs: BlobStore, runFolder: string, input: WorkInput, index: number, folder: string,
+  blobs: BlobStore,
+  runFolder: string,
+  input: WorkInput,
+  index: number,
+  folder: string,
 ): Promise<StagedArchive> {
   const [entry, ...more] = input.entries;
   if (!entry || more.length > 0) {
@@ -44,7 +51,9 @@ async function placeArchive(
 async function placeFiles(blobs: BlobStore, folder: string, input: WorkInput, use: 'read-only' | 'private'): Promise<void> {
   const made = new Set<string>([folder]);
   for (let start = 0; start < input.entries.length; start += PLACES_AT_ONCE) {
-    const batch = input.entries.slice(start, start + PLACES_AT_ONCE).map((entry) => ({ entry, path: pathOf(folder, entry.relativePath, input) }));
+    const batch = input.entries
+      .slice(start, start + PLACES_AT_ONCE)
+      .map((entry) => ({ entry, path: pathOf(folder, entry.relativePath, input) }));
     for (const { path } of batch) {
       const parent = dirname(path);
       if (!made.has(parent)) await mkdir(parent, { recursive: true });
@@ -58,7 +67,10 @@ async function placeFiles(blobs: BlobStore, folder: string, input: WorkInput, us
 function pathOf(folder: string, relativePath: string, input: WorkInput): string {
   const parts = relativePath.split('/');
   if (relativePath === '' || relativePath.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
-    throw new BackendError('storage', `The object "${relativePath}" cannot be a file below ${input.path}: its key is no plain path.`);
+    throw new BackendError(
+      'storage',
+      `The object "${relativePath}" cannot be a file below ${input.path}: its key is no plain path.`,
+    );
   }
   return join(folder, relativePath);
 }
@@ -82,7 +94,8 @@ export async function diskReserveBytes(folder: string): Promise<number> {
 /** What a failed staging says on the job. */
 export function stagingMessage(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return 'No space left on the disk of the data folder: free some and run the job again.';
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return 'No space left on the disk of the data folder: free some and run the job again.';
   if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') {
     return 'Two input objects cannot both be files: one key is a folder of the other.';
   }

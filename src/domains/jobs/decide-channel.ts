@@ -48,7 +48,9 @@ export function relativeName(prefix: string, key: string): string {
   return key.slice(prefix.lastIndexOf('/') + 1);
 }
 
-export type Manifest = { readonly uris: readonly { readonly uri: string; readonly relativePath: string }[] } | { readonly problem: string };
+export type Manifest =
+  | { readonly uris: readonly { readonly uri: string; readonly relativePath: string }[] }
+  | { readonly problem: string };
 
 /** A manifest file: `[{"prefix": "s3://bucket/some/"}, "name", …]`; without a prefix each name is a whole S3 URI. */
 export function parseManifest(text: string, where: string): Manifest {
@@ -62,7 +64,8 @@ export function parseManifest(text: string, where: string): Manifest {
   const [head, ...rest] = value as unknown[];
   const prefix = typeof head === 'object' && head !== null ? (head as { prefix?: unknown }).prefix : undefined;
   const names = prefix === undefined ? value : rest;
-  if (prefix !== undefined && typeof prefix !== 'string') return { problem: `The prefix of the manifest ${where} is not a text.` };
+  if (prefix !== undefined && typeof prefix !== 'string')
+    return { problem: `The prefix of the manifest ${where} is not a text.` };
   const wrong = names.find((name) => typeof name !== 'string' || name === '');
   if (wrong !== undefined) return { problem: `The manifest ${where} holds ${JSON.stringify(wrong)} where a name belongs.` };
   const base = prefix ?? '';

@@ -34,19 +34,29 @@ export function decideEnd(end: WorkEnd, evidence: EndEvidence): EndDecision {
     case 'lost':
       return failed(`InternalServerError: ${end.message ?? 'The job was lost.'}`);
     case 'failed-to-start':
-      return evidence.stopping ? { status: 'Stopped', timedOut: false } : failed(`ClientError: The job could not be started: ${end.message ?? 'unknown reason'}`);
+      return evidence.stopping
+        ? { status: 'Stopped', timedOut: false }
+        : failed(`ClientError: The job could not be started: ${end.message ?? 'unknown reason'}`);
     case 'out-of-memory':
-      return failed(algorithmError(
-        `The job used more than ${evidence.memoryMiB} MiB of memory. Please use an instance type with more memory, or reduce the size of job data processed on an instance.`,
-        end.exitCode ?? 137,
-      ));
+      return failed(
+        algorithmError(
+          `The job used more than ${evidence.memoryMiB} MiB of memory. Please use an instance type with more memory, or reduce the size of job data processed on an instance.`,
+          end.exitCode ?? 137,
+        ),
+      );
     case 'exited':
       if (evidence.stopping) return { status: 'Stopped', timedOut: false };
-      return end.exitCode === 0 ? { status: 'Completed', timedOut: false } : failed(algorithmError(`${end.message ? `${end.message} ` : ''}${ownWords(evidence)}`, end.exitCode ?? 1));
+      return end.exitCode === 0
+        ? { status: 'Completed', timedOut: false }
+        : failed(algorithmError(`${end.message ? `${end.message} ` : ''}${ownWords(evidence)}`, end.exitCode ?? 1));
   }
 }
 
-const failed = (reason: string): EndDecision => ({ status: 'Failed', failureReason: cut(reason, REASON_CHARS_MAX), timedOut: false });
+const failed = (reason: string): EndDecision => ({
+  status: 'Failed',
+  failureReason: cut(reason, REASON_CHARS_MAX),
+  timedOut: false,
+});
 
 /** The exit code stays readable however long the text is. */
 function algorithmError(text: string, exitCode: number): string {

@@ -20,10 +20,16 @@ export function compileMetrics(definitions: readonly MetricDefinition[]): Metric
   for (const { Name, Regex } of definitions) {
     const pattern = compile(Regex);
     if (typeof pattern === 'string') {
-      return { patterns: [], problem: `The regular expression of metric "${Name}" is not valid: ${Regex} (${pattern}). Look-around and back-references are not supported.` };
+      return {
+        patterns: [],
+        problem: `The regular expression of metric "${Name}" is not valid: ${Regex} (${pattern}). Look-around and back-references are not supported.`,
+      };
     }
     if (pattern.groupCount() < 1) {
-      return { patterns: [], problem: `The regular expression of metric "${Name}" has no group: ${Regex}. Put the number into one, as in loss=([0-9.]+).` };
+      return {
+        patterns: [],
+        problem: `The regular expression of metric "${Name}" has no group: ${Regex}. Put the number into one, as in loss=([0-9.]+).`,
+      };
     }
     patterns.push({ name: () => Name, valueGroup: 1, pattern });
   }
@@ -65,13 +71,17 @@ export class MetricScan {
       const matcher = pattern.matcher(text);
       const found = matcher.find() ? matcher : escaped === undefined ? undefined : pattern.matcher(escaped);
       if (!found || (found !== matcher && !found.find())) continue;
-      this.#keep(name((index) => found.group(index)), found.group(valueGroup), timeMs);
+      this.#keep(
+        name((index) => found.group(index)),
+        found.group(valueGroup),
+        timeMs,
+      );
     }
   }
 
   #round(text: string, timeMs: number): void {
-    const matcher = XGBOOST_METRIC.matcher(text);
-    while (matcher.find()) this.#keep(`${matcher.group(1)}:${matcher.group(2)}`, matcher.group(3)?.replace(/#011.*$/, '') ?? null, timeMs);
+    const matcher = XGBOOST_METRIC.matcher(text.replaceAll('#011', '\t'));
+    while (matcher.find()) this.#keep(`${matcher.group(1)}:${matcher.group(2)}`, matcher.group(3) ?? null, timeMs);
   }
 
   #keep(name: string | undefined, value: string | null, timeMs: number): void {

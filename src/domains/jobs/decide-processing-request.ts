@@ -10,9 +10,13 @@ export function checkProcessingRequest(request: CreateProcessingJobRequest, sand
   const cluster = request.ProcessingResources.ClusterConfig;
   if (!cluster) return invalid('ProcessingResources.ClusterConfig is required.');
   if (cluster.InstanceType === undefined) return invalid('ProcessingResources.ClusterConfig.InstanceType is required.');
-  return checkInstanceCount(cluster.InstanceCount) ?? checkNames(request) ?? firstOf(request.ProcessingInputs, checkInput)
-    ?? firstOf(request.ProcessingOutputConfig?.Outputs, checkOutput)
-    ?? checkIsolation(request.NetworkConfig?.EnableNetworkIsolation, sandbox);
+  return (
+    checkInstanceCount(cluster.InstanceCount) ??
+    checkNames(request) ??
+    firstOf(request.ProcessingInputs, checkInput) ??
+    firstOf(request.ProcessingOutputConfig?.Outputs, checkOutput) ??
+    checkIsolation(request.NetworkConfig?.EnableNetworkIsolation, sandbox)
+  );
 }
 
 function firstOf<T>(items: readonly T[] | undefined, check: (item: T) => Rejection | undefined): Rejection | undefined {
@@ -26,9 +30,11 @@ function firstOf<T>(items: readonly T[] | undefined, check: (item: T) => Rejecti
 function checkNames({ ProcessingInputs = [], ProcessingOutputConfig }: CreateProcessingJobRequest): Rejection | undefined {
   const outputs = ProcessingOutputConfig?.Outputs ?? [];
   const input = duplicate(ProcessingInputs.map(({ InputName }) => InputName));
-  if (input !== undefined) return invalid(`ProcessingInputs names the input "${input}" more than once. Input names must be unique.`);
+  if (input !== undefined)
+    return invalid(`ProcessingInputs names the input "${input}" more than once. Input names must be unique.`);
   const output = duplicate(outputs.map(({ OutputName }) => OutputName));
-  if (output !== undefined) return invalid(`ProcessingOutputConfig names the output "${output}" more than once. Output names must be unique.`);
+  if (output !== undefined)
+    return invalid(`ProcessingOutputConfig names the output "${output}" more than once. Output names must be unique.`);
   const inputPath = duplicate(ProcessingInputs.map(({ S3Input }) => cleanPath(S3Input?.LocalPath ?? '') ?? '').filter(Boolean));
   if (inputPath !== undefined) return invalid(`Two ProcessingInputs have the LocalPath ${inputPath}. Give each its own.`);
   const outputPath = duplicate(outputs.map(({ S3Output }) => cleanPath(S3Output?.LocalPath ?? '') ?? '').filter(Boolean));
@@ -41,7 +47,8 @@ function checkInput({ InputName, S3Input, DatasetDefinition, AppManaged }: Proce
   if (AppManaged) return notYet(`AppManaged (${label})`, 'Use S3Input with a LocalPath.');
   if (!S3Input) return invalid(`The ${label} needs an S3Input.`);
   if (S3Input.S3InputMode === 'Pipe') return notYet(`S3InputMode Pipe (${label})`, 'Use File.');
-  if (S3Input.S3CompressionType === 'Gzip') return notYet(`S3CompressionType Gzip (${label})`, 'AWS decompresses in Pipe mode only; use None.');
+  if (S3Input.S3CompressionType === 'Gzip')
+    return notYet(`S3CompressionType Gzip (${label})`, 'AWS decompresses in Pipe mode only; use None.');
   return checkS3Uri(label, S3Input.S3Uri) ?? checkLocalPath(label, S3Input.LocalPath);
 }
 

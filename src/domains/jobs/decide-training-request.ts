@@ -5,8 +5,14 @@ import { invalid, notYet, type Rejection } from './rejection.ts';
 
 /** What the API model cannot say about a CreateTrainingJob request. Pure. */
 export function checkTrainingRequest(request: CreateTrainingJobRequest, sandbox: string): Rejection | undefined {
-  return checkResources(request) ?? checkAlgorithm(request) ?? checkChannels(request) ?? checkOutput(request)
-    ?? checkTimes(request) ?? checkIsolation(request.EnableNetworkIsolation, sandbox);
+  return (
+    checkResources(request) ??
+    checkAlgorithm(request) ??
+    checkChannels(request) ??
+    checkOutput(request) ??
+    checkTimes(request) ??
+    checkIsolation(request.EnableNetworkIsolation, sandbox)
+  );
 }
 
 function checkResources({ ResourceConfig, ServerlessJobConfig }: CreateTrainingJobRequest): Rejection | undefined {
@@ -24,12 +30,18 @@ export function checkInstanceCount(count: number | undefined): Rejection | undef
 
 export function checkIsolation(wanted: boolean | undefined, sandbox: string): Rejection | undefined {
   if (!wanted || sandbox !== 'plain') return undefined;
-  return invalid('EnableNetworkIsolation cannot be kept here: this server runs jobs without isolation (`sandbox: plain` in slipway.yaml).');
+  return invalid(
+    'EnableNetworkIsolation cannot be kept here: this server runs jobs without isolation (`sandbox: plain` in slipway.yaml).',
+  );
 }
 
-function checkAlgorithm({ AlgorithmSpecification: algorithm, CheckpointConfig }: CreateTrainingJobRequest): Rejection | undefined {
+function checkAlgorithm({
+  AlgorithmSpecification: algorithm,
+  CheckpointConfig,
+}: CreateTrainingJobRequest): Rejection | undefined {
   if (!algorithm) return invalid('AlgorithmSpecification is required.');
-  if (algorithm.AlgorithmName !== undefined) return notYet('AlgorithmSpecification.AlgorithmName', 'Name the image as TrainingImage.');
+  if (algorithm.AlgorithmName !== undefined)
+    return notYet('AlgorithmSpecification.AlgorithmName', 'Name the image as TrainingImage.');
   if (algorithm.TrainingImage === undefined) return invalid('AlgorithmSpecification must name a TrainingImage.');
   if (algorithm.TrainingInputMode === 'Pipe') return notYet('TrainingInputMode Pipe', 'Use File or FastFile.');
   if (CheckpointConfig) return notYet('CheckpointConfig', 'Leave it out.');
@@ -39,7 +51,8 @@ function checkAlgorithm({ AlgorithmSpecification: algorithm, CheckpointConfig }:
 
 function checkChannels({ InputDataConfig = [] }: CreateTrainingJobRequest): Rejection | undefined {
   const twice = duplicate(InputDataConfig.map(({ ChannelName }) => ChannelName));
-  if (twice !== undefined) return invalid(`InputDataConfig names the channel "${twice}" more than once. Channel names must be unique.`);
+  if (twice !== undefined)
+    return invalid(`InputDataConfig names the channel "${twice}" more than once. Channel names must be unique.`);
   for (const channel of InputDataConfig) {
     const rejection = checkChannel(channel);
     if (rejection) return rejection;
@@ -47,7 +60,13 @@ function checkChannels({ InputDataConfig = [] }: CreateTrainingJobRequest): Reje
   return undefined;
 }
 
-function checkChannel({ ChannelName, DataSource, CompressionType, RecordWrapperType, InputMode }: Channel): Rejection | undefined {
+function checkChannel({
+  ChannelName,
+  DataSource,
+  CompressionType,
+  RecordWrapperType,
+  InputMode,
+}: Channel): Rejection | undefined {
   const label = `channel ${ChannelName}`;
   const source = DataSource.S3DataSource;
   if (!source) return notYet(`A DataSource other than S3DataSource (${label})`, 'Put the data into S3.');
@@ -55,7 +74,8 @@ function checkChannel({ ChannelName, DataSource, CompressionType, RecordWrapperT
     return notYet(`S3DataType ${source.S3DataType} (${label})`, 'Use S3Prefix or ManifestFile.');
   }
   if (InputMode === 'Pipe') return notYet(`InputMode Pipe (${label})`, 'Use File or FastFile.');
-  if (CompressionType === 'Gzip') return notYet(`CompressionType Gzip (${label})`, 'AWS decompresses in Pipe mode only; store the data uncompressed.');
+  if (CompressionType === 'Gzip')
+    return notYet(`CompressionType Gzip (${label})`, 'AWS decompresses in Pipe mode only; store the data uncompressed.');
   if (RecordWrapperType === 'RecordIO') return notYet(`RecordWrapperType RecordIO (${label})`, 'Leave it out.');
   return checkS3Uri(label, source.S3Uri);
 }
@@ -77,7 +97,10 @@ function checkTimes({ StoppingCondition, EnableManagedSpotTraining }: CreateTrai
 
 export const CHANNEL_FOLDER = '/opt/ml/input/data';
 
-export function trainingChannels({ InputDataConfig = [], AlgorithmSpecification }: Omit<CreateTrainingJobRequest, 'Tags'>): ChannelRequest[] {
+export function trainingChannels({
+  InputDataConfig = [],
+  AlgorithmSpecification,
+}: Omit<CreateTrainingJobRequest, 'Tags'>): ChannelRequest[] {
   return InputDataConfig.map((channel) => ({
     label: `channel ${channel.ChannelName}`,
     uri: channel.DataSource.S3DataSource?.S3Uri ?? '',

@@ -1,5 +1,8 @@
 import type {
-  DescribeProcessingJobResponse, DescribeTrainingJobResponse, ProcessingJobSummary, TrainingJobSummary,
+  DescribeProcessingJobResponse,
+  DescribeTrainingJobResponse,
+  ProcessingJobSummary,
+  TrainingJobSummary,
 } from '../../contract/generated/sagemaker.ts';
 import { artifactUris, trainingRuntimeSeconds } from './plan-training.ts';
 import { processingRuntimeSeconds } from './plan-processing.ts';
@@ -9,7 +12,8 @@ import type { ProcessingJobDocument, TrainingJobDocument } from './resources.ts'
 
 export function describeTrainingJob(job: TrainingJobDocument): DescribeTrainingJobResponse {
   const { request, startedAtMs, endedAtMs } = job;
-  const seconds = startedAtMs !== undefined && endedAtMs !== undefined ? Math.max(1, Math.round((endedAtMs - startedAtMs) / 1000)) : undefined;
+  const seconds =
+    startedAtMs !== undefined && endedAtMs !== undefined ? Math.max(1, Math.round((endedAtMs - startedAtMs) / 1000)) : undefined;
   const { TrainingJobName: _name, OutputDataConfig, ResourceConfig, StoppingCondition, ...kept } = request;
   return {
     ...kept,

@@ -30,12 +30,18 @@ export class JobLogs {
   }
 
   async #createGroup(principal: Principal, origin: CallOrigin, group: string): Promise<void> {
-    await ignoring('ResourceAlreadyExistsException', this.#calls.call(principal, origin, 'logs:CreateLogGroup', { logGroupName: group }));
+    await ignoring(
+      'ResourceAlreadyExistsException',
+      this.#calls.call(principal, origin, 'logs:CreateLogGroup', { logGroupName: group }),
+    );
   }
 
   async #createStream(principal: Principal, origin: CallOrigin, { group, stream }: LogStreamName): Promise<void> {
     const create = () =>
-      ignoring('ResourceAlreadyExistsException', this.#calls.call(principal, origin, 'logs:CreateLogStream', { logGroupName: group, logStreamName: stream }));
+      ignoring(
+        'ResourceAlreadyExistsException',
+        this.#calls.call(principal, origin, 'logs:CreateLogStream', { logGroupName: group, logStreamName: stream }),
+      );
     try {
       await create();
     } catch (error) {

@@ -14,7 +14,10 @@ export interface JobRow<D> {
   readonly document: D;
 }
 
-export async function readJob<D extends AnyJobDocument>(store: Pick<Store, 'get'>, key: ResourceKey): Promise<JobRow<D> | undefined> {
+export async function readJob<D extends AnyJobDocument>(
+  store: Pick<Store, 'get'>,
+  key: ResourceKey,
+): Promise<JobRow<D> | undefined> {
   const row = await store.get(key);
   return row && { key, version: row.version, document: row.document as unknown as D };
 }
@@ -53,7 +56,13 @@ export function transitionCommit<D extends AnyJobDocument>(kind: JobKind<D>, row
 }
 
 /** A settled job is woken once more for its files; one that begins to stop at once. Otherwise the timer of its creation stays. */
-function timersOf<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, before: D, after: D, nowMs: number): TimerChange[] {
+function timersOf<D extends AnyJobDocument>(
+  kind: JobKind<D>,
+  key: ResourceKey,
+  before: D,
+  after: D,
+  nowMs: number,
+): TimerChange[] {
   const { reconciler } = kind;
   if (isSettled(after.status)) return [{ reconciler, key, dueAtMs: nowMs + RELEASE_AFTER_MS }];
   return after.status !== before.status ? [{ reconciler, key, dueAtMs: nowMs }] : [];

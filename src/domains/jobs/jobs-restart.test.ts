@@ -22,11 +22,17 @@ test('a job outlives its server: the next one adopts it, writes its outputs and 
   const [workId = ''] = workFolders(first);
   const claim = first.claim(workId);
   const second = await JobsRig.start({ folder: await first.abandon() });
-  assert.equal((await second.call('sagemaker:DescribeProcessingJob', { ProcessingJobName: 'patient' })).ProcessingJobStatus, 'InProgress');
+  assert.equal(
+    (await second.call('sagemaker:DescribeProcessingJob', { ProcessingJobName: 'patient' })).ProcessingJobStatus,
+    'InProgress',
+  );
   writeFileSync(join(second.folder, 'runs', workId, 'ml/go'), '');
   assert.equal((await second.processing('patient')).ProcessingJobStatus, 'Completed');
   assert.equal(second.claim(workId), claim);
-  assert.deepEqual((await second.log('ProcessingJobs', 'patient')).filter((line) => line === 'started'), ['started']);
+  assert.deepEqual(
+    (await second.log('ProcessingJobs', 'patient')).filter((line) => line === 'started'),
+    ['started'],
+  );
   assert.deepEqual(await second.keys('patient'), ['patient/result']);
   await second.close();
 });
@@ -57,7 +63,7 @@ test('a stop that was acknowledged just before the end of the server is done by 
   await second.close();
 });
 
-test('jobs beyond the host\'s capacity wait, say why, and go on in order; a waiting one can be stopped', async () => {
+test("jobs beyond the host's capacity wait, say why, and go on in order; a waiting one can be stopped", async () => {
   const rig = await JobsRig.start({ capacity: { cpus: 1, memoryMiB: 1024 } });
   await rig.process('holder', PATIENT, OUTPUT);
   await rig.processing('holder', ({ ProcessingStartTime }) => ProcessingStartTime !== undefined);

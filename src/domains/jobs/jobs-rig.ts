@@ -38,8 +38,14 @@ export const BUCKET = 'data';
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 const IMAGE: ResolvedImage = {
-  image: '', repository: 'python', tag: '3.11', runtime: 'ml', framework: 'python', promised: { python: '3.9' },
-  actual: { python: '3.11.2' }, profile: { note: 'image python:3.9 is emulated by python 3.11.2' },
+  image: '',
+  repository: 'python',
+  tag: '3.11',
+  runtime: 'ml',
+  framework: 'python',
+  promised: { python: '3.9' },
+  actual: { python: '3.11.2' },
+  profile: { note: 'image python:3.9 is emulated by python 3.11.2' },
 };
 
 export interface JobsRigOptions {
@@ -67,7 +73,9 @@ export class JobsRig {
     this.folder = folder;
     const [clock, ids] = [systemClock, systemIds];
     const settings = {
-      account: ACCOUNT, roles: 'lenient' as const, sandbox: options.sandbox ?? 'auto',
+      account: ACCOUNT,
+      roles: 'lenient' as const,
+      sandbox: options.sandbox ?? 'auto',
       reservations: { job: { cpus: 1, memoryMiB: 64 }, modelServer: { cpus: 0, memoryMiB: 512 } },
     };
     const store = createSqliteStore({ path: join(folder, 'slipway.db'), clock });
@@ -77,28 +85,66 @@ export class JobsRig {
     this.blobs = blobs;
     this.loop = createReconcileLoop({ store, clock, log: SILENT });
     this.backend = createSandboxBackend({
-      folder, cacheFolder: join(folder, 'cache'), blobs, clock, settings, log: SILENT,
+      folder,
+      cacheFolder: join(folder, 'cache'),
+      blobs,
+      clock,
+      settings,
+      log: SILENT,
       locateRuntime: () => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } }),
     });
     this.calls = createCalls(() => this.#dispatcher as Dispatcher, ids);
-    this.#identity = createIdentityRoom({ store, clock, ids, sealingKey, settings, routes: { publishIdentities: async () => undefined } });
+    this.#identity = createIdentityRoom({
+      store,
+      clock,
+      ids,
+      sealingKey,
+      settings,
+      routes: { publishIdentities: async () => undefined },
+    });
     this.#credentials = createWorkCredentials({
-      roles: this.#identity.sessions, backend: this.backend, key: sealingKey, serverUrl: () => this.url, runtimeUrl: () => this.url,
+      roles: this.#identity.sessions,
+      backend: this.backend,
+      key: sealingKey,
+      serverUrl: () => this.url,
+      runtimeUrl: () => this.url,
     });
     this.#server = createServer((request, response) => {
       void this.#credentials.route.handle(request, response, new URL(request.url ?? '/', this.url));
     });
     this.room = createJobsRoom({
-      store, calls: this.calls, clock, loop: this.loop, backend: this.backend, logFiles, settings, credentials: this.#credentials,
+      store,
+      calls: this.calls,
+      clock,
+      loop: this.loop,
+      backend: this.backend,
+      logFiles,
+      settings,
+      credentials: this.#credentials,
       roles: this.#identity.sessions,
       admission: createFifoAdmission({ capacity: options.capacity ?? { cpus: 8, memoryMiB: 8192 } }),
-      runtimes: { resolve: (image) => image.includes('unknown') ? { problem: `Image ${image} is not known here.` } : resolved(image) },
-      instanceLimits: (type) => ({ cpus: 64, memoryMiB: 256, ...(type === 'ml.m5.xlarge' && { note: 'instance type ml.m5.xlarge is clipped' }) }),
+      runtimes: {
+        resolve: (image) => (image.includes('unknown') ? { problem: `Image ${image} is not known here.` } : resolved(image)),
+      },
+      instanceLimits: (type) => ({
+        cpus: 64,
+        memoryMiB: 256,
+        ...(type === 'ml.m5.xlarge' && { note: 'instance type ml.m5.xlarge is clipped' }),
+      }),
     });
-    const rooms = [this.#identity, createStorageRoom({ store, blobs, ids, clock }), createLogsRoom({ store, files: logFiles, clock }), this.room];
+    const rooms = [
+      this.#identity,
+      createStorageRoom({ store, blobs, ids, clock }),
+      createLogsRoom({ store, files: logFiles, clock }),
+      this.room,
+    ];
     this.#dispatcher = createDispatcher({
-      operations: rooms.flatMap(({ operations }) => operations), services: serviceIds.map(loadService),
-      authorizer: createAuthorizer(this.#identity.directory), clock, ids, store,
+      operations: rooms.flatMap(({ operations }) => operations),
+      services: serviceIds.map(loadService),
+      authorizer: createAuthorizer(this.#identity.directory),
+      clock,
+      ids,
+      store,
     });
   }
 
@@ -111,7 +157,13 @@ export class JobsRig {
     const sealingKey = await readOrCreateSealingKey(join(folder, 'keys/sealing.key'), systemIds);
     const rig = new JobsRig(folder, sealingKey, options);
     await new Promise<void>((resolve) => rig.#server.listen(0, '127.0.0.1', resolve));
-    const { accessKeyId } = await seedIdentity({ store: rig.store, clock: systemClock, ids: systemIds, account: ACCOUNT, sealingKey });
+    const { accessKeyId } = await seedIdentity({
+      store: rig.store,
+      clock: systemClock,
+      ids: systemIds,
+      account: ACCOUNT,
+      sealingKey,
+    });
     const credential = await rig.#identity.directory.credential(accessKeyId, undefined);
     if (credential && 'principal' in credential) rig.#admin = credential.principal;
     rig.loop.register(rig.room.reconcilers ?? []);
@@ -179,16 +231,24 @@ export class JobsRig {
     const logGroupName = `/aws/sagemaker/${group}`;
     const { logStreams = [] } = await this.call('logs:DescribeLogStreams', { logGroupName, logStreamNamePrefix: `${name}/` });
     const { events = [] } = await this.call('logs:GetLogEvents', {
-      logGroupName, logStreamName: logStreams[0]?.logStreamName ?? '', startFromHead: true,
+      logGroupName,
+      logStreamName: logStreams[0]?.logStreamName ?? '',
+      startFromHead: true,
     });
     return events.map(({ message }) => message ?? '');
   }
 
-  training(name: string, until = (job: DescribeTrainingJobResponse): boolean => ended(job.TrainingJobStatus)): Promise<DescribeTrainingJobResponse> {
+  training(
+    name: string,
+    until = (job: DescribeTrainingJobResponse): boolean => ended(job.TrainingJobStatus),
+  ): Promise<DescribeTrainingJobResponse> {
     return this.#until(() => this.call('sagemaker:DescribeTrainingJob', { TrainingJobName: name }), until);
   }
 
-  processing(name: string, until = (job: DescribeProcessingJobResponse): boolean => ended(job.ProcessingJobStatus)): Promise<DescribeProcessingJobResponse> {
+  processing(
+    name: string,
+    until = (job: DescribeProcessingJobResponse): boolean => ended(job.ProcessingJobStatus),
+  ): Promise<DescribeProcessingJobResponse> {
     return this.#until(() => this.call('sagemaker:DescribeProcessingJob', { ProcessingJobName: name }), until);
   }
 
@@ -211,7 +271,9 @@ export class JobsRig {
 }
 
 const resolved = (image: string): ResolvedImage =>
-  image.includes('xgboost') ? { ...IMAGE, image, framework: 'xgboost', trainCommand: ['/usr/bin/python3', '/opt/ml/input/data/code/train.py'] } : { ...IMAGE, image };
+  image.includes('xgboost')
+    ? { ...IMAGE, image, framework: 'xgboost', trainCommand: ['/usr/bin/python3', '/opt/ml/input/data/code/train.py'] }
+    : { ...IMAGE, image };
 
 const ended = (status: string): boolean => ['Completed', 'Failed', 'Stopped'].includes(status);
 
@@ -219,7 +281,10 @@ async function* bytes(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
-export function processingJob(name: string, more: Partial<InputOf<'sagemaker:CreateProcessingJob'>> = {}): InputOf<'sagemaker:CreateProcessingJob'> {
+export function processingJob(
+  name: string,
+  more: Partial<InputOf<'sagemaker:CreateProcessingJob'>> = {},
+): InputOf<'sagemaker:CreateProcessingJob'> {
   return {
     ProcessingJobName: name,
     RoleArn: ROLE,
@@ -229,7 +294,10 @@ export function processingJob(name: string, more: Partial<InputOf<'sagemaker:Cre
   };
 }
 
-export function trainingJob(name: string, more: Partial<InputOf<'sagemaker:CreateTrainingJob'>> = {}): InputOf<'sagemaker:CreateTrainingJob'> {
+export function trainingJob(
+  name: string,
+  more: Partial<InputOf<'sagemaker:CreateTrainingJob'>> = {},
+): InputOf<'sagemaker:CreateTrainingJob'> {
   return {
     TrainingJobName: name,
     RoleArn: ROLE,
@@ -238,20 +306,25 @@ export function trainingJob(name: string, more: Partial<InputOf<'sagemaker:Creat
     StoppingCondition: { MaxRuntimeInSeconds: 600 },
     ...more,
     AlgorithmSpecification: {
-      TrainingImage: 'python:3.9', TrainingInputMode: 'File', ContainerEntrypoint: ['python3', '/opt/ml/input/data/code/train.py'],
+      TrainingImage: 'python:3.9',
+      TrainingInputMode: 'File',
+      ContainerEntrypoint: ['python3', '/opt/ml/input/data/code/train.py'],
       ...more.AlgorithmSpecification,
     },
   };
 }
 
 export const s3Input = (name: string, uri: string, path: string) => ({
-  InputName: name, S3Input: { S3Uri: uri, LocalPath: path, S3DataType: 'S3Prefix' as const, S3InputMode: 'File' as const },
+  InputName: name,
+  S3Input: { S3Uri: uri, LocalPath: path, S3DataType: 'S3Prefix' as const, S3InputMode: 'File' as const },
 });
 
 export const s3Output = (name: string, uri: string, path: string) => ({
-  OutputName: name, S3Output: { S3Uri: uri, LocalPath: path, S3UploadMode: 'EndOfJob' as const },
+  OutputName: name,
+  S3Output: { S3Uri: uri, LocalPath: path, S3UploadMode: 'EndOfJob' as const },
 });
 
 export const channel = (name: string, uri: string) => ({
-  ChannelName: name, DataSource: { S3DataSource: { S3DataType: 'S3Prefix' as const, S3Uri: uri } },
+  ChannelName: name,
+  DataSource: { S3DataSource: { S3DataType: 'S3Prefix' as const, S3Uri: uri } },
 });

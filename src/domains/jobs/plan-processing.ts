@@ -16,10 +16,15 @@ export const processingRuntimeSeconds = ({ StoppingCondition }: Request): number
   StoppingCondition?.MaxRuntimeInSeconds ?? RUNTIME_SECONDS_DEFAULT;
 
 /** Docker's override rules; the images known here have no entry point of their own for processing. */
-export function processingCommand({ AppSpecification }: Request, image: ResolvedImage): readonly string[] | { readonly problem: string } {
+export function processingCommand(
+  { AppSpecification }: Request,
+  image: ResolvedImage,
+): readonly string[] | { readonly problem: string } {
   const command = [...(AppSpecification.ContainerEntrypoint ?? []), ...(AppSpecification.ContainerArguments ?? [])];
   if (command.length > 0) return command;
-  return { problem: `The image ${image.image} has no command of its own to process. Name one in AppSpecification.ContainerEntrypoint.` };
+  return {
+    problem: `The image ${image.image} has no command of its own to process. Name one in AppSpecification.ContainerEntrypoint.`,
+  };
 }
 
 export const processingEnvironment = ({ request }: ProcessingJobDocument): Record<string, string> => ({ ...request.Environment });

@@ -17,12 +17,17 @@ export const trainingRuntimeSeconds = ({ StoppingCondition }: Request): number =
   StoppingCondition?.MaxRuntimeInSeconds ?? RUNTIME_SECONDS_DEFAULT;
 
 /** Docker's rules with AWS's argument: `<ENTRYPOINT> train`, each part replaceable. */
-export function trainingCommand({ AlgorithmSpecification }: Request, image: ResolvedImage): readonly string[] | { readonly problem: string } {
+export function trainingCommand(
+  { AlgorithmSpecification }: Request,
+  image: ResolvedImage,
+): readonly string[] | { readonly problem: string } {
   const { ContainerEntrypoint, ContainerArguments } = AlgorithmSpecification ?? {};
   if (ContainerEntrypoint) return [...ContainerEntrypoint, ...(ContainerArguments ?? [])];
   if (image.trainCommand && !ContainerArguments) return image.trainCommand;
   if (ContainerArguments) return ContainerArguments;
-  return { problem: `The image ${image.image} has no command of its own to train. Name one in AlgorithmSpecification.ContainerEntrypoint.` };
+  return {
+    problem: `The image ${image.image} has no command of its own to train. Name one in AlgorithmSpecification.ContainerEntrypoint.`,
+  };
 }
 
 export function trainingEnvironment(job: TrainingJobDocument): Record<string, string> {
@@ -53,20 +58,30 @@ export const HOST = 'algo-1';
 const GROUP = 'homogeneousCluster';
 
 function inputDataConfig({ InputDataConfig = [], AlgorithmSpecification }: Request): Record<string, object> {
-  return Object.fromEntries(InputDataConfig.map((channel) => [channel.ChannelName, {
-    ...(channel.ContentType !== undefined && { ContentType: channel.ContentType }),
-    TrainingInputMode: channel.InputMode ?? AlgorithmSpecification?.TrainingInputMode ?? 'File',
-    S3DistributionType: channel.DataSource.S3DataSource?.S3DataDistributionType ?? 'FullyReplicated',
-    RecordWrapperType: channel.RecordWrapperType ?? 'None',
-  }]));
+  return Object.fromEntries(
+    InputDataConfig.map((channel) => [
+      channel.ChannelName,
+      {
+        ...(channel.ContentType !== undefined && { ContentType: channel.ContentType }),
+        TrainingInputMode: channel.InputMode ?? AlgorithmSpecification?.TrainingInputMode ?? 'File',
+        S3DistributionType: channel.DataSource.S3DataSource?.S3DataDistributionType ?? 'FullyReplicated',
+        RecordWrapperType: channel.RecordWrapperType ?? 'None',
+      },
+    ]),
+  );
 }
 
-export const json = (path: string, document: object): { path: string; text: string } => ({ path, text: JSON.stringify(document) });
+export const json = (path: string, document: object): { path: string; text: string } => ({
+  path,
+  text: JSON.stringify(document),
+});
 
 /** Without a script the XGBoost image runs the built-in algorithm, which has metric definitions of its own. */
 export const isBuiltInXgboost = (request: Request, framework: string | undefined): boolean =>
-  framework === 'xgboost' && request.HyperParameters?.['sagemaker_program'] === undefined
-  && request.Environment?.['SAGEMAKER_PROGRAM'] === undefined && request.AlgorithmSpecification?.ContainerEntrypoint === undefined;
+  framework === 'xgboost' &&
+  request.HyperParameters?.['sagemaker_program'] === undefined &&
+  request.Environment?.['SAGEMAKER_PROGRAM'] === undefined &&
+  request.AlgorithmSpecification?.ContainerEntrypoint === undefined;
 
 /** `<S3OutputPath>/<job>/output/…`. */
 export function artifactUris({ name, request }: TrainingJobDocument): { readonly model: string; readonly data: string } {

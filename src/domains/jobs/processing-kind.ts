@@ -4,7 +4,12 @@ import { processingChannels } from './decide-processing-request.ts';
 import { describeProcessingJob } from './describe-jobs.ts';
 import type { Collected, EndContext, JobKind, Settlement } from './job-kind.ts';
 import {
-  MESSAGE_FILE, processingCommand, processingEnvironment, processingFiles, processingOutputs, processingRuntimeSeconds,
+  MESSAGE_FILE,
+  processingCommand,
+  processingEnvironment,
+  processingFiles,
+  processingOutputs,
+  processingRuntimeSeconds,
 } from './plan-processing.ts';
 import { GRACE_SECONDS } from './plan-training.ts';
 import { publishTree } from './publish.ts';
@@ -33,7 +38,10 @@ export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   settled,
 };
 
-async function collect({ ports, principal, origin, decision }: EndContext, job: ProcessingJobDocument): Promise<Collected<ProcessingJobDocument>> {
+async function collect(
+  { ports, principal, origin, decision }: EndContext,
+  job: ProcessingJobDocument,
+): Promise<Collected<ProcessingJobDocument>> {
   const message = await ports.backend.readText(job.workId, MESSAGE_FILE, REASON_CHARS_MAX);
   let problem: string | undefined;
   for (const { name, uri, continuous } of processingOutputs(job.request)) {
@@ -48,9 +56,14 @@ async function collect({ ports, principal, origin, decision }: EndContext, job: 
   return { members: message ? { exitMessage: cut(message, REASON_CHARS_MAX) } : {}, ...(problem !== undefined && { problem }) };
 }
 
-function settled(job: ProcessingJobDocument, settlement: Settlement, collected: Partial<ProcessingJobDocument>): ProcessingJobDocument {
+function settled(
+  job: ProcessingJobDocument,
+  settlement: Settlement,
+  collected: Partial<ProcessingJobDocument>,
+): ProcessingJobDocument {
   const { status, atMs, startedAtMs = job.startedAtMs, failureReason, timedOut } = settlement;
-  const reason = failureReason ?? (timedOut ? 'ClientError: The job ran longer than MaxRuntimeInSeconds allows and was stopped.' : undefined);
+  const reason =
+    failureReason ?? (timedOut ? 'ClientError: The job ran longer than MaxRuntimeInSeconds allows and was stopped.' : undefined);
   return {
     ...job,
     ...collected,

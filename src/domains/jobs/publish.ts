@@ -29,12 +29,16 @@ export async function publishArchive(publisher: Publisher, tree: WorkOutputTree,
 export async function publishTree(publisher: Publisher, tree: WorkOutputTree, uri: string): Promise<Published> {
   const folder = uri.replace(/\/+$/, '');
   return refusals(uri, async () => {
-    for (const file of tree.files) await put(publisher, `${folder}/${file.relativePath}`, file.open(), { ContentLength: file.sizeBytes });
+    for (const file of tree.files)
+      await put(publisher, `${folder}/${file.relativePath}`, file.open(), { ContentLength: file.sizeBytes });
   });
 }
 
 async function put(
-  { calls, principal, origin }: Publisher, uri: string, body: AsyncIterable<Uint8Array>, more: { ContentType?: string; ContentLength?: number },
+  { calls, principal, origin }: Publisher,
+  uri: string,
+  body: AsyncIterable<Uint8Array>,
+  more: { ContentType?: string; ContentLength?: number },
 ): Promise<void> {
   const { bucket, key } = parseS3Uri(uri) ?? { bucket: '', key: '' };
   await calls.call(principal, origin, 's3:PutObject', { Bucket: bucket, Key: key, Body: body, ...more });

@@ -32,7 +32,12 @@ export interface WorkIndex {
  * Moves a job from its row to its end: admission, inputs by digest, start in the backend, outputs, terminal status. What
  * it does before a commit can be done again: starting is idempotent by work id, writing outputs by key and content.
  */
-export function createJobReconciler<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, logs: JobLogs, index: WorkIndex): Reconciler {
+export function createJobReconciler<D extends AnyJobDocument>(
+  kind: JobKind<D>,
+  ports: JobsPorts,
+  logs: JobLogs,
+  index: WorkIndex,
+): Reconciler {
   return new JobReconciler(kind, ports, logs, index);
 }
 
@@ -64,7 +69,8 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     this.#ports.admission.restore(job.workId, this.#ports.settings.reservations.job);
     if (status.phase === 'ended') return this.#finish(row, status);
     if (job.status === 'Stopping') await this.#ports.backend.stop(job.workId);
-    if (status.phase === 'running' && job.startedAtMs === undefined) return this.#showStart(row, status.startedAtMs, status.isolation);
+    if (status.phase === 'running' && job.startedAtMs === undefined)
+      return this.#showStart(row, status.startedAtMs, status.isolation);
   }
 
   // start
@@ -132,8 +138,12 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const access = this.#kind.networkIsolation(job)
       ? {}
       : await this.#ports.credentials.environment({
-        account: key.account, region: key.region, roleArn: job.request.RoleArn, workId: job.workId, onBehalfOf: job.arn,
-      });
+          account: key.account,
+          region: key.region,
+          roleArn: job.request.RoleArn,
+          workId: job.workId,
+          onBehalfOf: job.arn,
+        });
     return { ...region, ...access, ...this.#kind.environment(job), SLIPWAY_IMAGE_PROFILE: JSON.stringify(profile) };
   }
 
@@ -167,7 +177,10 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const { document: job } = row;
     const facts = this.#factsAgain(job, isolation);
     const stagedAtMs = this.#stagedAtMs.get(job.workId) ?? startedAtMs;
-    return this.#commit(row, { ...this.#kind.running({ ...job, ...(facts && { facts }) }, { stagedAtMs, startedAtMs }), modifiedAtMs: this.#now() });
+    return this.#commit(row, {
+      ...this.#kind.running({ ...job, ...(facts && { facts }) }, { stagedAtMs, startedAtMs }),
+      modifiedAtMs: this.#now(),
+    });
   }
 
   // end
@@ -182,7 +195,11 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       ...(end.reason === 'exited' && end.exitCode !== 0 ? await this.#evidence(key, job) : { lastLines: [] }),
     });
     const settlement: Settlement = {
-      ...decision, atMs: this.#now(), workEndedAtMs: end.endedAtMs, startedAtMs: end.startedAtMs, facts,
+      ...decision,
+      atMs: this.#now(),
+      workEndedAtMs: end.endedAtMs,
+      startedAtMs: end.startedAtMs,
+      facts,
       end: { reason: end.reason, ...(end.exitCode !== undefined && { exitCode: end.exitCode }) },
     };
     // without a process there are no outputs
@@ -192,26 +209,48 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       principal = await this.#assume(key, job);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      return this.#settle(row, { ...settlement, status: 'Failed', failureReason: decision.failureReason ?? `ClientError: ${error.message}` });
+      return this.#settle(row, {
+        ...settlement,
+        status: 'Failed',
+        failureReason: decision.failureReason ?? `ClientError: ${error.message}`,
+      });
     }
     let current = { ...row, document: job };
-    const collected = await this.#kind.collect({
-      ports: this.#ports, logs: this.#logs, principal, origin: originOf(key, job), logStream: this.#logStream(key, job), end, decision,
-      uploading: async () => {
-        current = (await this.#showUpload(current, end)) ?? current;
+    const collected = await this.#kind.collect(
+      {
+        ports: this.#ports,
+        logs: this.#logs,
+        principal,
+        origin: originOf(key, job),
+        logStream: this.#logStream(key, job),
+        end,
+        decision,
+        uploading: async () => {
+          current = (await this.#showUpload(current, end)) ?? current;
+        },
       },
-    }, job);
+      job,
+    );
     const failed = collected.problem !== undefined && decision.status !== 'Failed';
-    return this.#settle(current, {
-      ...settlement, atMs: this.#now(), ...(failed && { status: 'Failed', failureReason: collected.problem, timedOut: false }),
-    }, collected.members);
+    return this.#settle(
+      current,
+      {
+        ...settlement,
+        atMs: this.#now(),
+        ...(failed && { status: 'Failed', failureReason: collected.problem, timedOut: false }),
+      },
+      collected.members,
+    );
   }
 
   /** Shows a long upload; the row as it is then. */
   async #showUpload(row: JobRow<D>, end: WorkEnd): Promise<JobRow<D> | undefined> {
     if (row.document.status !== 'InProgress' || !this.#kind.uploading) return undefined;
     const startedAtMs = end.startedAtMs ?? end.endedAtMs;
-    const began = row.document.startedAtMs === undefined ? this.#kind.running(row.document, { stagedAtMs: startedAtMs, startedAtMs }) : row.document;
+    const began =
+      row.document.startedAtMs === undefined
+        ? this.#kind.running(row.document, { stagedAtMs: startedAtMs, startedAtMs })
+        : row.document;
     const next = { ...this.#kind.uploading(began, end.endedAtMs), modifiedAtMs: this.#now() };
     const { outcome } = await this.#ports.store.commit(transitionCommit(this.#kind, row, next, this.#now()));
     // in any other case the last commit meets the conflict and everything is looked at again
@@ -220,11 +259,19 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
 
   async #evidence(key: ResourceKey, job: D): Promise<{ failureText?: string; lastLines: readonly string[] }> {
     const failureText = await this.#ports.backend.readText(job.workId, FAILURE_FILE, FAILURE_BYTES_MAX);
-    return { lastLines: await this.#logs.lastLines(this.#logStream(key, job)), ...(failureText !== undefined && { failureText }) };
+    return {
+      lastLines: await this.#logs.lastLines(this.#logStream(key, job)),
+      ...(failureText !== undefined && { failureText }),
+    };
   }
 
   #fail(row: JobRow<D>, failureReason: string): Promise<ReconcileResult> {
-    return this.#settle(row, { status: 'Failed', failureReason: failureReason.slice(0, 1024), timedOut: false, atMs: this.#now() });
+    return this.#settle(row, {
+      status: 'Failed',
+      failureReason: failureReason.slice(0, 1024),
+      timedOut: false,
+      atMs: this.#now(),
+    });
   }
 
   async #settle(row: JobRow<D>, settlement: Settlement, collected: Partial<D> = {}): Promise<ReconcileResult> {
@@ -254,7 +301,9 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   }
 
   #assume(key: ResourceKey, job: D): Promise<Principal> {
-    return this.#ports.roles.assume(assumptionOf({ account: key.account, workId: job.workId, onBehalfOf: job.arn }, job.request.RoleArn));
+    return this.#ports.roles.assume(
+      assumptionOf({ account: key.account, workId: job.workId, onBehalfOf: job.arn }, job.request.RoleArn),
+    );
   }
 
   #logStream(key: ResourceKey, job: D): LogStreamName {

@@ -39,24 +39,34 @@ async function resolveChannel(reader: InputReader, channel: ChannelRequest): Pro
   }
 }
 
-const absent = ({ label, uri }: ChannelRequest, why: string): Found => ({ problem: `S3 key: ${uri} matched no files on s3 (${label}). ${why}` });
+const absent = ({ label, uri }: ChannelRequest, why: string): Found => ({
+  problem: `S3 key: ${uri} matched no files on s3 (${label}). ${why}`,
+});
 
 async function resolvePrefix(reader: InputReader, { uri, fastFile, ...channel }: ChannelRequest): Promise<Found> {
   const location = parseS3Uri(uri) ?? { bucket: '', key: '' };
   const isFolder = location.key === '' || location.key.endsWith('/');
   if (!isFolder && !fastFile) {
     const object = await pinObject(reader, uri);
-    if (object) return { entries: [{ relativePath: relativeName(location.key, location.key), digest: object.digest, sizeBytes: object.sizeBytes }] };
+    if (object)
+      return {
+        entries: [{ relativePath: relativeName(location.key, location.key), digest: object.digest, sizeBytes: object.sizeBytes }],
+      };
   }
   // FastFile shows a folder: the prefix must end at one
   const prefix = isFolder || !fastFile ? location.key : `${location.key}/`;
   const objects = await pinPrefix(reader, formatS3Uri({ bucket: location.bucket, key: prefix }));
   if (objects.length === 0) {
-    return absent({ ...channel, uri, fastFile }, fastFile ? 'FastFile needs a prefix that is a folder with objects in it.' : 'Upload the data first or correct the URI.');
+    return absent(
+      { ...channel, uri, fastFile },
+      fastFile ? 'FastFile needs a prefix that is a folder with objects in it.' : 'Upload the data first or correct the URI.',
+    );
   }
   return {
     entries: objects.map((object) => ({
-      relativePath: relativeName(prefix, parseS3Uri(object.uri)?.key ?? ''), digest: object.digest, sizeBytes: object.sizeBytes,
+      relativePath: relativeName(prefix, parseS3Uri(object.uri)?.key ?? ''),
+      digest: object.digest,
+      sizeBytes: object.sizeBytes,
     })),
   };
 }
@@ -86,7 +96,8 @@ export const createInputReader = (reader: PinReader): InputReader => ({
       let sizeBytes = 0;
       for await (const chunk of Body ?? []) {
         sizeBytes += chunk.length;
-        if (sizeBytes > sizeBytesMax) throw new ServiceError('ValidationException', `${uri} is larger than ${sizeBytesMax} bytes.`);
+        if (sizeBytes > sizeBytesMax)
+          throw new ServiceError('ValidationException', `${uri} is larger than ${sizeBytesMax} bytes.`);
         chunks.push(chunk);
       }
       return Buffer.concat(chunks).toString('utf8');

@@ -1,5 +1,9 @@
 import type {
-  CreateProcessingJobRequest, CreateTrainingJobRequest, MetricData, SecondaryStatus, SecondaryStatusTransition,
+  CreateProcessingJobRequest,
+  CreateTrainingJobRequest,
+  MetricData,
+  SecondaryStatus,
+  SecondaryStatusTransition,
 } from '../../contract/generated/sagemaker.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
 import type { WorkEnd } from '../../platform/ports/work.ts';
@@ -71,7 +75,10 @@ export interface ProcessingJobDocument extends JobDocument<Omit<CreateProcessing
 export type AnyJobDocument = TrainingJobDocument | ProcessingJobDocument;
 
 /** The log group of a kind of job and the stream of its one host. */
-export const logStreamOf = (kind: 'TrainingJob' | 'ProcessingJob', job: { readonly name: string; readonly createdAtMs: number }) => ({
+export const logStreamOf = (
+  kind: 'TrainingJob' | 'ProcessingJob',
+  job: { readonly name: string; readonly createdAtMs: number },
+) => ({
   group: `/aws/sagemaker/${kind}s`,
   stream: `${job.name}/algo-1-${Math.floor(job.createdAtMs / 1000)}`,
 });

@@ -42,7 +42,10 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
     name: 'jobs',
     operations: [...trainingJobOperations(ports), ...processingJobOperations(ports)],
     resources: [TRAINING_JOB, PROCESSING_JOB],
-    reconcilers: [createJobReconciler(TRAINING_KIND, ports, logs, index), createJobReconciler(PROCESSING_KIND, ports, logs, index)],
+    reconcilers: [
+      createJobReconciler(TRAINING_KIND, ports, logs, index),
+      createJobReconciler(PROCESSING_KIND, ports, logs, index),
+    ],
     calls: ['s3:GetObject', 's3:ListObjectsV2', 's3:PutObject', 'logs:CreateLogGroup', 'logs:CreateLogStream'],
     async start() {
       forgets.push(ports.backend.onChange(wake), ports.admission.onAdmitted(wake));
@@ -75,7 +78,7 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
 async function markStopping<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, key: ResourceKey): Promise<void> {
   await decideAndCommit(ports.store, async () => {
     const row = await readJob<D>(ports.store, key);
-    if (!row || row.document.status !== 'InProgress') return { result: undefined };
+    if (row?.document.status !== 'InProgress') return { result: undefined };
     const nowMs = ports.clock.now();
     return { result: undefined, commit: transitionCommit(kind, row, kind.stopping(row.document, nowMs), nowMs) };
   });
@@ -85,7 +88,9 @@ const TIMERS_PAGE = 1_000;
 
 /** Work that runs counts before anything new is admitted. Unsettled jobs are found by their timers. */
 async function restoreReservations(ports: JobsPorts, index: WorkIndex): Promise<void> {
-  const kinds = new Map<string, JobKind>([TRAINING_KIND, PROCESSING_KIND].map((kind) => [kind.reconciler, kind as unknown as JobKind]));
+  const kinds = new Map<string, JobKind>(
+    [TRAINING_KIND, PROCESSING_KIND].map((kind) => [kind.reconciler, kind as unknown as JobKind]),
+  );
   const seen = new Set<string>();
   let after: Timer | undefined;
   do {

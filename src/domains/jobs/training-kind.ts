@@ -6,7 +6,14 @@ import { trainingChannels } from './decide-training-request.ts';
 import { describeTrainingJob } from './describe-jobs.ts';
 import type { Collected, EndContext, JobKind, Settlement, Started } from './job-kind.ts';
 import {
-  artifactUris, DATA_OUTPUT, GRACE_SECONDS, isBuiltInXgboost, MODEL_OUTPUT, trainingCommand, trainingEnvironment, trainingFiles,
+  artifactUris,
+  DATA_OUTPUT,
+  GRACE_SECONDS,
+  isBuiltInXgboost,
+  MODEL_OUTPUT,
+  trainingCommand,
+  trainingEnvironment,
+  trainingFiles,
   trainingRuntimeSeconds,
 } from './plan-training.ts';
 import { publishArchive, publishTree, type Published } from './publish.ts';
@@ -38,15 +45,22 @@ export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
 };
 
 function moved(job: TrainingJobDocument, status: SecondaryStatus, atMs: number, message: string): TrainingJobDocument {
-  return { ...job, secondaryStatus: status, transitions: withTransition(job.transitions, status, atMs, message), modifiedAtMs: atMs };
+  return {
+    ...job,
+    secondaryStatus: status,
+    transitions: withTransition(job.transitions, status, atMs, message),
+    modifiedAtMs: atMs,
+  };
 }
 
 function running(job: TrainingJobDocument, { stagedAtMs, startedAtMs }: Started): TrainingJobDocument {
-  const notes = job.facts?.notes.join('; ');
+  const notes = [...(job.facts?.notes ?? []), ...(job.facts?.isolation ? [`isolation: ${job.facts.isolation}`] : [])].join('; ');
   const staged = moved(job, 'Downloading', stagedAtMs, 'Downloading input data');
   const started = moved(staged, 'Training', startedAtMs, `Training job in progress${notes ? ` (${notes})` : ''}`);
   // a stop asked for while it started stays on top
-  return job.status === 'Stopping' ? { ...moved(started, 'Stopping', startedAtMs, 'Stopping the training job'), startedAtMs } : { ...started, startedAtMs };
+  return job.status === 'Stopping'
+    ? { ...moved(started, 'Stopping', startedAtMs, 'Stopping the training job'), startedAtMs }
+    : { ...started, startedAtMs };
 }
 
 /** From this size on users are told that the upload goes on. */
@@ -73,20 +87,33 @@ async function collect(context: EndContext, job: TrainingJobDocument): Promise<C
   };
 }
 
-function publish({ ports, principal, origin }: EndContext, job: TrainingJobDocument, tree: WorkOutputTree, uri: string): Promise<Published> {
+function publish(
+  { ports, principal, origin }: EndContext,
+  job: TrainingJobDocument,
+  tree: WorkOutputTree,
+  uri: string,
+): Promise<Published> {
   const publisher = { calls: ports.calls, principal, origin };
-  return job.request.OutputDataConfig.CompressionType === 'NONE' ? publishTree(publisher, tree, uri) : publishArchive(publisher, tree, uri);
+  return job.request.OutputDataConfig.CompressionType === 'NONE'
+    ? publishTree(publisher, tree, uri)
+    : publishArchive(publisher, tree, uri);
 }
 
 const sizeOf = ({ files }: WorkOutputTree): number => files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 
-function settled(before: TrainingJobDocument, settlement: Settlement, collected: Partial<TrainingJobDocument>): TrainingJobDocument {
+function settled(
+  before: TrainingJobDocument,
+  settlement: Settlement,
+  collected: Partial<TrainingJobDocument>,
+): TrainingJobDocument {
   const { status, timedOut, atMs, startedAtMs, workEndedAtMs, failureReason, facts } = settlement;
   const job = { ...before, ...(facts && { facts }) };
-  const began = startedAtMs !== undefined && job.startedAtMs === undefined ? running(job, { stagedAtMs: startedAtMs, startedAtMs }) : job;
-  const uploaded = workEndedAtMs !== undefined && status !== 'Failed'
-    ? moved(began, 'Uploading', workEndedAtMs, 'Uploading generated training model')
-    : began;
+  const began =
+    startedAtMs !== undefined && job.startedAtMs === undefined ? running(job, { stagedAtMs: startedAtMs, startedAtMs }) : job;
+  const uploaded =
+    workEndedAtMs !== undefined && status !== 'Failed'
+      ? moved(began, 'Uploading', workEndedAtMs, 'Uploading generated training model')
+      : began;
   const last: SecondaryStatus = timedOut ? 'MaxRuntimeExceeded' : status;
   const ended = moved(uploaded, last, atMs, failureReason ?? LAST_MESSAGES[last] ?? '');
   return {

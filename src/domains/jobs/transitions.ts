@@ -2,7 +2,10 @@ import type { SecondaryStatus, SecondaryStatusTransition } from '../../contract/
 
 /** Ends the last transition and begins the next; the same status again only changes its message. Pure. */
 export function withTransition(
-  transitions: readonly SecondaryStatusTransition[], status: SecondaryStatus, atMs: number, message: string,
+  transitions: readonly SecondaryStatusTransition[],
+  status: SecondaryStatus,
+  atMs: number,
+  message: string,
 ): SecondaryStatusTransition[] {
   const last = transitions.at(-1);
   if (last?.Status === status) return [...transitions.slice(0, -1), { ...last, StatusMessage: message }];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createInstanceLimits, instanceSize } from './instance-sizes.ts';
 
-test('sizes of instance types are AWS\'s', () => {
+test("sizes of instance types are AWS's", () => {
   const gib = (type: string) => {
     const size = instanceSize(type);
     return size && [size.cpus, size.memoryMiB / 1024];
@@ -16,12 +16,14 @@ test('sizes of instance types are AWS\'s', () => {
   assert.equal(gib('local'), undefined);
 });
 
-test('limits: the operator\'s entry first, clipped to the host, said when clipped', () => {
+test("limits: the operator's entry first, clipped to the host, said when clipped", () => {
   const limits = createInstanceLimits({ 'ml.m5.large': { cpus: 1, memoryMiB: 512 } }, { cpus: 2, memoryMiB: 10_240 });
   assert.deepEqual(limits('ml.m5.large'), { cpus: 1, memoryMiB: 512 });
   assert.deepEqual(limits('ml.t3.medium'), { cpus: 2, memoryMiB: 4096 });
   assert.deepEqual(limits('ml.m5.xlarge'), {
-    cpus: 2, memoryMiB: 9216, note: 'instance type ml.m5.xlarge (4 cores and 16 GiB) is clipped to 2 cores and 9 GiB of this machine',
+    cpus: 2,
+    memoryMiB: 9216,
+    note: 'instance type ml.m5.xlarge (4 cores and 16 GiB) is clipped to 2 cores and 9 GiB of this machine',
   });
   assert.match(limits('ml.unheard.of').note ?? '', /not known here/);
 });

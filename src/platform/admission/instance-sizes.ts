@@ -17,7 +17,10 @@ const MEMORY_PER_CPU: readonly (readonly [RegExp, number])[] = [
 
 /** Burstable sizes follow no rule. */
 const BURSTABLE: Readonly<Record<string, readonly [number, number]>> = {
-  medium: [2, 4], large: [2, 8], xlarge: [4, 16], '2xlarge': [8, 32],
+  medium: [2, 4],
+  large: [2, 8],
+  xlarge: [4, 16],
+  '2xlarge': [8, 32],
 };
 
 /** vCPUs and memory AWS gives an instance type such as `ml.m5.xlarge`; undefined for names that follow no known pattern. */
@@ -43,18 +46,24 @@ const HOST_MEMORY_SHARE = 0.9;
  * of the host.
  */
 export function createInstanceLimits(
-  instances: Readonly<Record<string, Reservation>>, host: Reservation,
+  instances: Readonly<Record<string, Reservation>>,
+  host: Reservation,
 ): (instanceType: string) => InstanceLimits {
   const hostMemoryMiB = Math.floor(host.memoryMiB * HOST_MEMORY_SHARE);
   return (instanceType) => {
     const size = instances[instanceType] ?? instanceSize(instanceType);
     if (!size) {
       const limits = { cpus: host.cpus, memoryMiB: hostMemoryMiB };
-      return { ...limits, note: `instance type ${instanceType} is not known here and may use ${inWords(limits)}, all this machine gives` };
+      return {
+        ...limits,
+        note: `instance type ${instanceType} is not known here and may use ${inWords(limits)}, all this machine gives`,
+      };
     }
     const limits = { cpus: Math.min(size.cpus, host.cpus), memoryMiB: Math.min(size.memoryMiB, hostMemoryMiB) };
     const clipped = limits.cpus < size.cpus || limits.memoryMiB < size.memoryMiB;
-    return clipped ? { ...limits, note: `instance type ${instanceType} (${inWords(size)}) is clipped to ${inWords(limits)} of this machine` } : limits;
+    return clipped
+      ? { ...limits, note: `instance type ${instanceType} (${inWords(size)}) is clipped to ${inWords(limits)} of this machine` }
+      : limits;
   };
 }
 

@@ -34,7 +34,10 @@ export function createTrial(sandbox: TrialIsolation, existing?: string, runtimes
     else copyFileSync(blob, path);
   };
   const backend = createSandboxBackend({
-    folder, cacheFolder: join(folder, 'cache'), clock: systemClock, settings: { sandbox },
+    folder,
+    cacheFolder: join(folder, 'cache'),
+    clock: systemClock,
+    settings: { sandbox },
     blobs: { place } as BlobStore,
     log: { info: () => undefined, warn: () => undefined },
     locateRuntime: runtimes?.locateRuntime ?? (() => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } })),
@@ -48,14 +51,30 @@ export function createTrial(sandbox: TrialIsolation, existing?: string, runtimes
       return digest;
     },
     spec: (id, script, more = {}) => ({
-      id, kind: 'job', hostname: 'algo-1', hosts: ['algo-1'], runtime: { name: 'ml' }, image: 'python:3.11',
-      command: ['/usr/bin/python3', '-c', script], workingDirectory: '/root', environment: {}, files: [], inputs: [], outputs: [],
-      limits: { graceSeconds: 5, memoryBytes: 512 * 1024 * 1024, cpus: 64 }, network: 'host',
-      logFile: join(folder, 'logs', id), ...more,
+      id,
+      kind: 'job',
+      hostname: 'algo-1',
+      hosts: ['algo-1'],
+      runtime: { name: 'ml' },
+      image: 'python:3.11',
+      command: ['/usr/bin/python3', '-c', script],
+      workingDirectory: '/root',
+      environment: {},
+      files: [],
+      inputs: [],
+      outputs: [],
+      limits: { graceSeconds: 5, memoryBytes: 512 * 1024 * 1024, cpus: 64 },
+      network: 'host',
+      logFile: join(folder, 'logs', id),
+      ...more,
     }),
     end: (id) => waitForEnd(backend, id),
     log: (id) => readFileSync(join(folder, 'logs', id), 'utf8'),
-    lines: (id) => readFileSync(join(folder, 'logs', id), 'utf8').trimEnd().split('\n').map((line) => line.replace(/^\d{13} /, '')),
+    lines: (id) =>
+      readFileSync(join(folder, 'logs', id), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.replace(/^\d{13} /, '')),
     close() {
       backend.close();
       rmSync(folder, { recursive: true, force: true });
@@ -88,5 +107,8 @@ export async function waitFor<T>(backend: SandboxBackend, id: string, look: () =
 }
 
 export const archiveInput = (path: string, digest: string, sizeBytes: number): WorkInput => ({
-  path, access: 'read-only', extract: 'tar.gz', entries: [{ relativePath: 'model.tar.gz', digest, sizeBytes }],
+  path,
+  access: 'read-only',
+  extract: 'tar.gz',
+  entries: [{ relativePath: 'model.tar.gz', digest, sizeBytes }],
 });

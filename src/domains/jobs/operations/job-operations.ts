@@ -17,13 +17,23 @@ import { type AnyJobDocument, isSettled } from '../resources.ts';
 
 /** What the operations of both kinds of job share. */
 
-export const jobNeed = <D extends AnyJobDocument>(kind: JobKind<D>, action: string, name: string, context: OperationContext): AuthorizationNeed => ({
-  action, resources: [arnOf(kind.declaration, context, name)],
+export const jobNeed = <D extends AnyJobDocument>(
+  kind: JobKind<D>,
+  action: string,
+  name: string,
+  context: OperationContext,
+): AuthorizationNeed => ({
+  action,
+  resources: [arnOf(kind.declaration, context, name)],
 });
 
 /** Creating a job hands its role to SageMaker. */
 export async function createNeeds<D extends AnyJobDocument>(
-  kind: JobKind<D>, ports: JobsPorts, name: string, roleArn: string, context: OperationContext,
+  kind: JobKind<D>,
+  ports: JobsPorts,
+  name: string,
+  roleArn: string,
+  context: OperationContext,
 ): Promise<AuthorizationNeed[]> {
   const { effectiveRoleArn } = await ports.roles.resolve(context.account, roleArn);
   return [
@@ -40,7 +50,11 @@ export function workIdOf<D extends AnyJobDocument>(kind: JobKind<D>, arn: string
 
 /** Row, tags, timer, event and ledger entry of a new job, in one commit. */
 export async function createJob<D extends AnyJobDocument>(
-  kind: JobKind<D>, ports: JobsPorts, document: D, tags: Tag[] | undefined, context: OperationContext,
+  kind: JobKind<D>,
+  ports: JobsPorts,
+  document: D,
+  tags: Tag[] | undefined,
+  context: OperationContext,
 ): Promise<void> {
   const key = keyOf(kind.declaration, context, document.name);
   const tagged = tagsWrite(document.arn, tags, context.nowMs);
@@ -62,7 +76,10 @@ export async function createJob<D extends AnyJobDocument>(
 }
 
 export async function requireJob<D extends AnyJobDocument>(
-  kind: JobKind<D>, ports: JobsPorts, name: string, context: OperationContext,
+  kind: JobKind<D>,
+  ports: JobsPorts,
+  name: string,
+  context: OperationContext,
 ): Promise<JobRow<D>> {
   const row = await readJob<D>(ports.store, keyOf(kind.declaration, context, name));
   if (!row) throw absentError(kind.declaration, context, name);
@@ -70,12 +87,20 @@ export async function requireJob<D extends AnyJobDocument>(
 }
 
 /** Marks the job as stopping; its reconciler, woken by the timer, does the rest. */
-export async function stopJob<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, name: string, context: OperationContext): Promise<void> {
+export async function stopJob<D extends AnyJobDocument>(
+  kind: JobKind<D>,
+  ports: JobsPorts,
+  name: string,
+  context: OperationContext,
+): Promise<void> {
   await decideAndCommit(ports.store, async () => {
     const { key, version, document } = await requireJob(kind, ports, name, context);
     if (document.status === 'Stopping') return { result: undefined };
     if (isSettled(document.status)) {
-      throw new ServiceError('ValidationException', `The request was rejected because the ${wordsOf(kind)} is in status ${document.status}.`);
+      throw new ServiceError(
+        'ValidationException',
+        `The request was rejected because the ${wordsOf(kind)} is in status ${document.status}.`,
+      );
     }
     const next = kind.stopping(document, context.nowMs);
     return {
@@ -85,18 +110,28 @@ export async function stopJob<D extends AnyJobDocument>(kind: JobKind<D>, ports:
         write: [jobWrite(key, next)],
         timers: [{ reconciler: kind.reconciler, key, dueAtMs: context.nowMs }],
         events: [jobEvent(kind, key, next)],
-        ledger: [entryOf(context, context.operation, [document.arn], changedMembers(kind.describe(document), kind.describe(next)))],
+        ledger: [
+          entryOf(context, context.operation, [document.arn], changedMembers(kind.describe(document), kind.describe(next))),
+        ],
       },
     };
   });
 }
 
 /** Only a settled job can go; its files go first, which may be repeated. */
-export async function deleteJob<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, name: string, context: OperationContext): Promise<void> {
+export async function deleteJob<D extends AnyJobDocument>(
+  kind: JobKind<D>,
+  ports: JobsPorts,
+  name: string,
+  context: OperationContext,
+): Promise<void> {
   await decideAndCommit(ports.store, async () => {
     const { key, version, document } = await requireJob(kind, ports, name, context);
     if (!isSettled(document.status)) {
-      throw new ServiceError('ResourceInUse', `The ${wordsOf(kind)} ${name} is in status ${document.status}. Stop it and wait for its end before deleting it.`);
+      throw new ServiceError(
+        'ResourceInUse',
+        `The ${wordsOf(kind)} ${name} is in status ${document.status}. Stop it and wait for its end before deleting it.`,
+      );
     }
     await ports.backend.release(document.workId);
     return {
@@ -111,7 +146,8 @@ export async function deleteJob<D extends AnyJobDocument>(kind: JobKind<D>, port
   });
 }
 
-const wordsOf = <D extends AnyJobDocument>({ noun }: JobKind<D>): string => (noun === 'TrainingJob' ? 'training job' : 'processing job');
+const wordsOf = <D extends AnyJobDocument>({ noun }: JobKind<D>): string =>
+  noun === 'TrainingJob' ? 'training job' : 'processing job';
 
 interface JobFilters {
   readonly NextToken?: string;
@@ -129,7 +165,11 @@ interface JobFilters {
 const PAGE_SIZE = 10;
 
 /** Newest first when nothing else is asked for, as AWS answers. */
-export const jobsQuery = <D extends AnyJobDocument>(kind: JobKind<D>, input: JobFilters, context: OperationContext): ListQuery => ({
+export const jobsQuery = <D extends AnyJobDocument>(
+  kind: JobKind<D>,
+  input: JobFilters,
+  context: OperationContext,
+): ListQuery => ({
   account: context.account,
   region: context.region,
   kind: kind.declaration.kind,

@@ -11,21 +11,31 @@ import { PROCESSING_JOB, type ProcessingJobDocument } from '../resources.ts';
 import { createJob, createNeeds, deleteJob, jobNeed, jobsQuery, requireJob, stopJob, workIdOf } from './job-operations.ts';
 
 export function processingJobOperations(ports: JobsPorts): AnyOperation[] {
-  return [createProcessingJob(ports), describe(ports), listProcessingJobs(ports), stopProcessingJob(ports), deleteProcessingJob(ports)];
+  return [
+    createProcessingJob(ports),
+    describe(ports),
+    listProcessingJobs(ports),
+    stopProcessingJob(ports),
+    deleteProcessingJob(ports),
+  ];
 }
 
-const createProcessingJob = (ports: JobsPorts) => operation('sagemaker:CreateProcessingJob', {
-  effect: 'change',
-  needs: (input, context) => createNeeds(KIND, ports, input.ProcessingJobName, input.RoleArn, context),
-  async handle(input, context) {
-    accept(checkProcessingRequest(input, ports.settings.sandbox));
-    const document = newProcessingJob(input, context);
-    await createJob(KIND, ports, document, input.Tags, context);
-    return { ProcessingJobArn: document.arn };
-  },
-});
+const createProcessingJob = (ports: JobsPorts) =>
+  operation('sagemaker:CreateProcessingJob', {
+    effect: 'change',
+    needs: (input, context) => createNeeds(KIND, ports, input.ProcessingJobName, input.RoleArn, context),
+    async handle(input, context) {
+      accept(checkProcessingRequest(input, ports.settings.sandbox));
+      const document = newProcessingJob(input, context);
+      await createJob(KIND, ports, document, input.Tags, context);
+      return { ProcessingJobArn: document.arn };
+    },
+  });
 
-function newProcessingJob({ Tags: _tags, ...request }: CreateProcessingJobRequest, context: OperationContext): ProcessingJobDocument {
+function newProcessingJob(
+  { Tags: _tags, ...request }: CreateProcessingJobRequest,
+  context: OperationContext,
+): ProcessingJobDocument {
   const name = request.ProcessingJobName;
   const arn = arnOf(PROCESSING_JOB, context, name);
   return {
@@ -40,40 +50,44 @@ function newProcessingJob({ Tags: _tags, ...request }: CreateProcessingJobReques
   };
 }
 
-const describe = (ports: JobsPorts) => operation('sagemaker:DescribeProcessingJob', {
-  effect: 'read',
-  needs: ({ ProcessingJobName }, context) => [jobNeed(KIND, 'sagemaker:DescribeProcessingJob', ProcessingJobName, context)],
-  async handle({ ProcessingJobName }, context) {
-    return describeProcessingJob((await requireJob(KIND, ports, ProcessingJobName, context)).document);
-  },
-});
+const describe = (ports: JobsPorts) =>
+  operation('sagemaker:DescribeProcessingJob', {
+    effect: 'read',
+    needs: ({ ProcessingJobName }, context) => [jobNeed(KIND, 'sagemaker:DescribeProcessingJob', ProcessingJobName, context)],
+    async handle({ ProcessingJobName }, context) {
+      return describeProcessingJob((await requireJob(KIND, ports, ProcessingJobName, context)).document);
+    },
+  });
 
-const listProcessingJobs = (ports: JobsPorts) => operation('sagemaker:ListProcessingJobs', {
-  effect: 'read',
-  needs: () => [{ action: 'sagemaker:ListProcessingJobs', resources: ['*'] }],
-  async handle(input, context) {
-    const { rows, next } = await ports.store.list(jobsQuery(KIND, input, context));
-    return {
-      ProcessingJobSummaries: rows.map(({ document }) => summarizeProcessingJob(document as unknown as ProcessingJobDocument)),
-      NextToken: encodePageToken(next),
-    };
-  },
-});
+const listProcessingJobs = (ports: JobsPorts) =>
+  operation('sagemaker:ListProcessingJobs', {
+    effect: 'read',
+    needs: () => [{ action: 'sagemaker:ListProcessingJobs', resources: ['*'] }],
+    async handle(input, context) {
+      const { rows, next } = await ports.store.list(jobsQuery(KIND, input, context));
+      return {
+        ProcessingJobSummaries: rows.map(({ document }) => summarizeProcessingJob(document as unknown as ProcessingJobDocument)),
+        NextToken: encodePageToken(next),
+      };
+    },
+  });
 
-const stopProcessingJob = (ports: JobsPorts) => operation('sagemaker:StopProcessingJob', {
-  effect: 'change',
-  needs: ({ ProcessingJobName }, context) => [jobNeed(KIND, 'sagemaker:StopProcessingJob', ProcessingJobName, context)],
-  async handle({ ProcessingJobName }, context) {
-    await stopJob(KIND, ports, ProcessingJobName, context);
-    return {};
-  },
-});
+const stopProcessingJob = (ports: JobsPorts) =>
+  operation('sagemaker:StopProcessingJob', {
+    effect: 'change',
+    needs: ({ ProcessingJobName }, context) => [jobNeed(KIND, 'sagemaker:StopProcessingJob', ProcessingJobName, context)],
+    async handle({ ProcessingJobName }, context) {
+      await stopJob(KIND, ports, ProcessingJobName, context);
+      return {};
+    },
+  });
 
-const deleteProcessingJob = (ports: JobsPorts) => operation('sagemaker:DeleteProcessingJob', {
-  effect: 'change',
-  needs: ({ ProcessingJobName }, context) => [jobNeed(KIND, 'sagemaker:DeleteProcessingJob', ProcessingJobName, context)],
-  async handle({ ProcessingJobName }, context) {
-    await deleteJob(KIND, ports, ProcessingJobName, context);
-    return {};
-  },
-});
+const deleteProcessingJob = (ports: JobsPorts) =>
+  operation('sagemaker:DeleteProcessingJob', {
+    effect: 'change',
+    needs: ({ ProcessingJobName }, context) => [jobNeed(KIND, 'sagemaker:DeleteProcessingJob', ProcessingJobName, context)],
+    async handle({ ProcessingJobName }, context) {
+      await deleteJob(KIND, ports, ProcessingJobName, context);
+      return {};
+    },
+  });

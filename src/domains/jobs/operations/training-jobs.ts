@@ -15,16 +15,17 @@ export function trainingJobOperations(ports: JobsPorts): AnyOperation[] {
   return [createTrainingJob(ports), describe(ports), listTrainingJobs(ports), stopTrainingJob(ports), deleteTrainingJob(ports)];
 }
 
-const createTrainingJob = (ports: JobsPorts) => operation('sagemaker:CreateTrainingJob', {
-  effect: 'change',
-  needs: (input, context) => createNeeds(KIND, ports, input.TrainingJobName, input.RoleArn, context),
-  async handle(input, context) {
-    accept(checkTrainingRequest(input, ports.settings.sandbox));
-    const document = newTrainingJob(input, context);
-    await createJob(KIND, ports, document, input.Tags, context);
-    return { TrainingJobArn: document.arn };
-  },
-});
+const createTrainingJob = (ports: JobsPorts) =>
+  operation('sagemaker:CreateTrainingJob', {
+    effect: 'change',
+    needs: (input, context) => createNeeds(KIND, ports, input.TrainingJobName, input.RoleArn, context),
+    async handle(input, context) {
+      accept(checkTrainingRequest(input, ports.settings.sandbox));
+      const document = newTrainingJob(input, context);
+      await createJob(KIND, ports, document, input.Tags, context);
+      return { TrainingJobArn: document.arn };
+    },
+  });
 
 function newTrainingJob({ Tags: _tags, ...request }: CreateTrainingJobRequest, context: OperationContext): TrainingJobDocument {
   const name = request.TrainingJobName;
@@ -43,42 +44,47 @@ function newTrainingJob({ Tags: _tags, ...request }: CreateTrainingJobRequest, c
   };
 }
 
-const describe = (ports: JobsPorts) => operation('sagemaker:DescribeTrainingJob', {
-  effect: 'read',
-  needs: ({ TrainingJobName }, context) => [jobNeed(KIND, 'sagemaker:DescribeTrainingJob', TrainingJobName, context)],
-  async handle({ TrainingJobName }, context) {
-    return describeTrainingJob((await requireJob(KIND, ports, TrainingJobName, context)).document);
-  },
-});
+const describe = (ports: JobsPorts) =>
+  operation('sagemaker:DescribeTrainingJob', {
+    effect: 'read',
+    needs: ({ TrainingJobName }, context) => [jobNeed(KIND, 'sagemaker:DescribeTrainingJob', TrainingJobName, context)],
+    async handle({ TrainingJobName }, context) {
+      return describeTrainingJob((await requireJob(KIND, ports, TrainingJobName, context)).document);
+    },
+  });
 
-const listTrainingJobs = (ports: JobsPorts) => operation('sagemaker:ListTrainingJobs', {
-  effect: 'read',
-  needs: () => [{ action: 'sagemaker:ListTrainingJobs', resources: ['*'] }],
-  async handle(input, context) {
-    // no job here has a warm pool or a training plan
-    if (input.WarmPoolStatusEquals !== undefined || input.TrainingPlanArnEquals !== undefined) return { TrainingJobSummaries: [] };
-    const { rows, next } = await ports.store.list(jobsQuery(KIND, input, context));
-    return {
-      TrainingJobSummaries: rows.map(({ document }) => summarizeTrainingJob(document as unknown as TrainingJobDocument)),
-      NextToken: encodePageToken(next),
-    };
-  },
-});
+const listTrainingJobs = (ports: JobsPorts) =>
+  operation('sagemaker:ListTrainingJobs', {
+    effect: 'read',
+    needs: () => [{ action: 'sagemaker:ListTrainingJobs', resources: ['*'] }],
+    async handle(input, context) {
+      // no job here has a warm pool or a training plan
+      if (input.WarmPoolStatusEquals !== undefined || input.TrainingPlanArnEquals !== undefined)
+        return { TrainingJobSummaries: [] };
+      const { rows, next } = await ports.store.list(jobsQuery(KIND, input, context));
+      return {
+        TrainingJobSummaries: rows.map(({ document }) => summarizeTrainingJob(document as unknown as TrainingJobDocument)),
+        NextToken: encodePageToken(next),
+      };
+    },
+  });
 
-const stopTrainingJob = (ports: JobsPorts) => operation('sagemaker:StopTrainingJob', {
-  effect: 'change',
-  needs: ({ TrainingJobName }, context) => [jobNeed(KIND, 'sagemaker:StopTrainingJob', TrainingJobName, context)],
-  async handle({ TrainingJobName }, context) {
-    await stopJob(KIND, ports, TrainingJobName, context);
-    return {};
-  },
-});
+const stopTrainingJob = (ports: JobsPorts) =>
+  operation('sagemaker:StopTrainingJob', {
+    effect: 'change',
+    needs: ({ TrainingJobName }, context) => [jobNeed(KIND, 'sagemaker:StopTrainingJob', TrainingJobName, context)],
+    async handle({ TrainingJobName }, context) {
+      await stopJob(KIND, ports, TrainingJobName, context);
+      return {};
+    },
+  });
 
-const deleteTrainingJob = (ports: JobsPorts) => operation('sagemaker:DeleteTrainingJob', {
-  effect: 'change',
-  needs: ({ TrainingJobName }, context) => [jobNeed(KIND, 'sagemaker:DeleteTrainingJob', TrainingJobName, context)],
-  async handle({ TrainingJobName }, context) {
-    await deleteJob(KIND, ports, TrainingJobName, context);
-    return {};
-  },
-});
+const deleteTrainingJob = (ports: JobsPorts) =>
+  operation('sagemaker:DeleteTrainingJob', {
+    effect: 'change',
+    needs: ({ TrainingJobName }, context) => [jobNeed(KIND, 'sagemaker:DeleteTrainingJob', TrainingJobName, context)],
+    async handle({ TrainingJobName }, context) {
+      await deleteJob(KIND, ports, TrainingJobName, context);
+      return {};
+    },
+  });

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { runToSuccess } from '../../harness/client-program.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { createSqliteStore } from '../../../src/platform/store/sqlite/sqlite-store.ts';
+import { startServer } from '../../harness/server.ts';
+
+const DENIED = ['iam:CreateRole', 'iam:PutRolePolicy', 'sagemaker:CreateModelPackage', 'sagemaker:UpdateModelPackage'];
+
+for (const sandbox of ['bubblewrap', 'unshare']) {
+  test(`under ${sandbox} a job reaches nothing of the host, other jobs or its own approval; the denials are in the ledger`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-test-'));
+    const server = await startServer({ folder, settings: `sandbox: ${sandbox}\n` });
+    try {
+      const program = ['python3', join(import.meta.dirname, 'isolation.py'), folder, String(server.pid)];
+      await runToSuccess(server, program, { test: 'boto3 isolation.py', env: { HOME_OF_SERVER: homedir() } });
+    } finally {
+      await server.stop();
+    }
+    const store = createSqliteStore({ path: join(folder, 'slipway.db'), clock: systemClock });
+    const entries = (await store.ledger({ afterSequence: 0, limit: 1000 })).map(({ entry }) => entry);
+    const denied = entries.filter(({ outcome, actor }) => outcome === 'denied' && actor.includes('/processing-job-intruder-'));
+    assert.deepEqual(denied.map(({ action }) => action).toSorted(), DENIED);
+    assert.ok(denied.every(({ origin }) => String(origin?.onBehalfOf).endsWith(':processing-job/intruder')));
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
+test('boto3: built-in XGBoost trains, fails with its reason, is stopped', async () => {
+  const server = await startServer();
+  try {
+    await runToSuccess(server, ['python3', join(import.meta.dirname, 'training.py')], { test: 'boto3 training.py' });
+  } finally {
+    await server.stop();
+  }
+});
