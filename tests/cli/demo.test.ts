@@ -1,14 +1,31 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { slipway } from '../harness/cli.ts';
+import { CLI } from '../harness/server.ts';
 
 const EXAMPLE = resolve(import.meta.dirname, '../../examples/breast-cancer');
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
 const CONTROL_CODES = /\u001b|\r/;
+
+/** Runs a program as a root without capabilities in a world where no namespace can be made. */
+const WITHOUT_ISOLATION = [
+  'unshare',
+  '-Ur',
+  'sh',
+  '-c',
+  'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all "$@"',
+  'sh',
+];
+/** Plain mode owns the real /opt/ml, which only root can make. */
+const NO_ISOLATION_PROBLEM =
+  process.getuid?.() !== 0 || spawnSync('unshare', [...WITHOUT_ISOLATION.slice(1), 'true']).status !== 0
+    ? 'needs root, and user namespaces to take away'
+    : false;
 
 suite('demo', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'slipway-demo-test-'));
@@ -80,5 +97,13 @@ suite('demo', () => {
     } finally {
       assert.match((await slipway(['down', '--data', kept.folder])).stdout, /^slipway: stopped/);
     }
+  });
+
+  test('on a host without any isolation it says so and goes without', { skip: NO_ISOLATION_PROBLEM }, async () => {
+    const [command = '', ...args] = [...WITHOUT_ISOLATION, process.execPath, CLI, 'demo', '--threshold', '1'];
+    const { status, stdout, stderr } = spawnSync(command, args, { env, encoding: 'utf8' });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /^sandbox +NONE: this host allows no isolation/);
+    assert.match(stdout, /GoodEnough +Succeeded .*outcome False/);
   });
 });

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { projectFiles, ROOT, textOf } from './source-files.ts';
+
+test('links between documents lead somewhere', () => {
+  const dead: string[] = [];
+  for (const path of projectFiles().filter((file) => file.endsWith('.md'))) {
+    for (const [, target = ''] of textOf(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
+      if (!existsSync(join(ROOT, dirname(path), target))) dead.push(`${path} -> ${target}`);
+    }
+  }
+  assert.deepEqual(dead, []);
+});
+
+test('every npm script and verb that the readme names exists', () => {
+  const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
+  const readme = textOf('README.md') + textOf('CONTRIBUTING.md');
+  const missing = [...readme.matchAll(/npm (?:run )?(setup|demo|test[:\w]*|check|start|bench)\b/g)].filter(
+    ([, name = '']) => !scripts[name],
+  );
+  assert.deepEqual(missing, []);
+  const main = textOf('src/cli/main.ts');
+  for (const [, verb = ''] of readme.matchAll(/npx slipway ([a-z]+)/g)) {
+    assert.ok(main.includes(`'${verb}`) || main.includes('`' + verb), `npx slipway ${verb}`);
+  }
+});
