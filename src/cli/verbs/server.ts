@@ -15,12 +15,14 @@ export interface ServeOptions extends GlobalOptions {
 
 /** `slipway serve`: runs the server in this process until SIGTERM or Ctrl-C. */
 export async function serve(options: ServeOptions): Promise<void> {
+  const port = portOf('--port', options.port);
+  const runtimePort = portOf('--runtime-port', options.runtimePort);
   const { runServer } = await import('../../main.ts');
   await runServer({
     folder: dataFolderOf(options.data),
     host: options.host,
-    port: portOf('--port', options.port),
-    runtimePort: portOf('--runtime-port', options.runtimePort),
+    port,
+    runtimePort,
     stopJobs: options.stopJobs ?? false,
   });
 }
