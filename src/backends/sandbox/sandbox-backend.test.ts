@@ -1,14 +1,26 @@
 import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { RunFolders } from './run-folder.ts';
-import { archiveInput, createTrial, type Trial } from './testing/sandbox-trial.ts';
+import { createTrial, type Trial } from './testing/sandbox-trial.ts';
 
 /** Waits until the job has said `word`; the log is a file of the host. */
 async function said(trial: Trial, id: string, word: string): Promise<void> {
@@ -243,186 +255,79 @@ out.write(b"a" * 1000000 + b"\\nshort\\n\\n\\xff\\x00\\xfe\\ntab\\there\\nunfini
   trial.close();
 });
 
-test('outputs: files in order, links and pipes left out, nothing outside is read', async () => {
-  const trial = createTrial('unshare');
-  await trial.backend.start(
-    trial.spec(
-      'writer',
-      `
-import os
-os.chdir("/opt/ml/model")
-os.makedirs("b/c"); open("b/c/deep", "w").write("deep"); open("z", "w").write("z"); open("a", "w").write("a")
-os.chmod("z", 0o755)
-os.symlink("/etc/passwd", "link"); os.mkfifo("pipe"); os.symlink("/etc", "folder-link")
-os.rename("/opt/ml/output", "/opt/ml/other"); os.symlink("/etc", "/opt/ml/output")
-os.mkdir("/opt/ml/fifo"); os.mkfifo("/opt/ml/fifo/failure")`,
-      {
-        outputs: [
-          { name: 'model', path: '/opt/ml/model' },
-          { name: 'output', path: '/opt/ml/output' },
-        ],
-      },
-    ),
-  );
-  assert.equal((await trial.end('writer')).exitCode, 0);
-  const { files, skipped } = await trial.backend.outputs('writer', 'model');
-  assert.deepEqual(
-    files.map((file) => [file.relativePath, file.sizeBytes, file.executable]),
-    [
-      ['a', 1, false],
-      ['b/c/deep', 4, false],
-      ['z', 1, true],
-    ],
-  );
-  assert.deepEqual(skipped.toSorted(), ['folder-link', 'link', 'pipe']);
-  let text = '';
-  for await (const chunk of files[1]?.open() ?? []) text += Buffer.from(chunk).toString();
-  assert.equal(text, 'deep');
-  assert.deepEqual(await trial.backend.outputs('writer', 'output'), { files: [], skipped: ['.'] });
-  assert.equal(await trial.backend.readText('writer', '/opt/ml/output/passwd', 100), undefined);
-  assert.equal(await trial.backend.readText('writer', '/opt/ml/fifo/failure', 100), undefined);
-  assert.equal(await trial.backend.readText('writer', '/opt/ml/model/b/c/deep', 2), 'de');
-  trial.close();
-});
-
-test('writable inputs are private copies, an output may lie below a read-only input', async () => {
-  const trial = createTrial('unshare');
-  const digest = trial.store('stored');
-  const entries = [{ relativePath: 'file', digest, sizeBytes: 6 }];
-  await trial.backend.start(
-    trial.spec(
-      'copies',
-      `
-open("/opt/ml/writable/file", "a").write(" and changed")
-open("/opt/ml/input/out/file", "w").write(open("/opt/ml/input/nested/file").read() + open("/opt/ml/input/file").read())`,
-      {
-        inputs: [
-          { path: '/opt/ml/input/nested', access: 'read-only', entries },
-          { path: '/opt/ml/input', access: 'read-only', entries },
-          { path: '/opt/ml/writable', access: 'writable', entries },
-        ],
-        outputs: [{ name: 'out', path: '/opt/ml/input/out' }],
-      },
-    ),
-  );
-  assert.equal((await trial.end('copies')).exitCode, 0);
-  assert.equal(readFileSync(join(trial.folder, 'blobs', digest), 'utf8'), 'stored');
-  const { files } = await trial.backend.outputs('copies', 'out');
-  assert.deepEqual(
-    files.map((file) => [file.relativePath, file.sizeBytes]),
-    [['file', 12]],
-  );
+test('bubblewrap: a zero byte in the environment smuggles no option in', async () => {
+  const trial = createTrial('bubblewrap');
+  const environment = { X: `a\0--bind\0${trial.folder}\0/mnt` };
+  await trial.backend.start(trial.spec('smuggler', 'import os; print(os.listdir("/mnt"))', { environment }));
+  const end = await trial.end('smuggler');
+  assert.equal(end.reason, 'failed-to-start');
+  assert.match(end.message ?? '', /zero byte/);
   trial.close();
 });
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
-  test(`${isolation}: to an additive input files can be added, staged ones cannot be changed`, async () => {
-    const trial = createTrial(isolation);
-    const digest = trial.store('stored');
-    const entries = ['file', 'sub/file'].map((relativePath) => ({ relativePath, digest, sizeBytes: 6 }));
+  test(`${isolation}: an interpreter and a runtime below a home folder are seen at their own paths, and nothing beside them`, async () => {
+    const home = join(homedir(), '.slipway-trial');
+    const prefix = join(home, 'prefix');
+    mkdirSync(prefix, { recursive: true });
+    writeFileSync(join(prefix, 'there'), 'yes');
+    writeFileSync(join(home, 'secret'), 'no');
+    const trial = createTrial(isolation, undefined, {
+      locateRuntime: () => ({ folders: [prefix], environment: { PATH: '/usr/bin:/bin' } }),
+    });
     await trial.backend.start(
       trial.spec(
-        'additive',
+        'homely',
         `
 import os
-folder = "/opt/ml/processing/input"
-open(folder + "/new", "w").write("x"); open(folder + "/sub/new", "w").write("x"); os.mkdir(folder + "/more")
-for act in (lambda: open(folder + "/file", "a"), lambda: open(folder + "/sub/file", "w"), lambda: os.remove(folder + "/file"),
-            lambda: os.rename(folder + "/new", folder + "/file")):
-    try: act(); print("changed")
-    except OSError: print("kept")
-print(open(folder + "/file").read(), sorted(os.listdir(folder)))`,
-        {
-          inputs: [{ path: '/opt/ml/processing/input', access: 'additive', entries }],
-          outputs: [{ name: 'out', path: '/opt/ml/processing/output' }],
-        },
+print(open(${JSON.stringify(join(prefix, 'there'))}).read(), os.listdir(${JSON.stringify(home)}))
+try: open(${JSON.stringify(join(prefix, 'there'))}, 'w')
+except OSError: print('read-only')
+open('/root/mine', 'w'); open('/tmp/mine', 'w'); print(os.environ['HOME'])`,
       ),
     );
-    await trial.end('additive');
-    assert.deepEqual(trial.lines('additive'), ['kept', 'kept', 'kept', 'kept', "stored ['file', 'more', 'new', 'sub']"]);
-    assert.equal(readFileSync(join(trial.folder, 'blobs', digest), 'utf8'), 'stored');
+    await trial.end('homely');
+    assert.deepEqual(trial.lines('homely'), ["yes ['prefix']", 'read-only', '/root']);
+    rmSync(home, { recursive: true });
     trial.close();
   });
 }
 
-test('an additive input below an output is copied, so that the output holds its files', async () => {
+test('a job that writes faster than anyone reads is logged whole', async () => {
   const trial = createTrial('unshare');
-  const entries = [{ relativePath: 'file', digest: trial.store('stored'), sizeBytes: 6 }];
   await trial.backend.start(
-    trial.spec('covered', 'open("/opt/ml/work/in/file", "a").write("!")', {
-      inputs: [{ path: '/opt/ml/work/in', access: 'additive', entries }],
-      outputs: [{ name: 'out', path: '/opt/ml/work' }],
-    }),
+    trial.spec('chatty', 'import sys\nfor n in range(400000): sys.stdout.write("line %d of many\\n" % n)'),
   );
-  assert.equal((await trial.end('covered')).exitCode, 0);
-  const { files } = await trial.backend.outputs('covered', 'out');
-  assert.deepEqual(
-    files.map((file) => [file.relativePath, file.sizeBytes]),
-    [['in/file', 7]],
-  );
+  assert.equal((await trial.end('chatty')).exitCode, 0);
+  const lines = trial.lines('chatty');
+  assert.equal(lines.length, 400_000);
+  assert.equal(lines.at(-1), 'line 399999 of many');
   trial.close();
 });
 
-test('archives are unpacked; members that would escape are refused', async () => {
-  const trial = createTrial('unshare');
-  const make = (code: string): string => {
-    const path = join(trial.folder, 'made.tar.gz');
-    execFileSync('python3', [
-      '-c',
+test('a data folder with a long path has sockets in a short folder of its own', async () => {
+  const folder = join(mkdtempSync(join(tmpdir(), 'slipway-sandbox-')), 'x'.repeat(120));
+  const trial = createTrial('unshare', folder);
+  await trial.backend.start(
+    trial.spec(
+      'far',
       `
-import io, tarfile
-archive = tarfile.open(${JSON.stringify(path)}, "w:gz")
-def add(name, kind=tarfile.REGTYPE, link="", content=b"x", mode=0o644):
-    member = tarfile.TarInfo(name); member.type = kind; member.linkname = link; member.mode = mode
-    member.size = len(content) if kind == tarfile.REGTYPE else 0
-    archive.addfile(member, io.BytesIO(content))
-${code}
-archive.close()`,
-    ]);
-    return trial.store(readFileSync(path));
-  };
-  const script = 'import os; print(sorted(os.path.join(t, f)[14:] for t, _, fs in os.walk("/opt/ml/model") for f in fs))';
-  const good = make('add("./xgboost-model"); add("code/inference.py"); add("code/link", tarfile.SYMTYPE, "inference.py")');
-  await trial.backend.start(trial.spec('good', script, { inputs: [archiveInput('/opt/ml/model', good, 1)] }));
-  await trial.end('good');
-  assert.deepEqual(trial.lines('good'), ["['code/inference.py', 'code/link', 'xgboost-model']"]);
-  const evil: Record<string, string> = {
-    up: 'add("../escaped")',
-    absolute: 'add("/tmp/escaped")',
-    link: 'add("l", tarfile.SYMTYPE, "/etc"); add("l/escaped")',
-    upward: 'add("l", tarfile.SYMTYPE, "../../..")',
-    turned: 'add("a", tarfile.SYMTYPE, "b/../../x"); add("b", tarfile.SYMTYPE, "c/d"); add("c/d/e")',
-    hard: 'add("h", tarfile.LNKTYPE, "../../plan.json")',
-    device: 'add("d", tarfile.CHRTYPE)',
-    pipe: 'add("p", tarfile.FIFOTYPE)',
-  };
-  for (const [name, code] of Object.entries(evil)) {
-    await trial.backend.start(trial.spec(name, script, { inputs: [archiveInput('/opt/ml/model', make(code), 1)] }));
-    const end = await trial.end(name);
-    assert.equal(end.reason, 'failed-to-start', name);
-    assert.match(end.message ?? '', /archive/, name);
-  }
-  const broken = trial.store('no archive');
-  await trial.backend.start(trial.spec('broken', script, { inputs: [archiveInput('/opt/ml/model', broken, 1)] }));
-  assert.match((await trial.end('broken')).message ?? '', /no readable tar\.gz/);
-  trial.close();
-});
-
-test('staging that fails ends the run with its reason', async () => {
-  const trial = createTrial('unshare');
-  const digest = trial.store('x');
-  const input = (relativePath: string) =>
-    ({ path: '/opt/ml/in', access: 'read-only', entries: [{ relativePath, digest, sizeBytes: 1 }] }) as const;
-  for (const [id, key] of [
-    ['up', '../escaped'],
-    ['absolute', '/etc/x'],
-    ['double', 'a//b'],
-  ] as const) {
-    await trial.backend.start(trial.spec(id, '', { inputs: [input(key)] }));
-    const end = await trial.end(id);
-    assert.equal(end.reason, 'failed-to-start');
-    assert.match(end.message ?? '', /no plain path/);
-  }
+import os, socket
+server = socket.socket(socket.AF_UNIX); server.bind(os.environ["SLIPWAY_SERVE_SOCKET"]); server.listen()
+print("listening", flush=True)
+server.accept()[0].sendall(b"hello")`,
+      { kind: 'service' },
+    ),
+  );
+  await said(trial, 'far', 'listening');
+  const address = trial.backend.address('far');
+  const socketPath = address.kind === 'unix' ? address.socketPath : '';
+  assert.ok(Buffer.byteLength(socketPath) <= 107);
+  assert.equal(statSync(dirname(socketPath)).mode & 0o777, 0o700);
+  const [chunk] = await once(connect(socketPath), 'data');
+  assert.equal(String(chunk), 'hello');
+  await trial.end('far');
+  await trial.backend.release('far');
   trial.close();
 });
 
@@ -483,14 +388,6 @@ function mayOwnRoot(): boolean {
   const found = lstatSync('/opt/ml', { throwIfNoEntry: false });
   return found === undefined || found.isSymbolicLink();
 }
-
-test('a data folder inside a system folder stays hidden', async () => {
-  const { systemMounts } = await import('./system-mounts.ts');
-  assert.ok(
-    systemMounts(['/usr/src/app/.slipway']).some((mount) => mount.kind === 'empty' && mount.to === '/usr/src/app/.slipway'),
-  );
-  assert.ok(!systemMounts(['/srv/slipway']).some((mount) => mount.kind === 'empty'));
-});
 
 function readCommandLine(pid: string): string {
   try {

@@ -59,6 +59,8 @@ export interface SandboxBackend extends WorkBackend {
 
 /** How often supervisors are looked for that vanished without a record; everything else is notified. */
 const LIVENESS_MS = 5_000;
+/** Where not even notification works, e.g. because the user's inotify instances are used up. */
+const LIVENESS_UNWATCHED_MS = 500;
 
 const SOCKET_INSIDE = '/run/slipway';
 
@@ -72,7 +74,8 @@ class HostSandbox implements SandboxBackend {
   readonly #options: SandboxOptions;
   readonly #runs: RunFolders;
   readonly #spawner: Spawner;
-  readonly #watcher: FSWatcher;
+  readonly #watcher: FSWatcher | undefined;
+  #livenessMs = LIVENESS_MS;
   readonly #listeners = new Set<(id: string) => void>();
   /** Work that has not been seen ended. */
   readonly #live = new Set<string>();
@@ -92,11 +95,28 @@ class HostSandbox implements SandboxBackend {
       log: options.log,
       onUncertain: (id) => this.#tell(id),
     });
-    // records appear whole, by one rename each
-    this.#watcher = watch(this.#runs.records, { persistent: false }, (_, name) => {
-      const id = /^(.+)\.(?:started|ended)$/.exec(name ?? '')?.[1];
-      if (id !== undefined && this.#live.has(id)) this.#tell(id);
-    });
+    this.#watcher = this.#watchRecords();
+  }
+
+  /** Records appear whole, by one rename each. A host without watches left is looked at instead. */
+  #watchRecords(): FSWatcher | undefined {
+    const lookOften = (error: unknown) => {
+      this.#options.log.warn(
+        { err: error },
+        'the ends of jobs cannot be watched on this host; they are looked for twice a second',
+      );
+      this.#livenessMs = LIVENESS_UNWATCHED_MS;
+    };
+    try {
+      const watcher = watch(this.#runs.records, { persistent: false }, (_, name) => {
+        const id = /^(.+)\.(?:started|ended)$/.exec(name ?? '')?.[1];
+        if (id !== undefined && this.#live.has(id)) this.#tell(id);
+      });
+      return watcher.on('error', lookOften);
+    } catch (error) {
+      lookOften(error);
+      return undefined;
+    }
   }
 
   isolation(): Promise<IsolationFound> {
@@ -307,7 +327,7 @@ class HostSandbox implements SandboxBackend {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
     this.#cancelLiveness?.();
     this.#spawner.close();
   }
@@ -319,7 +339,7 @@ class HostSandbox implements SandboxBackend {
   #watchOver(id: string): void {
     this.#live.add(id);
     if (this.#cancelLiveness) return;
-    const timer = setInterval(() => this.#checkLiveness(), LIVENESS_MS);
+    const timer = setInterval(() => this.#checkLiveness(), this.#livenessMs);
     timer.unref();
     this.#cancelLiveness = () => clearInterval(timer);
   }

@@ -62,7 +62,7 @@ PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs")
 
 def start_bubblewrap(plan, output, before_exec):
     arguments = os.memfd_create("arguments", 0)  # not on the command line, where every user of the host could read tokens
-    os.write(arguments, b"".join(os.fsencode(word) + b"\0" for word in bubblewrap_arguments(plan)))
+    os.write(arguments, b"".join(as_argument(word) for word in bubblewrap_arguments(plan)))
     os.lseek(arguments, 0, os.SEEK_SET)
     status_read, status_write = os.pipe()
     os.set_inheritable(status_write, True)
@@ -82,6 +82,13 @@ def start_bubblewrap(plan, output, before_exec):
     if not line:
         raise StartFailed("bubblewrap ended before it made a sandbox")
     return Sandbox(pid, json.loads(line)["child-pid"], status)
+
+
+def as_argument(word):
+    """A zero byte would end the word, and what follows would be read as options of bubblewrap."""
+    if "\0" in word:
+        raise StartFailed("The environment or a path of the job holds a zero byte.")
+    return os.fsencode(word) + b"\0"
 
 
 def bubblewrap_arguments(plan):
