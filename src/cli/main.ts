@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
+import packageFile from '../../package.json' with { type: 'json' };
 import type { DeployOptions } from './verbs/deploy.ts';
 import { CliExit } from './exit.ts';
 import type { GlobalOptions } from './session.ts';
@@ -124,10 +125,19 @@ function laterVerbs(program: Command): void {
   }
 }
 
+const HELP_END = `
+execution: an ARN, an id, or a pipeline's name (its newest execution)
+package:   an ARN, GROUP/N, or GROUP (its newest version)
+Every verb that talks to a server takes --data DIR (default: $SLIPWAY_DATA, else ./.slipway) and --json.
+\`slipway setup\` brings the machine up to date; the verbs that need it call it themselves.
+Exit codes: 0 done, 1 the work failed, 2 wrong use.`;
+
 function buildProgram(): Command {
   const program = new Command('slipway')
     .description('SageMaker pipelines, registry and endpoints, really executing on machines you own.')
+    .version(packageFile.version)
     .showHelpAfterError('(see: npx slipway --help)')
+    .addHelpText('after', HELP_END)
     .exitOverride();
   serverVerbs(program);
   pipelineVerbs(program);
