@@ -162,7 +162,9 @@ function createRooms(base: Foundation, late: LateParts) {
     drained: (instances: readonly string[], timeoutMs: number) => router().drained(instances, timeoutMs),
   };
   const identity = createIdentityRoom({ ...base, routes });
-  const authorizer = createAuthorizer(identity.directory);
+  const all: Room[] = [];
+  const resources = () => all.flatMap((room) => room.resources);
+  const authorizer = createAuthorizer(identity.directory, resources);
   const credentials = createWorkCredentials({
     roles: identity.sessions, backend: base.backend, key: base.sealingKey,
     serverUrl: () => late.url, runtimeUrl: () => runtimeUrlOf(late) });
@@ -170,7 +172,7 @@ function createRooms(base: Foundation, late: LateParts) {
     ...base, calls, routes, authorizer, credentials, workCredentials: credentials, roles: identity.sessions,
     instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()) };
   const jobs = createJobsRoom(shared);
-  const rooms: Room[] = [
+  all.push(
     identity,
     createStorageRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
@@ -178,9 +180,8 @@ function createRooms(base: Foundation, late: LateParts) {
     createHostingRoom(shared),
     jobs,
     createPipelinesRoom({ ...shared, model: loadService('sagemaker').model }),
-  ];
-  const tagging = createTaggingRoom({ ...base, resources: rooms.flatMap((room) => room.resources) });
-  const all = [...rooms, tagging];
+  );
+  all.push(createTaggingRoom({ ...base, resources: resources() }));
   dispatcher = createDispatcher({
     ...base, authorizer, operations: all.flatMap((room) => room.operations), services: serviceIds.map(loadService) });
   return { rooms: all, jobs, identity, dispatcher, credentials };

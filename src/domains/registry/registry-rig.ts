@@ -59,7 +59,9 @@ export class RegistryRig {
     this.#dispatcher = createDispatcher({
       operations: rooms.flatMap(({ operations }) => operations),
       services: serviceIds.map(loadService),
-      authorizer: createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] }),
+      authorizer: createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] }, () =>
+        rooms.flatMap(({ resources }) => resources),
+      ),
       clock: systemClock,
       ids: systemIds,
       store,

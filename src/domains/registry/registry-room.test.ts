@@ -216,3 +216,27 @@ test('many are described at once, each absent one as an error of its own', () =>
     assert.equal(answer.ModelPackageSummaries?.[ModelPackageArn]?.ModelPackageVersion, 1);
     assert.equal(answer.BatchDescribeModelPackageErrorMap?.[absent]?.ErrorCode, 'ValidationException');
   }));
+
+test('a deny on a group holds however the caller spells it: names that differ only in case are one resource', () =>
+  withRegistry(async (rig) => {
+    const { ModelPackageArn } = await rig.call('sagemaker:CreateModelPackage', versionOf('Abalone'));
+    rig.policies.set('scientist', [
+      {
+        Statement: [
+          { Effect: 'Allow', Action: 'sagemaker:*', Resource: '*' },
+          { Effect: 'Deny', Action: 'sagemaker:UpdateModelPackage', Resource: 'arn:aws:sagemaker:*:*:model-package/Abalone/*' },
+        ],
+      },
+    ]);
+    for (const spelling of [ModelPackageArn, ModelPackageArn.toLowerCase(), ModelPackageArn.replace('Abalone', 'ABALONE')]) {
+      await assert.rejects(
+        rig.call(
+          'sagemaker:UpdateModelPackage',
+          { ModelPackageArn: spelling, ModelApprovalStatus: 'Approved' },
+          user('scientist'),
+        ),
+        refusal('AccessDeniedException', /with an explicit deny/),
+        spelling,
+      );
+    }
+  }));

@@ -3,29 +3,40 @@ import { evaluatePolicies, type Verdict } from './evaluate.ts';
 import type { AuthorizationNeed, PolicyDocument } from './policy.ts';
 import type { Authorizer, CallEnvironment, Decision, IdentityDirectory } from './port.ts';
 import type { Principal } from './principal.ts';
+import { keyOfArn, type ResourceDeclaration } from '../resources/declaration.ts';
 
-/** Authorises by what the directory says of a principal; the directory answers from memory and forgets what changes. */
-export function createAuthorizer(directory: Pick<IdentityDirectory, 'policiesOf'>): Authorizer {
+/**
+ * Authorises by what the directory says of a principal; the directory answers from memory and forgets what changes.
+ * `resources` are the kinds of all rooms: where names that differ only in case are one resource, policies must not tell
+ * them apart either, or a deny on `Prod` would let `prod` through. Asked for when needed, since rooms are made later.
+ */
+export function createAuthorizer(
+  directory: Pick<IdentityDirectory, 'policiesOf'>,
+  resources: () => readonly ResourceDeclaration[] = () => [],
+): Authorizer {
+  const anyCase = (arn: string): boolean =>
+    resources().some((declaration) => declaration.caseInsensitive && keyOfArn(declaration, arn) !== undefined);
   return {
     async authorize(principal, needs, environment) {
       if (needs.length === 0) return { allowed: true };
-      return decideAccess(principal, await directory.policiesOf(principal), needs, environment);
+      return decideAccess(principal, await directory.policiesOf(principal), needs, environment, anyCase);
     },
   };
 }
 
-/** The decision itself, pure; the router makes it from its snapshot. */
+/** The decision itself, pure; the router makes it from its snapshot. `anyCase`: whether an ARN's case means nothing. */
 export function decideAccess(
   principal: Principal,
   policies: readonly PolicyDocument[],
   needs: readonly AuthorizationNeed[],
   environment: CallEnvironment = {},
+  anyCase: (arn: string) => boolean = () => false,
 ): Decision {
   const shared = callContext(principal, environment);
   for (const need of needs) {
     const context = needContext(shared, need);
     for (const resource of need.resources.length > 0 ? need.resources : ['*']) {
-      const question = { action: need.action, resource, context };
+      const question = { action: need.action, resource, context, anyCase: anyCase(resource) };
       const identity = evaluatePolicies(policies, question);
       if (identity === 'explicit-deny') return denied(principal, need, resource, identity, 'identity-based');
       if (principal.sessionPolicy) {

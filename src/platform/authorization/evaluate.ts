@@ -12,6 +12,8 @@ export interface AccessQuestion {
   readonly action: string;
   readonly resource: string;
   readonly context: ConditionContext;
+  /** The resource is the same however its ARN is spelt in upper and lower case. */
+  readonly anyCase?: boolean;
 }
 
 export type Verdict = 'allow' | 'explicit-deny' | 'implicit-deny';
@@ -114,10 +116,16 @@ function compileActions(statement: PolicyStatement): (action: string) => boolean
 }
 
 function compileResources(statement: PolicyStatement): (question: AccessQuestion) => boolean {
-  const listed = statement.Resource ?? statement.NotResource ?? [];
-  const patterns: Pattern[] = asList(listed).map((text) => compilePattern(text, { variables: true, wildcards: true }));
-  const matches = ({ resource, context }: AccessQuestion): boolean =>
-    patterns.some((pattern) => matchesPattern(pattern, resource, (name) => variableOf(context, name)));
+  const listed = asList(statement.Resource ?? statement.NotResource ?? []);
+  const patterns: Pattern[] = listed.map((text) => compilePattern(text, { variables: true, wildcards: true }));
+  let folded: Pattern[] | undefined;
+  const matches = ({ resource, context, anyCase }: AccessQuestion): boolean => {
+    if (patterns.some((pattern) => matchesPattern(pattern, resource, (name) => variableOf(context, name)))) return true;
+    if (!anyCase) return false;
+    folded ??= listed.map((text) => compilePattern(text, { variables: true, wildcards: true, lowerCase: true }));
+    const lower = resource.toLowerCase();
+    return folded.some((pattern) => matchesPattern(pattern, lower, (name) => variableOf(context, name)?.toLowerCase()));
+  };
   return statement.Resource === undefined ? (question) => !matches(question) : matches;
 }
 
