@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { CreateModelInput, ProductionVariant } from '../../contract/generated/sagemaker.ts';
 import { HostingRig, ROLE } from './hosting-rig.ts';
-import { IMAGE, refusal } from '../registry/registry-rig.ts';
+import { IMAGE, refusal, user } from '../registry/registry-rig.ts';
 
 const inService = ({ EndpointStatus }: { EndpointStatus: string }) => EndpointStatus === 'InService';
 const settled = ({ EndpointStatus }: { EndpointStatus: string }) =>
@@ -273,4 +273,20 @@ test('what is not built is said when it is asked for, what is wrong when it is w
     createEndpoint('e', 'absent'),
     refusal('ValidationException', /Could not find endpoint configuration "arn:/),
   );
+});
+
+test('whoever names an execution role in an endpoint configuration must be allowed to pass it', async () => {
+  await rig.putModel('s3://models/passing/model.tar.gz', 'passing');
+  const container = { Image: IMAGE, ModelDataUrl: 's3://models/passing/model.tar.gz' };
+  await rig.call('sagemaker:CreateModel', { ModelName: 'passing', ExecutionRoleArn: ROLE, PrimaryContainer: container });
+  rig.policies.set('deployer', [{ Statement: { Effect: 'Allow', Action: 'sagemaker:*', Resource: '*' } }]);
+  const config = {
+    EndpointConfigName: 'passing',
+    ProductionVariants: [{ VariantName: 'AllTraffic', ModelName: 'passing', InstanceType: 'ml.m5.large' as const }],
+  };
+  await assert.rejects(
+    rig.call('sagemaker:CreateEndpointConfig', { ...config, ExecutionRoleArn: ROLE }, user('deployer')),
+    refusal('AccessDeniedException', /iam:PassRole on resource: \S+SageMakerPipelineExecutionRole/),
+  );
+  await rig.call('sagemaker:CreateEndpointConfig', config, user('deployer'));
 });

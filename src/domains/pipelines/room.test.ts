@@ -496,6 +496,26 @@ test('a version is registered Approved only for one who may approve', async () =
   assert.equal(at.packages.length, 1);
 });
 
+test('the right to approve is asked for the group itself, also when the step names it by its ARN', async () => {
+  const at = await world();
+  const group = `arn:aws:sagemaker:us-east-1:123456789012:model-package-group/prod`;
+  at.groups.add(group);
+  await create(at, [
+    { Name: 'R', Type: 'RegisterModel', Arguments: { ModelPackageGroupName: group, ModelApprovalStatus: 'Approved' } },
+  ]);
+  at.policies.set('scientist', [
+    {
+      Statement: [
+        { Effect: 'Allow', Action: 'sagemaker:*', Resource: '*' },
+        { Effect: 'Deny', Action: 'sagemaker:UpdateModelPackage', Resource: 'arn:aws:sagemaker:*:*:model-package/prod/*' },
+      ],
+    },
+  ]);
+  const denied = await start(at, {}, scientist);
+  assert.match((await steps(at, denied))[0]!.FailureReason!, /resource: \S+:model-package\/prod\/\* with an explicit deny/);
+  assert.equal(at.packages.length, 0);
+});
+
 test("the calls of an execution are those of the pipeline's role", async () => {
   const at = await world();
   await create(at, [processing('A')]);

@@ -4,7 +4,7 @@ import type { Principal } from '../../platform/authorization/principal.ts';
 import { recordDenial } from '../../platform/calls/dispatch.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { invariant, ServiceError } from '../../platform/errors/families.ts';
-import { formatArn } from '../../platform/resources/arn.ts';
+import { formatArn, parseArn } from '../../platform/resources/arn.ts';
 import type { FileReading, GraphStep, Json, JsonObject } from '../../../sdk/definition/index.ts';
 import { isJsonObject, resolve } from '../../../sdk/definition/index.ts';
 import type { Observation } from './decide-execution.ts';
@@ -247,11 +247,13 @@ async function ensureGroup(work: Work, ModelPackageGroupName: string): Promise<v
 async function checkMayApprove(work: Work, group: string | undefined): Promise<void> {
   const { ports, run, origin } = work;
   const principal = run.execution.startedBy;
+  // a group may be named by its ARN; policies are written over the ARNs of its versions
+  const groupName = group === undefined ? undefined : (parseArn(group)?.resource.replace(/^[a-z-]+\//, '') ?? group);
   const resource = formatArn({
     service: 'sagemaker',
     region: run.key.region,
     account: run.key.account,
-    resource: `model-package/${group ?? work.document.jobName}/*`,
+    resource: `model-package/${groupName ?? work.document.jobName}/*`,
   });
   const need = {
     action: 'sagemaker:UpdateModelPackage',

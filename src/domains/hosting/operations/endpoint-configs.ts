@@ -1,3 +1,4 @@
+import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
@@ -29,10 +30,13 @@ const configNeed =
     { action, resources: [arnOf(ENDPOINT_CONFIG, context, EndpointConfigName)] },
   ];
 
-const createEndpointConfig = ({ store }: HostingPorts) =>
+const createEndpointConfig = ({ store, roles }: HostingPorts) =>
   operation('sagemaker:CreateEndpointConfig', {
     effect: 'change',
-    needs: configNeed('sagemaker:CreateEndpointConfig'),
+    needs: async (input, context) => [
+      ...configNeed('sagemaker:CreateEndpointConfig')(input, context),
+      ...(await passRoleNeeds(roles, context.account, input.ExecutionRoleArn)),
+    ],
     async handle(input, context) {
       const rejection = checkConfig(input);
       if (rejection) throw new ServiceError(rejection.code, rejection.message);

@@ -1,4 +1,5 @@
 import type { ContainerDefinition, CreateModelInput } from '../../../contract/generated/sagemaker.ts';
+import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
@@ -29,15 +30,10 @@ const modelNeed =
 const createModel = (ports: HostingPorts) =>
   operation('sagemaker:CreateModel', {
     effect: 'change',
-    async needs(input, context) {
-      const needs = modelNeed('sagemaker:CreateModel')(input, context);
-      if (input.ExecutionRoleArn === undefined) return needs;
-      const { effectiveRoleArn } = await ports.roles.resolve(context.account, input.ExecutionRoleArn);
-      return [
-        ...needs,
-        { action: 'iam:PassRole', resources: [effectiveRoleArn], context: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
-      ];
-    },
+    needs: async (input, context) => [
+      ...modelNeed('sagemaker:CreateModel')(input, context),
+      ...(await passRoleNeeds(ports.roles, context.account, input.ExecutionRoleArn)),
+    ],
     async handle(input, context) {
       const container = accepted(theContainer(input));
       const document = planModel(input, context);

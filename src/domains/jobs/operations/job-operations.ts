@@ -1,5 +1,6 @@
 import type { Tag } from '../../../contract/generated/sagemaker.ts';
 import { createHash } from 'node:crypto';
+import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import type { OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
@@ -35,11 +36,7 @@ export async function createNeeds<D extends AnyJobDocument>(
   roleArn: string,
   context: OperationContext,
 ): Promise<AuthorizationNeed[]> {
-  const { effectiveRoleArn } = await ports.roles.resolve(context.account, roleArn);
-  return [
-    jobNeed(kind, context.operation, name, context),
-    { action: 'iam:PassRole', resources: [effectiveRoleArn], context: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
-  ];
+  return [jobNeed(kind, context.operation, name, context), ...(await passRoleNeeds(ports.roles, context.account, roleArn))];
 }
 
 /** Deterministic for a creation, and different from that of an earlier job of the same name. */

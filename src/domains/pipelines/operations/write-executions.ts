@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StartPipelineExecutionRequest } from '../../../contract/generated/sagemaker.ts';
+import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
@@ -24,7 +25,7 @@ import {
 import { readRow, writeOf } from '../rows.ts';
 import { executionEvent } from '../transitions.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
-import { passRole, pipelineWrite } from './write-pipelines.ts';
+import { pipelineWrite } from './write-pipelines.ts';
 
 const ID_LENGTH = 12;
 
@@ -33,7 +34,7 @@ export const startPipelineExecution = (ports: PipelinePorts, definitions: Defini
     effect: 'change',
     needs: async (input, context) => [
       { action: 'sagemaker:StartPipelineExecution', resources: [pipelineArn(context, input.PipelineName)] },
-      ...(await passRole(ports, context, input.RoleArn)),
+      ...(await passRoleNeeds(ports.roles, context.account, input.RoleArn)),
     ],
     handle: (input, context) =>
       decideAndCommit(ports.store, async () => {

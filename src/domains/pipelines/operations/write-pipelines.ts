@@ -3,7 +3,7 @@ import type {
   PipelineDefinitionS3Location,
   UpdatePipelineRequest,
 } from '../../../contract/generated/sagemaker.ts';
-import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
+import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
@@ -16,7 +16,7 @@ import type { CheckOptions } from '../../../../sdk/definition/index.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
 import { compileDefinition, digestOf } from '../definitions.ts';
 import { isPassing } from '../faults.ts';
-import { pipelineArn, readPipeline, userContext } from '../names.ts';
+import { pipelineArn, pipelineNameOf, readPipeline, userContext } from '../names.ts';
 import type { PipelinePorts } from '../ports.ts';
 import { DEFINITION_BYTES_MAX, readObjectText } from '../read-files.ts';
 import {
@@ -33,25 +33,12 @@ import {
 } from '../resources.ts';
 import { listRows, readRow, writeOf } from '../rows.ts';
 
-/** Giving a role to a pipeline is passing it to SageMaker. */
-export async function passRole(
-  ports: PipelinePorts,
-  context: OperationContext,
-  roleArn: string | undefined,
-): Promise<AuthorizationNeed[]> {
-  if (roleArn === undefined) return [];
-  const { effectiveRoleArn } = await ports.roles.resolve(context.account, roleArn);
-  return [
-    { action: 'iam:PassRole', resources: [effectiveRoleArn], context: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
-  ];
-}
-
 export const createPipeline = (ports: PipelinePorts, check: CheckOptions) =>
   operation('sagemaker:CreatePipeline', {
     effect: 'change',
     needs: async (input, context) => [
       { action: 'sagemaker:CreatePipeline', resources: [pipelineArn(context, input.PipelineName)] },
-      ...(await passRole(ports, context, input.RoleArn)),
+      ...(await passRoleNeeds(ports.roles, context.account, input.RoleArn)),
     ],
     async handle(input, context) {
       refuseAliases(input);
@@ -181,7 +168,7 @@ export const updatePipeline = (ports: PipelinePorts, check: CheckOptions) =>
     effect: 'change',
     needs: async (input, context) => [
       { action: 'sagemaker:UpdatePipeline', resources: [pipelineArn(context, input.PipelineName)] },
-      ...(await passRole(ports, context, input.RoleArn)),
+      ...(await passRoleNeeds(ports.roles, context.account, input.RoleArn)),
     ],
     async handle(input, context) {
       refuseAliases(input);
@@ -257,8 +244,12 @@ export const deletePipeline = (ports: PipelinePorts) =>
     effect: 'change',
     needs: (input, context) => [{ action: 'sagemaker:DeletePipeline', resources: [pipelineArn(context, input.PipelineName)] }],
     handle: (input, context) =>
-      decideAndCommit(ports.store, async () => {
+      decideAndCommit(ports.store, async (count) => {
         const { store } = ports;
+        const arn = pipelineArn(context, input.PipelineName);
+        // our own removal, whose answer was lost
+        if (count > 0 && !(await store.get(pipelineKey(context, pipelineNameOf(context, input.PipelineName)))))
+          return { result: { PipelineArn: arn } };
         const { key, version, document } = await readPipeline(store, context, input.PipelineName);
         await refuseRunning(ports, context, document);
         const remains = remainsKey(context, document);
