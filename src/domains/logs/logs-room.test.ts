@@ -55,7 +55,7 @@ async function withLogsRoom(run: (setting: Setting) => Promise<void>): Promise<v
       });
     };
     await run({ call, store, files, reconcilers: room.reconcilers ?? [], bytesRead: () => bytesRead });
-  }, clock);
+  }, { clock });
 }
 
 const code = (expected: string, text?: string) => (error: { code?: string; message?: string }) =>

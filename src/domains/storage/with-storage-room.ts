@@ -59,7 +59,7 @@ export async function withStorageRoom(run: (setting: StorageSetting) => Promise<
     } finally {
       await loop.stop();
     }
-  }, clock);
+  }, { clock });
 }
 
 export async function* streamOf(...chunks: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
