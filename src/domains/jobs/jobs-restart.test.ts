@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BUCKET, JobsRig, s3Output } from './jobs-rig.ts';
+import { ACCOUNT, BUCKET, JobsRig, REGION, s3Output } from './jobs-rig.ts';
 
 const workFolders = (rig: JobsRig): string[] => readdirSync(join(rig.folder, 'runs')).filter((name) => !name.startsWith('.'));
 
@@ -94,6 +94,29 @@ test('after a restart running work counts before anything waiting is admitted', 
   writeFileSync(join(second.folder, 'runs', workId, 'ml/go'), '');
   assert.equal((await second.training('waiting')).TrainingJobStatus, 'Completed');
   await second.close();
+});
+
+test('a job made under a name just deleted keeps its timer, and so survives a death of the server', async () => {
+  const rig = await JobsRig.start();
+  try {
+    await rig.loop.stop();
+    const key = { account: ACCOUNT, region: REGION, kind: 'ProcessingJob', name: 'again' };
+    const { get } = rig.store;
+    let seen = false;
+    rig.store.get = async (asked) => {
+      const row = await get.call(rig.store, asked);
+      if (seen || asked.kind !== key.kind) return row as never;
+      seen = true;
+      await rig.process('again', 'pass');
+      return row as never; // what the reconciler saw: nothing yet
+    };
+    const reconciler = rig.room.reconcilers?.find(({ name }) => name === 'processing-job');
+    await reconciler?.reconcile(key);
+    const timers = await rig.store.timers({ limit: 100 });
+    assert.ok(timers.some((timer) => timer.reconciler === 'processing-job' && timer.key.name === 'again'));
+  } finally {
+    await rig.close();
+  }
 });
 
 test('ending all jobs with the server settles every one of them', async () => {

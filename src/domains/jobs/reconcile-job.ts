@@ -60,7 +60,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
 
   async reconcile(key: ResourceKey): Promise<ReconcileResult> {
     const row = await readJob<D>(this.#ports.store, key);
-    if (!row) return this.#clearTimer(key);
+    if (!row) return this.#clearTimer(key, 0);
     const { document: job } = row;
     if (isSettled(job.status)) return this.#release(row);
     this.#index.remember(job.workId, this.name, key);
@@ -283,15 +283,16 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   }
 
   /** After its time the files of a settled job go, and with them the last timer. */
-  async #release({ key, document: job }: JobRow<D>): Promise<ReconcileResult> {
+  async #release({ key, version, document: job }: JobRow<D>): Promise<ReconcileResult> {
     this.#ports.admission.release(job.workId); // a crash may have come between the commit and this
     if (this.#now() < (job.endedAtMs ?? 0) + RELEASE_AFTER_MS) return;
     await this.#ports.backend.release(job.workId);
-    return this.#clearTimer(key);
+    return this.#clearTimer(key, version);
   }
 
-  async #clearTimer(key: ResourceKey): Promise<void> {
-    await this.#ports.store.commit({ expect: [], timers: [{ reconciler: this.name, key, dueAtMs: null }] });
+  /** Expects the row it looked at: a job made meanwhile under the same name has set the same timer, and needs it. */
+  async #clearTimer(key: ResourceKey, version: number): Promise<void> {
+    await this.#ports.store.commit({ expect: [{ key, version }], timers: [{ reconciler: this.name, key, dueAtMs: null }] });
   }
 
   /** Whatever else the store answers, everything is looked at again. */

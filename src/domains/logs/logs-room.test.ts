@@ -30,32 +30,35 @@ interface Setting {
 
 async function withLogsRoom(run: (setting: Setting) => Promise<void>): Promise<void> {
   const clock = createVirtualClock(1_700_000_000_000);
-  await withSqliteStore(async ({ store, folder }) => {
-    const plain = createLogFiles({ folder: join(folder, 'logs') });
-    let bytesRead = 0;
-    const files: LogFiles = {
-      ...plain,
-      async read(stream, fromByte, limitBytes) {
-        const lines = await plain.read(stream, fromByte, limitBytes);
-        bytesRead += lines.nextOffset - fromByte;
-        return lines;
-      },
-    };
-    const room = createLogsRoom({ store, files, clock });
-    const call: Call = async (name, input) => {
-      const found = room.operations.find((operation) => operation.name === name);
-      if (!found) throw new Error(`The room has no ${name}`);
-      return found.handle(input, {
-        operation: name,
-        account: ACCOUNT,
-        region: REGION,
-        requestId: systemIds.uuid(),
-        nowMs: clock.now(),
-        principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
-      });
-    };
-    await run({ call, store, files, reconcilers: room.reconcilers ?? [], bytesRead: () => bytesRead });
-  }, { clock });
+  await withSqliteStore(
+    async ({ store, folder }) => {
+      const plain = createLogFiles({ folder: join(folder, 'logs') });
+      let bytesRead = 0;
+      const files: LogFiles = {
+        ...plain,
+        async read(stream, fromByte, limitBytes) {
+          const lines = await plain.read(stream, fromByte, limitBytes);
+          bytesRead += lines.nextOffset - fromByte;
+          return lines;
+        },
+      };
+      const room = createLogsRoom({ store, files, clock });
+      const call: Call = async (name, input) => {
+        const found = room.operations.find((operation) => operation.name === name);
+        if (!found) throw new Error(`The room has no ${name}`);
+        return found.handle(input, {
+          operation: name,
+          account: ACCOUNT,
+          region: REGION,
+          requestId: systemIds.uuid(),
+          nowMs: clock.now(),
+          principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
+        });
+      };
+      await run({ call, store, files, reconcilers: room.reconcilers ?? [], bytesRead: () => bytesRead });
+    },
+    { clock },
+  );
 }
 
 const code = (expected: string, text?: string) => (error: { code?: string; message?: string }) =>

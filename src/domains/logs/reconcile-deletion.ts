@@ -29,7 +29,7 @@ export async function finishDeletion(ports: LogsRoomPorts, key: ResourceKey, now
 
 async function finishStream(ports: LogsRoomPorts, key: ResourceKey, nowMs: number): Promise<void> {
   const row = await ports.store.get<LogStreamDocument>(key);
-  if (!row?.document.deletion) return clearTimer(ports.store, key);
+  if (!row?.document.deletion) return clearTimer(ports.store, key, row?.version ?? 0);
   await removeFile(ports, row);
   const { group, name, deletion } = row.document;
   await ports.store.commit({
@@ -42,7 +42,7 @@ async function finishStream(ports: LogsRoomPorts, key: ResourceKey, nowMs: numbe
 
 async function finishGroup(ports: LogsRoomPorts, key: ResourceKey, nowMs: number): Promise<void> {
   const row = await ports.store.get<LogGroupDocument>(key);
-  if (!row?.document.deletion) return clearTimer(ports.store, key);
+  if (!row?.document.deletion) return clearTimer(ports.store, key, row?.version ?? 0);
   for (;;) {
     const page = await ports.store.list<LogStreamDocument>({
       account: key.account,
@@ -76,8 +76,9 @@ async function removeFile(ports: LogsRoomPorts, row: Row<LogStreamDocument>): Pr
   ports.index.forget(file);
 }
 
-async function clearTimer(store: Store, key: ResourceKey): Promise<void> {
-  await store.commit({ expect: [], timers: [{ reconciler: LOGS_DELETION, key, dueAtMs: null }] });
+/** Expects what was looked at: a deletion asked for meanwhile has set the same timer, and needs it. */
+async function clearTimer(store: Store, key: ResourceKey, version: number): Promise<void> {
+  await store.commit({ expect: [{ key, version }], timers: [{ reconciler: LOGS_DELETION, key, dueAtMs: null }] });
 }
 
 const entry = (key: ResourceKey, action: string, arn: string, { actor, requestId }: Deletion, nowMs: number) => ({

@@ -16,6 +16,21 @@ const crcOf = (text: string): string => {
   return bytes.toString('base64');
 };
 
+test('bytes that another room is about to refer to are not collected when the object goes in between', () =>
+  withStorageRoom(async ({ call, blobs, clock }) => {
+    await call('s3:CreateBucket', { Bucket: 'bucket' });
+    await put(call, 'model.tar.gz', 'the model');
+    await put(call, 'other', 'other bytes');
+    clock.advance(2 * 3600 * 1000);
+    const { Body } = await call('s3:GetObject', { Bucket: 'bucket', Key: 'model.tar.gz' });
+    const client = { sourceIp: '127.0.0.1', userAgent: 'boto3' };
+    await call('s3:GetObject', { Bucket: 'bucket', Key: 'other' }, { client });
+    await call('s3:DeleteObject', { Bucket: 'bucket', Key: 'model.tar.gz' });
+    await call('s3:DeleteObject', { Bucket: 'bucket', Key: 'other' });
+    assert.equal(await blobs.collect(), 1, 'what a client only read goes');
+    assert.equal(await blobs.has((Body as BlobBody).blob?.digest ?? ''), true);
+  }));
+
 test('an object is what was put, by GET and HEAD, with headers, metadata and checksum', () =>
   withStorageRoom(async ({ call, store }) => {
     await call('s3:CreateBucket', { Bucket: 'bucket' });

@@ -17,7 +17,7 @@ export const uploadCleanupReconciler = ({ store, clock }: { store: Store; clock:
   async reconcile(key) {
     const row = await store.get<UploadDocument>(key);
     if (!row) {
-      await store.commit({ expect: [], timers: [{ reconciler: UPLOAD_CLEANUP, key, dueAtMs: null }] });
+      await store.commit({ expect: [{ key, version: 0 }], timers: [{ reconciler: UPLOAD_CLEANUP, key, dueAtMs: null }] });
       return;
     }
     if (row.index.status === 'Open') return;

@@ -30,36 +30,39 @@ export interface StorageSetting {
 /** For tests: the room over a real store, blob store and reconcile loop in a folder of their own. */
 export async function withStorageRoom(run: (setting: StorageSetting) => Promise<void>): Promise<void> {
   const clock = createVirtualClock(Date.now());
-  await withSqliteStore(async ({ store, folder }) => {
-    const blobs = createBlobStore({ folder: join(folder, 'blobs'), clock, store });
-    const room = createStorageRoom({ store, blobs, ids: systemIds, clock });
-    const silent = () => undefined;
-    const loop = createReconcileLoop({
-      store,
-      clock,
-      log: { debug: silent, info: silent, warn: silent, error: silent } as never,
-    });
-    loop.register(room.reconcilers ?? []);
-    await loop.start();
-    const call: Call = async (name, input, context) => {
-      const found = room.operations.find((operation) => operation.name === name);
-      if (!found) throw new Error(`The room has no ${name}`);
-      return found.handle(input, {
-        operation: name,
-        account: ACCOUNT,
-        region: 'us-east-1',
-        requestId: systemIds.uuid(),
-        nowMs: clock.now(),
-        principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
-        ...context,
+  await withSqliteStore(
+    async ({ store, folder }) => {
+      const blobs = createBlobStore({ folder: join(folder, 'blobs'), clock, store });
+      const room = createStorageRoom({ store, blobs, ids: systemIds, clock });
+      const silent = () => undefined;
+      const loop = createReconcileLoop({
+        store,
+        clock,
+        log: { debug: silent, info: silent, warn: silent, error: silent } as never,
       });
-    };
-    try {
-      await run({ call, store, blobs, clock, settle: () => loop.idle() });
-    } finally {
-      await loop.stop();
-    }
-  }, { clock });
+      loop.register(room.reconcilers ?? []);
+      await loop.start();
+      const call: Call = async (name, input, context) => {
+        const found = room.operations.find((operation) => operation.name === name);
+        if (!found) throw new Error(`The room has no ${name}`);
+        return found.handle(input, {
+          operation: name,
+          account: ACCOUNT,
+          region: 'us-east-1',
+          requestId: systemIds.uuid(),
+          nowMs: clock.now(),
+          principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
+          ...context,
+        });
+      };
+      try {
+        await run({ call, store, blobs, clock, settle: () => loop.idle() });
+      } finally {
+        await loop.stop();
+      }
+    },
+    { clock },
+  );
 }
 
 export async function* streamOf(...chunks: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {

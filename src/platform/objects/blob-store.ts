@@ -41,6 +41,7 @@ export function createBlobStore(options: BlobStoreOptions): LocalBlobStore {
     readText: (digest, sizeBytesMax) => readText(files, digest, sizeBytesMax),
     concatenate: (digests) => writeContent(files, concatenated(files, digests)),
     place: (digest, path, use) => placeBlob(files, digest, path, use),
+    keep: (digest) => files.touch(digest),
     has: async (digest) => files.sizeBytes(digest) !== undefined,
     async remove(digest) {
       if ((await store.unusedBlobs([digest])).length > 0) files.removeOld(digest, clock.now() - GRACE_MS);

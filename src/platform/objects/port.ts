@@ -29,6 +29,8 @@ export interface BlobStore {
    */
   place(digest: string, path: string, use: 'read-only' | 'private'): Promise<void>;
   has(digest: string): Promise<boolean>;
+  /** Puts off the blob's collection by the collector's grace, for a digest about to be recorded; false when it is gone. */
+  keep(digest: string): Promise<boolean>;
   /** Removes a blob that nothing uses and that is older than the collector's grace. */
   remove(digest: string): Promise<void>;
 }
