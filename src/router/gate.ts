@@ -66,7 +66,6 @@ export class Gate {
   }
 
   #authorize(principal: Principal, region: string, endpoint: string, request: IncomingMessage, nowMs: number): Entrance {
-    const kind = principal.kind === 'user' ? 'user' : 'role';
     const need = {
       action: 'sagemaker:InvokeEndpoint',
       resources: [`arn:aws:sagemaker:${region}:${principal.account}:endpoint/${endpoint}`],
@@ -78,12 +77,15 @@ export class Gate {
       ...(sourceIp !== undefined && { sourceIp }),
       userAgent: request.headers['user-agent'] ?? '',
     };
-    const decision = decideAccess(principal, this.#policies[`${kind}/${principal.name}`] ?? [], [need], environment);
+    const decision = decideAccess(principal, this.#policies[idOf(principal)] ?? [], [need], environment);
     return decision.allowed
       ? { admitted: true, account: principal.account, region }
       : { admitted: false, fault: { status: 403, code: 'AccessDeniedException', message: decision.message } };
   }
 }
+
+/** A session's user id is that of its role, a colon, and the session's name. */
+const idOf = ({ userId }: Principal): string => userId.split(':', 1)[0] ?? '';
 
 const wrongService = (claim: SignatureClaim): SignatureFault | undefined =>
   claim.scope.service === 'sagemaker'

@@ -32,8 +32,8 @@ const identities: IdentitySnapshot = {
   ],
   sealingKey,
   policies: {
-    'user/admin': [{ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }],
-    'role/Predictor': [
+    admin: [{ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }],
+    AROA: [
       {
         Statement: {
           Effect: 'Allow',
@@ -205,6 +205,12 @@ test('nobody gets in without a right signature and the right', async () => {
   const live = sealSession(sealingKey, session, Date.now() + 60_000, systemIds);
   assert.equal((await call({ credentials: live })).status, 200);
   assert.equal((await call({ endpoint: 'other', credentials: live })).status, 403);
+  const madeAnew = sealSession(sealingKey, { ...session, userId: 'AROAOLD:s' }, Date.now() + 60_000, systemIds);
+  assert.equal(
+    (await call({ credentials: madeAnew })).status,
+    403,
+    'a session of an earlier role of this name is no session of it',
+  );
   const over = sealSession(sealingKey, session, Date.now() - 1, systemIds);
   assert.match(String((await call({ credentials: over })).headers['x-amzn-errortype']), /ExpiredToken/);
 });

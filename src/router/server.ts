@@ -7,6 +7,8 @@ import type { RouteTable } from './route-table.ts';
 
 /** AWS: the body of an invocation is at most 6 MiB. */
 const BODY_BYTES_MAX = 6_291_456;
+/** What is left of a refused body is read away up to here, so that the client hears the refusal and not a broken pipe. */
+const DRAIN_BYTES_MAX = 16 * 1024 * 1024;
 const INVOCATIONS = /^\/endpoints\/([^/?]+)\/(invocations|async-invocations|invocations-response-stream)(?:\?.*)?$/;
 
 export interface RuntimeServerPorts {
@@ -40,8 +42,7 @@ async function serve(
   const target = request.url ?? '/';
   if (target === '/_slipway/health') return answerHealth(response);
   const refuse = (fault: RuntimeFault) => {
-    // what is left of the body is not read, so the connection cannot be used again
-    answerFault(response, requestId, fault, !request.complete);
+    answerFault(response, requestId, fault, !request.complete && !isDrained(request));
     if (!request.complete) request.resume();
   };
   const match = INVOCATIONS.exec(target);
@@ -75,6 +76,10 @@ async function serve(
   if (!entry) return refuse(endpointAbsent(name, entrance.account));
   await invoke({ entry, requestId, headers: request.headers, body }, response);
 }
+
+/** Whether the rest of the body has a known end near enough to wait for; else the connection ends with the answer. */
+const isDrained = ({ headers }: IncomingMessage): boolean =>
+  headers['content-length'] !== undefined && Number(headers['content-length']) <= DRAIN_BYTES_MAX;
 
 function answerHealth(response: ServerResponse): void {
   const body = '{"status":"ok"}\n';

@@ -130,7 +130,7 @@ export class HostingRig extends RegistryRig {
 
   static async start(folder = mkdtempSync(join(tmpdir(), 'slipway-hosting-'))): Promise<HostingRig> {
     const router = await startOrAdoptRouter({ dataFolder: folder, host: '127.0.0.1', port: 0, log: SILENT });
-    const policies = { 'user/admin': [{ Statement: { Effect: 'Allow' as const, Action: '*', Resource: '*' } }] };
+    const policies = { admin: [{ Statement: { Effect: 'Allow' as const, Action: '*', Resource: '*' } }] };
     await router.publishIdentities({
       accessKeys: [{ id: KEY.accessKeyId, secret: KEY.secretAccessKey, principal: user('admin') }],
       sealingKey: '',

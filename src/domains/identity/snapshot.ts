@@ -20,10 +20,10 @@ export async function identitySnapshot({ store, account, sealingKey }: SnapshotP
   const policies: Record<string, readonly PolicyDocument[]> = {};
   for await (const { document } of rows<UserDocument>(store, account, USER.kind)) {
     users.set(document.UserName, document);
-    policies[`user/${document.UserName}`] = parsePolicies(document.Policies);
+    policies[document.UserId] = parsePolicies(document.Policies);
   }
   for await (const { document } of rows<RoleDocument>(store, account, ROLE.kind)) {
-    policies[`role/${document.RoleName}`] = parsePolicies(document.Policies);
+    policies[document.RoleId] = parsePolicies(document.Policies);
   }
   const accessKeys: IdentitySnapshot['accessKeys'][number][] = [];
   for await (const { document } of rows<AccessKeyDocument>(store, account, ACCESS_KEY.kind)) {

@@ -28,7 +28,7 @@ export interface IdentitySnapshot {
   readonly accessKeys: readonly { readonly id: string; readonly secret: string; readonly principal: Principal }[];
   /** Opens session tokens; hex. */
   readonly sealingKey: string;
-  /** By principal name: `user/<name>` or `role/<name>`. */
+  /** By unique id (`AIDA…`, `AROA…`): a role made anew under an old name is another one, and its old sessions stay dead. */
   readonly policies: Readonly<Record<string, readonly PolicyDocument[]>>;
 }
 
