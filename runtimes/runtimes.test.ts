@@ -19,7 +19,9 @@ function run(command: string, args: readonly string[], cwd: string): Promise<{ c
   });
 }
 
-const modules = readdirSync(TESTS).filter((name) => /^test_\w+\.py$/.test(name)).map((name) => name.slice(0, -3));
+const modules = readdirSync(TESTS)
+  .filter((name) => /^test_\w+\.py$/.test(name))
+  .map((name) => name.slice(0, -3));
 
 for (const module of modules) {
   test(`python: ${module}`, { concurrency: true }, async () => {

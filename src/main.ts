@@ -57,7 +57,10 @@ const JOBS_GRACE_MS = 130_000;
 /** Runs the server until SIGTERM, SIGINT or SIGUSR2 (which ends jobs too). Resolves when everything is down. */
 export async function runServer(options: ServerOptions): Promise<void> {
   if (!['127.0.0.1', 'localhost', '::1'].includes(options.host)) {
-    throw new ConfigError('--host', `${options.host} is not a loopback address, and this version has no TLS. Use 127.0.0.1, or put a proxy with TLS before it.`);
+    throw new ConfigError(
+      '--host',
+      `${options.host} is not a loopback address, and this version has no TLS. Use 127.0.0.1, or put a proxy with TLS before it.`,
+    );
   }
   const log = pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
   const data = openDataFolder(options.folder);
@@ -96,11 +99,21 @@ async function startServer(options: ServerOptions, data: DataFolder, log: Logger
     const port = await listen(gateway, options, data);
     late.url = `http://${options.host}:${port}`;
     late.router = await startOrAdoptRouter({
-      dataFolder: data.paths.folder, host: options.host, port: runtimePortOf(options, data, port), log,
+      dataFolder: data.paths.folder,
+      host: options.host,
+      port: runtimePortOf(options, data, port),
+      log,
       onRestart: () => record(),
     });
-    const record = () => late.router && data.writeServerRecord({
-      pid: process.pid, routerPid: late.router.pid, port, runtimePort: late.router.port, url: late.url });
+    const record = () =>
+      late.router &&
+      data.writeServerRecord({
+        pid: process.pid,
+        routerPid: late.router.pid,
+        port,
+        runtimePort: late.router.port,
+        url: late.url,
+      });
     await prepare(base, identity, late);
     base.loop.register([createTokenReconciler(base.store)]);
     await startRooms(base.loop, rooms);
@@ -134,7 +147,14 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
   const loop = createReconcileLoop({ store, clock, log });
   const admission = createFifoAdmission({ capacity: hostCapacity() });
   const backend = createSandboxBackend({
-    folder: paths.folder, cacheFolder: cacheDirectory(), blobs, clock, settings, log, locateRuntime });
+    folder: paths.folder,
+    cacheFolder: cacheDirectory(),
+    blobs,
+    clock,
+    settings,
+    log,
+    locateRuntime,
+  });
   const runtimes = createRuntimeCatalogue(settings.images);
   const close = async () => {
     await loop.stop();
@@ -166,11 +186,22 @@ function createRooms(base: Foundation, late: LateParts) {
   const resources = () => all.flatMap((room) => room.resources);
   const authorizer = createAuthorizer(identity.directory, resources);
   const credentials = createWorkCredentials({
-    roles: identity.sessions, backend: base.backend, key: base.sealingKey,
-    serverUrl: () => late.url, runtimeUrl: () => runtimeUrlOf(late) });
+    roles: identity.sessions,
+    backend: base.backend,
+    key: base.sealingKey,
+    serverUrl: () => late.url,
+    runtimeUrl: () => runtimeUrlOf(late),
+  });
   const shared = {
-    ...base, calls, routes, authorizer, credentials, workCredentials: credentials, roles: identity.sessions,
-    instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()) };
+    ...base,
+    calls,
+    routes,
+    authorizer,
+    credentials,
+    workCredentials: credentials,
+    roles: identity.sessions,
+    instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()),
+  };
   const jobs = createJobsRoom(shared);
   all.push(
     identity,
@@ -183,15 +214,26 @@ function createRooms(base: Foundation, late: LateParts) {
   );
   all.push(createTaggingRoom({ ...base, resources: resources() }));
   dispatcher = createDispatcher({
-    ...base, authorizer, operations: all.flatMap((room) => room.operations), services: serviceIds.map(loadService) });
+    ...base,
+    authorizer,
+    operations: all.flatMap((room) => room.operations),
+    services: serviceIds.map(loadService),
+  });
   return { rooms: all, jobs, identity, dispatcher, credentials };
 }
 
-function createServerGateway(base: Foundation, late: LateParts, { dispatcher, identity, credentials }: ReturnType<typeof createRooms>): Gateway {
+function createServerGateway(
+  base: Foundation,
+  late: LateParts,
+  { dispatcher, identity, credentials }: ReturnType<typeof createRooms>,
+): Gateway {
   const services = serviceIds.map(loadService);
   const address = () => (late.router ? { host: new URL(late.url).hostname, port: late.router.port } : undefined);
   const consoleRoutes = createConsoleRoutes({
-    ...base, dispatcher, services, identities: identity.directory,
+    ...base,
+    dispatcher,
+    services,
+    identities: identity.directory,
     sessionKey: Buffer.from(base.sealingKey, 'hex'),
     consoleFolder: join(import.meta.dirname, '../console'),
     ownUrl: () => new URL(late.url),
@@ -199,7 +241,11 @@ function createServerGateway(base: Foundation, late: LateParts, { dispatcher, id
     log: (event, fields) => base.log.error(fields, event),
   });
   return createGateway({
-    ...base, dispatcher, services, identities: identity.directory, region: base.settings.region,
+    ...base,
+    dispatcher,
+    services,
+    identities: identity.directory,
+    region: base.settings.region,
     webRoutes: [...consoleRoutes, credentials.route],
     runtimeForward: createForward(address),
   });
@@ -233,8 +279,10 @@ async function prepare(base: Foundation, identity: IdentityRoom, late: LateParts
   await ensureDefaultBucket(base.store, settings, clock.now());
   await identity.publish();
   const bucket = `sagemaker-${settings.region}-${settings.account}`;
-  writeAtomically(paths.credentials,
-    `[slipway]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secretAccessKey}\n`);
+  writeAtomically(
+    paths.credentials,
+    `[slipway]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secretAccessKey}\n`,
+  );
   writeAtomically(paths.config, `[profile slipway]\nregion = ${settings.region}\nendpoint_url = ${late.url}\n`);
   writeAtomically(paths.sagemakerConfig, sagemakerConfig(bucket));
 }
@@ -259,7 +307,12 @@ async function startRooms(loop: RunnableLoop, rooms: readonly Room[]): Promise<v
 }
 
 async function stopServer(
-  base: Foundation, late: LateParts, gateway: Gateway, { rooms, jobs }: { rooms: readonly Room[]; jobs: JobsRoom }, endJobs: boolean): Promise<void> {
+  base: Foundation,
+  late: LateParts,
+  gateway: Gateway,
+  { rooms, jobs }: { rooms: readonly Room[]; jobs: JobsRoom },
+  endJobs: boolean,
+): Promise<void> {
   await gateway.close(CLOSE_GRACE_MS);
   if (endJobs) await jobs.endAll(JOBS_GRACE_MS);
   base.log.info({ jobs: jobs.unsettled() }, 'Jobs that run on without the server.');

@@ -10,9 +10,22 @@ export type Extent = 'quick' | 'full' | 'long';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-const UNIT = ['src/**/*.test.ts', 'sdk/**/*.test.ts', 'runtimes/**/*.test.ts', 'toolchain/*.test.ts', 'models/**/*.test.ts', 'tests/goldens/**/*.test.ts'];
-const SYSTEM = ['tests/clients/**/*.test.ts', 'tests/crash/**/*.test.ts', 'tests/attacks/**/*.test.ts', 'tests/browser/**/*.test.ts',
-  'tests/cli/**/*.test.ts', 'examples/**/*.test.ts'];
+const UNIT = [
+  'src/**/*.test.ts',
+  'sdk/**/*.test.ts',
+  'runtimes/**/*.test.ts',
+  'toolchain/*.test.ts',
+  'models/**/*.test.ts',
+  'tests/goldens/**/*.test.ts',
+];
+const SYSTEM = [
+  'tests/clients/**/*.test.ts',
+  'tests/crash/**/*.test.ts',
+  'tests/attacks/**/*.test.ts',
+  'tests/browser/**/*.test.ts',
+  'tests/cli/**/*.test.ts',
+  'examples/**/*.test.ts',
+];
 const LONG = ['tests/long/**/*.test.ts'];
 
 /** Returns the exit code. */
@@ -30,7 +43,10 @@ export function runCheck(): number {
     ['types', () => run('node_modules/.bin/tsc', ['--noEmit', '-p', '.'])],
     ['types of the console', () => run('node_modules/.bin/tsc', ['--noEmit', '-p', 'console'])],
     ['lint and format', () => run('node_modules/.bin/biome', ['check', '--max-diagnostics=50'])],
-    ['structure', () => run(process.execPath, ['--test', '--test-reporter=spec', ...globSync('tests/structure/*.test.ts', { cwd: ROOT })])],
+    [
+      'structure',
+      () => run(process.execPath, ['--test', '--test-reporter=spec', ...globSync('tests/structure/*.test.ts', { cwd: ROOT })]),
+    ],
   ];
   let worst = 0;
   for (const [what, step] of steps) {

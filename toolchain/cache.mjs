@@ -2,8 +2,21 @@
 // Plain JavaScript for any Node >= 18: this runs before the pinned Node is there.
 import { createHash, randomBytes } from 'node:crypto';
 import {
-  closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync,
-  utimesSync, writeFileSync, writeSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -24,7 +37,8 @@ export function cacheDirectory() {
     mkdirSync(directory, { recursive: true });
   } catch (error) {
     throw new SetupError(
-      `The cache folder ${directory} cannot be created (${error.code}). Set SLIPWAY_CACHE to a folder you can write to.`);
+      `The cache folder ${directory} cannot be created (${error.code}). Set SLIPWAY_CACHE to a folder you can write to.`,
+    );
   }
   return directory;
 }
@@ -192,10 +206,12 @@ function pause(durationMs) {
 export function prune(parent, keep, ageMs, log) {
   if (!existsSync(parent)) return;
   const oldest = Date.now() - ageMs;
-  const stale = readdirSync(parent).map((name) => join(parent, name)).filter((directory) => {
-    if (keep.includes(directory) || !readReady(directory)) return false;
-    return statSync(join(directory, READY_FILE)).mtimeMs < oldest;
-  });
+  const stale = readdirSync(parent)
+    .map((name) => join(parent, name))
+    .filter((directory) => {
+      if (keep.includes(directory) || !readReady(directory)) return false;
+      return statSync(join(directory, READY_FILE)).mtimeMs < oldest;
+    });
   if (stale.length === 0) return;
   const running = commandLines();
   for (const directory of stale) {

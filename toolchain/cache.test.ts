@@ -15,7 +15,12 @@ function folderOf(context: TestContext): string {
 }
 
 /** Runs a snippet in a process of its own, since what is tested is the meeting of processes. `lines` are its output so far. */
-function start(code: string): { kill(): void; ended: Promise<number | null>; said(text: string): Promise<void>; lines(): string[] } {
+function start(code: string): {
+  kill(): void;
+  ended: Promise<number | null>;
+  said(text: string): Promise<void>;
+  lines(): string[];
+} {
   const program = `import { buildOnce, prune, withLock } from ${JSON.stringify(CACHE)}; import * as fs from 'node:fs'; const say = (t) => console.log(t);\n${code}`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
@@ -26,7 +31,8 @@ function start(code: string): { kill(): void; ended: Promise<number | null>; sai
     ended,
     lines: () => output.trim().split('\n'),
     async said(text) {
-      while (!output.includes(text)) await Promise.race([once(child.stdout, 'data'), ended.then(() => assert.fail(`ended, having said ${output}`))]);
+      while (!output.includes(text))
+        await Promise.race([once(child.stdout, 'data'), ended.then(() => assert.fail(`ended, having said ${output}`))]);
     },
   };
 }
@@ -57,15 +63,22 @@ test('a set-up killed on the way leaves nothing that looks finished, and the nex
   stuck.kill();
   await stuck.ended;
   assert.ok(!existsSync(target));
-  const next = start(`await buildOnce(${JSON.stringify(target)}, say, async (folder) => { fs.writeFileSync(folder + '/file', ''); return { ok: true }; });`);
+  const next = start(
+    `await buildOnce(${JSON.stringify(target)}, say, async (folder) => { fs.writeFileSync(folder + '/file', ''); return { ok: true }; });`,
+  );
   assert.equal(await next.ended, 0);
   assert.deepEqual(readdirSync(target).sort(), ['file', 'ready.json']);
-  assert.deepEqual(readdirSync(folder).filter((name) => name.includes('partial')), []);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('partial')),
+    [],
+  );
 });
 
 test('a failed build says so and can be repeated', async (context) => {
   const target = join(folderOf(context), 'thing');
-  const failing = start(`await buildOnce(${JSON.stringify(target)}, say, async () => { throw new Error('no line'); }).catch((error) => say(error.message));`);
+  const failing = start(
+    `await buildOnce(${JSON.stringify(target)}, say, async () => { throw new Error('no line'); }).catch((error) => say(error.message));`,
+  );
   assert.equal(await failing.ended, 0);
   assert.deepEqual(failing.lines(), ['no line']);
   assert.deepEqual(readdirSync(join(target, '..')), []);
@@ -100,7 +113,9 @@ test('pruning spares what is kept, recently used, unfinished or running', async 
   }
   const running = start(`/* ${join(folder, 'running')} */ say('up'); setInterval(() => {}, 1000);`);
   await running.said('up');
-  const pruning = start(`prune(${JSON.stringify(folder)}.slice(0), [${JSON.stringify(folder)} + '/kept'], 30 * 86400000, () => {});`);
+  const pruning = start(
+    `prune(${JSON.stringify(folder)}.slice(0), [${JSON.stringify(folder)} + '/kept'], 30 * 86400000, () => {});`,
+  );
   assert.equal(await pruning.ended, 0);
   running.kill();
   await running.ended;

@@ -16,7 +16,9 @@ for (const folder of ['src/cli', 'node_modules']) mkdirSync(join(checkout, folde
 writeFileSync(join(checkout, 'package.json'), '{ "type": "module" }');
 writeFileSync(join(checkout, 'package-lock.json'), '{ "packages": {} }');
 writeFileSync(join(checkout, 'node_modules/.package-lock.json'), '{ "packages": {} }');
-writeFileSync(join(checkout, 'src/cli/main.ts'), `
+writeFileSync(
+  join(checkout, 'src/cli/main.ts'),
+  `
 const facts: { args: string[]; pid: number; major: number } = { args: process.argv.slice(2), pid: process.pid, major: Number(process.versions.node.split('.')[0]) };
 if (facts.args[0] === 'wait') {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => { console.log(signal); process.exit(7); });
@@ -25,23 +27,32 @@ if (facts.args[0] === 'wait') {
 console.log(JSON.stringify(facts));
 if (facts.args[0] === 'exit') process.exit(Number(facts.args[1]));
 if (facts.args[0] === 'die') process.kill(process.pid, 'SIGKILL');
-`);
+`,
+);
 
 /** A Node of the host that is too old to run Slipway itself, if there is one. */
-const oldNode = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node'))
+const oldNode = (process.env['PATH'] ?? '')
+  .split(delimiter)
+  .map((folder) => join(folder, 'node'))
   .find((path) => existsSync(path) && Number(/^v(\d+)/.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[1]) < 24);
 
 const environment = { ...process.env, SLIPWAY_NODE: process.execPath, SLIPWAY_CACHE: join(checkout, 'cache') };
 
 function launch(node: string, args: readonly string[]) {
-  const child = spawn(node, [join(checkout, 'bin/slipway.mjs'), ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(node, [join(checkout, 'bin/slipway.mjs'), ...args], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const seen = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (seen.out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (seen.err += text));
   return { child, seen, closed: once(child, 'close').then(([code]) => code as number | null) };
 }
 
-for (const [kind, node] of [['too old a Node', oldNode], ['a Node that is new enough', process.execPath]] as const) {
+for (const [kind, node] of [
+  ['too old a Node', oldNode],
+  ['a Node that is new enough', process.execPath],
+] as const) {
   const skip = node === undefined ? 'this host has no older Node' : false;
 
   test(`from ${kind}: arguments go in, output and exit code come out`, { skip }, async () => {

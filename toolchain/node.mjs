@@ -18,7 +18,9 @@ export function findNode() {
   const chosen = process.env.SLIPWAY_NODE;
   if (chosen) {
     if (majorOf(chosen) >= NODE_MAJOR_MIN) return chosen;
-    throw new SetupError(`SLIPWAY_NODE is ${chosen}, which is not a Node.js of version ${NODE_MAJOR_MIN} or newer. Correct or unset it.`);
+    throw new SetupError(
+      `SLIPWAY_NODE is ${chosen}, which is not a Node.js of version ${NODE_MAJOR_MIN} or newer. Correct or unset it.`,
+    );
   }
   const cached = cachedNode();
   if (cached) return cached;
@@ -49,7 +51,8 @@ export function nodeDownload() {
   if (!pinned) {
     throw new SetupError(
       `Slipway needs Node.js ${NODE_MAJOR_MIN} or newer; this is ${process.version}, and for ${process.platform} on ${process.arch} there is no ` +
-      'package to install. Install it from nodejs.org, or name one in SLIPWAY_NODE.');
+        'package to install. Install it from nodejs.org, or name one in SLIPWAY_NODE.',
+    );
   }
   return { what: `Node.js ${pinned}`, sizeMb: 53, diskMb: 190, from: 'npm', into: nodeDirectory() };
 }
@@ -62,7 +65,10 @@ export async function installNode(log) {
     for (const file of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(TOOLCHAIN, file), join(folder, file));
     await npm(['ci', ...QUIET], folder);
     const version = output(join(folder, executable), ['--version'])?.trim();
-    if (!version) throw new SetupError(`The downloaded ${name} does not run on this machine. Install Node.js ${NODE_MAJOR_MIN} and name it in SLIPWAY_NODE.`);
+    if (!version)
+      throw new SetupError(
+        `The downloaded ${name} does not run on this machine. Install Node.js ${NODE_MAJOR_MIN} and name it in SLIPWAY_NODE.`,
+      );
     return { executable, version };
   });
   return join(nodeDirectory(), ready.executable);
@@ -87,7 +93,8 @@ async function npm(args, cwd) {
 export function packagesAreInstalled() {
   const wanted = readPackages(join(CHECKOUT, 'package-lock.json'));
   const present = readPackages(join(CHECKOUT, 'node_modules', '.package-lock.json'));
-  if (!wanted) throw new SetupError(`package-lock.json is missing in ${CHECKOUT}. Restore it with \`git checkout package-lock.json\`.`);
+  if (!wanted)
+    throw new SetupError(`package-lock.json is missing in ${CHECKOUT}. Restore it with \`git checkout package-lock.json\`.`);
   if (!present) return false;
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '' || !path.startsWith('node_modules/') || entry.optional) return true;

@@ -23,7 +23,10 @@ export interface HostPython {
 export function findPython(): HostPython | undefined;
 
 /** `lockFolder` holds `requirements.txt`; default: the runtime's own under `runtimes/`. */
-export function findRuntime(name: string, lockFolder?: string): { readonly path: string; readonly ready: ReadyRuntime } | undefined;
+export function findRuntime(
+  name: string,
+  lockFolder?: string,
+): { readonly path: string; readonly ready: ReadyRuntime } | undefined;
 
 /** Builds it, unless it is there, and returns its folder. Several processes at once wait for each other. */
 export function buildRuntime(name: string, python: HostPython, log: (text: string) => void, lockFolder?: string): Promise<string>;

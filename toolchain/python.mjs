@@ -56,7 +56,12 @@ function fits({ minor, venv, implementation }) {
 const lockFolderOf = (name) => join(CHECKOUT, 'runtimes', name);
 
 function lockDigest(folder) {
-  return digestOf(...['requirements.txt', 'constraints.txt'].map((name) => join(folder, name)).filter(existsSync).map((path) => readFileSync(path)));
+  return digestOf(
+    ...['requirements.txt', 'constraints.txt']
+      .map((name) => join(folder, name))
+      .filter(existsSync)
+      .map((path) => readFileSync(path)),
+  );
 }
 
 /**
@@ -97,7 +102,13 @@ function pythonIsUnchanged(ready) {
 }
 
 export function runtimeDownload(name) {
-  return { what: `Python runtime "${name}" (numpy, pandas, scikit-learn, xgboost, …)`, sizeMb: 122, diskMb: 460, from: 'PyPI', into: join(cacheDirectory(), 'runtimes') };
+  return {
+    what: `Python runtime "${name}" (numpy, pandas, scikit-learn, xgboost, …)`,
+    sizeMb: 122,
+    diskMb: 460,
+    from: 'PyPI',
+    into: join(cacheDirectory(), 'runtimes'),
+  };
 }
 
 /** Builds the runtime with the given Python (see findPython) and returns its folder. */
@@ -109,16 +120,41 @@ export async function buildRuntime(name, python, log, lockFolder = lockFolderOf(
   await buildOnce(target, log, async (folder) => {
     const env = uvEnvironment(tools);
     const uv = join(tools, 'bin', 'uv');
-    await run(uv, ['venv', '--quiet', '--relocatable', '--no-project', '--allow-existing', '--python', python.executable, folder], { cwd: folder, env });
+    await run(
+      uv,
+      ['venv', '--quiet', '--relocatable', '--no-project', '--allow-existing', '--python', python.executable, folder],
+      { cwd: folder, env },
+    );
     const interpreter = join(folder, 'bin', 'python3');
-    await run(uv, ['pip', 'install', '--python', interpreter, '--require-hashes', '--only-binary', ':all:', '-r', join(lockFolder, 'requirements.txt')], { cwd: folder, env });
+    await run(
+      uv,
+      [
+        'pip',
+        'install',
+        '--python',
+        interpreter,
+        '--require-hashes',
+        '--only-binary',
+        ':all:',
+        '-r',
+        join(lockFolder, 'requirements.txt'),
+      ],
+      { cwd: folder, env },
+    );
     const constraints = join(lockFolder, 'constraints.txt');
     if (existsSync(constraints)) copyFileSync(constraints, join(folder, 'constraints.txt'));
     await compileBytecode(interpreter, folder, target, log);
     spawnSync('sync', ['-f', folder]);
     return {
-      name, lock, python: python.version, interpreter: python.executable, interpreterSizeBytes: statSync(python.executable).size,
-      basePrefix: python.basePrefix, machine: python.machine, libraries: librariesOf(interpreter), builtAt: new Date().toISOString(),
+      name,
+      lock,
+      python: python.version,
+      interpreter: python.executable,
+      interpreterSizeBytes: statSync(python.executable).size,
+      basePrefix: python.basePrefix,
+      machine: python.machine,
+      libraries: librariesOf(interpreter),
+      builtAt: new Date().toISOString(),
     };
   });
   prune(join(cacheDirectory(), 'runtimes'), [target], UNUSED_MS, log);
@@ -154,20 +190,32 @@ function isWritable(path) {
 /** The packages' own test suites are left uncompiled: nothing imports them and they are a third of the work. */
 async function compileBytecode(interpreter, folder, target, log) {
   log('compiling bytecode, once');
-  await run(interpreter, ['-I', '-m', 'compileall', '-q', '-j', '0', '-x', '[/\\\\]tests?[/\\\\]', '-s', folder, '-p', target, join(folder, 'lib')], { cwd: folder });
+  await run(
+    interpreter,
+    ['-I', '-m', 'compileall', '-q', '-j', '0', '-x', '[/\\\\]tests?[/\\\\]', '-s', folder, '-p', target, join(folder, 'lib')],
+    { cwd: folder },
+  );
 }
 
 function librariesOf(interpreter) {
-  const script = 'import importlib.metadata as m, json; print(json.dumps({d.metadata["Name"].lower(): d.version for d in m.distributions()}))';
+  const script =
+    'import importlib.metadata as m, json; print(json.dumps({d.metadata["Name"].lower(): d.version for d in m.distributions()}))';
   const text = output(interpreter, ['-I', '-c', script]);
-  if (text === undefined) throw new SetupError(`The new runtime's ${interpreter} does not run. Remove the cache folder and run \`npm run setup\` again.`);
+  if (text === undefined)
+    throw new SetupError(
+      `The new runtime's ${interpreter} does not run. Remove the cache folder and run \`npm run setup\` again.`,
+    );
   const all = JSON.parse(text);
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** uv in a folder of its own, installed by the host's Python and pip; returns that folder. */
 async function installUv(python, log) {
-  const target = join(cacheDirectory(), 'tools', `uv-${digestOf(readFileSync(UV_REQUIREMENTS), python.version, python.executable)}`);
+  const target = join(
+    cacheDirectory(),
+    'tools',
+    `uv-${digestOf(readFileSync(UV_REQUIREMENTS), python.version, python.executable)}`,
+  );
   await buildOnce(target, log, async (folder) => {
     const env = { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1' };
     delete env.PIP_TARGET;
@@ -175,7 +223,11 @@ async function installUv(python, log) {
     delete env.PYTHONPATH;
     await run(python.executable, ['-m', 'venv', '--upgrade', folder], { cwd: folder, env });
     const interpreter = join(folder, 'bin', 'python3');
-    await run(interpreter, ['-m', 'pip', 'install', '--quiet', '--require-hashes', '--no-deps', '--only-binary', ':all:', '-r', UV_REQUIREMENTS], { cwd: folder, env });
+    await run(
+      interpreter,
+      ['-m', 'pip', 'install', '--quiet', '--require-hashes', '--no-deps', '--only-binary', ':all:', '-r', UV_REQUIREMENTS],
+      { cwd: folder, env },
+    );
     const settings = JSON.parse(output(interpreter, [join(CHECKOUT, 'toolchain', 'pip-settings.py')], { env }) ?? '{}');
     return { version: output(join(folder, 'bin', 'uv'), ['--version'])?.trim(), pip: settings };
   });
@@ -193,7 +245,13 @@ function uvEnvironment(tools) {
   };
   say('UV_DEFAULT_INDEX', pip['index-url']);
   say('UV_INDEX', pip['extra-index-url']);
-  say('UV_FIND_LINKS', pip['find-links']?.split(' ').filter((link) => link.includes('://') || existsSync(link)).join(','));
+  say(
+    'UV_FIND_LINKS',
+    pip['find-links']
+      ?.split(' ')
+      .filter((link) => link.includes('://') || existsSync(link))
+      .join(','),
+  );
   say('UV_NO_INDEX', /^(1|true|yes|on)$/i.test(pip['no-index'] ?? '') ? '1' : undefined);
   say('UV_INSECURE_HOST', pip['trusted-host']);
   say('UV_HTTP_TIMEOUT', pip.timeout ?? pip['default-timeout']);

@@ -5,7 +5,11 @@ import { cacheDirectory, SetupError } from './cache.mjs';
 import { findNode, installNode, installPackages, nodeDownload, packagesAreInstalled, packagesDownload } from './node.mjs';
 import { buildRuntime, compileEntry, findPython, findRuntime, runtimeDownload } from './python.mjs';
 import {
-  canInstallSystemPackages, explainSystemPackages, installSystemPackages, missingSystemPackages, systemDownload,
+  canInstallSystemPackages,
+  explainSystemPackages,
+  installSystemPackages,
+  missingSystemPackages,
+  systemDownload,
 } from './system-packages.mjs';
 
 /** The parts a command can ask for. `cli`: what any verb needs. `all`: also what runs jobs and model servers. */
@@ -36,7 +40,10 @@ export async function ensureSetup({ quiet = false, what = 'all' } = {}) {
   if (what === 'all') await compileEntries();
   log(`done in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
   const node = findNode();
-  if (!node) throw new SetupError('Node.js was installed but is not found again. Remove the cache folder and run `npm run setup` once more.');
+  if (!node)
+    throw new SetupError(
+      'Node.js was installed but is not found again. Remove the cache folder and run `npm run setup` once more.',
+    );
   return { node };
 }
 

@@ -20,7 +20,8 @@ export function systemDownload(names) {
 
 /** Says what is missing and how to get it; the set-up goes on without. */
 export function explainSystemPackages(names, log) {
-  for (const name of names) log(`${name} is missing; it ${NEEDS[name]?.why ?? 'is needed'}. To install it: sudo apt-get install ${name}`);
+  for (const name of names)
+    log(`${name} is missing; it ${NEEDS[name]?.why ?? 'is needed'}. To install it: sudo apt-get install ${name}`);
 }
 
 /** Installs by apt, refreshing the package lists only when the first try fails. A failure is told, not thrown. */

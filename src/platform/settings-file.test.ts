@@ -11,8 +11,10 @@ test('an empty file means the defaults', () => {
 });
 
 test('an unknown key refuses to start and names it', () => {
-  assert.throws(() => parseSettings('aproval: open'), (error: Error) =>
-    error instanceof ConfigError && /aproval/.test(error.message) && /approval/.test(error.message));
+  assert.throws(
+    () => parseSettings('aproval: open'),
+    (error: Error) => error instanceof ConfigError && /aproval/.test(error.message) && /approval/.test(error.message),
+  );
 });
 
 test('a bad value names its place', () => {

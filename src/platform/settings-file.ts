@@ -9,22 +9,19 @@ import type { Settings } from './settings.ts';
 const ACCOUNT = '123456789012';
 
 const reservation = (cpus: number, memoryMiB: number) =>
-  z.strictObject({ cpus: z.number().min(0).default(cpus), memoryMiB: z.number().int().min(1).default(memoryMiB) })
-    .prefault({});
+  z.strictObject({ cpus: z.number().min(0).default(cpus), memoryMiB: z.number().int().min(1).default(memoryMiB) }).prefault({});
 
 const grammar = z.strictObject({
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'write an AWS region such as us-east-1').default('us-east-1'),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'write an AWS region such as us-east-1')
+    .default('us-east-1'),
   roles: z.enum(['lenient', 'strict']).default('lenient'),
   approval: z.enum(['required', 'open']).default('required'),
   sandbox: z.enum(['auto', 'bubblewrap', 'unshare', 'container', 'plain']).default('auto'),
-  reservations: z
-    .strictObject({ job: reservation(1, 1024), modelServer: reservation(0, 512) })
-    .prefault({}),
+  reservations: z.strictObject({ job: reservation(1, 1024), modelServer: reservation(0, 512) }).prefault({}),
   instances: z
-    .record(
-      z.string(),
-      z.strictObject({ cpus: z.number().positive(), memoryMiB: z.number().int().min(64) }),
-    )
+    .record(z.string(), z.strictObject({ cpus: z.number().positive(), memoryMiB: z.number().int().min(64) }))
     .default({}),
   images: z.record(z.string(), z.string()).default({}),
 });

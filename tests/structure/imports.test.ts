@@ -7,8 +7,9 @@ function zoneOf(path: string): string | undefined {
   const room = /^src\/domains\/([^/]+)\//.exec(path)?.[1];
   if (room) return `room ${room}`;
   if (path.startsWith('src/gateway/signature/')) return 'signature';
-  return ['src/contract', 'sdk', 'src/platform', 'src/gateway', 'src/backends', 'src/router', 'src/cli', 'console']
-    .find((zone) => path.startsWith(`${zone}/`));
+  return ['src/contract', 'sdk', 'src/platform', 'src/gateway', 'src/backends', 'src/router', 'src/cli', 'console'].find((zone) =>
+    path.startsWith(`${zone}/`),
+  );
 }
 
 const ALLOWED: Record<string, string[]> = {
@@ -52,6 +53,10 @@ test('only main.ts wires rooms, backends, gateway and router together', () => {
 test('contract and sdk are pure: no Node module, no package', () => {
   const breaches = sources
     .filter((path) => (path.startsWith('sdk/') || path.startsWith('src/contract/')) && !/\/generate-(text|types)\.ts$/.test(path))
-    .flatMap((path) => importsOf(path).filter(({ target }) => target === undefined).map(({ specifier }) => `${path} imports ${specifier}`));
+    .flatMap((path) =>
+      importsOf(path)
+        .filter(({ target }) => target === undefined)
+        .map(({ specifier }) => `${path} imports ${specifier}`),
+    );
   assert.deepEqual(breaches, []);
 });

@@ -10,8 +10,7 @@ export function projectFiles(): string[] {
   return listed.split('\n').filter((path) => path !== '');
 }
 
-export const isGenerated = (path: string): boolean =>
-  /\/generated\/|\.generated\.ts$|^src\/contract\/operations\.ts$/.test(path);
+export const isGenerated = (path: string): boolean => /\/generated\/|\.generated\.ts$|^src\/contract\/operations\.ts$/.test(path);
 export const isTest = (path: string): boolean => /\.test\.ts$|^tests\//.test(path) || /-(suite|fixture|rig)\.ts$/.test(path);
 
 export const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -27,7 +26,8 @@ export interface Import {
 /** Static and dynamic imports and re-exports of a TypeScript file. */
 export function importsOf(path: string): Import[] {
   const found: Import[] = [];
-  const pattern = /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
   for (const [, type, direct, dynamic] of textOf(path).matchAll(pattern)) {
     const specifier = direct ?? dynamic ?? '';
     found.push({ specifier, typeOnly: Boolean(type), target: targetOf(path, specifier) });

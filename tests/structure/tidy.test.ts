@@ -10,12 +10,17 @@ const files = projectFiles();
 const handWritten = files.filter((path) => /\.(ts|mjs|py)$/.test(path) && !isGenerated(path));
 
 test(`no hand-written file beyond ${LINES_MAX} lines`, () => {
-  const long = handWritten.map((path) => [path, textOf(path).split('\n').length] as const).filter(([, lines]) => lines > LINES_MAX);
+  const long = handWritten
+    .map((path) => [path, textOf(path).split('\n').length] as const)
+    .filter(([, lines]) => lines > LINES_MAX);
   assert.deepEqual(long, []);
 });
 
 test('file names say what a file is', () => {
-  assert.deepEqual(handWritten.filter((path) => FORBIDDEN_NAMES.test(basename(path))), []);
+  assert.deepEqual(
+    handWritten.filter((path) => FORBIDDEN_NAMES.test(basename(path))),
+    [],
+  );
 });
 
 test('decisions are pure: no Node module, clock, randomness, environment, throw', () => {
@@ -39,7 +44,11 @@ test('the lock files carry no registry address', () => {
 
 test('dependencies are pinned to exact versions', () => {
   for (const path of files.filter((file) => /(^|\/)package\.json$/.test(file))) {
-    const { dependencies = {}, devDependencies = {}, optionalDependencies = {} } = JSON.parse(textOf(path)) as Record<string, Record<string, string>>;
+    const {
+      dependencies = {},
+      devDependencies = {},
+      optionalDependencies = {},
+    } = JSON.parse(textOf(path)) as Record<string, Record<string, string>>;
     for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
       assert.match(version, /^(\d+\.\d+\.\d+(-[\w.]+)?|file:.*)$/, `${path}: ${name}`);
     }

@@ -20,7 +20,14 @@ export class ServiceError extends Error {
 }
 
 export type BackendReason =
-  | 'throttled' | 'unreachable' | 'no-capacity' | 'image' | 'runtime' | 'killed' | 'user-code' | 'storage';
+  | 'throttled'
+  | 'unreachable'
+  | 'no-capacity'
+  | 'image'
+  | 'runtime'
+  | 'killed'
+  | 'user-code'
+  | 'storage';
 
 export class BackendError extends Error {
   readonly reason: BackendReason;

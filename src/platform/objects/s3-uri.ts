@@ -6,7 +6,7 @@ export interface S3Location {
 
 /** `s3://bucket/key`; undefined when `text` is none. */
 export function parseS3Uri(text: string): S3Location | undefined {
-  const match = /^s3:\/\/([^/]+)(?:\/([^]*))?$/i.exec(text);
+  const match = /^s3:\/\/([^/]+)(?:\/([\s\S]*))?$/i.exec(text);
   if (!match) return undefined;
   return { bucket: match[1] ?? '', key: match[2] ?? '' };
 }

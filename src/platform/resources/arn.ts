@@ -11,7 +11,7 @@ export const formatArn = (arn: Arn): string => `arn:aws:${arn.service}:${arn.reg
 
 /** Any partition is accepted; undefined when `text` is no ARN. */
 export function parseArn(text: string): Arn | undefined {
-  const match = /^arn:aws[a-z-]*:([a-z0-9-]+):([a-z0-9-]*):([0-9]*):([^]+)$/.exec(text);
+  const match = /^arn:aws[a-z-]*:([a-z0-9-]+):([a-z0-9-]*):([0-9]*):([\s\S]+)$/.exec(text);
   if (!match) return undefined;
   const [, service = '', region = '', account = '', resource = ''] = match;
   return { service, region, account, resource };
