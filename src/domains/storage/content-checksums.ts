@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
-import type { BlobRef, BlobStore } from '../../platform/objects/port.ts';
+import { type RunningChecksum, runningChecksum } from '../../platform/objects/checksums.ts';
+import { combinedCrc } from '../../platform/objects/crc.ts';
+import type { BlobRef, BlobStore, ChecksumAlgorithm } from '../../platform/objects/port.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { combinedCrc, runningCrc } from './crc.ts';
 import {
   checkContentMd5,
   checksumMismatch,
@@ -12,7 +12,7 @@ import {
   type ChecksumMembers,
 } from './decide-checksums.ts';
 import { accepted, refusal } from './rejection.ts';
-import type { ChecksumAlgorithm, PartDocument, StoredChecksum } from './resources.ts';
+import type { PartDocument, StoredChecksum } from './resources.ts';
 
 /** S3: one PutObject or part carries at most 5 GiB. */
 export const PUT_BYTES_MAX = 5 * 1024 ** 3;
@@ -98,25 +98,6 @@ export function checksumOfParts(
     return at === 0 ? own : combinedCrc(algorithm as 'CRC32', sum, own, parts[at]?.blob.sizeBytes ?? 0);
   }, 0n);
   return { algorithm, type, value: Buffer.from(whole.toString(16).padStart(size, '0'), 'hex').toString('base64') };
-}
-
-interface RunningChecksum {
-  update(chunk: Uint8Array): unknown;
-  digest(): Buffer;
-}
-
-function runningChecksum(algorithm: ChecksumAlgorithm): RunningChecksum {
-  if (algorithm === 'CRC32C' || algorithm === 'CRC64NVME') return runningCrc(algorithm);
-  if (algorithm !== 'CRC32') return createHash(algorithm.toLowerCase());
-  let value = 0;
-  return {
-    update: (chunk) => (value = crc32(chunk, value)),
-    digest: () => {
-      const bytes = Buffer.alloc(4);
-      bytes.writeUInt32BE(value);
-      return bytes;
-    },
-  };
 }
 
 function hashOf(bytes: Uint8Array, algorithm: ChecksumAlgorithm): Buffer {

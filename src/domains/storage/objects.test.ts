@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import type { BlobBody } from '../../platform/objects/port.ts';
 import { ensureDefaultBucket } from './default-bucket.ts';
-import { runningCrc } from './crc.ts';
+import { runningCrc } from '../../platform/objects/crc.ts';
 import { ACCOUNT, bytesOf, streamOf, withStorageRoom, type Call } from './with-storage-room.ts';
 
 const code = (expected: string) => (error: { code?: string }) => error.code === expected;

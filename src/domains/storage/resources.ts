@@ -1,5 +1,5 @@
 import { ServiceError } from '../../platform/errors/families.ts';
-import type { BlobRef } from '../../platform/objects/port.ts';
+import type { BlobRef, ChecksumAlgorithm } from '../../platform/objects/port.ts';
 import { GLOBAL, type ResourceKey } from '../../platform/resource-key.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
 
@@ -70,10 +70,6 @@ export type StoredChecksum = {
   value: string;
   type: ChecksumType;
 };
-
-/** What we compute; the model knows further ones, which are refused. */
-export const CHECKSUM_ALGORITHMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
-export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
 
 /** Headers that are kept with an object and given back as they came. `Expires` is epoch milliseconds. */
 export type ObjectHeaders = {

@@ -1,8 +1,9 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { ServiceError } from '../../platform/errors/families.ts';
+import type { RunningChecksum } from '../../platform/objects/checksums.ts';
 import { EMPTY_SHA256, hmacHex, scopeText, sha256Hex, signingKey, UNSIGNED_PAYLOAD } from './canonical.ts';
 import type { SignatureClaim } from './claim.ts';
-import { checksumOf, type RunningChecksum } from './checksums.ts';
+import { checksumOfTrailer } from './trailing-checksum.ts';
 import { sameText } from './verify.ts';
 
 /**
@@ -67,7 +68,7 @@ export async function* dechunkedBody(
         previous: claim.signature,
       }
     : undefined;
-  const checksum = trailer === undefined ? undefined : checksumOf(trailer);
+  const checksum = trailer === undefined ? undefined : checksumOfTrailer(trailer);
   const reader = new ChunkReader(source);
   let sizeBytes = 0;
   for (;;) {
@@ -124,7 +125,7 @@ function checkTrailers(
   if (name !== undefined) {
     const given = trailers.get(name);
     if (given === undefined) throw malformed(`the trailer ${name} announced by x-amz-trailer is missing`);
-    if (checksum && checksum.digest() !== given) {
+    if (checksum && checksum.digest().toString('base64') !== given) {
       throw new ServiceError('BadDigest', `The ${name} you specified did not match the calculated checksum.`);
     }
   }

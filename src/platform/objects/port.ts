@@ -9,6 +9,10 @@ export interface BlobRef {
   readonly crc32: string;
 }
 
+/** Checksums that S3 clients may name and we compute; the API knows further ones, which are refused. */
+export const CHECKSUM_ALGORITHMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
+export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
+
 export interface BlobStore {
   /** Writes bytes; nothing is visible before `finish`, which makes them durable (fsync) and idempotent by digest. */
   write(content: AsyncIterable<Uint8Array>): Promise<BlobRef>;
