@@ -6,35 +6,56 @@ import { runToSuccess } from '../harness/client-program.ts';
 import { unprovenClaims } from '../harness/proof.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 
-/** Each program is a unittest of its own subject; they share one server and keep to names of their own. */
-const PROGRAMS = [
-  's3/objects.py',
-  's3/listing.py',
-  's3/multipart.py',
-  's3/raw_requests.py',
-  'logs/logs.py',
-  'tags/tags.py',
-  'identity/identity.py',
-];
-/** These make models themselves and need XGBoost beside boto3. */
-const WITH_XGBOOST = ['hosting/hosting.py'];
+interface Suite {
+  /** Text of slipway.yaml. */
+  readonly settings: string;
+  /** Each is a unittest of its own subject; they share one server and keep to names of their own. */
+  readonly programs: readonly string[];
+}
 
-suite('boto3', () => {
-  let server: TestServer;
-  before(async () => {
-    server = await startServer();
+const SUITES: Readonly<Record<string, Suite>> = {
+  'boto3: neighbours of SageMaker': {
+    settings: '',
+    programs: [
+      's3/objects.py',
+      's3/listing.py',
+      's3/multipart.py',
+      's3/raw_requests.py',
+      'logs/logs.py',
+      'tags/tags.py',
+      'identity/identity.py',
+    ],
+  },
+  'boto3: SageMaker': {
+    settings: 'instances: { ml.t3.medium: { cpus: 1, memoryMiB: 256 } }\n',
+    programs: ['refusals', 'kinds', 'jobs', 'pipelines', 'serving'].map((name) => `sagemaker/${name}.py`),
+  },
+  'boto3: SageMaker under other settings': {
+    settings: 'roles: strict\napproval: open\n',
+    programs: ['sagemaker/other_settings.py'],
+  },
+  'boto3: models of its own': { settings: '', programs: ['hosting/hosting.py'] },
+};
+
+/** This one makes models itself and needs XGBoost beside boto3: the runtime of jobs has both. */
+const pythonOf = (program: string): string =>
+  program === 'hosting/hosting.py' ? join(findRuntime('ml')?.path ?? '', 'bin/python3') : 'python3';
+
+const nameOf = (program: string): string => `boto3 ${basename(program)}`;
+
+for (const [name, { settings, programs }] of Object.entries(SUITES)) {
+  suite(name, () => {
+    let server: TestServer;
+    before(async () => {
+      server = await startServer({ settings });
+    });
+    after(() => server.stop());
+
+    for (const program of programs) {
+      test(program, async () => {
+        await runToSuccess(server, [pythonOf(program), join(import.meta.dirname, program)], { test: nameOf(program) });
+      });
+    }
+    test('they prove what docs/api-coverage.md says', () => assert.deepEqual(unprovenClaims(programs.map(nameOf)), []));
   });
-  after(() => server.stop());
-
-  const nameOf = (program: string): string => `boto3 ${basename(program)}`;
-  const run = (python: string, program: string): Promise<string> =>
-    runToSuccess(server, [python, join(import.meta.dirname, program)], { test: nameOf(program) });
-
-  for (const program of PROGRAMS) test(program, async () => void (await run('python3', program)));
-  for (const program of WITH_XGBOOST) {
-    test(program, async () => void (await run(join(findRuntime('ml')?.path ?? '', 'bin/python3'), program)));
-  }
-
-  test('they prove what docs/api-coverage.md says', () =>
-    assert.deepEqual(unprovenClaims([...PROGRAMS, ...WITH_XGBOOST].map(nameOf)), []));
-});
+}
