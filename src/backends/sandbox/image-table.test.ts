@@ -19,7 +19,11 @@ function problem(image: string): string {
 }
 
 test('account, region and registry host do not matter', () => {
-  for (const host of ['683313688378.dkr.ecr.us-east-1.amazonaws.com', '246618743249.dkr.ecr.cn-north-1.amazonaws.com.cn', 'localhost:5000']) {
+  for (const host of [
+    '683313688378.dkr.ecr.us-east-1.amazonaws.com',
+    '246618743249.dkr.ecr.cn-north-1.amazonaws.com.cn',
+    'localhost:5000',
+  ]) {
     assert.equal(known(`${host}/sagemaker-xgboost:1.7-1`).profile['release'], '1.7-1');
   }
 });
@@ -37,14 +41,24 @@ test('every tag resolves, also as CPU and GPU variant', () => {
 });
 
 test('behaviour goes by tag', () => {
-  assert.deepEqual(known('sagemaker-xgboost:1.0-1-cpu-py3').profile, { release: '1.0-1', answers: 'comma', modelFile: 'pickle', ensemble: false });
+  assert.deepEqual(known('sagemaker-xgboost:1.0-1-cpu-py3').profile, {
+    release: '1.0-1',
+    answers: 'comma',
+    modelFile: 'pickle',
+    ensemble: false,
+  });
   assert.equal(known('sagemaker-xgboost:3.0-5').profile['modelFile'], 'native');
   assert.equal(known('811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest').profile['answers'], 'comma');
   assert.deepEqual(known('sagemaker-scikit-learn:0.23-1-cpu-py3').promised, { 'scikit-learn': '0.23.2' });
 });
 
 test('public Python images are the plain runtime', () => {
-  for (const image of ['python:3.11', 'slipway/python', 'docker.io/library/python:3.12-slim', 'public.ecr.aws/docker/library/python:3.11']) {
+  for (const image of [
+    'python:3.11',
+    'slipway/python',
+    'docker.io/library/python:3.12-slim',
+    'public.ecr.aws/docker/library/python:3.11',
+  ]) {
     assert.equal(known(image).framework, 'python');
   }
   assert.deepEqual(known('python:3.12-slim').promised, { python: '3.12' });
@@ -53,7 +67,10 @@ test('public Python images are the plain runtime', () => {
 test('the unknown is refused with what is known', () => {
   assert.match(problem('sagemaker-xgboost:9.9-1'), /tag 9\.9-1 of sagemaker-xgboost is not known.*1\.7-1, 3\.0-5/);
   assert.match(problem('sagemaker-xgboost'), /tag latest/);
-  assert.match(problem('123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1'), /repository mine is not known.*sagemaker-scikit-learn.*slipway\.yaml/);
+  assert.match(
+    problem('123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1'),
+    /repository mine is not known.*sagemaker-scikit-learn.*slipway\.yaml/,
+  );
   assert.match(problem('toString:1'), /not an image name/);
   assert.match(problem('constructor:1'), /repository constructor is not known/);
   assert.match(problem('sagemaker-xgboost:constructor'), /tag constructor/);
@@ -68,9 +85,16 @@ test('the operator can map an image to another', () => {
 
 test('the description tells emulated from real', () => {
   const actual = { xgboost: '3.0.5', python: '3.11.2' };
-  assert.equal(describeImage(known('sagemaker-xgboost:1.7-1'), { xgboost: '1.7.4' }, actual),
-    'image sagemaker-xgboost:1.7-1 is emulated by xgboost 3.0.5, python 3.11.2 (the image name promises xgboost 1.7.4)');
-  assert.equal(describeImage(known('sagemaker-xgboost:3.0-5'), { xgboost: '3.0.5' }, actual),
-    'image sagemaker-xgboost:3.0-5 runs on xgboost 3.0.5, python 3.11.2');
-  assert.equal(describeImage(known('python:3.11'), { python: '3.11' }, { python: '3.11.2' }), 'image python:3.11 runs on python 3.11.2');
+  assert.equal(
+    describeImage(known('sagemaker-xgboost:1.7-1'), { xgboost: '1.7.4' }, actual),
+    'image sagemaker-xgboost:1.7-1 is emulated by xgboost 3.0.5, python 3.11.2 (the image name promises xgboost 1.7.4)',
+  );
+  assert.equal(
+    describeImage(known('sagemaker-xgboost:3.0-5'), { xgboost: '3.0.5' }, actual),
+    'image sagemaker-xgboost:3.0-5 runs on xgboost 3.0.5, python 3.11.2',
+  );
+  assert.equal(
+    describeImage(known('python:3.11'), { python: '3.11' }, { python: '3.11.2' }),
+    'image python:3.11 runs on python 3.11.2',
+  );
 });

@@ -43,7 +43,9 @@ const HOST = /^(?:localhost|[^/]*[.:][^/]*)\//;
  * name to another image name, followed once.
  */
 export function lookUpImage(
-  table: ImageTable, image: string, mappings: Readonly<Record<string, string>> = {},
+  table: ImageTable,
+  image: string,
+  mappings: Readonly<Record<string, string>> = {},
 ): KnownImage | UnknownImage {
   const asked = parseImageName(image);
   if ('problem' in asked) return asked;
@@ -65,7 +67,9 @@ interface ImageName {
 /** Splits `[host/]repository[:tag]`; a missing tag is `latest`, as everywhere with images. */
 function parseImageName(image: string): ImageName | UnknownImage {
   if (image.includes('@')) {
-    return { problem: `Image ${image} is named by digest. Name it by repository and tag, or map it under \`images\` in slipway.yaml.` };
+    return {
+      problem: `Image ${image} is named by digest. Name it by repository and tag, or map it under \`images\` in slipway.yaml.`,
+    };
   }
   const path = image.replace(HOST, '');
   const match = /^([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?$/.exec(path);
@@ -80,7 +84,8 @@ function find(table: ImageTable, image: string, name: ImageName): KnownImage | U
   if (repository === undefined) {
     const known = Object.keys(table.repositories).join(', ');
     return {
-      problem: `Image ${image}: repository ${name.repository} is not known here. Known repositories: ${known}. ` +
+      problem:
+        `Image ${image}: repository ${name.repository} is not known here. Known repositories: ${known}. ` +
         'Another image can be mapped to one of these under `images` in slipway.yaml.',
     };
   }
@@ -89,7 +94,9 @@ function find(table: ImageTable, image: string, name: ImageName): KnownImage | U
   const entry = ownTag(tags, name.tag) ?? ownTag(tags, name.tag.replace(VARIANT, ''));
   if (entry === undefined) {
     const known = Object.keys(tags).join(', ');
-    return { problem: `Image ${image}: tag ${name.tag} of ${name.repository} is not known here. Known tags: ${known} (also with -cpu-py3 or -gpu).` };
+    return {
+      problem: `Image ${image}: tag ${name.tag} of ${name.repository} is not known here. Known tags: ${known} (also with -cpu-py3 or -gpu).`,
+    };
   }
   return { ...name, framework, runtime, ...entry };
 }
@@ -114,10 +121,13 @@ export function keepsPromise(promised: string, actual: string | undefined): bool
  */
 export function describeImage(
   name: { readonly repository: string; readonly tag: string },
-  promised: Readonly<Record<string, string>>, actual: Readonly<Record<string, string>>,
+  promised: Readonly<Record<string, string>>,
+  actual: Readonly<Record<string, string>>,
 ): string {
   const image = `${name.repository}:${name.tag}`;
-  const real = Object.entries(actual).map(([library, version]) => `${library} ${version}`).join(', ');
+  const real = Object.entries(actual)
+    .map(([library, version]) => `${library} ${version}`)
+    .join(', ');
   const broken = Object.entries(promised).filter(([library, version]) => !keepsPromise(version, actual[library]));
   if (broken.length === 0) return `image ${image} runs on ${real}`;
   const said = broken.map(([library, version]) => `${library} ${version}`).join(', ');

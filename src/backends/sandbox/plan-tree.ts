@@ -45,7 +45,7 @@ export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
     .toSorted((a, b) => depth(a.input.path) - depth(b.input.path) || (a.input.path < b.input.path ? -1 : 1));
   const owners = readOnly.map(({ input, folder }) => ({ path: input.path, folder }));
   const place = (path: string) => placeOf(path, owners);
-  const directories = new Set([ML_FOLDER, `${ML_FOLDER}/output`, 'tmp', 'home', 'root']);
+  const directories = new Set([ML_FOLDER, `${ML_FOLDER}/output`, 'tmp', 'home']);
   const mounts: Mount[] = [{ kind: 'writable', from: `${runFolder}/${ML_FOLDER}`, to: ML_ROOT }];
   for (const { input, folder } of readOnly) {
     directories.add(folder);

@@ -10,7 +10,7 @@ export interface RunPlan {
   readonly network: 'host' | 'none';
   /** In order: later ones cover earlier ones. */
   readonly mounts: readonly Mount[];
-  /** Empty folder on which `unshare` builds the new root. */
+  /** Empty folder on which `unshare` builds the new root, each in a mount namespace of its own. */
   readonly root: string;
   /** The host's path of `/opt/ml`. */
   readonly tree: string;
@@ -29,6 +29,7 @@ export interface RunPlan {
   readonly graceSeconds: number;
   /** 0: unbounded. */
   readonly memoryBytes: number;
+  readonly showStartAfterSeconds: number;
   /** Processors to run on; empty: all. */
   readonly cpus: readonly number[];
   /** Not for the supervisor: name to folder of each output, for the server's walk. */

@@ -20,11 +20,13 @@ import type { RunPlan } from './plan.ts';
 export class RunFolders {
   readonly folder: string;
   readonly records: string;
+  readonly emptyFolder: string;
 
   constructor(dataFolder: string) {
     this.folder = join(dataFolder, 'runs');
     this.records = join(this.folder, '.records');
-    mkdirSync(this.records, { recursive: true, mode: 0o700 });
+    this.emptyFolder = join(this.folder, '.empty');
+    for (const folder of [this.records, this.emptyFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
   of(id: string): string {
@@ -59,6 +61,13 @@ export class RunFolders {
     const [pid, ticks] = text.trim().split(' ');
     if (!pid || !ticks) return Date.now() - statSync(path).mtimeMs < CLAIM_WRITE_MS ? 'alive' : 'gone';
     return startTicks(pid) === ticks ? 'alive' : 'gone';
+  }
+
+  /** Process id of the supervisor that minds the run at this moment. */
+  supervisorPid(id: string): number | undefined {
+    if (this.supervisor(id) !== 'alive') return undefined;
+    const pid = Number.parseInt(readIfPresent(join(this.of(id), 'claim')) ?? '', 10);
+    return Number.isInteger(pid) ? pid : undefined;
   }
 
   started(id: string): { readonly startedAtMs: number; readonly isolation: string } | undefined {

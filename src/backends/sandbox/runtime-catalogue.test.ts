@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRuntimeCatalogue } from './runtime-catalogue.ts';
 
-const locate = () => ({ versions: { 'xgboost-cpu': '3.0.5', 'scikit-learn': '1.4.2', numpy: '1.26.4', pandas: '2.3.3', python: '3.11.2' } });
+const locate = () => ({
+  versions: { 'xgboost-cpu': '3.0.5', 'scikit-learn': '1.4.2', numpy: '1.26.4', pandas: '2.3.3', python: '3.11.2' },
+});
 
 test('an image resolves to its runtime, its behaviour and the versions that really run', () => {
   const image = '683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.0-1-cpu-py3';

@@ -39,5 +39,15 @@ function resolved(image: string, known: KnownImage, versions: Readonly<Record<st
   const { repository, tag, runtime, framework, promised } = known;
   const note = describeImage(known, promised, actual);
   const commands = framework === 'python' ? {} : { trainCommand: ['train'], serveCommand: ['serve'] };
-  return { image, repository, tag, runtime, framework, promised, actual, profile: { framework, note, ...known.profile }, ...commands };
+  return {
+    image,
+    repository,
+    tag,
+    runtime,
+    framework,
+    promised,
+    actual,
+    profile: { framework, note, ...known.profile },
+    ...commands,
+  };
 }

@@ -68,6 +68,9 @@ function writeJobPython(folder: string, runtime: string, ready: { readonly inter
   for (const name of ['pip', 'pip3']) {
     writeFileSync(join(folder, 'bin', name), '#!/bin/sh\nexec python3 -m pip "$@"\n', { mode: 0o755 });
   }
-  writeFileSync(join(folder, 'pyvenv.cfg'), `home = ${dirname(ready.interpreter)}\ninclude-system-site-packages = false\nversion = ${ready.python}\n`);
+  writeFileSync(
+    join(folder, 'pyvenv.cfg'),
+    `home = ${dirname(ready.interpreter)}\ninclude-system-site-packages = false\nversion = ${ready.python}\n`,
+  );
   writeFileSync(join(folder, packages, 'runtime.pth'), `${join(runtime, packages)}\n`);
 }

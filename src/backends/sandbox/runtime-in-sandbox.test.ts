@@ -29,16 +29,29 @@ function config(name: string, value: unknown): { path: string; text: string } {
 async function trainModel(trial: Trial): Promise<string> {
   const csv = Array.from({ length: 40 }, (_, row) => `${row % 2},${row},${row % 2}`).join('\n');
   const { train, environment } = imageEnvironment();
-  await trial.backend.start(trial.spec('train', '', {
-    command: train, environment, image: IMAGE, limits: roomy, workingDirectory: '/opt/ml', network: 'none',
-    files: [
-      config('hyperparameters', { num_round: '3', objective: 'binary:logistic' }),
-      config('inputdataconfig', { train: { ContentType: 'text/csv', TrainingInputMode: 'File' } }),
-      config('resourceconfig', { current_host: 'algo-1', hosts: ['algo-1'] }),
-    ],
-    inputs: [{ path: '/opt/ml/input/data/train', access: 'read-only', entries: [{ relativePath: 'a.csv', digest: trial.store(csv), sizeBytes: csv.length }] }],
-    outputs: [{ name: 'model', path: '/opt/ml/model' }],
-  }));
+  await trial.backend.start(
+    trial.spec('train', '', {
+      command: train,
+      environment,
+      image: IMAGE,
+      limits: roomy,
+      workingDirectory: '/opt/ml',
+      network: 'none',
+      files: [
+        config('hyperparameters', { num_round: '3', objective: 'binary:logistic' }),
+        config('inputdataconfig', { train: { ContentType: 'text/csv', TrainingInputMode: 'File' } }),
+        config('resourceconfig', { current_host: 'algo-1', hosts: ['algo-1'] }),
+      ],
+      inputs: [
+        {
+          path: '/opt/ml/input/data/train',
+          access: 'read-only',
+          entries: [{ relativePath: 'a.csv', digest: trial.store(csv), sizeBytes: csv.length }],
+        },
+      ],
+      outputs: [{ name: 'model', path: '/opt/ml/model' }],
+    }),
+  );
   const end = await trial.end('train');
   assert.deepEqual([end.reason, end.exitCode], ['exited', 0], trial.log('train'));
   assert.match(trial.log('train'), /\d{13} \[2\]\ttrain-logloss:0\.\d{5}\n/);
@@ -62,10 +75,20 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
     const trial = createTrial(isolation, undefined, runtimes);
     const digest = await trainModel(trial);
     const { serve, environment } = imageEnvironment();
-    await trial.backend.start(trial.spec('serve', '', {
-      kind: 'service', command: serve, environment, image: IMAGE, limits: roomy, network: 'none', workingDirectory: '/opt/ml',
-      inputs: [{ path: '/opt/ml/model', access: 'read-only', entries: [{ relativePath: 'xgboost-model', digest, sizeBytes: 1 }] }],
-    }));
+    await trial.backend.start(
+      trial.spec('serve', '', {
+        kind: 'service',
+        command: serve,
+        environment,
+        image: IMAGE,
+        limits: roomy,
+        network: 'none',
+        workingDirectory: '/opt/ml',
+        inputs: [
+          { path: '/opt/ml/model', access: 'read-only', entries: [{ relativePath: 'xgboost-model', digest, sizeBytes: 1 }] },
+        ],
+      }),
+    );
     const address = trial.backend.address('serve');
     assert.ok(address.kind === 'unix');
     await waitFor(trial.backend, 'serve', async () => (await trial.backend.status('serve')).phase === 'running' || undefined);

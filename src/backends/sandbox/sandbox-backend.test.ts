@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { RunFolders } from './run-folder.ts';
-import { createTrial, type Trial } from './testing/sandbox-trial.ts';
+import { createTrial, type Trial, waitFor } from './testing/sandbox-trial.ts';
 
 /** Waits until the job has said `word`; the log is a file of the host. */
 async function said(trial: Trial, id: string, word: string): Promise<void> {
@@ -171,7 +171,11 @@ print("finished")`;
     await said(trial, 'survivor', 'ready');
     server.kill('SIGKILL');
     await once(server, 'exit');
-    assert.equal((await trial.backend.status('survivor')).phase, 'running');
+    await waitFor(
+      trial.backend,
+      'survivor',
+      async () => (await trial.backend.status('survivor')).phase === 'running' || undefined,
+    );
     await trial.backend.start(trial.spec('survivor', script)); // a reconciler that forgot starts it again: nothing happens
     writeFileSync(join(folder, 'runs/survivor/ml/go'), '');
     const end = await trial.end('survivor');

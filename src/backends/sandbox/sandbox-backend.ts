@@ -1,16 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  watch,
-  writeFileSync,
-  writeSync,
-  type FSWatcher,
-} from 'node:fs';
+import { existsSync, type FSWatcher, mkdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -27,7 +16,7 @@ import { RunFolders, socketFolder } from './run-folder.ts';
 import type { RuntimeEnvironment } from './runtime-environment.ts';
 import { Spawner } from './spawner.ts';
 import { diskReserveBytes, stageInputs, stagingMessage, unpackBytesMax } from './stage.ts';
-import { GROUP, hostsFile, NSSWITCH, PASSWD, systemMounts } from './system-mounts.ts';
+import { COMMON_HOSTS, hostsFile, prepareEtc, systemMounts } from './system-mounts.ts';
 
 export interface SandboxLog {
   info(details: object, message: string): void;
@@ -61,6 +50,9 @@ export interface SandboxBackend extends WorkBackend {
 const LIVENESS_MS = 5_000;
 /** Where not even notification works, e.g. because the user's inotify instances are used up. */
 const LIVENESS_UNWATCHED_MS = 500;
+
+/** A job that is shorter shows its end at once: one file and one notification less. Model servers are waited for. */
+const SHOW_START_AFTER_SECONDS = 0.25;
 
 const SOCKET_INSIDE = '/run/slipway';
 
@@ -167,6 +159,7 @@ class HostSandbox implements SandboxBackend {
     const runtime = this.#options.locateRuntime(spec.runtime.name);
     runtime.writeJobPython?.(join(runFolder, 'home'));
     const sockets = spec.kind === 'service' ? socketFolder(this.#options.folder, spec.id) : null;
+    const ownHosts = spec.hosts.join() !== COMMON_HOSTS.join();
     const plan: RunPlan = {
       isolation: found.isolation,
       bubblewrap: found.bubblewrap,
@@ -184,13 +177,13 @@ class HostSandbox implements SandboxBackend {
         ...(plain && spec.kind === 'service' && { SAGEMAKER_BASE_DIR: join(runFolder, 'ml') }),
       },
       network: spec.network,
-      mounts: plain ? [] : this.#mounts(runFolder, runtime.folders, tree.mounts, sockets),
-      root: join(runFolder, 'root'),
+      mounts: plain ? [] : this.#mounts(runFolder, runtime.folders, tree.mounts, sockets, ownHosts),
+      root: this.#runs.emptyFolder,
       tree: join(runFolder, 'ml'),
       ownsPlainRoot: plain && spec.kind === 'job',
       diskReserveBytes: await diskReserveBytes(runFolder),
       directories: tree.directories,
-      files: [...tree.files, { path: 'hosts', text: hostsFile(spec.hosts) }],
+      files: [...tree.files, ...(ownHosts ? [{ path: 'hosts', text: hostsFile(spec.hosts) }] : [])],
       archives,
       unpackBytesMax: archives.length > 0 ? await unpackBytesMax(runFolder) : 0,
       socketFolder: sockets,
@@ -200,33 +193,31 @@ class HostSandbox implements SandboxBackend {
       graceSeconds: spec.limits.graceSeconds,
       memoryBytes: spec.limits.memoryBytes,
       cpus: processorsFor(spec.id, spec.limits.cpus),
+      showStartAfterSeconds: spec.kind === 'job' ? SHOW_START_AFTER_SECONDS : 0,
       outputs: tree.outputs,
     };
     this.#runs.writePlan(spec.id, plan);
   }
 
-  #mounts(runFolder: string, runtimeFolders: readonly string[], tree: readonly Mount[], sockets: string | null): Mount[] {
+  #mounts(
+    runFolder: string,
+    runtimeFolders: readonly string[],
+    tree: readonly Mount[],
+    sockets: string | null,
+    ownHosts: boolean,
+  ): Mount[] {
     const { folder, cacheFolder } = this.#options;
-    this.#systemMounts ??= [...systemMounts([folder, resolve(cacheFolder)]), ...this.#ownEtc()];
+    this.#systemMounts ??= systemMounts([folder, resolve(cacheFolder)], prepareEtc(join(this.#runs.folder, '.etc')));
     return [
       ...this.#systemMounts,
-      { kind: 'read-only', from: `${runFolder}/hosts`, to: '/etc/hosts' },
+      ...(ownHosts ? [{ kind: 'read-only', from: `${runFolder}/hosts`, to: '/etc/hosts' } as const] : []),
       { kind: 'writable', from: `${runFolder}/tmp`, to: '/tmp' },
-      { kind: 'writable', from: `${runFolder}/tmp`, to: '/var/tmp' },
+      { kind: 'symlink', from: '/tmp', to: '/var/tmp' },
       { kind: 'writable', from: `${runFolder}/home`, to: '/root' },
       ...runtimeFolders.map((path): Mount => ({ kind: 'read-only', from: path, to: path })),
       ...tree,
       ...(sockets === null ? [] : [{ kind: 'writable', from: sockets, to: SOCKET_INSIDE } as const]),
     ];
-  }
-
-  #ownEtc(): Mount[] {
-    const folder = join(this.#runs.folder, '.etc');
-    mkdirSync(folder, { recursive: true });
-    return Object.entries({ passwd: PASSWD, group: GROUP, 'nsswitch.conf': NSSWITCH }).map(([name, text]) => {
-      writeFileSync(join(folder, name), text);
-      return { kind: 'read-only', from: join(folder, name), to: `/etc/${name}` };
-    });
   }
 
   /** The end of a run that never got as far as a supervisor. */
@@ -278,14 +269,13 @@ class HostSandbox implements SandboxBackend {
     requireId(id);
     if (!existsSync(this.#runs.of(id)) || this.#runs.ended(id)) return;
     writeFileSync(join(this.#runs.of(id), 'stop'), '');
+    // a supervisor that has not started the work yet looks for the file before it does
+    const pid = this.#runs.supervisorPid(id);
+    if (pid === undefined) return;
     try {
-      const fd = openSync(join(this.#runs.of(id), 'control'), constants.O_WRONLY | constants.O_NONBLOCK);
-      writeSync(fd, '\n');
-      closeSync(fd);
+      process.kill(pid, 'SIGUSR1'); // means: look again
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // no supervisor listens yet (it looks for the file before it starts the work) or any more
-      if (code !== 'ENXIO' && code !== 'ENOENT' && code !== 'EAGAIN') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // it has just ended
     }
   }
 

@@ -54,8 +54,8 @@ def start(plan, output, before_exec):
     )
 
 
-# root inside may be root outside, and these parts of /proc answer to the user id alone
-PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs")
+# where root inside is root outside, these parts of /proc answer to the user id alone; bubblewrap covers `irq` and `bus`
+PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus") if os.geteuid() == 0 else ()
 
 # bubblewrap
 
@@ -108,7 +108,7 @@ def bubblewrap_arguments(plan):
         else:
             yield from ("--" + {"empty": "tmpfs", "processes": "proc", "devices": "dev"}[kind], mount["to"])
         if kind == "processes":
-            for name in PROC_READ_ONLY:
+            for name in PROC_READ_ONLY[:3]:
                 if os.path.exists("/proc/" + name):
                     yield from ("--ro-bind", "/proc/" + name, mount["to"] + "/" + name)
     for name, value in plan["environment"].items():
@@ -310,7 +310,7 @@ def start_plain(plan, output, before_exec):
 def enter(output, before_exec):
     """In the forked child: standard streams, and the dispositions a supervisor changed for itself."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     nothing = os.open("/dev/null", os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -1,7 +1,7 @@
 """Supervises one run from claim to exit record, whether or not the server lives.
 
 In the run's folder: `plan.json` (what to do, written whole before we start), `claim` (who does it), `stop` (a wish to
-end), `control` (a fifo whose only meaning is: look again). Records for the server: `<runs>/.records/<id>.started` and
+end; SIGUSR1 means: look again). Records for the server: `<runs>/.records/<id>.started` and
 `<id>.ended`, each placed by one rename, so that a watcher of that folder sees a record only when it is whole.
 """
 import json
@@ -37,6 +37,7 @@ class Supervisor:
         self.kill_at = None
         self.told = False  # whether the job has had its SIGTERM
         self.started_ms = None
+        self.show_start_at = None
         self.look_at = 0  # next look at memory and disk
 
     def run(self):
@@ -99,7 +100,7 @@ class Supervisor:
                 time.sleep(1)  # a full disk: the end of a job must not be lost for it
 
     def record_start(self):
-        self.started_ms = now_ms()
+        self.show_start_at = None
         path = self.folder + "/started"
         with open(path, "w") as file:
             json.dump({"startedAtMs": self.started_ms, "isolation": self.plan["isolation"]}, file)
@@ -109,8 +110,8 @@ class Supervisor:
 
     def supervise(self):
         plan = self.plan
-        os.mkfifo(self.folder + "/control", 0o600)
-        control = os.open(self.folder + "/control", os.O_RDWR | os.O_NONBLOCK)
+        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         staging.prepare(self.folder, plan)
         if self.stop_wanted():
             return self.end("stopped", None, "Stopped before it started.")
@@ -120,15 +121,14 @@ class Supervisor:
         if self.group and plan["memoryBytes"]:
             self.group.limit(plan["memoryBytes"])
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # so that we inherit, and measure, the sandbox's first process
-        child_read, child_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(child_write)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         output_read, output_write = os.pipe()
         self.sandbox = isolation.start(plan, output_write, self.before_exec)
         os.close(output_write)
-        self.record_start()
+        self.started_ms = now_ms()
+        self.show_start_at = time.monotonic() + plan["showStartAfterSeconds"]
         self.look_at = time.monotonic() + self.look_seconds()
-        code, usage = self.watch(output_read, child_read, control, log)
+        code, usage = self.watch(output_read, woken, log)
         if lock is not None:
             staging.give_plain_root(plan)
         self.finish(code, usage, log)
@@ -139,10 +139,10 @@ class Supervisor:
             os.sched_setaffinity(0, self.plan["cpus"])
         isolation.write_file("/proc/self/oom_score_adj", "500")  # when memory ends, jobs go before the server
 
-    def watch(self, output, child, control, log):
+    def watch(self, output, woken, log):
         """Until every process of the sandbox is gone: copies output, minds clock, memory and stop wishes."""
         poll = select.poll()
-        for fd in (output, child, control):
+        for fd in (output, woken):
             poll.register(fd, select.POLLIN)
         deadline = self.deadline()
         code, usage, output_open, alive = None, Usage(), True, True
@@ -152,10 +152,8 @@ class Supervisor:
                 if fd == output and not log.copy(output):
                     poll.unregister(output)
                     output_open = False
-                elif fd == child:
-                    os.read(child, 4096)
-                elif fd == control:
-                    os.read(control, 4096)
+                elif fd == woken:
+                    os.read(woken, 4096)
             while alive:
                 pid, status, spent = wait_any()
                 if pid is None:
@@ -178,7 +176,8 @@ class Supervisor:
         return time.monotonic() + seconds if seconds else None
 
     def wait_ms(self, deadline, drain_until):
-        moments = [moment for moment in (deadline if not self.reason else None, self.kill_at, drain_until) if moment]
+        moments = (deadline if not self.reason else None, self.kill_at, drain_until, self.show_start_at)
+        moments = [moment for moment in moments if moment is not None]
         left = min(moments) - time.monotonic() if moments else None
         if not drain_until:
             left = self.look_seconds() if left is None else min(left, self.look_seconds())
@@ -187,6 +186,8 @@ class Supervisor:
         return None if left is None else max(0, left * 1000 + 1)
 
     def mind(self, deadline):
+        if self.show_start_at is not None and time.monotonic() >= self.show_start_at:
+            self.record_start()
         if self.reason is None:
             if self.stop_wanted():
                 self.begin_end("stopped")
@@ -273,6 +274,7 @@ def detach():
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, lambda *_: None)  # before the claim, which tells the server whom to wake
     nothing = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
