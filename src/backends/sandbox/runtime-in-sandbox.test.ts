@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createRuntimeCatalogue } from './runtime-catalogue.ts';
 import { locateRuntime } from './runtime-environment.ts';
-import { createTrial, type Trial, waitFor } from './testing/sandbox-trial.ts';
+import { absence, createTrial, type Trial, waitFor } from './testing/sandbox-trial.ts';
 
 /** The real runtime in the real sandbox: what a training job and then an endpoint do, without a server around them. */
 
@@ -71,7 +71,9 @@ function ask(socketPath: string, method: string, path: string, body = ''): Promi
 }
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
-  test(`${isolation}: the built-in algorithm trains and its model is served, without network`, async () => {
+  test(`${isolation}: the built-in algorithm trains and its model is served, without network`, {
+    skip: absence(isolation),
+  }, async () => {
     const trial = createTrial(isolation, undefined, runtimes);
     const digest = await trainModel(trial);
     const { serve, environment } = imageEnvironment();
@@ -104,7 +106,9 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
     trial.close();
   });
 
-  test(`${isolation}: a job runs on its own Python on top of the runtime, which it cannot change`, async () => {
+  test(`${isolation}: a job runs on its own Python on top of the runtime, which it cannot change`, {
+    skip: absence(isolation),
+  }, async () => {
     const trial = createTrial(isolation, undefined, runtimes);
     const script = `
 import os, sys, pip

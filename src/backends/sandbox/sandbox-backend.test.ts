@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { RunFolders } from './run-folder.ts';
-import { createTrial, type Trial, waitFor } from './testing/sandbox-trial.ts';
+import { absence, createTrial, type Trial, waitFor } from './testing/sandbox-trial.ts';
 
 /** Waits until the job has said `word`; the log is a file of the host. */
 async function said(trial: Trial, id: string, word: string): Promise<void> {
@@ -28,7 +28,7 @@ async function said(trial: Trial, id: string, word: string): Promise<void> {
 }
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
-  test(`${isolation}: exit codes, signals, lines and usage are recorded`, async () => {
+  test(`${isolation}: exit codes, signals, lines and usage are recorded`, { skip: absence(isolation) }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(
       trial.spec('seven', 'print("out"); import sys; print("error", file=sys.stderr); sys.exit(7)', {
@@ -48,7 +48,7 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
     trial.close();
   });
 
-  test(`${isolation}: stop reaches the job's own process, which ends in its own way`, async () => {
+  test(`${isolation}: stop reaches the job's own process, which ends in its own way`, { skip: absence(isolation) }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(
       trial.spec(
@@ -68,7 +68,9 @@ time.sleep(600)`,
     trial.close();
   });
 
-  test(`${isolation}: a job that ignores SIGTERM is killed with all its children after the grace`, async () => {
+  test(`${isolation}: a job that ignores SIGTERM is killed with all its children after the grace`, {
+    skip: absence(isolation),
+  }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(
       trial.spec(
@@ -89,7 +91,7 @@ time.sleep(600)`,
     trial.close();
   });
 
-  test(`${isolation}: the maximum run time ends a job`, async () => {
+  test(`${isolation}: the maximum run time ends a job`, { skip: absence(isolation) }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(
       trial.spec('slow', 'import time; time.sleep(600)', {
@@ -101,7 +103,7 @@ time.sleep(600)`,
     trial.close();
   });
 
-  test(`${isolation}: more memory than allowed ends a job with 137`, async () => {
+  test(`${isolation}: more memory than allowed ends a job with 137`, { skip: absence(isolation) }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(
       trial.spec(
@@ -117,7 +119,7 @@ while True: held.append(bytearray(1 << 22))`,
     trial.close();
   });
 
-  test(`${isolation}: a program that does not exist fails the start and says so`, async () => {
+  test(`${isolation}: a program that does not exist fails the start and says so`, { skip: absence(isolation) }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(trial.spec('absent', '', { command: ['no-such-program'] }));
     const end = await trial.end('absent');
@@ -126,7 +128,9 @@ while True: held.append(bytearray(1 << 22))`,
     trial.close();
   });
 
-  test(`${isolation}: a service listens on its socket inside, reachable outside, and is stopped`, async () => {
+  test(`${isolation}: a service listens on its socket inside, reachable outside, and is stopped`, {
+    skip: absence(isolation),
+  }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(
       trial.spec(
@@ -155,7 +159,9 @@ while True: server.accept()[0].sendall(b"hello")`,
     trial.close();
   });
 
-  test(`${isolation}: work survives the kill of its server and is adopted by the next`, async () => {
+  test(`${isolation}: work survives the kill of its server and is adopted by the next`, {
+    skip: absence(isolation),
+  }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'slipway-sandbox-'));
     const script = `
 import os, time
@@ -184,7 +190,7 @@ print("finished")`;
     trial.close();
   });
 
-  test(`${isolation}: a stop asked for while no server lives is kept`, async () => {
+  test(`${isolation}: a stop asked for while no server lives is kept`, { skip: absence(isolation) }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(trial.spec('kept', 'import time; print("ready", flush=True); time.sleep(600)'));
     await said(trial, 'kept', 'ready');
@@ -195,7 +201,9 @@ print("finished")`;
     next.close();
   });
 
-  test(`${isolation}: a vanished supervisor takes its job along and the work is lost, not running for ever`, async () => {
+  test(`${isolation}: a vanished supervisor takes its job along and the work is lost, not running for ever`, {
+    skip: absence(isolation),
+  }, async () => {
     const trial = createTrial(isolation);
     await trial.backend.start(trial.spec('orphan', 'import time; print("ready", flush=True); time.sleep(600)'));
     await said(trial, 'orphan', 'ready');
@@ -259,7 +267,7 @@ out.write(b"a" * 1000000 + b"\\nshort\\n\\n\\xff\\x00\\xfe\\ntab\\there\\nunfini
   trial.close();
 });
 
-test('bubblewrap: a zero byte in the environment smuggles no option in', async () => {
+test('bubblewrap: a zero byte in the environment smuggles no option in', { skip: absence('bubblewrap') }, async () => {
   const trial = createTrial('bubblewrap');
   const environment = { X: `a\0--bind\0${trial.folder}\0/mnt` };
   await trial.backend.start(trial.spec('smuggler', 'import os; print(os.listdir("/mnt"))', { environment }));
@@ -270,7 +278,9 @@ test('bubblewrap: a zero byte in the environment smuggles no option in', async (
 });
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
-  test(`${isolation}: an interpreter and a runtime below a home folder are seen at their own paths, and nothing beside them`, async () => {
+  test(`${isolation}: an interpreter and a runtime below a home folder are seen at their own paths, and nothing beside them`, {
+    skip: absence(isolation),
+  }, async () => {
     const home = join(homedir(), '.slipway-trial');
     const prefix = join(home, 'prefix');
     mkdirSync(prefix, { recursive: true });

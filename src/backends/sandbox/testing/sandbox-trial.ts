@@ -5,9 +5,15 @@ import { join } from 'node:path';
 import { systemClock } from '../../../platform/clock.ts';
 import type { BlobStore } from '../../../platform/objects/port.ts';
 import type { WorkEnd, WorkInput, WorkSpec } from '../../../platform/ports/work.ts';
+import { findProgram } from '../isolation.ts';
 import { createSandboxBackend, type SandboxBackend, type SandboxOptions } from '../sandbox-backend.ts';
 
 export type TrialIsolation = 'bubblewrap' | 'unshare' | 'plain';
+
+/** Why this machine cannot try a kind of isolation, for `skip`; false when it can. One that is there and broken fails its tests. */
+export function absence(isolation: TrialIsolation): string | false {
+  return isolation === 'bubblewrap' && findProgram('bwrap') === undefined ? 'bubblewrap is not installed' : false;
+}
 
 /** A real backend on a fresh folder, with files for blobs. */
 export interface Trial {
