@@ -62,7 +62,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
       `${options.host} is not a loopback address, and this version has no TLS. Use 127.0.0.1, or put a proxy with TLS before it.`,
     );
   }
-  const log = pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+  const log = createLog();
   const data = openDataFolder(options.folder);
   const stopped = nextSignal(); // from here on: a signal during the start must not leave a router behind
   try {
@@ -74,6 +74,16 @@ export async function runServer(options: ServerOptions): Promise<void> {
   } finally {
     data.close();
   }
+}
+
+/**
+ * The server's log on stderr. A terminal that was closed (EIO) or a disk that is full must not end the server half-way, least of all
+ * while it stops its router and model servers: lines that cannot be written wait, up to 1 MiB, then they are dropped.
+ */
+function createLog(): Logger {
+  const destination = pino.destination({ dest: 2, sync: true, maxLength: 1 << 20 });
+  destination.on('error', () => undefined);
+  return pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {
