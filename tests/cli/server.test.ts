@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, suite, test } from 'node:test';
 import { slipway } from '../harness/cli.ts';
-import { startServer, type TestServer } from '../harness/server.ts';
+import { CLI, startServer, type TestServer } from '../harness/server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-cli-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,6 +54,29 @@ test('verbs and chapters of later versions say that they are not there yet', asy
 
 test('an unknown setting refuses to start', async () => {
   await assert.rejects(startServer({ settings: 'aproval: open\n' }), /\(2\) before it listened:\n[\s\S]*aproval/);
+});
+
+/** Serves on a terminal of its own, which is closed as soon as the server listens; exits as the server does. */
+const CLOSED_TERMINAL = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b''
+while b'listening' not in seen:
+    seen += os.read(terminal, 65536)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
+
+test('a server whose terminal is closed stops in order, although nobody reads its log any more', () => {
+  const closed = mkdtempSync(join(tmpdir(), 'slipway-cli-'));
+  const command = [process.execPath, CLI, 'serve', '--port', '0', '--data', closed];
+  const { status, stderr } = spawnSync('python3', ['-c', CLOSED_TERMINAL, ...command], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  const { routerPid } = JSON.parse(readFileSync(join(closed, 'server.json'), 'utf8')) as { routerPid: number };
+  assert.throws(() => process.kill(routerPid, 0), { code: 'ESRCH' });
+  rmSync(closed, { recursive: true, force: true });
 });
 
 suite('with a server', () => {
