@@ -78,7 +78,7 @@ import json, os, sys
 sys.path.insert(0, sys.argv[1])
 import isolation
 plan = json.load(open(sys.argv[2]))
-sys.stdout.buffer.write(b"".join(os.fsencode(word) + b"\\0" for word in isolation.bubblewrap_arguments(plan)))
+sys.stdout.buffer.write(b"".join(isolation.as_argument(word) for word in isolation.bubblewrap_arguments(plan)))
 `;
 /** Begins when it is told to, so that it is counted from its first fork on. */
 const LOOP = `read go; bubblewrap=$1; shift

@@ -48,10 +48,8 @@ class StartFailed(Exception):
     pass
 
 
-def start(plan, output, before_exec):
-    return {"bubblewrap": start_bubblewrap, "unshare": start_unshare, "plain": start_plain}[plan["isolation"]](
-        plan, output, before_exec
-    )
+def start(plan, output):
+    return {"bubblewrap": start_bubblewrap, "unshare": start_unshare, "plain": start_plain}[plan["isolation"]](plan, output)
 
 
 # where root inside is root outside, these parts of /proc answer to the user id alone; bubblewrap covers `irq` and `bus`
@@ -60,21 +58,22 @@ PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus") if os.geteuid() ==
 # bubblewrap
 
 
-def start_bubblewrap(plan, output, before_exec):
+def start_bubblewrap(plan, output):
     arguments = os.memfd_create("arguments", 0)  # not on the command line, where every user of the host could read tokens
     os.write(arguments, b"".join(as_argument(word) for word in bubblewrap_arguments(plan)))
     os.lseek(arguments, 0, os.SEEK_SET)
     status_read, status_write = os.pipe()
     os.set_inheritable(status_write, True)
     words = [plan["bubblewrap"], "--args", str(arguments), "--json-status-fd", str(status_write), "--", *plan["command"]]
-    pid = os.fork()
-    if pid == 0:
-        try:
-            enter(output, before_exec)
-            # nothing of the job's environment here: LD_PRELOAD would act outside the sandbox
-            os.execve(plan["bubblewrap"], words, {})
-        finally:
-            os._exit(127)
+    nothing = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
+    streams = [nothing, (os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
+    be_ourselves = be_the_job(plan)
+    try:
+        # not a fork, after which both sides would copy each page of the interpreter that they touch; and nothing of the
+        # job's environment: LD_PRELOAD would act outside the sandbox
+        pid = os.posix_spawn(plan["bubblewrap"], words, {}, file_actions=streams, setsigdef=DEFAULT_SIGNALS)
+    finally:
+        be_ourselves()
     os.close(arguments)
     os.close(status_write)
     status = open(status_read, "rb")
@@ -121,7 +120,7 @@ def bubblewrap_arguments(plan):
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
-def start_unshare(plan, output, before_exec):
+def start_unshare(plan, output):
     """outer (enters new namespaces) > init (process 1 inside: builds the root, reaps) > the job."""
     status_read, status_write = os.pipe()
     user, group = os.geteuid(), os.getegid()
@@ -129,7 +128,7 @@ def start_unshare(plan, output, before_exec):
     if pid == 0:
         os.close(status_read)
         try:
-            enter(output, before_exec)
+            enter(output, plan)
             outer_process(plan, status_write, user, group)
         except BaseException as error:
             report(status_write, "failed " + describe(error))
@@ -279,14 +278,14 @@ def make_devices(target):
 # plain
 
 
-def start_plain(plan, output, before_exec):
+def start_plain(plan, output):
     """No isolation at all; only by the operator's own word. /opt/ml points to the run's tree while it runs."""
     status_read, status_write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(status_read)
         try:
-            enter(output, before_exec)
+            enter(output, plan)
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
             os.setsid()
             os.chdir(plan["workingDirectory"])
@@ -307,17 +306,38 @@ def start_plain(plan, output, before_exec):
 # shared by all
 
 
-def enter(output, before_exec):
+DEFAULT_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE, signal.SIGXFSZ)
+
+
+def enter(output, plan):
     """In the forked child: standard streams, and the dispositions a supervisor changed for itself."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE, signal.SIGXFSZ):
+    for number in DEFAULT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     nothing = os.open("/dev/null", os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.umask(0o022)
-    before_exec()
+    be_the_job(plan)
+
+
+def be_the_job(plan):
+    """Gives this process what the job's is to inherit; the function returned takes it back."""
+    mask = os.umask(0o022)
+    cpus = os.sched_getaffinity(0) if plan.get("cpus") else None
+    if cpus:
+        os.sched_setaffinity(0, plan["cpus"])
+    with open("/proc/self/oom_score_adj") as file:
+        score = file.read()
+    write_file("/proc/self/oom_score_adj", "500")  # when memory ends, jobs go before the server
+
+    def be_ourselves():
+        write_file("/proc/self/oom_score_adj", score)
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+        os.umask(mask)
+
+    return be_ourselves
 
 
 def execute(plan):

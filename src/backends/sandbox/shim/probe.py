@@ -21,7 +21,7 @@ def main(kind, bubblewrap, folder):
         "command": ["/bin/true"], "workingDirectory": "/", "environment": {}, "mounts": mounts,
     }
     try:
-        sandbox = isolation.start(plan, 2, lambda: None)
+        sandbox = isolation.start(plan, 2)
     except (isolation.StartFailed, OSError) as error:
         print(error, file=sys.stderr)
         return 1

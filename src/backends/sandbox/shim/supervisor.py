@@ -123,7 +123,7 @@ class Supervisor:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # so that we inherit, and measure, the sandbox's first process
         signal.signal(signal.SIGCHLD, lambda *_: None)
         output_read, output_write = os.pipe()
-        self.sandbox = isolation.start(plan, output_write, self.before_exec)
+        self.sandbox = isolation.start(plan, output_write)
         os.close(output_write)
         self.started_ms = now_ms()
         self.show_start_at = time.monotonic() + plan["showStartAfterSeconds"]
@@ -132,12 +132,6 @@ class Supervisor:
         if lock is not None:
             staging.give_plain_root(plan)
         self.finish(code, usage, log)
-
-    def before_exec(self):
-        """In the child, before it becomes the sandbox."""
-        if self.plan["cpus"]:
-            os.sched_setaffinity(0, self.plan["cpus"])
-        isolation.write_file("/proc/self/oom_score_adj", "500")  # when memory ends, jobs go before the server
 
     def watch(self, output, woken, log):
         """Until every process of the sandbox is gone: copies output, minds clock, memory and stop wishes."""
