@@ -38,3 +38,18 @@ async function unlessThere(call: Promise<unknown>): Promise<'there' | 'no group'
     throw error;
   }
 }
+
+/** What Slipway itself writes into a log begins so. */
+export const OWN_LINE = 'slipway: ';
+
+const TAIL_BYTES = 8 * 1024;
+
+/** The last whole lines of a log, oldest first, without our own and without empty ones: what a failure's reason quotes. */
+export async function lastLogLines(logFiles: LogFiles, stream: LogStreamName): Promise<string[]> {
+  const sizeBytes = await logFiles.sizeBytes(stream);
+  const fromByte = Math.max(0, sizeBytes - TAIL_BYTES);
+  const { events } = await logFiles.read(stream, fromByte, TAIL_BYTES);
+  // reading from within the file starts inside a line
+  const whole = fromByte === 0 ? events : events.slice(1);
+  return whole.map(({ text }) => text.trimEnd()).filter((line) => line !== '' && !line.startsWith(OWN_LINE));
+}

@@ -1,5 +1,5 @@
+import { invalid, missing, type Rejection } from '../../platform/errors/rejection.ts';
 import type { CreateEndpointConfigInput, DeploymentConfig, ProductionVariant } from '../../contract/generated/sagemaker.ts';
-import { invalid, missing, type Rejection } from './decide-model.ts';
 
 /** AWS gives a container four minutes to answer its first ping. */
 export const STARTUP_TIMEOUT_SECONDS = 240;

@@ -1,6 +1,7 @@
+import { invalid, missing } from '../../platform/errors/rejection.ts';
 import type { DeploymentConfig, DesiredWeightAndCapacity, ProductionVariant } from '../../contract/generated/sagemaker.ts';
 import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
-import { invalid, missing, type Checked } from './decide-model.ts';
+import type { Checked } from './decide-model.ts';
 import {
   type EndpointDocument,
   type Fleet,

@@ -1,18 +1,10 @@
+import { invalid, missing, type Rejection } from '../../platform/errors/rejection.ts';
 import type {
   ContainerDefinition,
   CreateModelInput,
   DescribeModelPackageOutput,
   ModelPackageContainerDefinition,
 } from '../../contract/generated/sagemaker.ts';
-
-/** Why a request cannot be done; the operation turns it into a ServiceError. */
-export interface Rejection {
-  readonly code: 'ValidationException' | 'NotImplementedException';
-  readonly message: string;
-}
-
-export const invalid = (message: string): Rejection => ({ code: 'ValidationException', message });
-export const missing = (message: string): Rejection => ({ code: 'NotImplementedException', message });
 
 export type Checked<T> = { readonly rejection: Rejection } | { readonly rejection?: undefined; readonly value: T };
 

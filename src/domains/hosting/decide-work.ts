@@ -1,3 +1,4 @@
+import { OWN_LINE } from '../../platform/log-streams.ts';
 import type { WorkInput, WorkSpec } from '../../platform/ports/work.ts';
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import type { PinnedArtifact } from '../../platform/objects/pin.ts';
@@ -36,7 +37,7 @@ export function planModelServer(variant: PinnedVariant, instance: InstancePlan, 
       ...model.environment,
       SLIPWAY_IMAGE_PROFILE: JSON.stringify(model.profile),
     },
-    preamble: [model.profile['note'], facts.limits.note, '{isolation}'].flatMap((line) => (line ? [`slipway: ${line}`] : [])),
+    preamble: [model.profile['note'], facts.limits.note, '{isolation}'].flatMap((line) => (line ? [`${OWN_LINE}${line}`] : [])),
     files: [],
     inputs: model.artifacts.map(modelInput),
     outputs: [],

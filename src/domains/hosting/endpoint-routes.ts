@@ -1,9 +1,9 @@
 import type { EndpointRoute, RoutePublisher } from '../../platform/ports/routes.ts';
 import type { WorkAddress } from '../../platform/ports/work.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import type { Read } from '../../platform/store/typed-rows.ts';
 import { endpointRoute } from './describe-endpoint.ts';
 import type { EndpointDocument, Fleet } from './resources.ts';
-import type { Read } from './rows.ts';
 
 /** What the router was told of all endpoints: a projection of their rows, rebuilt when the server starts. */
 export class EndpointRoutes {

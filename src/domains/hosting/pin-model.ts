@@ -3,6 +3,7 @@ import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { pinObject, pinPrefix, type PinnedArtifact, type PinReader, type WithArtifacts } from '../../platform/objects/pin.ts';
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
+import { refuse, rejectionError } from '../../platform/errors/rejection.ts';
 import { checkApproval, type Checked, containerOfPackage, dataSourceOf, type DataSource, theContainer } from './decide-model.ts';
 import type { HostingPorts } from './ports.ts';
 import type { ModelDocument, PinnedModel } from './resources.ts';
@@ -19,8 +20,7 @@ export async function approvedPackage(
   const described = await ports.calls.call(context.principal, origin, 'sagemaker:DescribeModelPackage', {
     ModelPackageName: name,
   });
-  const rejection = checkApproval(described, ports.settings.approval);
-  if (rejection) throw new ServiceError(rejection.code, rejection.message);
+  refuse(checkApproval(described, ports.settings.approval));
   return described;
 }
 
@@ -108,6 +108,6 @@ async function modelReader(
 }
 
 export function accepted<T>(checked: Checked<T>): T {
-  if (checked.rejection) throw new ServiceError(checked.rejection.code, checked.rejection.message);
+  if (checked.rejection) throw rejectionError(checked.rejection);
   return checked.value;
 }

@@ -1,15 +1,18 @@
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
+import { ownEntry } from '../../platform/ledger/entry-of.ts';
+import { lastLogLines } from '../../platform/log-streams.ts';
 import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { tagsKey } from '../../platform/resources/tags.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { decideDeployment, withFailed, withRetired, withSwitched } from './decide-endpoint.ts';
+import { tailOf } from './decide-tail.ts';
 import { endpointEvent } from './describe-endpoint.ts';
 import type { EndpointRoutes } from './endpoint-routes.ts';
-import { lastLogLines } from './last-log-lines.ts';
 import { endpointLogStream, type Look, type ModelServers } from './model-servers.ts';
 import type { HostingPorts } from './ports.ts';
 import { type EndpointDocument, type Fleet, fleetInstances } from './resources.ts';
-import { endpointWrite, type Read, readRow } from './rows.ts';
+import { endpointWrite } from './rows.ts';
 
 export const RECONCILER = 'endpoint';
 
@@ -97,7 +100,7 @@ class EndpointReconciler {
     const failed = instances.find(({ variant }, position) => variant === variantName && looks[position]?.status !== 'healthy');
     if (!failed) return reason;
     const stream = endpointLogStream(row.key, failed.variant, failed.instance);
-    const lines = await lastLogLines(this.#ports.logFiles, stream, REASON_LENGTH_MAX - reason.length - 20);
+    const lines = tailOf(await lastLogLines(this.#ports.logFiles, stream), REASON_LENGTH_MAX - reason.length - 20);
     return lines === '' ? reason : `${reason} Last log lines:\n${lines}`;
   }
 
@@ -182,18 +185,14 @@ function entryOfLoop(
   nowMs: number,
   reason?: string,
 ): LedgerInput {
-  return {
+  return ownEntry('hosting', key, {
     timeMs: nowMs,
-    account: key.account,
-    region: key.region,
-    actor: 'slipway:hosting',
     action: `slipway:Endpoint.${transition}`,
-    outcome: 'done',
     resources: [document.EndpointArn],
     changes,
-    ...(reason !== undefined && { reason }),
+    reason,
     requestId: document.requestId,
-  };
+  });
 }
 
 function earliest(times: readonly (number | undefined)[]): ReconcileResult {

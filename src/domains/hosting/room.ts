@@ -1,5 +1,6 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import type { Timer } from '../../platform/store/port.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { EndpointRoutes } from './endpoint-routes.ts';
 import { ModelServers } from './model-servers.ts';
 import { endpointConfigOperations } from './operations/endpoint-configs.ts';
@@ -8,7 +9,6 @@ import { modelOperations } from './operations/models.ts';
 import type { HostingPorts } from './ports.ts';
 import { createEndpointReconciler, RECONCILER } from './reconcile-endpoint.ts';
 import { ENDPOINT, ENDPOINT_CONFIG, type EndpointDocument, fleetInstances, MODEL } from './resources.ts';
-import { type Read, readRow } from './rows.ts';
 
 const TIMERS_PAGE = 1_000;
 const STOP_WAIT_MS = 35_000;

@@ -1,21 +1,9 @@
 import type { JsonObject } from '../../platform/json.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
-import type { ListQuery, Store, Write } from '../../platform/store/port.ts';
+import type { ListQuery, Write } from '../../platform/store/port.ts';
 import { decodePageToken } from '../../platform/resources/page-token.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import { endpointBlobs, type EndpointDocument } from './resources.ts';
-
-/** A row of this room as its own type: the store knows documents only as JSON. */
-export interface Read<D> {
-  readonly key: ResourceKey;
-  readonly version: number;
-  readonly document: D;
-}
-
-export async function readRow<D>(store: Pick<Store, 'get'>, key: ResourceKey): Promise<Read<D> | undefined> {
-  const row = await store.get(key);
-  return row && { key, version: row.version, document: row.document as unknown as D };
-}
 
 /** Models and endpoint configs never change, so they are modified when they are made. */
 export const plainWrite = (key: ResourceKey, document: { readonly CreationTime: number }): Write => ({

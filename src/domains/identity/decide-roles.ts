@@ -1,13 +1,8 @@
-import type { ErrorCode } from '../../platform/errors/catalogue.ts';
 import type { PolicyDocument, PolicyStatement } from '../../platform/authorization/policy.ts';
 import { parsePolicy, type PolicyUse } from '../../platform/authorization/parse-policy.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 import type { RoleDocument } from './resources.ts';
-
-export interface Rejection {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
 
 /** AWS: characters of a trust policy, and of all inline policies of a role together, white space not counted. */
 const TRUST_CHARS_MAX = 2_048;

@@ -1,12 +1,10 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, keyOf } from '../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
 import type { Row, Store, Write } from '../../platform/store/port.ts';
-import type { Rejection } from './decide-roles.ts';
 import type { OperationPorts } from './ports.ts';
 import { ROLE, type RoleDocument } from './resources.ts';
 
@@ -55,8 +53,4 @@ export async function changeRole(
   });
   directory.forget(roleKey(context, name));
   await publish();
-}
-
-export function refuse(rejection: Rejection | undefined): void {
-  if (rejection) throw new ServiceError(rejection.code, rejection.message);
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers, type LedgerInput } from '../../platform/ledger/entry.ts';
+import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { formatArn } from '../../platform/resources/arn.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
 import { GLOBAL } from '../../platform/resource-key.ts';
@@ -125,17 +126,18 @@ const write = (key: Write['key'], document: JsonObject, nowMs: number, parent?: 
   index: { createdAtMs: nowMs, modifiedAtMs: nowMs, ...(parent !== undefined && { parent }) },
 });
 
-const entry = ({ account }: SeedPorts, action: string, arn: string, nowMs: number, document: JsonObject): LedgerInput => ({
-  timeMs: nowMs,
-  account,
-  region: GLOBAL,
-  actor: 'slipway:identity',
-  action,
-  outcome: 'done',
-  resources: [arn],
-  changes: changedMembers(undefined, document),
-  reason: 'first start',
-});
+const entry = ({ account }: SeedPorts, action: string, arn: string, nowMs: number, document: JsonObject): LedgerInput =>
+  ownEntry(
+    'identity',
+    { account, region: GLOBAL },
+    {
+      timeMs: nowMs,
+      action,
+      resources: [arn],
+      changes: changedMembers(undefined, document),
+      reason: 'first start',
+    },
+  );
 
 const accountArn = ({ account }: SeedPorts, resource: string): string =>
   formatArn({ service: 'iam', region: '', account, resource });

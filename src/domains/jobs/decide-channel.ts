@@ -1,5 +1,5 @@
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
-import { invalid, type Rejection } from './rejection.ts';
+import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 
 /** Rules that inputs and outputs of both kinds of job share. Pure. */
 

@@ -1,7 +1,8 @@
+import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 import type { CreateProcessingJobRequest, ProcessingInput, ProcessingOutput } from '../../contract/generated/sagemaker.ts';
 import { checkS3Uri, cleanPath, duplicate, type ChannelRequest } from './decide-channel.ts';
 import { checkInstanceCount, checkIsolation } from './decide-training-request.ts';
-import { invalid, notYet, type Rejection } from './rejection.ts';
+import { notYet } from './rejection.ts';
 
 const PROCESSING_FOLDER = '/opt/ml/processing';
 

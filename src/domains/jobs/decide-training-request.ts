@@ -1,7 +1,8 @@
+import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 import type { Channel, CreateTrainingJobRequest } from '../../contract/generated/sagemaker.ts';
 import { checkS3Uri, duplicate, type ChannelRequest } from './decide-channel.ts';
 import { compileMetrics } from './decide-metrics.ts';
-import { invalid, notYet, type Rejection } from './rejection.ts';
+import { notYet } from './rejection.ts';
 
 /** What the API model cannot say about a CreateTrainingJob request. Pure. */
 export function checkTrainingRequest(request: CreateTrainingJobRequest, sandbox: string): Rejection | undefined {

@@ -7,7 +7,6 @@ import type { WorkEnd, WorkOutput } from '../../platform/ports/work.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
 import type { ChannelRequest } from './decide-channel.ts';
 import type { EndDecision } from './decide-end.ts';
-import type { JobLogs } from './job-logs.ts';
 import type { JobsPorts } from './ports.ts';
 import type { AnyJobDocument, JobFacts, JobStatus } from './resources.ts';
 
@@ -48,7 +47,6 @@ export interface Started {
 
 export interface EndContext {
   readonly ports: JobsPorts;
-  readonly logs: JobLogs;
   readonly principal: Principal;
   readonly origin: CallOrigin;
   readonly logStream: LogStreamName;

@@ -1,26 +1,13 @@
 import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers } from '../../platform/ledger/entry.ts';
+import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import type { EventInput } from '../../platform/events/event.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
-import type { Commit, Store, TimerChange, Write } from '../../platform/store/port.ts';
+import type { Commit, TimerChange, Write } from '../../platform/store/port.ts';
+import type { Read } from '../../platform/store/typed-rows.ts';
 import type { JobKind } from './job-kind.ts';
 import { type AnyJobDocument, isSettled } from './resources.ts';
-
-/** A job's row as its own type: the store knows documents only as JSON. */
-export interface JobRow<D> {
-  readonly key: ResourceKey;
-  readonly version: number;
-  readonly document: D;
-}
-
-export async function readJob<D extends AnyJobDocument>(
-  store: Pick<Store, 'get'>,
-  key: ResourceKey,
-): Promise<JobRow<D> | undefined> {
-  const row = await store.get(key);
-  return row && { key, version: row.version, document: row.document as unknown as D };
-}
 
 export const jobWrite = (key: ResourceKey, document: AnyJobDocument): Write => ({
   key,
@@ -44,7 +31,7 @@ export function jobEvent<D extends AnyJobDocument>(kind: JobKind<D>, key: Resour
 export const RELEASE_AFTER_MS = 60_000;
 
 /** The commit of a change the control loop makes: row, event, ledger, and the timer that keeps an unsettled job awake. */
-export function transitionCommit<D extends AnyJobDocument>(kind: JobKind<D>, row: JobRow<D>, next: D, nowMs: number): Commit {
+export function transitionCommit<D extends AnyJobDocument>(kind: JobKind<D>, row: Read<D>, next: D, nowMs: number): Commit {
   const { key, version, document } = row;
   return {
     expect: [{ key, version }],
@@ -70,15 +57,11 @@ function timersOf<D extends AnyJobDocument>(
 
 function transitionEntry<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, before: D, after: D): LedgerInput {
   const status = 'secondaryStatus' in after ? after.secondaryStatus : after.status;
-  return {
+  return ownEntry('jobs', key, {
     timeMs: after.modifiedAtMs,
-    account: key.account,
-    region: key.region,
-    actor: 'slipway:jobs',
     action: `slipway:${kind.noun}.${status}`,
-    outcome: 'done',
     resources: [after.arn],
     changes: changedMembers(kind.describe(before), kind.describe(after)),
-    ...(after.failureReason !== undefined && { reason: after.failureReason }),
-  };
+    reason: after.failureReason,
+  });
 }

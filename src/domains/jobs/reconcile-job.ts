@@ -2,16 +2,16 @@ import type { Principal } from '../../platform/authorization/principal.ts';
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { lastLogLines, openLogStream, OWN_LINE } from '../../platform/log-streams.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import type { WorkEnd, WorkSpec } from '../../platform/ports/work.ts';
 import type { Reconciler, ReconcileResult } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { decideEnd } from './decide-end.ts';
 import type { JobKind, Settlement } from './job-kind.ts';
-import type { JobLogs } from './job-logs.ts';
-import { OWN_LINE } from './job-logs.ts';
-import { type JobRow, readJob, RELEASE_AFTER_MS, transitionCommit } from './job-rows.ts';
+import { RELEASE_AFTER_MS, transitionCommit } from './job-rows.ts';
 import { FAILURE_FILE, HOST } from './plan-training.ts';
 import type { JobsPorts } from './ports.ts';
 import { createInputReader, resolveInputs } from './resolve-inputs.ts';
@@ -32,34 +32,27 @@ export interface WorkIndex {
  * Moves a job from its row to its end: admission, inputs by digest, start in the backend, outputs, terminal status. What
  * it does before a commit can be done again: starting is idempotent by work id, writing outputs by key and content.
  */
-export function createJobReconciler<D extends AnyJobDocument>(
-  kind: JobKind<D>,
-  ports: JobsPorts,
-  logs: JobLogs,
-  index: WorkIndex,
-): Reconciler {
-  return new JobReconciler(kind, ports, logs, index);
+export function createJobReconciler<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, index: WorkIndex): Reconciler {
+  return new JobReconciler(kind, ports, index);
 }
 
 class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   readonly name: string;
   readonly #kind: JobKind<D>;
   readonly #ports: JobsPorts;
-  readonly #logs: JobLogs;
   readonly #index: WorkIndex;
   /** When staging began, for the times shown; after a restart the start itself stands in. */
   readonly #stagedAtMs = new Map<string, number>();
 
-  constructor(kind: JobKind<D>, ports: JobsPorts, logs: JobLogs, index: WorkIndex) {
+  constructor(kind: JobKind<D>, ports: JobsPorts, index: WorkIndex) {
     this.name = kind.reconciler;
     this.#kind = kind;
     this.#ports = ports;
-    this.#logs = logs;
     this.#index = index;
   }
 
   async reconcile(key: ResourceKey): Promise<ReconcileResult> {
-    const row = await readJob<D>(this.#ports.store, key);
+    const row = await readRow<D>(this.#ports.store, key);
     if (!row) return this.#clearTimer(key, 0);
     const { document: job } = row;
     if (isSettled(job.status)) return this.#release(row);
@@ -75,7 +68,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
 
   // start
 
-  async #begin(row: JobRow<D>): Promise<ReconcileResult> {
+  async #begin(row: Read<D>): Promise<ReconcileResult> {
     const { document: job } = row;
     if (job.status === 'Stopping') return this.#settle(row, { status: 'Stopped', timedOut: false, atMs: this.#now() });
     const admitted = this.#ports.admission.request(job.workId, this.#ports.settings.reservations.job, job.createdAtMs);
@@ -95,7 +88,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     }
   }
 
-  async #specify({ key, document: job }: JobRow<D>): Promise<WorkSpec | { readonly problem: string }> {
+  async #specify({ key, document: job }: Read<D>): Promise<WorkSpec | { readonly problem: string }> {
     const { runtimes, calls } = this.#ports;
     const image = runtimes.resolve(this.#kind.image(job));
     if ('problem' in image) return { problem: `ClientError: ${image.problem}` };
@@ -105,7 +98,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const origin = originOf(key, job);
     const resolved = await resolveInputs(createInputReader({ calls, principal, origin }), this.#kind.channels(job));
     if ('problem' in resolved) return resolved;
-    const logFile = await this.#logs.open(principal, origin, this.#logStream(key, job));
+    const logFile = await openLogStream(this.#ports, principal, origin, this.#logStream(key, job));
     const facts = this.#facts(job, image);
     return {
       id: job.workId,
@@ -171,7 +164,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     }
   }
 
-  async #showStart(row: JobRow<D>, startedAtMs: number, isolation: string): Promise<ReconcileResult> {
+  async #showStart(row: Read<D>, startedAtMs: number, isolation: string): Promise<ReconcileResult> {
     const showAtMs = startedAtMs + SHOW_START_AFTER_MS;
     if (this.#now() < showAtMs) return { retryAtMs: showAtMs };
     const { document: job } = row;
@@ -185,7 +178,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
 
   // end
 
-  async #finish(row: JobRow<D>, end: WorkEnd): Promise<ReconcileResult> {
+  async #finish(row: Read<D>, end: WorkEnd): Promise<ReconcileResult> {
     const { key, document } = row;
     const facts = this.#factsAgain(document, end.isolation);
     const job: D = { ...document, ...(facts && { facts }) };
@@ -219,7 +212,6 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const collected = await this.#kind.collect(
       {
         ports: this.#ports,
-        logs: this.#logs,
         principal,
         origin: originOf(key, job),
         logStream: this.#logStream(key, job),
@@ -244,7 +236,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   }
 
   /** Shows a long upload; the row as it is then. */
-  async #showUpload(row: JobRow<D>, end: WorkEnd): Promise<JobRow<D> | undefined> {
+  async #showUpload(row: Read<D>, end: WorkEnd): Promise<Read<D> | undefined> {
     if (row.document.status !== 'InProgress' || !this.#kind.uploading) return undefined;
     const startedAtMs = end.startedAtMs ?? end.endedAtMs;
     const began =
@@ -260,12 +252,12 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   async #evidence(key: ResourceKey, job: D): Promise<{ failureText?: string; lastLines: readonly string[] }> {
     const failureText = await this.#ports.backend.readText(job.workId, FAILURE_FILE, FAILURE_BYTES_MAX);
     return {
-      lastLines: await this.#logs.lastLines(this.#logStream(key, job)),
+      lastLines: await lastLogLines(this.#ports.logFiles, this.#logStream(key, job)),
       ...(failureText !== undefined && { failureText }),
     };
   }
 
-  #fail(row: JobRow<D>, failureReason: string): Promise<ReconcileResult> {
+  #fail(row: Read<D>, failureReason: string): Promise<ReconcileResult> {
     return this.#settle(row, {
       status: 'Failed',
       failureReason: failureReason.slice(0, 1024),
@@ -274,7 +266,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     });
   }
 
-  async #settle(row: JobRow<D>, settlement: Settlement, collected: Partial<D> = {}): Promise<ReconcileResult> {
+  async #settle(row: Read<D>, settlement: Settlement, collected: Partial<D> = {}): Promise<ReconcileResult> {
     const again = await this.#commit(row, this.#kind.settled(row.document, settlement, collected));
     if (again) return again;
     this.#stagedAtMs.delete(row.document.workId);
@@ -283,7 +275,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   }
 
   /** After its time the files of a settled job go, and with them the last timer. */
-  async #release({ key, version, document: job }: JobRow<D>): Promise<ReconcileResult> {
+  async #release({ key, version, document: job }: Read<D>): Promise<ReconcileResult> {
     this.#ports.admission.release(job.workId); // a crash may have come between the commit and this
     if (this.#now() < (job.endedAtMs ?? 0) + RELEASE_AFTER_MS) return;
     await this.#ports.backend.release(job.workId);
@@ -296,7 +288,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   }
 
   /** Whatever else the store answers, everything is looked at again. */
-  async #commit(row: JobRow<D>, next: D): Promise<ReconcileResult> {
+  async #commit(row: Read<D>, next: D): Promise<ReconcileResult> {
     const { outcome } = await this.#ports.store.commit(transitionCommit(this.#kind, row, next, this.#now()));
     return outcome === 'done' ? undefined : { retryAtMs: this.#now() };
   }

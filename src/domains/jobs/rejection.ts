@@ -1,16 +1,4 @@
-import { ServiceError } from '../../platform/errors/families.ts';
+import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 
-/** Why a request cannot be accepted, as a value: pure code does not throw. */
-export interface Rejection {
-  readonly code: 'ValidationException';
-  readonly message: string;
-}
-
-export const invalid = (message: string): Rejection => ({ code: 'ValidationException', message });
-
-/** For what AWS can do and we cannot yet. */
+/** For what AWS can do and we cannot yet: said like any other mistake of a request, since clients expect no 501 there. */
 export const notYet = (what: string, instead: string): Rejection => invalid(`${what} is not implemented yet. ${instead}`);
-
-export function accept(rejection: Rejection | undefined): void {
-  if (rejection) throw new ServiceError(rejection.code, rejection.message);
-}

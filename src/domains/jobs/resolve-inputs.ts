@@ -1,5 +1,6 @@
 import { ServiceError } from '../../platform/errors/families.ts';
 import { pinObject, pinPrefix, type PinReader } from '../../platform/objects/pin.ts';
+import { readObjectText } from '../../platform/objects/read-object-text.ts';
 import { formatS3Uri, parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import type { WorkInput } from '../../platform/ports/work.ts';
 import { parseManifest, relativeName, type ChannelRequest } from './decide-channel.ts';
@@ -91,16 +92,7 @@ export const createInputReader = (reader: PinReader): InputReader => ({
   async readText(uri, sizeBytesMax) {
     const { bucket, key } = parseS3Uri(uri) ?? { bucket: '', key: '' };
     try {
-      const { Body } = await reader.calls.call(reader.principal, reader.origin, 's3:GetObject', { Bucket: bucket, Key: key });
-      const chunks: Uint8Array[] = [];
-      let sizeBytes = 0;
-      for await (const chunk of Body ?? []) {
-        sizeBytes += chunk.length;
-        if (sizeBytes > sizeBytesMax)
-          throw new ServiceError('ValidationException', `${uri} is larger than ${sizeBytesMax} bytes.`);
-        chunks.push(chunk);
-      }
-      return Buffer.concat(chunks).toString('utf8');
+      return await readObjectText(reader, { Bucket: bucket, Key: key }, sizeBytesMax);
     } catch (error) {
       if (error instanceof ServiceError && (error.code === 'NoSuchKey' || error.code === 'NoSuchBucket')) return undefined;
       throw error;

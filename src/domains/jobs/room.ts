@@ -2,9 +2,9 @@ import type { Room } from '../../platform/calls/operation.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
 import type { Timer } from '../../platform/store/port.ts';
+import { readRow } from '../../platform/store/typed-rows.ts';
 import type { JobKind } from './job-kind.ts';
-import { JobLogs } from './job-logs.ts';
-import { readJob, transitionCommit } from './job-rows.ts';
+import { transitionCommit } from './job-rows.ts';
 import { processingJobOperations } from './operations/processing-jobs.ts';
 import { trainingJobOperations } from './operations/training-jobs.ts';
 import type { JobsPorts } from './ports.ts';
@@ -23,7 +23,6 @@ export interface JobsRoom extends Room {
 
 /** Training and processing jobs: from the create call to outputs in S3. */
 export function createJobsRoom(ports: JobsPorts): JobsRoom {
-  const logs = new JobLogs(ports.calls, ports.logFiles);
   const jobs = new Map<string, { readonly reconciler: string; readonly key: ResourceKey }>();
   let onSettled = () => {};
   const index: WorkIndex = {
@@ -42,10 +41,7 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
     name: 'jobs',
     operations: [...trainingJobOperations(ports), ...processingJobOperations(ports)],
     resources: [TRAINING_JOB, PROCESSING_JOB],
-    reconcilers: [
-      createJobReconciler(TRAINING_KIND, ports, logs, index),
-      createJobReconciler(PROCESSING_KIND, ports, logs, index),
-    ],
+    reconcilers: [createJobReconciler(TRAINING_KIND, ports, index), createJobReconciler(PROCESSING_KIND, ports, index)],
     calls: ['s3:GetObject', 's3:ListObjectsV2', 's3:PutObject', 'logs:CreateLogGroup', 'logs:CreateLogStream'],
     async start() {
       forgets.push(ports.backend.onChange(wake), ports.admission.onAdmitted(wake));
@@ -77,7 +73,7 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
 /** The end of a server that was told to take its jobs along. */
 async function markStopping<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, key: ResourceKey): Promise<void> {
   await decideAndCommit(ports.store, async () => {
-    const row = await readJob<D>(ports.store, key);
+    const row = await readRow<D>(ports.store, key);
     if (row?.document.status !== 'InProgress') return { result: undefined };
     const nowMs = ports.clock.now();
     return { result: undefined, commit: transitionCommit(kind, row, kind.stopping(row.document, nowMs), nowMs) };
@@ -105,7 +101,7 @@ async function restoreReservations(ports: JobsPorts, index: WorkIndex): Promise<
 }
 
 async function restoreJob(ports: JobsPorts, index: WorkIndex, reconciler: string, key: ResourceKey): Promise<void> {
-  const row = await readJob<AnyJobDocument>(ports.store, key);
+  const row = await readRow<AnyJobDocument>(ports.store, key);
   if (!row || isSettled(row.document.status)) return;
   const { workId } = row.document;
   index.remember(workId, reconciler, key);

@@ -19,6 +19,7 @@ import {
 import { publishArchive, publishTree, type Published } from './publish.ts';
 import { TRAINING_JOB, type TrainingJobDocument } from './resources.ts';
 import { closed, withTransition } from './transitions.ts';
+import { scanLog } from './scan-log.ts';
 
 export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
   declaration: TRAINING_JOB,
@@ -67,11 +68,11 @@ function running(job: TrainingJobDocument, { stagedAtMs, startedAtMs }: Started)
 const SLOW_UPLOAD_BYTES = 8 * 1024 * 1024;
 
 async function collect(context: EndContext, job: TrainingJobDocument): Promise<Collected<TrainingJobDocument>> {
-  const { ports, logs, logStream, decision } = context;
+  const { ports, logStream, decision } = context;
   const definitions = job.request.AlgorithmSpecification?.MetricDefinitions ?? [];
   const builtIn = isBuiltInXgboost(job.request, job.facts?.framework);
   const scan = new MetricScan(definitions, builtIn);
-  await logs.scan(logStream, scan);
+  await scanLog(ports.logFiles, logStream, scan);
   const model = await ports.backend.outputs(job.workId, MODEL_OUTPUT.name);
   const data = await ports.backend.outputs(job.workId, DATA_OUTPUT.name);
   const uris = artifactUris(job);

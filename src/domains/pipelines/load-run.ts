@@ -1,11 +1,11 @@
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Cursor, Store } from '../../platform/store/port.ts';
+import { listRows, readRow } from '../../platform/store/typed-rows.ts';
 import type { JsonObject } from '../../../sdk/definition/index.ts';
 import { describeFailure } from './decide-execution.ts';
 import { begin, createProgress, fail, succeed } from './decide-progress.ts';
 import type { Definitions } from './definitions.ts';
 import { type ExecutionDocument, type StepDocument, UNSETTLED } from './resources.ts';
-import { listRows, readRow } from './rows.ts';
 import type { ExecutionRun } from './run.ts';
 
 const STEPS_PAGE = 1_000;

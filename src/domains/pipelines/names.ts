@@ -1,9 +1,9 @@
-import type { UserContext } from '../../contract/generated/sagemaker.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
 import { absentError, arnOf } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import {
   executionKey,
   executionName,
@@ -14,7 +14,6 @@ import {
   pipelineKey,
   type PipelineDocument,
 } from './resources.ts';
-import { type Read, readRow } from './rows.ts';
 
 /** The name in a pipeline's name or ARN; an ARN of another account or region names nothing here. */
 export function pipelineNameOf(context: OperationContext, nameOrArn: string): string {
@@ -74,7 +73,3 @@ export async function readExecution(store: Store, context: OperationContext, arn
   }
   return row;
 }
-
-export const userContext = ({ principal }: OperationContext): UserContext => ({
-  IamIdentity: { Arn: principal.arn, PrincipalId: principal.userId },
-});

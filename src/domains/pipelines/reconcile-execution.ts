@@ -2,6 +2,7 @@ import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import type { Reconciler, ReconcileResult } from '../../platform/reconcile/port.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Write } from '../../platform/store/port.ts';
+import { readRow } from '../../platform/store/typed-rows.ts';
 import type { GraphStep, JsonObject } from '../../../sdk/definition/index.ts';
 import { resolve, resolveConditions } from '../../../sdk/definition/index.ts';
 import {
@@ -18,7 +19,7 @@ import { keepDocument, loadRun } from './load-run.ts';
 import type { PipelinePorts } from './ports.ts';
 import { readJsonFile } from './read-files.ts';
 import { EXECUTION_RECONCILER, type ExecutionDocument, executionIndex, stepIndex, stepKey } from './resources.ts';
-import { readRow, writeOf } from './rows.ts';
+import { writeOf } from './rows.ts';
 import { type ExecutionRun, originOf, scopeOf } from './run.ts';
 import { JOB_KINDS, NAME_MEMBERS } from './step-kinds.ts';
 import { jobArn, lookAtStep, principalOf, startStep, stopStep } from './step-work.ts';

@@ -3,8 +3,8 @@ import { BackendError } from '../../platform/errors/families.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
+import { listRows } from '../../platform/store/typed-rows.ts';
 import { REMAINS_RECONCILER } from './resources.ts';
-import { listRows } from './rows.ts';
 
 const PAGE = 200;
 

@@ -1,10 +1,9 @@
 import type { EventInput } from '../../platform/events/event.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
+import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { ExecutionDocument, StepDocument } from './resources.ts';
-
-const ACTOR = 'slipway:pipelines';
 
 export function executionEvent(
   key: ResourceKey,
@@ -39,17 +38,13 @@ export function executionEntry(
   after: ExecutionDocument,
   nowMs: number,
 ): LedgerInput {
-  return {
+  return ownEntry('pipelines', key, {
     timeMs: nowMs,
-    account: key.account,
-    region: key.region,
-    actor: ACTOR,
     action: `slipway:PipelineExecution.${after.status}`,
-    outcome: 'done',
     resources: [after.arn],
     changes: { status: [before.status, after.status] },
-    ...(after.failureReason !== undefined && { reason: after.failureReason }),
-  };
+    reason: after.failureReason,
+  });
 }
 
 export function stepEvent(
@@ -88,16 +83,12 @@ export function stepEntry(
   after: StepDocument,
   nowMs: number,
 ): LedgerInput {
-  return {
+  return ownEntry('pipelines', key, {
     timeMs: nowMs,
-    account: key.account,
-    region: key.region,
-    actor: ACTOR,
     action: `slipway:PipelineExecutionStep.${after.status}`,
-    outcome: 'done',
     resources: [execution.arn],
     changes: { [after.stepName]: [before?.status ?? null, after.status] },
-    ...(after.failureReason !== undefined && { reason: after.failureReason }),
+    reason: after.failureReason,
     ...(after.jobName !== undefined && { origin: { jobName: after.jobName } }),
-  };
+  });
 }

@@ -6,16 +6,8 @@ import type {
   UserContext,
 } from '../../contract/generated/sagemaker.ts';
 import type { PinnedArtifact, PinnedObject } from '../../platform/objects/pin.ts';
+import { invalid, missing, type Rejection } from '../../platform/errors/rejection.ts';
 import type { PackageDocument } from './resources.ts';
-
-/** Why a request cannot be done; the operation turns it into a ServiceError. */
-export interface Rejection {
-  readonly code: 'ValidationException' | 'NotImplementedException';
-  readonly message: string;
-}
-
-const invalid = (message: string): Rejection => ({ code: 'ValidationException', message });
-const missing = (message: string): Rejection => ({ code: 'NotImplementedException', message });
 
 const METADATA_MAX = 50;
 const ADDITIONAL_SPECIFICATIONS_MAX = 15;

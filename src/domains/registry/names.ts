@@ -3,7 +3,6 @@ import { ServiceError } from '../../platform/errors/families.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
 import { absentError, arnOf, keyOf, type Place, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
-import type { UserContext } from '../../contract/generated/sagemaker.ts';
 
 /** What a caller named, by bare name or ARN. */
 export interface Named {
@@ -32,8 +31,4 @@ export const namedHere = (declaration: ResourceDeclaration, place: Place, name: 
   name,
   key: keyOf(declaration, place, name),
   arn: arnOf(declaration, place, name),
-});
-
-export const userContext = ({ principal }: OperationContext): UserContext => ({
-  IamIdentity: { Arn: principal.arn, PrincipalId: principal.userId },
 });

@@ -1,12 +1,13 @@
 import { ServiceError } from '../../platform/errors/families.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Commit, Store } from '../../platform/store/port.ts';
-import { groupWrite, type Read, readRow } from './rows.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { groupWrite } from './rows.ts';
 import type { GroupDocument } from './resources.ts';
 
 /** The last group row of a run of commits that were sent and not answered yet. */
 interface Run {
-  last: Read<GroupDocument>;
+  last: Omit<Read<GroupDocument>, 'index'>;
   open: number;
 }
 

@@ -3,6 +3,7 @@ import { type RunningChecksum, runningChecksum } from '../../platform/objects/ch
 import { combinedCrc } from '../../platform/objects/crc.ts';
 import type { BlobRef, BlobStore, ChecksumAlgorithm } from '../../platform/objects/port.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { rejectionError } from '../../platform/errors/rejection.ts';
 import {
   checkContentMd5,
   checksumMismatch,
@@ -11,7 +12,7 @@ import {
   parseChecksum,
   type ChecksumMembers,
 } from './decide-checksums.ts';
-import { accepted, refusal } from './rejection.ts';
+import { accepted } from './rejection.ts';
 import type { PartDocument, StoredChecksum } from './resources.ts';
 
 /** S3: one PutObject or part carries at most 5 GiB. */
@@ -47,14 +48,14 @@ export async function storeContent(
   const hash = needsReading(algorithm) ? runningChecksum(algorithm) : undefined;
   const blob = plainRef(await blobs.write(watched(request.Body ?? emptyBody(), hash)));
   if (request.ContentMD5 !== undefined && Buffer.from(blob.md5, 'hex').toString('base64') !== request.ContentMD5) {
-    throw refusal(md5Mismatch);
+    throw rejectionError(md5Mismatch);
   }
   const value = hash?.digest().toString('base64') ?? checksumOfBlob(blob, algorithm);
   const { expected } = accepted(parseChecksum(request));
   if (!expected) return { blob, checksum: { algorithm, value } };
   // A trailer may name an algorithm that no header announced: then the bytes are read once more.
   const own = expected.algorithm === algorithm ? value : await checksumOf(blobs, blob, expected.algorithm);
-  if (expected.value !== own) throw refusal(checksumMismatch(expected.algorithm));
+  if (expected.value !== own) throw rejectionError(checksumMismatch(expected.algorithm));
   return { blob, checksum: expected };
 }
 

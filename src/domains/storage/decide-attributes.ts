@@ -1,4 +1,4 @@
-import type { Rejection } from './rejection.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 import type { ObjectAttributes, ObjectHeaders } from './resources.ts';
 
 /** What PutObject, CopyObject and CreateMultipartUpload have in common. */

@@ -1,5 +1,5 @@
-import type { Rejection } from './rejection.ts';
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm } from '../../platform/objects/port.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 import type { ChecksumType } from './resources.ts';
 
 /** The checksum members of any S3 input or output. */

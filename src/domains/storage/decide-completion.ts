@@ -1,4 +1,4 @@
-import type { Rejection } from './rejection.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 import type { PartDocument } from './resources.ts';
 
 const PART_BYTES_MIN = 5 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { Rejection } from './rejection.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 
 export interface CopySource {
   readonly bucket: string;

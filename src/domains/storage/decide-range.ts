@@ -1,4 +1,4 @@
-import type { Rejection } from './rejection.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 
 /** Inclusive-exclusive, as the blob store takes it. */
 export interface ByteRange {

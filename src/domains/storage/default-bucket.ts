@@ -1,3 +1,4 @@
+import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { bucketArn, bucketKey, type BucketDocument } from './resources.ts';
 
@@ -20,17 +21,13 @@ export async function ensureDefaultBucket(
     expect: [{ key, version: 0 }],
     write: [{ key, document, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } }],
     ledger: [
-      {
+      ownEntry('storage', place, {
         timeMs: nowMs,
-        account,
-        region,
-        actor: 'slipway:storage',
         action: 's3:CreateBucket',
-        outcome: 'done',
         resources: [bucketArn(name)],
         changes: { region: [null, region] },
         reason: 'default bucket',
-      },
+      }),
     ],
   });
 }

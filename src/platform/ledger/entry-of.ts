@@ -33,3 +33,34 @@ export function entryOf(
     ...(Object.keys(origin).length > 0 && { origin }),
   };
 }
+
+/** What happened to one resource without a call: by the control loop of a room, or when a data folder was made. */
+export interface OwnChange {
+  readonly timeMs: number;
+  /** `slipway:TrainingJob.Completed`, or the operation's action where it is one. */
+  readonly action: string;
+  /** ARNs. */
+  readonly resources: readonly string[];
+  readonly changes: LedgerInput['changes'];
+  readonly reason?: string;
+  /** The request that led to it. */
+  readonly requestId?: string;
+  readonly origin?: JsonObject;
+}
+
+/** The ledger entry of a change that a room makes by itself; `room` is its name. */
+export const ownEntry = (
+  room: string,
+  { account, region }: { readonly account: string; readonly region: string },
+  { reason, requestId, origin, changes, ...change }: OwnChange,
+): LedgerInput => ({
+  ...change,
+  account,
+  region,
+  actor: `slipway:${room}`,
+  outcome: 'done',
+  ...(changes && { changes }),
+  ...(reason !== undefined && { reason }),
+  ...(requestId !== undefined && { requestId }),
+  ...(origin && { origin }),
+});

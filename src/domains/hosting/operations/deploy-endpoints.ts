@@ -7,6 +7,8 @@ import { absentError, arnOf, existsError, keyOf } from '../../../platform/resour
 import { tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Commit, Write } from '../../../platform/store/port.ts';
+import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkDeployment } from '../decide-config.ts';
 import { checkUpdatable, planFleet, planScaling, retainProperties } from '../decide-endpoint.ts';
 import { endpointEvent } from '../describe-endpoint.ts';
@@ -23,12 +25,7 @@ import {
   MODEL,
   type ModelDocument,
 } from '../resources.ts';
-import { endpointWrite, type Read, readRow } from '../rows.ts';
-
-const refuseDeployment = (config: DeploymentConfig | undefined): void => {
-  const rejection = checkDeployment(config);
-  if (rejection) throw new ServiceError(rejection.code, rejection.message);
-};
+import { endpointWrite } from '../rows.ts';
 
 type FleetPlan = (number: number, endpoint: Pick<EndpointDocument, 'EndpointArn' | 'CreationTime'>) => Fleet;
 
@@ -67,7 +64,7 @@ export const createEndpoint = (ports: HostingPorts) =>
       },
     ],
     async handle(input, context) {
-      refuseDeployment(input.DeploymentConfig);
+      refuse(checkDeployment(input.DeploymentConfig));
       const key = keyOf(ENDPOINT, context, input.EndpointName);
       const EndpointArn = arnOf(ENDPOINT, context, input.EndpointName);
       const fleet = await pinConfig(ports, context, input.EndpointConfigName, input.DeploymentConfig);
@@ -106,7 +103,7 @@ export const updateEndpoint = (ports: HostingPorts) =>
       },
     ],
     async handle(input, context) {
-      refuseDeployment(input.DeploymentConfig);
+      refuse(checkDeployment(input.DeploymentConfig));
       const row = await updatable(ports, context, input.EndpointName);
       const last = row.document.serving?.deploymentConfig;
       const fleet = await pinConfig(

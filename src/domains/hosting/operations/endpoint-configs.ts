@@ -1,7 +1,6 @@
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { ServiceError } from '../../../platform/errors/families.ts';
 import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
@@ -9,11 +8,13 @@ import { absentError, arnOf, existsError, keyOf } from '../../../platform/resour
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { readRow } from '../../../platform/store/typed-rows.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkConfig } from '../decide-config.ts';
 import { describeEndpointConfig } from '../describe-endpoint.ts';
 import type { HostingPorts } from '../ports.ts';
 import { ENDPOINT_CONFIG, type EndpointConfigDocument, MODEL } from '../resources.ts';
-import { listQuery, plainWrite, readRow } from '../rows.ts';
+import { listQuery, plainWrite } from '../rows.ts';
 
 export function endpointConfigOperations(ports: HostingPorts): AnyOperation[] {
   return [
@@ -38,8 +39,7 @@ const createEndpointConfig = ({ store, roles }: HostingPorts) =>
       ...(await passRoleNeeds(roles, context.account, input.ExecutionRoleArn)),
     ],
     async handle(input, context) {
-      const rejection = checkConfig(input);
-      if (rejection) throw new ServiceError(rejection.code, rejection.message);
+      refuse(checkConfig(input));
       const models = input.ProductionVariants.map(({ ModelName = '' }) => keyOf(MODEL, context, ModelName));
       const absent = (await store.getMany(models)).findIndex((row) => !row);
       if (absent >= 0) throw absentError(MODEL, context, models[absent]?.name ?? '');

@@ -4,12 +4,13 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, keyOf } from '../../../platform/resources/declaration.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { readRow } from '../../../platform/store/typed-rows.ts';
 import { describeEndpoint, endpointEvent, summarizeEndpoint } from '../describe-endpoint.ts';
 import type { EndpointRoutes } from '../endpoint-routes.ts';
 import type { HostingPorts } from '../ports.ts';
 import { RECONCILER } from '../reconcile-endpoint.ts';
 import { ENDPOINT, type EndpointDocument } from '../resources.ts';
-import { endpointWrite, listQuery, readRow } from '../rows.ts';
+import { endpointWrite, listQuery } from '../rows.ts';
 import { createEndpoint, updateEndpoint, updateEndpointWeightsAndCapacities } from './deploy-endpoints.ts';
 
 export function endpointOperations(ports: HostingPorts, routes: EndpointRoutes): AnyOperation[] {

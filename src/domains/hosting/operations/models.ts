@@ -2,7 +2,6 @@ import type { ContainerDefinition, CreateModelInput } from '../../../contract/ge
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { ServiceError } from '../../../platform/errors/families.ts';
 import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
@@ -10,12 +9,14 @@ import { absentError, arnOf, existsError, keyOf } from '../../../platform/resour
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { readRow } from '../../../platform/store/typed-rows.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkContainer, dataSourceOf, theContainer } from '../decide-model.ts';
 import { describeModel } from '../describe-endpoint.ts';
 import { accepted, approvedPackage, readArtifact, servingImage } from '../pin-model.ts';
 import type { HostingPorts } from '../ports.ts';
 import { MODEL, type ModelDocument } from '../resources.ts';
-import { listQuery, plainWrite, readRow } from '../rows.ts';
+import { listQuery, plainWrite } from '../rows.ts';
 
 export function modelOperations(ports: HostingPorts): AnyOperation[] {
   return [createModel(ports), describeModelOperation(ports), listModels(ports), deleteModel(ports)];
@@ -71,8 +72,7 @@ async function checkServable(
   container: ContainerDefinition,
   model: ModelDocument,
 ): Promise<void> {
-  const rejection = checkContainer(container);
-  if (rejection) throw new ServiceError(rejection.code, rejection.message);
+  refuse(checkContainer(container));
   if (container.ModelPackageName !== undefined) {
     await approvedPackage(ports, context, container.ModelPackageName);
     return;

@@ -1,9 +1,10 @@
 import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { rejectInlinePolicy } from '../decide-roles.ts';
 import { pageOf } from '../pages.ts';
 import type { OperationPorts } from '../ports.ts';
-import { changeRole, readRole, refuse, roleNeed } from '../rows.ts';
+import { changeRole, readRole, roleNeed } from '../rows.ts';
 import { encodePolicy } from './roles.ts';
 
 const absentPolicy = (name: string): ServiceError =>

@@ -1,8 +1,9 @@
 import { operation } from '../../../platform/calls/operation.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { decideTags } from '../decide-roles.ts';
 import { pageOf } from '../pages.ts';
 import type { OperationPorts } from '../ports.ts';
-import { changeRole, readRole, refuse, roleNeed } from '../rows.ts';
+import { changeRole, readRole, roleNeed } from '../rows.ts';
 
 export const tagRole = (ports: OperationPorts) =>
   operation('iam:TagRole', {

@@ -9,11 +9,12 @@ import { absentError, existsError } from '../../../platform/resources/declaratio
 import { formatArn } from '../../../platform/resources/arn.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { decideTags, rejectTrust } from '../decide-roles.ts';
 import { formatMarker, MAX_ITEMS_DEFAULT, parseMarker } from '../pages.ts';
 import type { OperationPorts } from '../ports.ts';
 import { ROLE, type RoleDocument } from '../resources.ts';
-import { changeRole, readRole, refuse, roleKey, roleNeed, roleWrite } from '../rows.ts';
+import { changeRole, readRole, roleKey, roleNeed, roleWrite } from '../rows.ts';
 
 const MAX_SESSION_SECONDS_DEFAULT = 3_600;
 const PAGE = 100;

@@ -11,8 +11,9 @@ import { decodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { ListQuery } from '../../../platform/store/port.ts';
+import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import type { JobKind } from '../job-kind.ts';
-import { jobEvent, type JobRow, jobWrite, readJob } from '../job-rows.ts';
+import { jobEvent, jobWrite } from '../job-rows.ts';
 import type { JobsPorts } from '../ports.ts';
 import { type AnyJobDocument, isSettled } from '../resources.ts';
 
@@ -56,7 +57,7 @@ export async function createJob<D extends AnyJobDocument>(
   const key = keyOf(kind.declaration, context, document.name);
   const tagged = tagsWrite(document.arn, tags, context.nowMs);
   await decideAndCommit(ports.store, async () => {
-    const existing = await readJob<D>(ports.store, key);
+    const existing = await readRow<D>(ports.store, key);
     if (existing?.document.requestId === document.requestId) return { result: undefined };
     if (existing) throw existsError(kind.declaration, context, document.name);
     return {
@@ -77,8 +78,8 @@ export async function requireJob<D extends AnyJobDocument>(
   ports: JobsPorts,
   name: string,
   context: OperationContext,
-): Promise<JobRow<D>> {
-  const row = await readJob<D>(ports.store, keyOf(kind.declaration, context, name));
+): Promise<Read<D>> {
+  const row = await readRow<D>(ports.store, keyOf(kind.declaration, context, name));
   if (!row) throw absentError(kind.declaration, context, name);
   return row;
 }

@@ -2,11 +2,11 @@ import type { CreateProcessingJobRequest } from '../../../contract/generated/sag
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkProcessingRequest } from '../decide-processing-request.ts';
 import { describeProcessingJob, summarizeProcessingJob } from '../describe-jobs.ts';
 import type { JobsPorts } from '../ports.ts';
 import { PROCESSING_KIND as KIND } from '../processing-kind.ts';
-import { accept } from '../rejection.ts';
 import { PROCESSING_JOB, type ProcessingJobDocument } from '../resources.ts';
 import { createJob, createNeeds, deleteJob, jobNeed, jobsQuery, requireJob, stopJob, workIdOf } from './job-operations.ts';
 
@@ -25,7 +25,7 @@ const createProcessingJob = (ports: JobsPorts) =>
     effect: 'change',
     needs: (input, context) => createNeeds(KIND, ports, input.ProcessingJobName, input.RoleArn, context),
     async handle(input, context) {
-      accept(checkProcessingRequest(input, ports.settings.sandbox));
+      refuse(checkProcessingRequest(input, ports.settings.sandbox));
       const document = newProcessingJob(input, context);
       await createJob(KIND, ports, document, input.Tags, context);
       return { ProcessingJobArn: document.arn };

@@ -2,10 +2,10 @@ import type { CreateTrainingJobRequest } from '../../../contract/generated/sagem
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkTrainingRequest } from '../decide-training-request.ts';
 import { describeTrainingJob, summarizeTrainingJob } from '../describe-jobs.ts';
 import type { JobsPorts } from '../ports.ts';
-import { accept } from '../rejection.ts';
 import { TRAINING_JOB, type TrainingJobDocument } from '../resources.ts';
 import { TRAINING_KIND as KIND } from '../training-kind.ts';
 import { withTransition } from '../transitions.ts';
@@ -20,7 +20,7 @@ const createTrainingJob = (ports: JobsPorts) =>
     effect: 'change',
     needs: (input, context) => createNeeds(KIND, ports, input.TrainingJobName, input.RoleArn, context),
     async handle(input, context) {
-      accept(checkTrainingRequest(input, ports.settings.sandbox));
+      refuse(checkTrainingRequest(input, ports.settings.sandbox));
       const document = newTrainingJob(input, context);
       await createJob(KIND, ports, document, input.Tags, context);
       return { TrainingJobArn: document.arn };

@@ -2,10 +2,10 @@ import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Store } from '../../../platform/store/port.ts';
+import { listRows } from '../../../platform/store/typed-rows.ts';
 import type { Definitions } from '../definitions.ts';
 import { executionOf, pipelineArn, readExecution, readPipeline } from '../names.ts';
 import { type ExecutionDocument, incarnationOf, type StepDocument } from '../resources.ts';
-import { listRows } from '../rows.ts';
 import { aliasesLacking, PAGE_SIZE, parallelismOf } from './read-pipelines.ts';
 
 export const describePipelineExecution = (store: Store) =>

@@ -2,10 +2,10 @@ import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Store } from '../../../platform/store/port.ts';
+import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import type { Definitions } from '../definitions.ts';
 import { pipelineArn, readPipeline } from '../names.ts';
 import { incarnationOf, type PipelineDocument, type VersionDocument, versionKey } from '../resources.ts';
-import { listRows, type Read, readRow } from '../rows.ts';
 
 /** The SDK lists without asking for further pages, so a page is as long as AWS allows. */
 export const PAGE_SIZE = 100;

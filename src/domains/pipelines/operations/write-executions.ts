@@ -7,10 +7,12 @@ import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { readRow } from '../../../platform/store/typed-rows.ts';
+import { userContext } from '../../../platform/calls/user-context.ts';
 import { type ParameterValue, resolveParameters } from '../../../../sdk/definition/index.ts';
 import { toBase36 } from '../decide-names.ts';
 import { type Compiled, type Definitions, digestOf } from '../definitions.ts';
-import { executionOf, pipelineArn, readExecution, readPipeline, userContext } from '../names.ts';
+import { executionOf, pipelineArn, readExecution, readPipeline } from '../names.ts';
 import type { PipelinePorts } from '../ports.ts';
 import {
   EXECUTION_RECONCILER,
@@ -22,7 +24,7 @@ import {
   PIPELINE_EXECUTION,
   type PipelineDocument,
 } from '../resources.ts';
-import { readRow, writeOf } from '../rows.ts';
+import { writeOf } from '../rows.ts';
 import { executionEvent } from '../transitions.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
 import { pipelineWrite } from './write-pipelines.ts';

@@ -8,17 +8,20 @@ import { operation, type OperationContext } from '../../../platform/calls/operat
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
+import { readObjectText } from '../../../platform/objects/read-object-text.ts';
 import { arnOf, existsError } from '../../../platform/resources/declaration.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Write } from '../../../platform/store/port.ts';
+import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
+import { userContext } from '../../../platform/calls/user-context.ts';
 import type { CheckOptions } from '../../../../sdk/definition/index.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
 import { compileDefinition, digestOf } from '../definitions.ts';
 import { isPassing } from '../faults.ts';
-import { pipelineArn, pipelineNameOf, readPipeline, userContext } from '../names.ts';
+import { pipelineArn, pipelineNameOf, readPipeline } from '../names.ts';
 import type { PipelinePorts } from '../ports.ts';
-import { DEFINITION_BYTES_MAX, readObjectText } from '../read-files.ts';
+import { DEFINITION_BYTES_MAX } from '../read-files.ts';
 import {
   definitionKey,
   incarnationOf,
@@ -31,7 +34,7 @@ import {
   type VersionDocument,
   versionKey,
 } from '../resources.ts';
-import { listRows, readRow, writeOf } from '../rows.ts';
+import { writeOf } from '../rows.ts';
 
 export const createPipeline = (ports: PipelinePorts, check: CheckOptions) =>
   operation('sagemaker:CreatePipeline', {

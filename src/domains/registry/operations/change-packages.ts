@@ -1,6 +1,5 @@
 import type { UpdateModelPackageInput } from '../../../contract/generated/sagemaker.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { ServiceError } from '../../../platform/errors/families.ts';
 import type { Json, JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
@@ -9,13 +8,16 @@ import { absentError } from '../../../platform/resources/declaration.ts';
 import { tagsKey } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Commit } from '../../../platform/store/port.ts';
+import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { userContext } from '../../../platform/calls/user-context.ts';
+import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { decideUpdate } from '../decide-package.ts';
 import { packageEvent } from '../describe-package.ts';
-import { named, userContext } from '../names.ts';
+import { named } from '../names.ts';
 import { pinArtifacts } from '../pins.ts';
 import type { RegistryPorts } from '../ports.ts';
 import { MODEL_PACKAGE, type PackageDocument } from '../resources.ts';
-import { packageWrite, type Read, readRow } from '../rows.ts';
+import { packageWrite } from '../rows.ts';
 
 export const updateModelPackage = ({ store, calls, settings }: RegistryPorts) =>
   operation('sagemaker:UpdateModelPackage', {
@@ -38,7 +40,7 @@ export const updateModelPackage = ({ store, calls, settings }: RegistryPorts) =>
         const row = await readRow<PackageDocument>(store, key);
         if (!row) throw absentError(MODEL_PACKAGE, context, name);
         const decision = decideUpdate(row.document, input, { approvalRequired: settings.approval === 'required' });
-        if (decision.rejection) throw new ServiceError(decision.rejection.code, decision.rejection.message);
+        if (decision.rejection) throw rejectionError(decision.rejection);
         const document: PackageDocument = { ...decision.document, artifacts: withPins(row.document.artifacts, pinned) };
         return { result: { ModelPackageArn: document.ModelPackageArn }, commit: updateCommit(row, document, input, context) };
       });

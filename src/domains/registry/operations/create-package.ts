@@ -1,6 +1,5 @@
 import type { CreateModelPackageInput } from '../../../contract/generated/sagemaker.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { ServiceError } from '../../../platform/errors/families.ts';
 import { checkToken, type TokenCheck } from '../../../platform/idempotency.ts';
 import type { Json, JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
@@ -8,13 +7,16 @@ import { absentError, arnOf, existsError } from '../../../platform/resources/dec
 import { tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Commit, Store } from '../../../platform/store/port.ts';
+import { readRow } from '../../../platform/store/typed-rows.ts';
+import { userContext } from '../../../platform/calls/user-context.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkCreatePackage, type CreationFacts, planPackage } from '../decide-package.ts';
 import { packageEvent } from '../describe-package.ts';
-import { named, namedHere, userContext } from '../names.ts';
+import { named, namedHere } from '../names.ts';
 import { pinArtifacts, pinEvidence } from '../pins.ts';
 import type { RegistryPorts } from '../ports.ts';
 import { MODEL_PACKAGE, MODEL_PACKAGE_GROUP, packageKey, type PackageDocument } from '../resources.ts';
-import { packageWrite, readRow } from '../rows.ts';
+import { packageWrite } from '../rows.ts';
 import type { VersionSequence } from '../version-sequence.ts';
 
 /** The ARN that policies match: the number of a version is not known before it is made. */
@@ -38,8 +40,7 @@ export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequen
       ];
     },
     async handle(input, context) {
-      const rejection = checkCreatePackage(input);
-      if (rejection) throw new ServiceError(rejection.code, rejection.message);
+      refuse(checkCreatePackage(input));
       const repeated = repeatedArn(await tokenOf(ports.store, input, context));
       if (repeated !== undefined) return { ModelPackageArn: repeated };
       const specifications = [

@@ -9,10 +9,12 @@ import { decodePageToken, encodePageToken } from '../../../platform/resources/pa
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { ListQuery, Store } from '../../../platform/store/port.ts';
+import { readRow } from '../../../platform/store/typed-rows.ts';
+import { userContext } from '../../../platform/calls/user-context.ts';
 import { describeGroup, summarizeGroup } from '../describe-package.ts';
-import { named, namedHere, userContext } from '../names.ts';
+import { named, namedHere } from '../names.ts';
 import { type GroupDocument, MODEL_PACKAGE, MODEL_PACKAGE_GROUP } from '../resources.ts';
-import { groupWrite, readRow } from '../rows.ts';
+import { groupWrite } from '../rows.ts';
 
 const PAGE_SIZE = 10;
 

@@ -3,10 +3,10 @@ import { operation, type OperationContext } from '../../../platform/calls/operat
 import { absentError } from '../../../platform/resources/declaration.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { ListQuery, Store } from '../../../platform/store/port.ts';
+import { readRow } from '../../../platform/store/typed-rows.ts';
 import { batchSummary, describePackage, summarizePackage } from '../describe-package.ts';
 import { named } from '../names.ts';
 import { MODEL_PACKAGE, MODEL_PACKAGE_GROUP, type PackageDocument } from '../resources.ts';
-import { readRow } from '../rows.ts';
 
 const PAGE_SIZE = 10;
 

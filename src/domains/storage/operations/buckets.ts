@@ -4,12 +4,13 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkOwner, readBucket, type StoragePorts } from '../bucket-access.ts';
 import { aclRefusal, checkBuilt } from '../decide-attributes.ts';
 import { checkBucketName, decideBucketRegion } from '../decide-names.ts';
 import { ownerOf } from '../owner.ts';
 import { finishBucketDeletion } from '../reconcile-bucket-deletion.ts';
-import { accepted, refusal } from '../rejection.ts';
+import { accepted } from '../rejection.ts';
 import { BUCKET, BUCKET_DELETION, bucketArn, bucketKey, OBJECT, type BucketDocument } from '../resources.ts';
 
 const BUCKETS_MAX = 10_000;
@@ -22,7 +23,7 @@ export const createBucket = (ports: StoragePorts): Operation<'s3:CreateBucket'> 
       const name = input.Bucket;
       accepted(checkBucketName(name));
       accepted(checkBuilt(input, 'write'));
-      if (input.ACL !== undefined && input.ACL !== 'private') throw refusal(aclRefusal);
+      if (input.ACL !== undefined && input.ACL !== 'private') throw rejectionError(aclRefusal);
       if (input.CreateBucketConfiguration?.Tags?.length) throw notBuilt('Tags');
       if (input.CreateBucketConfiguration?.Location) throw notBuilt('Location (directory buckets)');
       const { region } = accepted(decideBucketRegion(context.region, input.CreateBucketConfiguration?.LocationConstraint));

@@ -3,12 +3,13 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Row } from '../../../platform/store/port.ts';
+import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkObjectRequest, readBucket, readObjectRows, type StoragePorts } from '../bucket-access.ts';
 import { checksumOf, checksumOfParts, eTagOfParts, plainRef } from '../content-checksums.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember, checksumMismatch, parseChecksum, type ChecksumMembers } from '../decide-checksums.ts';
 import { checkPartOrder, planCompletion, runsOf, type ListedPart } from '../decide-completion.ts';
-import { accepted, refusal } from '../rejection.ts';
+import { accepted } from '../rejection.ts';
 import {
   noSuchUpload,
   objectArn,
@@ -115,7 +116,7 @@ async function assemble(
   if (expected) {
     const own =
       expected.algorithm === checksum.algorithm ? checksum.value : await checksumOf(ports.blobs, blob, expected.algorithm);
-    if (own !== expected.value) throw refusal(checksumMismatch(expected.algorithm));
+    if (own !== expected.value) throw rejectionError(checksumMismatch(expected.algorithm));
   }
   const { headers, metadata, storageClass, requestedEncryption } = upload;
   return {

@@ -3,13 +3,14 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Row } from '../../../platform/store/port.ts';
+import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkObjectRequest, checkOwner, readObject, readObjectRows, type StoragePorts } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX } from '../content-checksums.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { checksumMember, parseAlgorithm } from '../decide-checksums.ts';
 import { parseCopySource, selfCopyRefusal, type CopySource } from '../decide-copy.ts';
 import { checkPreconditions } from '../decide-preconditions.ts';
-import { accepted, refusal } from '../rejection.ts';
+import { accepted } from '../rejection.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectAttributes, type ObjectDocument } from '../resources.ts';
 import { objectChange } from '../write-object.ts';
 
@@ -115,7 +116,7 @@ async function copyOf(
     asked.storageClass !== before.storageClass ||
     asked.requestedEncryption !== undefined ||
     asked.headers.WebsiteRedirectLocation !== undefined;
-  if (isSelf && !changes) throw refusal(selfCopyRefusal);
+  if (isSelf && !changes) throw rejectionError(selfCopyRefusal);
   if (before.blob.sizeBytes > PUT_BYTES_MAX) throw tooLargeToCopy();
   const algorithm = accepted(parseAlgorithm(input.ChecksumAlgorithm)).algorithm ?? before.checksum.algorithm;
   const value =

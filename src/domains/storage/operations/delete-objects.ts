@@ -4,10 +4,11 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
+import type { Rejection } from '../../../platform/errors/rejection.ts';
 import { checkObjectRequest, readBucket, type StoragePorts } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checkKeySize } from '../decide-names.ts';
-import { accepted, type Rejection } from '../rejection.ts';
+import { accepted } from '../rejection.ts';
 import { objectArn, objectKey, type ObjectDocument } from '../resources.ts';
 
 const KEYS_MAX = 1000;
