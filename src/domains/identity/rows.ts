@@ -3,7 +3,7 @@ import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, keyOf } from '../../platform/resources/declaration.ts';
-import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Row, Store, Write } from '../../platform/store/port.ts';
 import type { OperationPorts } from './ports.ts';
 import { ROLE, type RoleDocument } from './resources.ts';

@@ -8,7 +8,7 @@ import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { formatArn } from '../../platform/resources/arn.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
 import { GLOBAL } from '../../platform/resource-key.ts';
-import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Store, Write } from '../../platform/store/port.ts';
 import { openSecret } from './directory.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
-import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Timer } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import type { JobKind } from './job-kind.ts';

@@ -1,7 +1,7 @@
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { GLOBAL, type ResourceKey } from '../../platform/resource-key.ts';
-import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
 import {
   BUCKET_DELETION,

@@ -1,7 +1,7 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
-import { decideAndCommit } from '../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Row, Store, Write } from '../../platform/store/port.ts';
 import { activeBucket, readObjectRows, type ObjectRows } from './bucket-access.ts';
 import { objectArn, objectKey, type ObjectDocument } from './resources.ts';

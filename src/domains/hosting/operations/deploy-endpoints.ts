@@ -5,7 +5,7 @@ import type { Json } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
 import { tagsWrite } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Commit, Write } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';

@@ -3,7 +3,7 @@ import { type AnyOperation, operation, type OperationContext } from '../../../pl
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, keyOf } from '../../../platform/resources/declaration.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { describeEndpoint, endpointEvent, summarizeEndpoint } from '../describe-endpoint.ts';
 import type { EndpointRoutes } from '../endpoint-routes.ts';

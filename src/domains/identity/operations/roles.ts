@@ -8,7 +8,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, existsError } from '../../../platform/resources/declaration.ts';
 import { formatArn } from '../../../platform/resources/arn.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { decideTags, rejectTrust } from '../decide-roles.ts';
 import { formatMarker, MAX_ITEMS_DEFAULT, parseMarker } from '../pages.ts';

@@ -9,7 +9,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
 import { decodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { ListQuery } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import type { JobKind } from '../job-kind.ts';

@@ -1,7 +1,7 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { checkedTags, tagsKey, type Tag } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Store } from '../../../platform/store/port.ts';
 import { invalidParameter, placeOf, readGroup, type LogsRoomPorts } from '../group-access.ts';
 import { groupArn, groupOfArn } from '../resources.ts';

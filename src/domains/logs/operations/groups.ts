@@ -4,7 +4,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { existsError, type Place } from '../../../platform/resources/declaration.ts';
 import { tagsWrite } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import { decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup, type LogsRoomPorts } from '../group-access.ts';
 import { finishDeletion } from '../reconcile-deletion.ts';

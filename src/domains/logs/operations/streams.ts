@@ -2,7 +2,7 @@ import type { LogStream } from '../../../contract/generated/logs.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { existsError, type Place } from '../../../platform/resources/declaration.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Cursor, Row } from '../../../platform/store/port.ts';
 import {
   decodeCursor,

@@ -6,7 +6,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
 import { type ParameterValue, resolveParameters } from '../../../../sdk/definition/index.ts';

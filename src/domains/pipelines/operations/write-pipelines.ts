@@ -11,7 +11,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { readObjectText } from '../../../platform/objects/read-object-text.ts';
 import { arnOf, existsError } from '../../../platform/resources/declaration.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Write } from '../../../platform/store/port.ts';
 import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';

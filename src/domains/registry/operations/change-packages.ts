@@ -6,7 +6,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { PinnedArtifact } from '../../../platform/objects/pin.ts';
 import { absentError } from '../../../platform/resources/declaration.ts';
 import { tagsKey } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Commit } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';

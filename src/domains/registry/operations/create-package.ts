@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError } from '../../../platform/resources/declaration.ts';
 import { tagsWrite } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Commit, Store } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';

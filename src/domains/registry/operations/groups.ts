@@ -7,7 +7,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, existsError } from '../../../platform/resources/declaration.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { ListQuery, Store } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';

@@ -3,7 +3,7 @@ import { operation, type Operation } from '../../../platform/calls/operation.ts'
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkOwner, readBucket, type StoragePorts } from '../bucket-access.ts';
 import { aclRefusal, checkBuilt } from '../decide-attributes.ts';

@@ -1,7 +1,7 @@
 import type { CompletedPart, CompleteMultipartUploadOutput } from '../../../contract/generated/s3.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkObjectRequest, readBucket, readObjectRows, type StoragePorts } from '../bucket-access.ts';

@@ -1,7 +1,7 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkObjectRequest, checkOwner, readObject, readObjectRows, type StoragePorts } from '../bucket-access.ts';

@@ -2,7 +2,7 @@ import type { DeletedObject, Error as DeleteError, ObjectIdentifier } from '../.
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
 import type { Rejection } from '../../../platform/errors/rejection.ts';
 import { checkObjectRequest, readBucket, type StoragePorts } from '../bucket-access.ts';

@@ -2,7 +2,7 @@ import type { Part } from '../../../contract/generated/s3.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import { checkObjectRequest, type StoragePorts } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX, storeContent } from '../content-checksums.ts';

@@ -2,7 +2,7 @@ import type { CommonPrefix, MultipartUpload } from '../../../contract/generated/
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
 import {
   activeBucket,

@@ -3,7 +3,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { checkedTags, tagsKey, type Tag } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/decide-and-commit.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
 import { mergedTags, withoutTags } from '../decide-tags.ts';
 import { findResource, type TaggingPorts } from '../find-resource.ts';
