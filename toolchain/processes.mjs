@@ -4,10 +4,10 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { SetupError } from './cache.mjs';
 
-/** Runs a command to its end, output on stderr. Throws a SetupError naming the command when it fails. */
-export function run(command, args, { cwd, env, hint } = {}) {
+/** Runs a command to its end, output on stderr (`errorsOnly`: what it prints on stdout is dropped). Throws a SetupError naming it when it fails. */
+export function run(command, args, { cwd, env, hint, errorsOnly = false } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 2, 2] });
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', errorsOnly ? 'ignore' : 2, 2] });
     child.on('error', (error) => reject(new SetupError(`${command} cannot be started (${error.code}). ${hint ?? ''}`.trim())));
     child.on('exit', (code, signal) => {
       if (code === 0) return resolve();
