@@ -33,6 +33,11 @@ class Logs(unittest.TestCase):
         group = logs.describe_log_groups(logGroupNamePrefix="/client/")["logGroups"][0]
         self.assertTrue(group["arn"].endswith(":log-group:/client/app:*"))
         self.assertEqual(logs.list_tags_for_resource(resourceArn=group["logGroupArn"])["tags"], {"team": "a"})
+        logs.tag_resource(resourceArn=group["logGroupArn"], tags={"study": "s"})
+        logs.untag_resource(resourceArn=group["logGroupArn"], tagKeys=["team"])
+        self.assertEqual(logs.list_tags_log_group(logGroupName="/client/app")["tags"], {"study": "s"})
+        logs.delete_log_stream(**PLACE)
+        self.assertEqual(logs.describe_log_streams(logGroupName="/client/app")["logStreams"], [])
         logs.delete_log_group(logGroupName="/client/app")
         self.assertEqual(logs.describe_log_groups(logGroupNamePrefix="/client/")["logGroups"], [])
 

@@ -215,6 +215,17 @@ class TrainingJobs(unittest.TestCase):
         self.assertEqual((job["TrainingJobStatus"], job["SecondaryStatus"]), ("Stopped", "MaxRuntimeExceeded"))
         self.assertEqual(tarfile.open(fileobj=io.BytesIO(get(job["ModelArtifacts"]["S3ModelArtifacts"]))).getnames(), ["half"])
 
+    def test_stopping_and_deleting(self):
+        train("jobs-endless", script="import time; print('up', flush=True); time.sleep(600)")
+        settled(lambda: {"status": sagemaker.describe_training_job(TrainingJobName="jobs-endless")["SecondaryStatus"]}, "status", ("Starting", "Pending"))
+        code, message = error_of(sagemaker.delete_training_job, TrainingJobName="jobs-endless")
+        self.assertEqual((code, "InProgress" in message), ("ResourceInUse", True), message)
+        sagemaker.stop_training_job(TrainingJobName="jobs-endless")
+        job = settled_training("jobs-endless")
+        self.assertEqual((job["TrainingJobStatus"], job["SecondaryStatus"]), ("Stopped", "Stopped"))
+        sagemaker.delete_training_job(TrainingJobName="jobs-endless")
+        self.assertIn("Could not find", error_of(sagemaker.describe_training_job, TrainingJobName="jobs-endless")[1])
+
     def test_missing_channel_data(self):
         train("jobs-no-data", {"num_round": "1"}, {"train": f"s3://{BUCKET}/jobs/nothing/"})
         job = settled_training("jobs-no-data")

@@ -98,6 +98,7 @@ class Pipelines(unittest.TestCase):
         self.assertGreater(described["LastModifiedTime"], described["CreationTime"])
         versions = sagemaker.list_pipeline_versions(PipelineName=arn)["PipelineVersionSummaries"]
         self.assertEqual(sorted(one["PipelineVersionId"] for one in versions), [1, 2])
+        sagemaker.update_pipeline_version(PipelineArn=arn, PipelineVersionId=1, PipelineVersionDescription="as it began")
         first = sagemaker.describe_pipeline(PipelineName="listed-0", PipelineVersionId=1)["PipelineDefinition"]
         self.assertIn('"Only"', first)
         for at in range(5):

@@ -116,6 +116,13 @@ class Serving(unittest.TestCase):
         self.assertEqual(ask("serving-updated", {"times": 1})["word"], "new")
         self.assertEqual(words, sorted(words, reverse=True), "first the old one, then the new one")
         self.assertEqual(sagemaker.describe_endpoint(EndpointName="serving-updated")["EndpointConfigName"], "serving-next")
+        named = sagemaker.describe_endpoint_config(EndpointConfigName="serving-next")["ProductionVariants"]
+        self.assertEqual([one["ModelName"] for one in named], ["serving-new"])
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName="serving-updated", DesiredWeightsAndCapacities=[{"VariantName": "serving-new", "DesiredInstanceCount": 2}])
+        described = settled(sagemaker.describe_endpoint, "EndpointStatus", ("Updating",), EndpointName="serving-updated")
+        self.assertEqual([one["CurrentInstanceCount"] for one in described["ProductionVariants"]], [2])
+        self.assertEqual(ask("serving-updated", {"times": 1})["word"], "new")
         remove("serving-updated")
 
 

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { runToSuccess } from '../harness/client-program.ts';
+import { unprovenClaims } from '../harness/proof.ts';
+import { startServer } from '../harness/server.ts';
+
+const NAME = 'sagemaker-sdk without_pipeline.py';
+
+test('SageMaker SDK without a pipeline: logs while fitting, register, deploy, a model script of its own', async () => {
+  const server = await startServer();
+  try {
+    const program = join(import.meta.dirname, 'sagemaker-sdk/without_pipeline.py');
+    const printed = await runToSuccess(server, ['python3', program, join(import.meta.dirname, 'seeds')], { test: NAME });
+    assert.match(printed, /^train: 455 rows$/m, 'the processing job shows its log');
+    assert.match(printed, /^\[19\]#011train-logloss:\S+#011validation-logloss:\S+$/m, 'the training job shows its log');
+    assert.match(printed, /^metrics: \['train:logloss', 'validation:logloss'\]$/m);
+    assert.match(printed, /^accuracy: 0\.9\d+$/m);
+    assert.match(printed, /^tripled: \[\[3\.0, 6\.0\]\]$/m);
+    assert.deepEqual(unprovenClaims([NAME]), []);
+  } finally {
+    await server.stop();
+  }
+});
