@@ -1,45 +1,164 @@
 import { ApiError, identity } from './api.ts';
-import { h } from './dom.ts';
-import { endpointPage } from './endpoints-page.ts';
-import { executionPage, executionsPage } from './executions-page.ts';
+import { draw, h } from './dom.ts';
+import { endpointsPage } from './endpoints-page.ts';
+import { executionPage } from './execution-page.ts';
+import { executionsPage } from './executions-page.ts';
+import { lastPart } from './format.ts';
 import { modelsPage } from './models-page.ts';
+import { card, command } from './parts.ts';
+import { parseRoute, type Route } from './route.ts';
 
-/** A page fills `root` and may keep refreshing itself until `signal` is aborted (when another page is opened). */
-export type Page = (root: HTMLElement, argument: string, signal: AbortSignal) => Promise<void>;
+/** What a page shows now. */
+export interface View {
+  /** Of the browser's window. */
+  readonly title: string;
+  readonly content: readonly Node[];
+  /** Whether it can change by itself, so that it is worth looking again. */
+  readonly live: boolean;
+  /** What the panel is about; a narrow window moves to the panel when it changes. */
+  readonly chosen?: string;
+}
 
-const PAGES: Record<string, Page> = {
-  executions: executionsPage, execution: executionPage, models: modelsPage, endpoints: endpointPage };
+/** A page about `argument`; the function it gives reads and builds the view, again and again while the page is open. */
+export type Page = (argument: string) => (choices: Route['choices']) => Promise<View>;
 
-let leave = new AbortController();
+const PAGES: Readonly<Record<string, Page>> = {
+  executions: executionsPage,
+  execution: executionPage,
+  models: modelsPage,
+  endpoints: endpointsPage,
+};
+const LOOK_AGAIN_MS = 1000;
+const RETRY_MS = 2000;
 
-async function open(): Promise<void> {
-  leave.abort();
-  leave = new AbortController();
-  const { signal } = leave;
-  const [, name = 'executions', ...rest] = location.hash.split('/');
-  const root = h('div');
-  document.querySelector('#page')?.replaceChildren(root);
-  for (const link of document.querySelectorAll('nav a')) {
-    const target = link.getAttribute('href')?.slice(2) ?? '';
-    link.classList.toggle('current', target.startsWith(name) || (name === 'execution' && target === 'executions'));
+const element = (id: string): HTMLElement => document.getElementById(id) ?? document.body;
+
+/** Looks, draws and waits, for as long as the tab is open. */
+async function run(): Promise<void> {
+  let open: { address: string; look: ReturnType<Page> } | undefined;
+  for (;;) {
+    const route = parseRoute(location.hash);
+    const page = PAGES[route.page] ? route.page : 'executions';
+    const address = `${page}/${route.argument}`;
+    const isNew = open?.address !== address;
+    if (!open || isNew) open = { address, look: (PAGES[page] ?? executionsPage)(route.argument) };
+    await nudge(await lookOnce(open.look, { ...route, page }, isNew));
   }
+}
+
+/** Draws what the page shows now; gives back how long that is good for. */
+async function lookOnce(look: ReturnType<Page>, route: Route, isNew: boolean): Promise<number> {
+  const hash = location.hash;
   try {
-    await (PAGES[name] ?? executionsPage)(root, decodeURIComponent(rest.join('/')), signal);
+    const view = await look(route.choices);
+    if (location.hash !== hash) return 0;
+    document.title = `${view.title} – Slipway`;
+    show(route.page, view.content, isNew);
+    if (view.chosen !== chosen && view.chosen !== undefined) revealPanel();
+    chosen = view.chosen;
+    tell('');
+    return view.live ? LOOK_AGAIN_MS : Infinity;
   } catch (error) {
-    if (!signal.aborted) showError(root, error);
+    return location.hash === hash ? showFault(route.page, error, isNew) : 0;
   }
 }
 
-function showError(root: HTMLElement, error: unknown): void {
-  const signedOut = error instanceof ApiError && ['401', '403'].includes(error.code);
-  root.replaceChildren(h('div', { class: 'card' },
-    h('h1', {}, signedOut ? 'Signed out' : 'That did not work'),
-    h('p', { class: 'reason' }, signedOut ? 'Print a new link: npx slipway ui' : String((error as Error).message))));
+let chosen: string | undefined;
+
+function revealPanel(): void {
+  const title = document.querySelector('.panel .title');
+  if (title && title.getBoundingClientRect().top > innerHeight - 200)
+    title.scrollIntoView({ block: 'start', behavior: 'smooth' });
 }
 
-addEventListener('hashchange', open);
-identity().then(({ arn, region }) => {
-  const label = document.querySelector('#identity');
-  if (label) label.textContent = `${arn.split(':').at(-1)} · ${region}`;
-}, () => {}); // the page itself reports a missing session
-await open();
+function show(page: string, content: readonly Node[], isNew: boolean): void {
+  for (const link of document.querySelectorAll('nav a')) {
+    const isCurrent = link.getAttribute('href') === `#/${page === 'execution' ? 'executions' : page}`;
+    if (isCurrent) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (isNew) element('page').replaceChildren();
+  draw(element('page'), content);
+  if (isNew) scrollTo(0, 0);
+}
+
+function showFault(page: string, error: unknown, isNew: boolean): number {
+  const fault = error instanceof ApiError ? error : undefined;
+  if (fault?.status === 401) {
+    show(
+      page,
+      [card(h('h1', {}, 'Signed out'), h('p', {}, 'Print a new one-time link, and open it:'), command('npx slipway ui'))],
+      true,
+    );
+    tell('');
+    return Infinity;
+  }
+  if (fault && (fault.status === 0 || fault.status >= 500)) {
+    const what = fault.status === 0 ? 'The server does not answer.' : `The server says: ${fault.message}`;
+    tell(`${what} What is shown may be old; trying again.`);
+    return RETRY_MS;
+  }
+  const message = fault ? `${fault.code}: ${fault.message}` : String(error);
+  show(page, [card(h('h1', {}, 'That did not work'), h('p', { class: 'reason' }, message))], isNew);
+  return LOOK_AGAIN_MS * 5;
+}
+
+/** The line above everything; empty takes it away. */
+function tell(text: string): void {
+  const banner = element('banner');
+  if (banner.textContent !== text) banner.textContent = text;
+  banner.hidden = text === '';
+}
+
+/** Waits for `timeMs` and until the tab is visible, or until another address is asked for. */
+function nudge(timeMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    let isDue = timeMs === 0;
+    const goOn = (): void => {
+      clearTimeout(timer);
+      removeEventListener('hashchange', goOn);
+      document.removeEventListener('visibilitychange', check);
+      resolve();
+    };
+    const check = (): void => {
+      if (isDue && !document.hidden) goOn();
+    };
+    const timer = setTimeout(
+      () => {
+        isDue = timeMs !== Infinity;
+        check();
+      },
+      Math.min(timeMs, 2 ** 30),
+    );
+    addEventListener('hashchange', goOn);
+    document.addEventListener('visibilitychange', check);
+  });
+}
+
+/** Copies what `copyable` holds; where the browser refuses, it is selected for the person to copy. */
+async function copy(button: HTMLElement): Promise<void> {
+  const { copy: text = '' } = button.dataset;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = 'copied';
+    setTimeout(() => {
+      button.textContent = 'copy';
+    }, 1500);
+  } catch {
+    const code = button.parentElement?.querySelector('code');
+    if (code) getSelection()?.selectAllChildren(code);
+  }
+}
+
+async function showIdentity(): Promise<void> {
+  const { arn, region } = await identity();
+  element('identity').textContent = `${lastPart(arn)} · ${region}`;
+  element('identity').title = arn;
+}
+
+document.addEventListener('click', (event) => {
+  const button = event.target instanceof HTMLElement && event.target.closest<HTMLElement>('[data-copy]');
+  if (button) void copy(button);
+});
+showIdentity().catch(() => {}); // the page itself says when there is no session or no server
+void run();

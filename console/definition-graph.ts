@@ -1,34 +1,49 @@
-/** Nodes and edges of a pipeline definition, as drawn. */
+/** The steps of a pipeline definition, as drawn. */
 export interface GraphNode {
   readonly name: string;
   readonly type: string;
-  readonly parents: { readonly name: string; readonly label?: string }[];
+  /** What must come before; `label` where it is a condition whose outcome decides. */
+  readonly parents: readonly { readonly name: string; readonly label?: string }[];
+  readonly step: DefinitionStep;
 }
 
-interface Step {
-  Name: string;
-  Type: string;
-  Arguments?: { IfSteps?: Step[]; ElseSteps?: Step[] };
-  DependsOn?: (string | { Step: string })[];
+/** A step as the definition has it; checked by the server before it was taken. */
+export interface DefinitionStep {
+  readonly Name: string;
+  readonly Type: string;
+  readonly DisplayName?: string;
+  readonly Description?: string;
+  readonly Arguments?: Readonly<Record<string, unknown>> & {
+    readonly IfSteps?: readonly DefinitionStep[];
+    readonly ElseSteps?: readonly DefinitionStep[];
+    readonly Conditions?: readonly unknown[];
+  };
+  readonly DependsOn?: readonly (string | { readonly Step: string })[];
+  readonly PropertyFiles?: readonly {
+    readonly PropertyFileName: string;
+    readonly OutputName: string;
+    readonly FilePath: string;
+  }[];
 }
 
 /** Reads the definition JSON: references (`Steps.X.…`), DependsOn and the branches of conditions. */
 export function graphOf(definition: string): GraphNode[] {
   const nodes: GraphNode[] = [];
-  const visit = (steps: readonly Step[], branchOf?: { name: string; label: string }) => {
+  const visit = (steps: readonly DefinitionStep[], branch?: { name: string; label: string }): void => {
     for (const step of steps) {
-      const { IfSteps, ElseSteps, ...rest } = step.Arguments ?? {};
-      const parents = new Set<string>();
-      collectReferences({ ...step, Arguments: rest }, parents);
-      for (const dependency of step.DependsOn ?? []) parents.add(typeof dependency === 'string' ? dependency : dependency.Step);
-      parents.delete(step.Name);
-      const edges = [...parents].map((name) => ({ name }));
-      nodes.push({ name: step.Name, type: step.Type, parents: branchOf ? [branchOf, ...edges] : edges });
-      visit(IfSteps ?? [], { name: step.Name, label: 'True' });
-      visit(ElseSteps ?? [], { name: step.Name, label: 'False' });
+      const { IfSteps = [], ElseSteps = [], ...rest } = step.Arguments ?? {};
+      const before = new Set<string>();
+      collectReferences({ ...step, Arguments: rest }, before);
+      for (const dependency of step.DependsOn ?? []) before.add(typeof dependency === 'string' ? dependency : dependency.Step);
+      before.delete(step.Name);
+      if (branch) before.delete(branch.name);
+      const parents = [...before].map((name) => ({ name }));
+      nodes.push({ name: step.Name, type: step.Type, parents: branch ? [branch, ...parents] : parents, step });
+      visit(IfSteps, { name: step.Name, label: 'True' });
+      visit(ElseSteps, { name: step.Name, label: 'False' });
     }
   };
-  visit((JSON.parse(definition) as { Steps?: Step[] }).Steps ?? []);
+  visit((JSON.parse(definition) as { Steps?: DefinitionStep[] }).Steps ?? []);
   return nodes;
 }
 
@@ -41,47 +56,42 @@ function collectReferences(value: unknown, found: Set<string>): void {
   }
 }
 
-export interface PlacedNode extends GraphNode {
-  readonly x: number;
-  readonly y: number;
+/**
+ * The parents that are drawn: one that another parent comes after anyway says nothing about the order and would only be one
+ * more line. Branches of conditions always are.
+ */
+export function drawnParents(nodes: readonly GraphNode[]): Map<string, GraphNode['parents']> {
+  const parentsOf = new Map(nodes.map(({ name, parents }) => [name, parents.map((parent) => parent.name)]));
+  const before = new Map<string, ReadonlySet<string>>();
+  const allBefore = (name: string): ReadonlySet<string> => {
+    const known = before.get(name);
+    if (known) return known;
+    before.set(name, new Set()); // as for layers: keeps a bad definition from hanging the page
+    const parents = parentsOf.get(name) ?? [];
+    const found = new Set(parents.flatMap((parent) => [parent, ...allBefore(parent)]));
+    before.set(name, found);
+    return found;
+  };
+  return new Map(
+    nodes.map(({ name, parents }) => {
+      const isImplied = (one: string): boolean => parents.some((other) => other.name !== one && allBefore(other.name).has(one));
+      return [name, parents.filter(({ name: parent, label }) => label !== undefined || !isImplied(parent))];
+    }),
+  );
 }
 
-export const NODE_WIDTH = 190;
-export const NODE_HEIGHT = 48;
-const GAP_X = 28;
-const GAP_Y = 46;
-
-/** Layers by longest path from the roots; within a layer, ordered by the mean position of the parents. */
-export function layoutOf(nodes: readonly GraphNode[]): { placed: PlacedNode[]; width: number; height: number } {
-  const byName = new Map(nodes.map((node) => [node.name, node]));
-  const layers = new Map<string, number>();
-  const layerOf = (name: string): number => {
-    const known = layers.get(name);
-    if (known !== undefined) return known;
-    layers.set(name, 0); // a cycle cannot come from a checked definition; this only keeps a bad one from hanging the page
-    const parents = (byName.get(name)?.parents ?? []).filter((parent) => byName.has(parent.name));
-    const layer = parents.length === 0 ? 0 : 1 + Math.max(...parents.map((parent) => layerOf(parent.name)));
-    layers.set(name, layer);
-    return layer;
-  };
-  const rows: GraphNode[][] = [];
-  for (const node of nodes) (rows[layerOf(node.name)] ??= []).push(node);
-  const widest = Math.max(1, ...rows.map((row) => row.length));
-  const width = widest * (NODE_WIDTH + GAP_X) - GAP_X;
-  const centres = new Map<string, number>();
-  const placed: PlacedNode[] = [];
-  rows.forEach((row, at) => {
-    const wish = (node: GraphNode) => {
-      const known = node.parents.map((parent) => centres.get(parent.name)).filter((x) => x !== undefined);
-      return known.length ? known.reduce((sum, x) => sum + x, 0) / known.length : width / 2;
-    };
-    const ordered = [...row].sort((a, b) => wish(a) - wish(b));
-    const start = (width - (ordered.length * (NODE_WIDTH + GAP_X) - GAP_X)) / 2;
-    ordered.forEach((node, column) => {
-      const x = start + column * (NODE_WIDTH + GAP_X);
-      centres.set(node.name, x + NODE_WIDTH / 2);
-      placed.push({ ...node, x, y: at * (NODE_HEIGHT + GAP_Y) });
-    });
-  });
-  return { placed, width, height: rows.length * (NODE_HEIGHT + GAP_Y) - GAP_Y };
+/** Steps that will not run any more: on the branch a condition did not take, and everything that comes after these. */
+export function notTaken(nodes: readonly GraphNode[], outcomeOf: (step: string) => string | undefined): Set<string> {
+  const blocked = new Set<string>();
+  for (let before = -1; before !== blocked.size; ) {
+    before = blocked.size;
+    for (const { name, parents } of nodes) {
+      const isBlocked = parents.some((parent) => {
+        const outcome = parent.label && outcomeOf(parent.name);
+        return blocked.has(parent.name) || (outcome && outcome !== parent.label);
+      });
+      if (isBlocked) blocked.add(name);
+    }
+  }
+  return blocked;
 }

@@ -1,75 +1,102 @@
-import { call } from './api.ts';
+import type { OutputOf } from '../src/contract/operations.ts';
+import { call, callAll } from './api.ts';
 import type { Page } from './app.ts';
-import { graphOf } from './definition-graph.ts';
-import { durationOf, h, statusBadge, tableOf, timeOf } from './dom.ts';
-import { graphView } from './graph-view.ts';
-import { refresh } from './refresh.ts';
-import { stepPanel, type StepSummary } from './step-panel.ts';
+import { h } from './dom.ts';
+import { lastPart } from './format.ts';
+import { card, command, empty, type Row, statusBadge, tableOf, timeOf } from './parts.ts';
+import { executionLink, linkTo } from './route.ts';
 
-const EXECUTIONS_PER_PIPELINE = 20;
+type Pipeline = NonNullable<OutputOf<'sagemaker:ListPipelines'>['PipelineSummaries']>[number];
+type Execution = NonNullable<OutputOf<'sagemaker:ListPipelineExecutions'>['PipelineExecutionSummaries']>[number];
 
-export const executionsPage: Page = async (root, _argument, signal) => {
-  root.append(h('h1', {}, 'Executions'), h('p', { class: 'sub' }, 'Newest executions of every pipeline.'));
-  const card = h('div', { class: 'card' });
-  root.append(card);
-  await refresh(signal, async () => {
-    const { PipelineSummaries = [] } = await call('sagemaker:ListPipelines', { MaxResults: 100 });
-    const lists = await Promise.all(PipelineSummaries.map(async ({ PipelineName = '' }) => {
-      const page = await call('sagemaker:ListPipelineExecutions', {
-        PipelineName, SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: EXECUTIONS_PER_PIPELINE });
-      return (page.PipelineExecutionSummaries ?? []).map((execution) => ({ ...execution, PipelineName }));
-    }));
-    const all = lists.flat().sort((a, b) => (b.StartTime ?? 0) - (a.StartTime ?? 0));
-    card.replaceChildren(all.length === 0
-      ? h('p', { class: 'empty' }, 'No execution yet. Start one: npx slipway run FILE')
-      : tableOf(['Execution', 'Pipeline', 'Status', 'Started', 'Name'], all.map((execution) => {
-        const arn = execution.PipelineExecutionArn ?? '';
-        return [h('a', { href: `#/execution/${encodeURIComponent(arn)}` }, arn.split('/').at(-1) ?? arn), execution.PipelineName,
-          statusBadge(execution.PipelineExecutionStatus), timeOf(execution.StartTime), execution.PipelineExecutionDisplayName ?? ''];
-      })));
-    return true;
-  });
+const NEWEST_OF_EACH = 20;
+const NEWEST_OF_ONE = 100;
+
+/** Executions of all pipelines, or of the one that is chosen. */
+export const executionsPage: Page = () => {
+  const known = new Map<string, { readonly lastExecution: number | undefined; readonly executions: readonly Execution[] }>();
+
+  /** A pipeline is asked again only when it has a new execution or one that still runs. */
+  const executionsOf = async (
+    { PipelineName = '', LastExecutionTime }: Pipeline,
+    limit: number,
+  ): Promise<readonly Execution[]> => {
+    const before = known.get(PipelineName);
+    const isSettled = before?.lastExecution === LastExecutionTime && !before?.executions.some(isRunning);
+    if (before && isSettled) return before.executions;
+    const page = await call('sagemaker:ListPipelineExecutions', {
+      PipelineName,
+      SortBy: 'CreationTime',
+      SortOrder: 'Descending',
+      MaxResults: limit,
+    });
+    const executions = page.PipelineExecutionSummaries ?? [];
+    known.set(PipelineName, { lastExecution: LastExecutionTime, executions });
+    return executions;
+  };
+
+  let shownFor: string | undefined;
+  return async ({ pipeline }) => {
+    if (shownFor !== pipeline) known.clear();
+    shownFor = pipeline;
+    const all = await callAll(async (NextToken) => {
+      const page = await call('sagemaker:ListPipelines', { MaxResults: 100, NextToken });
+      return [page.PipelineSummaries, page.NextToken];
+    });
+    const chosen = pipeline ? all.filter(({ PipelineName }) => PipelineName === pipeline) : all;
+    const limit = pipeline ? NEWEST_OF_ONE : NEWEST_OF_EACH;
+    const lists = await Promise.all(
+      chosen.map(async (each) => (await executionsOf(each, limit)).map((execution) => rowOf(execution, each.PipelineName ?? ''))),
+    );
+    const rows = lists.flat().sort((a, b) => b.startedAt - a.startedAt);
+    return {
+      title: pipeline ?? 'Executions',
+      content: [...headOf(pipeline), card(rows.length > 0 ? listOf(rows) : nothing())],
+      live: true,
+    };
+  };
 };
 
-export const executionPage: Page = async (root, arn, signal) => {
-  const definition = await call('sagemaker:DescribePipelineDefinitionForExecution', { PipelineExecutionArn: arn });
-  const nodes = graphOf(definition.PipelineDefinition ?? '{}');
-  const heading = h('div');
-  const panel = h('div', { class: 'card' }, h('p', { class: 'empty' }, 'Click a step to see its inputs, outputs, metrics and log.'));
-  let selected: string | undefined;
-  let steps = new Map<string, StepSummary>();
-  let shown = stepPanel(panel, signal);
-  const graph = graphView(nodes, (name) => {
-    selected = name;
-    graph.colour((step) => steps.get(step)?.StepStatus, selected);
-    shown = stepPanel(panel, signal);
-    void shown.show(nodes.find((node) => node.name === name)?.type ?? '', name, steps.get(name));
-  });
-  root.append(heading, h('div', { class: 'columns' }, h('div', { class: 'card graph' }, graph.element), panel));
-  await refresh(signal, async () => {
-    const execution = await call('sagemaker:DescribePipelineExecution', { PipelineExecutionArn: arn });
-    steps = new Map((await allSteps(arn)).map((step) => [step.StepName ?? '', step]));
-    const status = execution.PipelineExecutionStatus;
-    const running = status === 'Executing' || status === 'Stopping';
-    heading.replaceChildren(
-      h('h1', {}, `${arn.split('/')[1] ?? ''} `, statusBadge(status)),
-      h('p', { class: 'sub' }, arn, ' · started ', timeOf(execution.CreationTime), ' · ',
-        durationOf(execution.CreationTime, running ? undefined : execution.LastModifiedTime)));
-    if (execution.FailureReason) heading.append(h('p', { class: 'reason' }, execution.FailureReason));
-    graph.colour((step) => steps.get(step)?.StepStatus, selected);
-    if (selected) await shown.update(steps.get(selected));
-    return running;
-  });
-};
+const isRunning = ({ PipelineExecutionStatus: status }: Execution): boolean => status === 'Executing' || status === 'Stopping';
 
-async function allSteps(arn: string): Promise<StepSummary[]> {
-  const found: StepSummary[] = [];
-  let nextToken: string | undefined;
-  do {
-    const page = await call('sagemaker:ListPipelineExecutionSteps', {
-      PipelineExecutionArn: arn, MaxResults: 100, NextToken: nextToken });
-    found.push(...(page.PipelineExecutionSteps ?? []));
-    nextToken = page.NextToken;
-  } while (nextToken);
-  return found;
+const headOf = (pipeline: string | undefined): HTMLElement[] => [
+  h('h1', {}, 'Executions', pipeline ? ` of ${pipeline}` : ''),
+  pipeline
+    ? h('p', { class: 'sub' }, `The newest ${NEWEST_OF_ONE}. `, h('a', { href: linkTo('executions') }, 'Those of all pipelines'))
+    : h('p', { class: 'sub' }, `The newest ${NEWEST_OF_EACH} of every pipeline.`),
+];
+
+const listOf = (rows: readonly Row[]): HTMLElement => tableOf(['Execution', 'Pipeline', 'Status', 'Started', 'About'], rows);
+
+const nothing = (): HTMLElement =>
+  empty(
+    h('p', {}, 'No execution yet. Start one from a definition or a TypeScript program:'),
+    command('npx slipway run FILE --wait'),
+  );
+
+function rowOf(execution: Execution, pipeline: string): Row & { readonly startedAt: number } {
+  const { PipelineExecutionArn: arn = '', PipelineExecutionStatus: status, StartTime } = execution;
+  const about = h('div', {});
+  for (const text of [execution.PipelineExecutionDisplayName, execution.PipelineExecutionDescription])
+    if (text) about.append(h('div', {}, text));
+  if (execution.PipelineExecutionFailureReason) {
+    about.append(
+      h(
+        'div',
+        { class: 'reason short', title: execution.PipelineExecutionFailureReason },
+        execution.PipelineExecutionFailureReason,
+      ),
+    );
+  }
+  return {
+    key: arn,
+    startedAt: StartTime ?? 0,
+    cells: [
+      h('a', { href: executionLink(arn) }, lastPart(arn)),
+      h('a', { href: linkTo('executions', '', { pipeline }) }, pipeline),
+      statusBadge(status),
+      timeOf(StartTime),
+      about,
+    ],
+  };
 }

@@ -1,57 +1,116 @@
-import { type GraphNode, layoutOf, NODE_HEIGHT, NODE_WIDTH, type PlacedNode } from './definition-graph.ts';
-import { moodOf, svg } from './dom.ts';
+import type { GraphNode } from './definition-graph.ts';
+import { h, svg } from './dom.ts';
+import { moodOf } from './format.ts';
+import { layoutOf, NODE_HEIGHT, NODE_WIDTH, type Point } from './graph-layout.ts';
 
-const MARGIN = 14;
+const MARGIN = 12;
+const SCALE_MIN = 0.7;
+const WIDE = 760;
+const NEAREST = { block: 'nearest', inline: 'nearest' } as const;
 
-/** Draws the graph once; `colour` is called again whenever statuses change. */
-export function graphView(nodes: readonly GraphNode[], onSelect: (name: string) => void): {
-  element: SVGElement; colour(statusOf: (name: string) => string | undefined, selected: string | undefined): void;
-} {
-  const { placed, width, height } = layoutOf(nodes);
-  const byName = new Map(placed.map((node) => [node.name, node]));
-  const element = svg('svg', {
-    width: String(width + 2 * MARGIN), height: String(height + 2 * MARGIN), role: 'img', 'aria-label': 'pipeline graph' });
-  const layer = svg('g', { transform: `translate(${MARGIN} ${MARGIN})` });
-  element.append(layer);
-  for (const node of placed) for (const parent of node.parents) {
-    const from = byName.get(parent.name);
-    if (from) layer.append(...edge(from, node, parent.label));
-  }
-  const boxes = new Map<string, SVGElement>();
-  for (const node of placed) {
-    const box = nodeBox(node, () => onSelect(node.name));
-    boxes.set(node.name, box);
-    layer.append(box);
-  }
+/** How a step stands. */
+export interface NodeState {
+  readonly status: string | undefined;
+  /** e.g. `3.6 s`. */
+  readonly took: string;
+  /** It will never run in this execution. */
+  readonly isOut: boolean;
+  readonly isSelected: boolean;
+  readonly href: string;
+}
+
+export interface GraphView {
+  readonly element: HTMLElement;
+  /** Too wide to stand beside something. */
+  readonly isWide: boolean;
+  /** Touches only what differs. */
+  update(stateOf: (step: string) => NodeState): void;
+}
+
+/** Draws the graph once. Steps are anchors; wide graphs shrink to the room there is, then scroll. */
+export function graphView(nodes: readonly GraphNode[]): GraphView {
+  const layout = layoutOf(nodes);
+  const [width, height] = [layout.width + 2 * MARGIN, layout.height + 2 * MARGIN];
+  const edges = layout.edges.map((edge) => ({ ...edge, path: svg('path', { class: 'edge', d: curve(edge.points) }) }));
+  const lines = svg(
+    'svg',
+    { width: String(width), height: String(height), 'aria-hidden': 'true' },
+    edges.map(({ path }) => path),
+  );
+  for (const { label, points } of edges) if (label) lines.append(labelAt(label, points));
+  const boxes = new Map(nodes.map((node) => [node.name, nodeBox(node)]));
+  const plane = h('div', { class: 'plane' }, lines, [...boxes.values()]);
+  for (const [name, box] of boxes) moveTo(box, layout.corners.get(name) ?? { x: 0, y: 0 });
+  plane.style.width = `${width}px`;
+  plane.style.height = `${height}px`;
+  const element = h('div', { class: 'graph', role: 'group', 'aria-label': 'Steps' }, plane);
+  new ResizeObserver(() => {
+    plane.style.setProperty('zoom', String(Math.max(SCALE_MIN, Math.min(1, element.clientWidth / width))));
+  }).observe(element);
   return {
     element,
-    colour(statusOf, selected) {
-      for (const [name, box] of boxes) {
-        box.setAttribute('class', `node ${moodOf(statusOf(name))} ${name === selected ? 'selected' : ''}`);
-        box.setAttribute('data-status', statusOf(name) ?? '');
+    isWide: width > WIDE,
+    update(stateOf) {
+      for (const { name, type } of nodes) {
+        const box = boxes.get(name);
+        if (box) showState(box, `${name}, ${type}`, stateOf(name));
+      }
+      for (const { path, from, to } of edges) {
+        const isOut = stateOf(to).isOut || stateOf(from).isOut;
+        set(path, 'class', isOut ? 'edge out' : 'edge');
       }
     },
   };
 }
 
-function edge(from: PlacedNode, to: PlacedNode, label: string | undefined): SVGElement[] {
-  const [x1, y1, x2, y2] = [from.x + NODE_WIDTH / 2, from.y + NODE_HEIGHT, to.x + NODE_WIDTH / 2, to.y];
-  const middle = (y1 + y2) / 2;
-  const path = svg('path', { class: 'edge', d: `M${x1} ${y1} C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}` });
-  if (!label) return [path];
-  return [path, svg('text', { class: 'edge-label', x: String((x1 + x2) / 2 + 6), y: String(middle) }, label)];
+function nodeBox({ name, type }: GraphNode): HTMLElement {
+  const about = h('span', { class: 'about' }, h('span', {}, type), h('span', { class: 'took' }));
+  return h('a', { class: 'node', 'data-step': name, title: name }, h('span', { class: 'name' }, name), about);
 }
 
-function nodeBox(node: PlacedNode, select: () => void): SVGElement {
-  const name = node.name.length > 24 ? `${node.name.slice(0, 23)}…` : node.name;
-  return svg('g', {
-    class: 'node', transform: `translate(${node.x} ${node.y})`, tabindex: '0', role: 'button', 'data-step': node.name,
-    'aria-label': `${node.name}, ${node.type}`, click: select,
-    keydown: (event) => { if (['Enter', ' '].includes((event as KeyboardEvent).key)) select(); },
-  },
-    svg('rect', { width: String(NODE_WIDTH), height: String(NODE_HEIGHT), rx: '8' }),
-    svg('rect', { class: 'bar', width: '6', height: String(NODE_HEIGHT - 12), x: '6', y: '6', rx: '3' }),
-    svg('text', { x: '22', y: '21' }, name),
-    svg('text', { x: '22', y: '37', class: 'type' }, node.type),
-    svg('title', {}, node.name));
+function showState(box: HTMLElement, label: string, { status, took, isOut, isSelected, href }: NodeState): void {
+  set(box, 'class', `node ${moodOf(status)}${isOut ? ' out' : ''}`);
+  set(box, 'data-status', status ?? '');
+  set(box, 'href', href);
+  set(box, 'aria-label', `${label}, ${status ?? (isOut ? 'not run' : 'not started')}`);
+  if (isSelected && box.getAttribute('aria-current') !== 'true') requestAnimationFrame(() => box.scrollIntoView(NEAREST));
+  set(box, 'aria-current', isSelected ? 'true' : 'false');
+  const time = box.querySelector('.took');
+  const text = isOut ? 'not run' : took;
+  if (time && time.textContent !== text) time.textContent = text;
+}
+
+function set(element: Element, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+function moveTo(box: HTMLElement, { x, y }: Point): void {
+  box.style.left = `${x + MARGIN}px`;
+  box.style.top = `${y + MARGIN}px`;
+  box.style.width = `${NODE_WIDTH}px`;
+  box.style.height = `${NODE_HEIGHT}px`;
+}
+
+/** From the lower edge of a step, straight through its lanes, to the upper edge of the other. */
+function curve(points: readonly Point[]): string {
+  const shifted = points.map(({ x, y }) => ({ x: x + MARGIN, y: y + MARGIN }));
+  const [first = { x: 0, y: 0 }, ...others] = shifted;
+  let at = { x: first.x, y: first.y + NODE_HEIGHT };
+  let path = `M${at.x} ${at.y}`;
+  for (const [index, to] of others.entries()) {
+    const middle = (at.y + to.y) / 2;
+    path += ` C${at.x} ${middle} ${to.x} ${middle} ${to.x} ${to.y}`;
+    at = { x: to.x, y: to.y + NODE_HEIGHT };
+    if (index < others.length - 1) path += ` L${at.x} ${at.y}`;
+  }
+  return path;
+}
+
+function labelAt(label: string, [from, to]: readonly Point[]): SVGElement {
+  const x = from && to ? from.x + (to.x - from.x) * 0.3 : 0;
+  return svg(
+    'text',
+    { class: 'edge-label', x: String(x + MARGIN + 6), y: String((from?.y ?? 0) + MARGIN + NODE_HEIGHT + 17) },
+    label,
+  );
 }

@@ -1,48 +1,106 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { call } from './api.ts';
 import type { Page } from './app.ts';
-import { h, statusBadge, tableOf, timeOf } from './dom.ts';
-import { refresh } from './refresh.ts';
+import { h } from './dom.ts';
+import { packageName } from './format.ts';
+import { card, command, copyable, empty, listOf, type Row, statusBadge, tableOf, timeOf } from './parts.ts';
+import { linkTo } from './route.ts';
+import { reportView } from './step-values.ts';
+import { leavesOf, valueView } from './value-view.ts';
 
-type PackageSummary = NonNullable<OutputOf<'sagemaker:ListModelPackages'>['ModelPackageSummaryList']>[number];
+type Summary = NonNullable<OutputOf<'sagemaker:ListModelPackages'>['ModelPackageSummaryList']>[number];
+type Version = OutputOf<'sagemaker:DescribeModelPackage'>;
 
-export const modelsPage: Page = async (root, chosenArn, signal) => {
-  root.append(h('h1', {}, 'Models'), h('p', { class: 'sub' }, 'Registered versions by group. Approve: npx slipway approve GROUP/N'));
-  const groups = h('div');
-  const detail = h('div');
-  root.append(h('div', { class: 'columns' }, groups, detail));
-  if (chosenArn) void showVersion(detail, chosenArn);
-  await refresh(signal, async () => {
-    const { ModelPackageGroupSummaryList = [] } = await call('sagemaker:ListModelPackageGroups', {
-      SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: 100 });
-    const cards = await Promise.all(ModelPackageGroupSummaryList.map(({ ModelPackageGroupName = '' }) => groupCard(ModelPackageGroupName)));
-    groups.replaceChildren(...(cards.length > 0 ? cards : [h('p', { class: 'card empty' }, 'No model is registered yet.')]));
-    return true;
+const NEWEST = 100;
+
+/** Groups with their versions; beside them the version that is chosen. */
+export const modelsPage: Page = (arn) => async () => {
+  const newest = { SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: NEWEST } as const;
+  const { ModelPackageGroupSummaryList: groups = [] } = await call('sagemaker:ListModelPackageGroups', newest);
+  const { ModelPackageSummaryList: versions = [] } = await call('sagemaker:ListModelPackages', {
+    ...newest,
+    ModelPackageType: 'Versioned',
   });
+  const chosen = arn ? await call('sagemaker:DescribeModelPackage', { ModelPackageName: arn }) : undefined;
+  const byGroup = Map.groupBy(versions, ({ ModelPackageGroupName = '' }) => ModelPackageGroupName);
+  const cards = groups.map(({ ModelPackageGroupName: name = '', ModelPackageGroupDescription: about }) =>
+    h(
+      'section',
+      { class: 'card', 'data-key': name },
+      h('h2', { class: 'title' }, name),
+      about ? h('p', { class: 'sub' }, about) : undefined,
+      versionsOf(byGroup.get(name) ?? [], arn),
+    ),
+  );
+  const beside = chosen ? await detailOf(chosen) : empty('Choose a version to see where it comes from and what it scored.');
+  return {
+    title: chosen ? packageName(arn) : 'Models',
+    content: [
+      h('h1', {}, 'Models'),
+      h('p', { class: 'sub' }, `Registered versions by group, the newest ${NEWEST}.`),
+      groups.length === 0
+        ? card(
+            empty(
+              h('p', {}, 'No model is registered yet. A pipeline with a RegisterModel step does it:'),
+              command('npx slipway run FILE --wait'),
+            ),
+          )
+        : h('div', { class: 'columns' }, h('div', {}, cards), h('section', { class: 'card panel' }, beside)),
+    ],
+    live: true,
+  };
 };
 
-async function groupCard(group: string): Promise<HTMLElement> {
-  const { ModelPackageSummaryList = [] } = await call('sagemaker:ListModelPackages', {
-    ModelPackageGroupName: group, SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: 50 });
-  const row = (version: PackageSummary) => [
-    h('a', { href: `#/models/${encodeURIComponent(version.ModelPackageArn ?? '')}` }, `${group}/${version.ModelPackageVersion ?? ''}`),
-    statusBadge(version.ModelApprovalStatus), timeOf(version.CreationTime)];
-  return h('div', { class: 'card' }, h('h2', {}, group), tableOf(['Version', 'Approval', 'Registered'], ModelPackageSummaryList.map(row)));
+function versionsOf(versions: readonly Summary[], chosen: string): HTMLElement {
+  if (versions.length === 0) return empty('No version among the newest.');
+  const rows = versions.map(
+    ({ ModelPackageArn: arn = '', ModelPackageVersion, ModelApprovalStatus, CreationTime }): Row => ({
+      key: arn,
+      current: arn === chosen,
+      cells: [
+        h('a', { href: linkTo('models', arn) }, String(ModelPackageVersion)),
+        statusBadge(ModelApprovalStatus),
+        timeOf(CreationTime),
+      ],
+    }),
+  );
+  return tableOf(['Version', 'Approval', 'Registered'], rows);
 }
 
-async function showVersion(root: HTMLElement, arn: string): Promise<void> {
-  const version = await call('sagemaker:DescribeModelPackage', { ModelPackageName: arn });
+async function detailOf(version: Version): Promise<HTMLElement> {
   const container = version.InferenceSpecification?.Containers?.[0];
-  root.replaceChildren(h('div', { class: 'card' },
-    h('h1', {}, `${version.ModelPackageGroupName ?? version.ModelPackageName ?? ''}/${version.ModelPackageVersion ?? ''} `,
-      statusBadge(version.ModelApprovalStatus)),
-    h('p', { class: 'sub' }, arn),
-    h('dl', {},
-      h('dt', {}, 'Registered'), h('dd', {}, timeOf(version.CreationTime)),
-      h('dt', {}, 'Approval note'), h('dd', {}, version.ApprovalDescription ?? '–'),
-      h('dt', {}, 'Image'), h('dd', {}, container?.Image ?? '–'),
-      h('dt', {}, 'Model data'), h('dd', {}, container?.ModelDataUrl ?? '–'),
-      h('dt', {}, 'Quality metrics'), h('dd', {}, version.ModelMetrics?.ModelQuality?.Statistics?.S3Uri ?? '–')),
-    h('h2', {}, 'Metadata'),
-    h('pre', { class: 'plain' }, JSON.stringify(version.CustomerMetadataProperties ?? {}, null, 2))));
+  const quality = version.ModelMetrics?.ModelQuality?.Statistics?.S3Uri;
+  const { ModelQuality: _quality, ...otherMetrics } = version.ModelMetrics ?? {};
+  const { CustomerMetadataProperties: metadata = {} } = version;
+  return h(
+    'div',
+    {},
+    h('h2', { class: 'title' }, `${packageName(version.ModelPackageArn)} `, statusBadge(version.ModelApprovalStatus)),
+    h('p', { class: 'sub' }, copyable(version.ModelPackageArn)),
+    version.ModelPackageDescription ? h('p', {}, version.ModelPackageDescription) : undefined,
+    listOf([
+      ['Registered', timeOf(version.CreationTime)],
+      ['by', version.CreatedBy?.IamIdentity?.Arn],
+      ['Approval note', version.ApprovalDescription],
+      ['Changed', version.LastModifiedTime === undefined ? undefined : timeOf(version.LastModifiedTime)],
+      ['Image', container?.Image],
+      ['Model data', container?.ModelDataUrl ? copyable(container.ModelDataUrl) : undefined],
+      ['Takes', version.InferenceSpecification?.SupportedContentTypes?.join(', ')],
+      ['Answers', version.InferenceSpecification?.SupportedResponseMIMETypes?.join(', ')],
+    ]),
+    ...(quality ? [h('h3', { class: 'section' }, 'Quality'), await reportView(quality)] : []),
+    ...(leavesOf(otherMetrics).length > 0 ? [h('h3', { class: 'section' }, 'Other metrics'), valueView(otherMetrics)] : []),
+    ...(Object.keys(metadata).length > 0 ? [h('h3', { class: 'section' }, 'Metadata'), listOf(Object.entries(metadata))] : []),
+    h('h3', { class: 'section' }, 'What next'),
+    ...nextOf(version),
+  );
+}
+
+function nextOf({ ModelApprovalStatus: status, ModelPackageArn }: Version): HTMLElement[] {
+  const name = packageName(ModelPackageArn);
+  if (status === 'Approved') return [command(`npx slipway deploy ${name} --endpoint NAME`)];
+  return [
+    command(`npx slipway approve ${name} --reason TEXT`),
+    h('p', { class: 'sub' }, 'Only an approved version can be deployed.'),
+  ];
 }

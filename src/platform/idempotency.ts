@@ -26,7 +26,8 @@ export type TokenCheck =
 
 export type TokenRecord = Required<Pick<Commit, 'expect' | 'write' | 'timers'>>;
 
-const RECONCILER = 'idempotency-token';
+/** Removes a row when its timer is due: for rows that only have to last for a while. */
+export const EXPIRY_RECONCILER = 'idempotency-token';
 const RETENTION_MS = 30 * 24 * 3600 * 1000;
 
 /** Throws `mismatch` (ConflictException by default) when the token was used for another request. */
@@ -52,7 +53,7 @@ export async function checkToken(
     record: (response, nowMs) => ({
       expect: [{ key, version: 0 }],
       write: [{ key, document: { digest, response }, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } }],
-      timers: [{ reconciler: RECONCILER, key, dueAtMs: nowMs + RETENTION_MS }],
+      timers: [{ reconciler: EXPIRY_RECONCILER, key, dueAtMs: nowMs + RETENTION_MS }],
     }),
   };
 }
@@ -62,10 +63,10 @@ const placeOf = ({ account, region }: Place): Place => ({ account, region });
 /** Removes tokens whose time has come; registered once by `main`. */
 export function createTokenReconciler(store: Pick<Store, 'commit'>): Reconciler {
   return {
-    name: RECONCILER,
+    name: EXPIRY_RECONCILER,
     async reconcile(key) {
       // no decision rests on the row: whatever the outcome, the timer stays until a commit took both away
-      await store.commit({ expect: [], remove: [key], timers: [{ reconciler: RECONCILER, key, dueAtMs: null }] });
+      await store.commit({ expect: [], remove: [key], timers: [{ reconciler: EXPIRY_RECONCILER, key, dueAtMs: null }] });
     },
   };
 }

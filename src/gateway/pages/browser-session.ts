@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { sameText } from '../signature/verify.ts';
 
 /** A signed-in browser: which access key it stands for, until when. Sealed into a cookie, so no row is written. */
 export interface BrowserSession {
@@ -7,23 +8,31 @@ export interface BrowserSession {
   readonly expiresAtMs: number;
 }
 
-const COOKIE = 'slipway_session';
 export const SESSION_LIFETIME_MS = 12 * 3_600_000;
 
-/** The Set-Cookie value for a session. `secure` when the server speaks TLS. */
-export function cookieOf(session: BrowserSession, key: Uint8Array, secure: boolean): string {
+/** Cookies are shared by all ports of a host: with the port in the name, two servers do not sign each other's user out. */
+const cookieName = (own: URL): string => `slipway_session_${own.port || own.protocol.replace(':', '')}`;
+
+/** The Set-Cookie value for a session at the server that is known as `own`. */
+export function cookieOf(session: BrowserSession, key: Uint8Array, own: URL): string {
   const payload = Buffer.from(JSON.stringify(session)).toString('base64url');
   const lifetimeSeconds = Math.floor(SESSION_LIFETIME_MS / 1000);
-  return `${COOKIE}=${payload}.${sealOf(payload, key)}; Path=/_slipway/ui; HttpOnly; SameSite=Strict; Max-Age=${lifetimeSeconds}` +
-    (secure ? '; Secure' : '');
+  const attributes = `Path=/_slipway/ui; HttpOnly; SameSite=Strict; Max-Age=${lifetimeSeconds}`;
+  return `${cookieName(own)}=${payload}.${sealOf(payload, key)}; ${attributes}${own.protocol === 'https:' ? '; Secure' : ''}`;
 }
 
 /** The session a Cookie header carries; undefined when absent, forged or over. */
-export function sessionOf(cookieHeader: string | undefined, key: Uint8Array, nowMs: number): BrowserSession | undefined {
+export function sessionOf(
+  cookieHeader: string | undefined,
+  key: Uint8Array,
+  own: URL,
+  nowMs: number,
+): BrowserSession | undefined {
+  const wanted = cookieName(own);
   for (const pair of (cookieHeader ?? '').split(';')) {
     const [name, value = ''] = pair.trim().split('=');
     const [payload = '', seal = ''] = value.split('.');
-    if (name !== COOKIE || !sameSeal(sealOf(payload, key), seal)) continue;
+    if (name !== wanted || !sameText(sealOf(payload, key), seal)) continue;
     const session = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as BrowserSession;
     if (session.expiresAtMs > nowMs) return session;
   }
@@ -32,8 +41,3 @@ export function sessionOf(cookieHeader: string | undefined, key: Uint8Array, now
 
 const sealOf = (payload: string, key: Uint8Array): string =>
   createHmac('sha256', key).update(`browser-session:${payload}`).digest('base64url');
-
-function sameSeal(expected: string, given: string): boolean {
-  const [left, right] = [Buffer.from(expected), Buffer.from(given)];
-  return left.length === right.length && timingSafeEqual(left, right);
-}

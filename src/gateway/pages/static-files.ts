@@ -1,43 +1,37 @@
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
 import * as nodeModule from 'node:module';
 import { extname, join } from 'node:path';
+import { answerText, type Exchange, PAGE_HEADERS } from './page-answers.ts';
 
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.ts': 'text/javascript; charset=utf-8',
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.ts': 'text/javascript; charset=utf-8',
 };
 
-/** Nothing from elsewhere, nothing inline, no framing: what a page that shows logs of user code needs. */
-export const PAGE_HEADERS: Record<string, string> = {
-  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-cache',
-};
+export interface StaticFiles {
+  /** Answers 200 or 404. */
+  serve(name: string, to: Exchange): Promise<void>;
+}
 
-/** Serves the flat folder of the console; TypeScript files go out with their types stripped, once per start. */
-export function createStaticFiles(folder: string) {
-  const cache = new Map<string, Promise<Buffer | undefined>>();
-  const load = async (name: string): Promise<Buffer | undefined> => {
-    const content = await readFile(join(folder, name)).catch(() => undefined);
-    return content && extname(name) === '.ts' ? Buffer.from(strippedOf(content.toString('utf8'))) : content;
+/** Serves what a flat folder held at the start, by exact name; TypeScript files go out with their types stripped. */
+export function createStaticFiles(folder: string): StaticFiles {
+  const names = new Set(readdirSync(folder).filter((name) => TYPES[extname(name)]));
+  const contents = new Map<string, Buffer>();
+  const load = async (name: string): Promise<Buffer> => {
+    const content = await readFile(join(folder, name));
+    return extname(name) === '.ts' ? Buffer.from(strippedOf(content.toString('utf8'))) : content;
   };
   return {
-    /** Answers 200 or 404; `name` is a single path segment. */
-    async serve(name: string, response: ServerResponse): Promise<void> {
+    async serve(name, to) {
       const type = TYPES[extname(name)];
-      const known = type && /^[a-z0-9-]+\.(html|css|svg|ts)$/.test(name);
-      if (known && !cache.has(name)) cache.set(name, load(name));
-      const content = known ? await cache.get(name) : undefined;
-      if (!content || !type) {
-        response.writeHead(404, { ...PAGE_HEADERS, 'content-type': 'text/plain' }).end('not found\n');
-        return;
-      }
-      response.writeHead(200, { ...PAGE_HEADERS, 'content-type': type, 'content-length': content.length }).end(content);
+      if (!type || !names.has(name)) return answerText(to, 404, 'text/plain; charset=utf-8', 'Not found.\n');
+      const content = contents.get(name) ?? (await load(name));
+      contents.set(name, content);
+      to.response.writeHead(200, { ...PAGE_HEADERS, 'content-type': type, 'content-length': content.length });
+      to.response.end(to.request.method === 'HEAD' ? undefined : content);
     },
   };
 }
