@@ -1,8 +1,9 @@
-import { close, constants, fstat, open, readFileSync, readlink } from 'node:fs';
+import { close, constants, existsSync, fstat, open, readFileSync, readlink } from 'node:fs';
 import { promisify } from 'node:util';
 
 /** A small file's text; undefined when absent. Any other failure is thrown. */
 export function readIfPresent(path: string): string | undefined {
+  if (!existsSync(path)) return undefined; // mostly it is not there, and an error is dearer than this look
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

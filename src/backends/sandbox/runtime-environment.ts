@@ -1,6 +1,7 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { READY_FILE } from '../../../toolchain/cache.mjs';
 import { findRuntime } from '../../../toolchain/python.mjs';
 import { BackendError } from '../../platform/errors/families.ts';
 
@@ -34,12 +35,30 @@ const ENTRY = fileURLToPath(new URL('../../../runtimes/entry', import.meta.url))
 const JOB_PYTHON = '.python';
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+const remembered = new Map<string, RuntimeEnvironment>();
+/** How long a runtime is taken as found; then it is looked for, and marked as used, again. */
+const REMEMBER_MS = 3_600_000;
+
 /** Locates the runtime built for the current lock file and marks it as used. Throws BackendError when the set-up never built it. */
 export function locateRuntime(name: string): RuntimeEnvironment {
+  const known = remembered.get(name);
+  if (known && wasUsedLately(known.path)) return known;
   const found = findRuntime(name);
   if (found === undefined) {
     throw new BackendError('runtime', `The Python runtime ${name} is not built on this machine. Run \`npm run setup\`.`);
   }
+  const runtime = describeRuntime(name, found);
+  remembered.set(name, runtime);
+  return runtime;
+}
+
+/** By the mark itself, so that a runtime that was removed is not taken as found. */
+function wasUsedLately(path: string): boolean {
+  const mark = statSync(join(path, READY_FILE), { throwIfNoEntry: false });
+  return mark !== undefined && Date.now() - mark.mtimeMs < REMEMBER_MS;
+}
+
+function describeRuntime(name: string, found: NonNullable<ReturnType<typeof findRuntime>>): RuntimeEnvironment {
   const { path, ready } = found;
   const prefix = ready.basePrefix === '/usr' || ready.basePrefix.startsWith('/usr/') ? [] : [ready.basePrefix];
   return {
@@ -60,17 +79,17 @@ export function locateRuntime(name: string): RuntimeEnvironment {
   };
 }
 
+/** As few files as make an environment: each job pays for them. Its `pip` stands in the entry folder. */
 function writeJobPython(folder: string, runtime: string, ready: { readonly interpreter: string; readonly python: string }): void {
-  const packages = join('lib', `python${ready.python.split('.').slice(0, 2).join('.')}`, 'site-packages');
-  mkdirSync(join(folder, packages), { recursive: true });
-  mkdirSync(join(folder, 'bin'));
+  const library = join(folder, 'lib', `python${ready.python.split('.').slice(0, 2).join('.')}`);
+  const packages = join(library, 'site-packages');
+  mkdirSync(folder, { recursive: true });
+  for (const path of [join(folder, 'bin'), join(folder, 'lib'), library, packages]) mkdirSync(path);
   for (const name of ['python3', 'python']) symlinkSync(ready.interpreter, join(folder, 'bin', name));
-  for (const name of ['pip', 'pip3']) {
-    writeFileSync(join(folder, 'bin', name), '#!/bin/sh\nexec python3 -m pip "$@"\n', { mode: 0o755 });
-  }
   writeFileSync(
     join(folder, 'pyvenv.cfg'),
     `home = ${dirname(ready.interpreter)}\ninclude-system-site-packages = false\nversion = ${ready.python}\n`,
   );
-  writeFileSync(join(folder, packages, 'runtime.pth'), `${join(runtime, packages)}\n`);
+  const runtimePackages = join(runtime, relative(folder, packages));
+  writeFileSync(join(packages, 'runtime.pth'), `${runtimePackages}\n`);
 }

@@ -152,7 +152,7 @@ class HostSandbox implements SandboxBackend {
     const plain = found.isolation === 'plain';
     const spec = decideAccess(asked, !plain);
     const runFolder = this.#runs.of(spec.id);
-    await removeTree(runFolder);
+    if (existsSync(runFolder)) await removeTree(runFolder);
     mkdirSync(runFolder, { mode: 0o700 });
     const tree = planTree(spec, runFolder);
     const archives = await stageInputs(this.#options.blobs, runFolder, spec.inputs, tree.inputFolders);
@@ -181,11 +181,11 @@ class HostSandbox implements SandboxBackend {
       root: this.#runs.emptyFolder,
       tree: join(runFolder, 'ml'),
       ownsPlainRoot: plain && spec.kind === 'job',
-      diskReserveBytes: await diskReserveBytes(runFolder),
+      diskReserveBytes: diskReserveBytes(runFolder),
       directories: tree.directories,
       files: [...tree.files, ...(ownHosts ? [{ path: 'hosts', text: hostsFile(spec.hosts) }] : [])],
       archives,
-      unpackBytesMax: archives.length > 0 ? await unpackBytesMax(runFolder) : 0,
+      unpackBytesMax: archives.length > 0 ? unpackBytesMax(runFolder) : 0,
       socketFolder: sockets,
       logFile: spec.logFile,
       preamble: spec.preamble?.map((line) => line.replace('{isolation}', ISOLATION_TEXT[found.isolation])) ?? [],
@@ -293,8 +293,10 @@ class HostSandbox implements SandboxBackend {
 
   async readText(id: string, path: string, sizeBytesMax: number): Promise<string | undefined> {
     requireId(id);
-    if (!path.startsWith(`${ML_ROOT}/`) || !existsSync(this.#runs.of(id))) return undefined;
-    return readStart(this.#runs.of(id), `ml${path.slice(ML_ROOT.length)}`, sizeBytesMax);
+    const run = this.#runs.of(id);
+    const place = `ml${path.slice(ML_ROOT.length)}`;
+    if (!path.startsWith(`${ML_ROOT}/`) || !existsSync(join(run, place))) return undefined;
+    return readStart(run, place, sizeBytesMax);
   }
 
   address(id: string): WorkAddress {

@@ -1,4 +1,5 @@
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BackendError } from '../../platform/errors/families.ts';
 import type { BlobStore } from '../../platform/objects/port.ts';
@@ -76,16 +77,16 @@ function pathOf(folder: string, relativePath: string, input: WorkInput): string 
 }
 
 /** A bomb must not fill the disk: what is unpacked may take nine tenths of what is free. */
-export async function unpackBytesMax(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
+export function unpackBytesMax(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
   return Math.floor(bavail * bsize * 0.9);
 }
 
 const DISK_RESERVE_BYTES_MAX = 128 * 1024 * 1024;
 
 /** A hundredth of the disk, at most 128 MiB. Work may not begin below it either. */
-export async function diskReserveBytes(folder: string): Promise<number> {
-  const { bavail, blocks, bsize } = await statfs(folder);
+export function diskReserveBytes(folder: string): number {
+  const { bavail, blocks, bsize } = statfsSync(folder);
   const reserve = Math.min(DISK_RESERVE_BYTES_MAX, Math.floor((blocks * bsize) / 100));
   if (bavail * bsize < reserve) throw Object.assign(new Error('disk full'), { code: 'ENOSPC' });
   return reserve;
