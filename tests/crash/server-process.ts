@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CLI } from '../harness/server.ts';
+
+/** A server process from its first moment on, also while it does not listen yet; for tests that kill it at any time. */
+export class ServerProcess {
+  readonly folder: string;
+  readonly #child: ChildProcess;
+  readonly #log: string[] = [];
+  readonly #ended: Promise<unknown>;
+  /** Its URL once it listens, undefined if it ended before. */
+  readonly listening: Promise<string | undefined>;
+
+  constructor(folder: string, args: readonly string[] = []) {
+    this.folder = folder;
+    this.#child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data', folder, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#ended = once(this.#child, 'close');
+    this.#child.stderr?.on('data', (text: Buffer) => this.#log.push(text.toString()));
+    this.listening = new Promise((tell) => {
+      let printed = '';
+      this.#child.stdout?.on('data', (text: Buffer) => {
+        printed += text.toString();
+        const url = /^slipway: listening on (\S+)$/m.exec(printed)?.[1];
+        if (url) tell(url);
+      });
+      void this.#ended.then(() => tell(undefined));
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What it has written to stderr. */
+  log(): string {
+    return this.#log.join('');
+  }
+
+  /** Its URL; fails with its log when it ended before it listened. */
+  async url(): Promise<string> {
+    const url = await this.listening;
+    if (url === undefined)
+      throw new Error(`The server ended (${this.#child.exitCode ?? this.#child.signalCode}):\n${this.log()}`);
+    return url;
+  }
+
+  /** Sends a signal and waits for the end; its exit code, null when a signal ended it. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.running) this.#child.kill(signal);
+    return this.ended();
+  }
+
+  async ended(): Promise<number | null> {
+    await this.#ended;
+    return this.#child.exitCode;
+  }
+}
+
+export interface LiveWork {
+  readonly id: string;
+  /** Supervisor's pid. */
+  readonly pid: number;
+}
+
+/** Work of a data folder whose process runs at this moment: it was started, has not ended, and its supervisor has a child. */
+export function liveWork(folder: string, kind: 'job' | 'service'): LiveWork[] {
+  const runs = join(folder, 'runs');
+  const records = join(runs, '.records');
+  if (!existsSync(records)) return [];
+  return readdirSync(records)
+    .filter((name) => name.endsWith('.started'))
+    .map((name) => name.slice(0, -'.started'.length))
+    .filter((id) => isJob(id) === (kind === 'job') && !existsSync(join(records, `${id}.ended`)))
+    .map((id) => ({ id, pid: claimant(join(runs, id, 'claim')) }))
+    .filter(({ pid }) => childrenOf(pid).length > 0);
+}
+
+const isJob = (id: string): boolean => /^(?:processing|training)-job-/.test(id);
+
+function claimant(path: string): number {
+  try {
+    return Number(readFileSync(path, 'utf8').split(' ')[0]);
+  } catch {
+    return 0; // released meanwhile
+  }
+}
+
+export function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  } catch {
+    return []; // gone
+  }
+}
+
+export function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** A process that still runs; one that waits to be reaped does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
