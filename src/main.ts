@@ -178,10 +178,12 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
 /** Every room, wired; and the one dispatcher that clients and rooms call through. */
 function createRooms(base: Foundation, late: LateParts) {
   let dispatcher: Dispatcher | undefined;
-  const calls: Calls = createCalls(() => {
+  const wired = () => {
     if (!dispatcher) throw new InvariantError('A room called another before the server was wired.');
     return dispatcher;
-  }, base.ids);
+  };
+  const all: Room[] = [];
+  const callsOf = (room: string): Calls => createCalls(wired, base.ids, () => all.find(({ name }) => name === room)?.calls ?? []);
   const router = (): RouterHandle => {
     if (!late.router) throw new InvariantError('The router was used before it was started.');
     return late.router;
@@ -192,7 +194,6 @@ function createRooms(base: Foundation, late: LateParts) {
     drained: (instances: readonly string[], timeoutMs: number) => router().drained(instances, timeoutMs),
   };
   const identity = createIdentityRoom({ ...base, routes });
-  const all: Room[] = [];
   const resources = () => all.flatMap((room) => room.resources);
   const authorizer = createAuthorizer(identity.directory, resources);
   const credentials = createWorkCredentials({
@@ -204,7 +205,6 @@ function createRooms(base: Foundation, late: LateParts) {
   });
   const shared = {
     ...base,
-    calls,
     routes,
     authorizer,
     credentials,
@@ -212,15 +212,15 @@ function createRooms(base: Foundation, late: LateParts) {
     roles: identity.sessions,
     instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()),
   };
-  const jobs = createJobsRoom(shared);
+  const jobs = createJobsRoom({ ...shared, calls: callsOf('jobs') });
   all.push(
     identity,
     createStorageRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
-    createRegistryRoom(shared),
-    createHostingRoom(shared),
+    createRegistryRoom({ ...shared, calls: callsOf('registry') }),
+    createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
-    createPipelinesRoom({ ...shared, model: loadService('sagemaker').model }),
+    createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
   );
   all.push(createTaggingRoom({ ...base, resources: resources() }));
   dispatcher = createDispatcher({

@@ -6,7 +6,7 @@ import type { AuthorizationNeed } from '../authorization/policy.ts';
 import type { Authorizer } from '../authorization/port.ts';
 import type { Principal } from '../authorization/principal.ts';
 import type { Clock } from '../clock.ts';
-import { BackendError, InvariantError, ServiceError } from '../errors/families.ts';
+import { BackendError, InvariantError, invariant, ServiceError } from '../errors/families.ts';
 import type { Ids } from '../ids.ts';
 import { entryOf } from '../ledger/entry-of.ts';
 import type { Store } from '../store/port.ts';
@@ -66,11 +66,22 @@ export function createDispatcher(ports: DispatcherPorts): Dispatcher {
   };
 }
 
-/** Calls between rooms: the same way in, on behalf of a principal. Lazy, since rooms are made before their dispatcher. */
-export function createCalls(dispatcher: () => Pick<Dispatcher, 'dispatch'>, ids: Ids): Calls {
+/**
+ * Calls between rooms: the same way in, on behalf of a principal. Lazy, since rooms are made before their dispatcher.
+ * `declared` is what the room says it calls (`Room.calls`): another call is a mistake of ours, since the proof that rooms
+ * do not call in circles rests on that list.
+ */
+export function createCalls(
+  dispatcher: () => Pick<Dispatcher, 'dispatch'>,
+  ids: Ids,
+  declared?: () => readonly OperationName[],
+): Calls {
   return {
-    call: (principal, origin, name, input) =>
-      dispatcher().dispatch(name, input, { principal, region: origin.region, requestId: origin.requestId ?? ids.uuid() }),
+    async call(principal, origin, name, input) {
+      invariant(!declared || declared().includes(name), 'a room calls only what it declares', { operation: name });
+      const caller = { principal, region: origin.region, requestId: origin.requestId ?? ids.uuid() };
+      return dispatcher().dispatch(name, input, caller);
+    },
   };
 }
 

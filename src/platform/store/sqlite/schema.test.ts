@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { hash } from 'node:crypto';
-import { compileStatements, STATEMENTS_FILE, statementsText } from './compile-statements.ts';
 import { applyMigrations, MIGRATIONS, schemaVersion } from './migrations.ts';
 import { STATEMENTS } from './statements.generated.ts';
 
@@ -42,10 +40,6 @@ test('migrations apply once, in order, and each wholly or not at all', () => {
     [1, 2],
   );
   assert.throws(() => applyMigrations(db, 'x', [first]), /newer version/);
-});
-
-test('the committed statements are what Kysely compiles', () => {
-  assert.equal(fs.readFileSync(STATEMENTS_FILE, 'utf8'), statementsText(compileStatements()));
 });
 
 test('every list reads one index in its order: no sort, no scan of the table', () => {
