@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ACCOUNT, BUCKET, JobsRig, REGION, s3Output } from './jobs-rig.ts';
@@ -114,6 +114,26 @@ test('a job made under a name just deleted keeps its timer, and so survives a de
     await reconciler?.reconcile(key);
     const timers = await rig.store.timers({ limit: 100 });
     assert.ok(timers.some((timer) => timer.reconciler === 'processing-job' && timer.key.name === 'again'));
+  } finally {
+    await rig.close();
+  }
+});
+
+test('a run handed over just before the server died is told to stop before its job is called Stopped', async () => {
+  const rig = await JobsRig.start();
+  try {
+    await rig.loop.stop();
+    await rig.process('handed-over', 'pass');
+    const key = { account: ACCOUNT, region: REGION, kind: 'ProcessingJob', name: 'handed-over' };
+    const { workId } = (await rig.store.get<{ workId: string }>(key))?.document ?? { workId: '' };
+    // staged and submitted; the spawner of the dead server may still fork a supervisor for it
+    mkdirSync(join(rig.folder, 'runs', workId));
+    writeFileSync(join(rig.folder, 'runs', workId, 'plan.json'), '{}');
+    await rig.call('sagemaker:StopProcessingJob', { ProcessingJobName: 'handed-over' });
+    await rig.room.reconcilers?.find(({ name }) => name === 'processing-job')?.reconcile(key);
+    const { ProcessingJobStatus } = await rig.call('sagemaker:DescribeProcessingJob', { ProcessingJobName: 'handed-over' });
+    assert.equal(ProcessingJobStatus, 'Stopped');
+    assert.ok(existsSync(join(rig.folder, 'runs', workId, 'stop')));
   } finally {
     await rig.close();
   }

@@ -70,7 +70,11 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
 
   async #begin(row: Read<D>): Promise<ReconcileResult> {
     const { document: job } = row;
-    if (job.status === 'Stopping') return this.#settle(row, { status: 'Stopped', timedOut: false, atMs: this.#now() });
+    if (job.status === 'Stopping') {
+      // a server that died just after handing the run over left a spawner that may still claim it: it must find the stop
+      await this.#ports.backend.stop(job.workId);
+      return this.#settle(row, { status: 'Stopped', timedOut: false, atMs: this.#now() });
+    }
     const admitted = this.#ports.admission.request(job.workId, this.#ports.settings.reservations.job, job.createdAtMs);
     if (!admitted.admitted) {
       if (job.waitingReason !== undefined) return;
