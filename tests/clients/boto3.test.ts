@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { basename, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { findRuntime } from '../../toolchain/python.mjs';
+import { slipway } from '../harness/cli.ts';
 import { runToSuccess } from '../harness/client-program.ts';
 import { unprovenClaims } from '../harness/proof.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
@@ -56,6 +57,10 @@ for (const [name, { settings, programs }] of Object.entries(SUITES)) {
         await runToSuccess(server, [pythonOf(program), join(import.meta.dirname, program)], { test: nameOf(program) });
       });
     }
+    test('the ledger of all this is whole', async () => {
+      const { code, stdout, stderr } = await slipway(['audit', 'verify', '--data', server.folder]);
+      assert.equal(code, 0, stdout + stderr);
+    });
     test('they prove what docs/api-coverage.md says', () => assert.deepEqual(unprovenClaims(programs.map(nameOf)), []));
   });
 }

@@ -24,7 +24,7 @@ expect() {
 until_not() {
   local busy=$1
   shift
-  while [[ $("$@") =~ ^($busy)$ ]]; do sleep 0.5; done
+  while [[ $("$@") =~ ^($busy)$ ]]; do sleep 2; done
 }
 
 account=$(aws sts get-caller-identity --query Account --output text)
@@ -119,7 +119,7 @@ say "labels and scores: $(paste -d' ' <(head -3 validation.csv | cut -d, -f1) an
 
 # And down again
 aws sagemaker delete-endpoint --endpoint-name cli-endpoint
-while aws sagemaker describe-endpoint --endpoint-name cli-endpoint --output text >gone.txt 2>&1; do sleep 0.5; done
+while aws sagemaker describe-endpoint --endpoint-name cli-endpoint --output text >gone.txt 2>&1; do sleep 2; done
 aws sagemaker wait endpoint-deleted --endpoint-name cli-endpoint
 aws sagemaker delete-endpoint-config --endpoint-config-name cli-config
 aws sagemaker delete-model --model-name cli-model
