@@ -99,36 +99,42 @@ interface RunningServer {
 
 async function startServer(options: ServerOptions, data: DataFolder, log: Logger): Promise<RunningServer> {
   const settings = readSettings(data.paths.folder);
-  const base = await openFoundation(data, settings, log);
   const late: LateParts = { url: '', router: undefined };
-  const wired = createRooms(base, late);
-  const { rooms, identity } = wired;
-  const gateway = createServerGateway(base, late, wired);
-  const undo: (() => Promise<void>)[] = [() => gateway.close(0), () => base.close()];
-  try {
-    const port = await listen(gateway, options, data);
-    late.url = `http://${options.host}:${port}`;
-    late.router = await startOrAdoptRouter({
-      dataFolder: data.paths.folder,
-      host: options.host,
-      port: runtimePortOf(options, data, port),
-      log,
-      onRestart: () => record(),
+  const record = () =>
+    late.router &&
+    data.writeServerRecord({
+      pid: process.pid,
+      routerPid: late.router.pid,
+      port: Number(new URL(late.url).port),
+      runtimePort: late.router.port,
+      url: late.url,
     });
-    const record = () =>
-      late.router &&
-      data.writeServerRecord({
-        pid: process.pid,
-        routerPid: late.router.pid,
-        port,
-        runtimePort: late.router.port,
-        url: late.url,
-      });
-    await prepare(base, identity, late);
+  const wantedPort = wantedPortOf(options, data);
+  // a process of its own: it starts while the rooms are wired
+  const router = startOrAdoptRouter({
+    dataFolder: data.paths.folder,
+    host: options.host,
+    port: runtimePortOf(options, data, wantedPort),
+    log,
+    onRestart: record,
+  });
+  router.catch(() => undefined); // told below
+  const undo: (() => Promise<void>)[] = [async () => (await router.catch(() => undefined))?.abandon()];
+  try {
+    const base = await openFoundation(data, settings, log);
+    undo.unshift(() => base.close());
+    const wired = createRooms(base, late);
+    const { promise: ready, resolve: open } = Promise.withResolvers<void>();
+    const gateway = createServerGateway(base, late, wired, ready);
+    undo.unshift(() => gateway.close(0));
+    late.url = `http://${options.host}:${await listen(gateway, wantedPort, options.host)}`;
+    late.router = await router;
+    await prepare(base, wired.identity, late);
     base.loop.register([createTokenReconciler(base.store)]);
-    await startRooms(base.loop, rooms);
+    await startRooms(base.loop, wired.rooms);
     base.blobs.start();
     record();
+    open();
     return { url: late.url, stop: (endJobs) => stopServer(base, late, gateway, wired, endJobs) };
   } catch (error) {
     for (const step of undo) await step();
@@ -236,6 +242,7 @@ function createServerGateway(
   base: Foundation,
   late: LateParts,
   { dispatcher, identity, credentials }: ReturnType<typeof createRooms>,
+  ready: Promise<void>,
 ): Gateway {
   const services = serviceIds.map(loadService);
   const address = () => (late.router ? { host: new URL(late.url).hostname, port: late.router.port } : undefined);
@@ -258,20 +265,23 @@ function createServerGateway(
     region: base.settings.region,
     webRoutes: [...consoleRoutes, credentials.route],
     runtimeForward: createForward(address),
+    ready,
   });
 }
 
-/** Takes the asked-for port, else the one recorded for this folder (running jobs know it), else the default. */
-async function listen(gateway: Gateway, options: ServerOptions, data: DataFolder): Promise<number> {
-  const recorded = data.readServerRecord()?.port;
-  const wanted = options.port || (recorded ?? options.port ?? DEFAULT_PORT);
+/** The asked-for port, else the one recorded for this folder (running jobs know it), else the default. */
+function wantedPortOf(options: ServerOptions, data: DataFolder): number {
+  return options.port || (data.readServerRecord()?.port ?? options.port ?? DEFAULT_PORT);
+}
+
+async function listen(gateway: Gateway, port: number, host: string): Promise<number> {
   try {
-    return await gateway.listen(wanted, options.host);
+    return await gateway.listen(port, host);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
     const why = code === 'EADDRINUSE' ? 'is in use by another program' : 'may not be used by this user';
-    throw new ConfigError('--port', `port ${wanted} ${why}. Choose another: --port N, or --port 0 for a free one.`);
+    throw new ConfigError('--port', `port ${port} ${why}. Choose another: --port N, or --port 0 for a free one.`);
   }
 }
 

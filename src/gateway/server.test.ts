@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { loadService, serviceIds } from '../../models/load.ts';
@@ -12,7 +13,7 @@ import { systemClock } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors/families.ts';
 import { systemIds } from '../platform/ids.ts';
 import type { LedgerInput } from '../platform/ledger/entry.ts';
-import { createGateway } from './server.ts';
+import { createGateway, type GatewayPorts } from './server.ts';
 import { signRequest } from './signature/sign.ts';
 
 /** Operations that show what reached them; the gateway and dispatch around them are the real ones. */
@@ -160,7 +161,7 @@ const dispatcher = createDispatcher({
   },
 });
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (fields: object) => void logged.push(fields) };
-const gateway = createGateway({
+const gatewayPorts: GatewayPorts = {
   services,
   dispatcher,
   clock: systemClock,
@@ -173,7 +174,8 @@ const gateway = createGateway({
     credential: async (id, token) =>
       id === 'AKIATEST' ? { secretAccessKey: 'secret', principal } : token === 'old' ? { problem: 'expired' } : undefined,
   },
-});
+};
+const gateway = createGateway(gatewayPorts);
 const port = await gateway.listen(0, '127.0.0.1');
 after(() => gateway.close(100));
 
@@ -659,4 +661,34 @@ test('digest of what was stored is what was sent, over chunked framing', async (
   assert.equal(objects.get('b/chunked'), content);
   const input = seen.at(-1)?.input ?? {};
   assert.deepEqual([input['ContentLength'], input['ContentEncoding']], [content.length, undefined]);
+});
+
+test('a request that comes while the server still starts waits for it, and is answered then', async () => {
+  const { promise: ready, resolve: open } = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const webRoutes = [
+    { path: '/_slipway/ui/', handle: async (_request: unknown, response: ServerResponse) => void response.end('page') },
+  ];
+  const starting = createGateway({ ...gatewayPorts, webRoutes, ready });
+  const at = await starting.listen(0, '127.0.0.1');
+  try {
+    const arrived = once(starting.server, 'request');
+    const answered = new Promise<void>((resolve, reject) => {
+      httpRequest({ port: at, host: '127.0.0.1', path: '/_slipway/ui/', agent: false }, (response) => {
+        order.push(`answered ${response.statusCode}`);
+        response.resume().on('end', resolve);
+      })
+        .on('error', reject)
+        .end();
+    });
+    await arrived;
+    // a round trip to a server that is open: time enough for an answer that would not wait
+    await send('GET', '/_slipway/health', { host: `127.0.0.1:${port}` });
+    order.push('open');
+    open();
+    await answered;
+    assert.deepEqual(order, ['open', 'answered 200']);
+  } finally {
+    await starting.close(0);
+  }
 });

@@ -15,6 +15,11 @@ export interface GatewayPorts extends Omit<AnswerPorts, 'routing'> {
   readonly webHosts?: readonly string[];
   /** Where InvokeEndpoint goes (see forward.ts). */
   readonly runtimeForward: Forward;
+  /**
+   * Settled when rooms and router are up. Requests that come before wait for it: the port is taken first, since jobs that
+   * outlived the last server call it, and a room that is not started would act on projections it has not rebuilt.
+   */
+  readonly ready?: Promise<void>;
 }
 
 export interface Gateway {
@@ -39,8 +44,16 @@ export function createGateway(ports: GatewayPorts): Gateway {
   const routing = createRoutingTable(ports.services);
   const answerPorts: AnswerPorts = { ...ports, routing };
   const webPorts = { routes: ports.webRoutes, hosts: [...LOOPBACK_HOSTS, ...(ports.webHosts ?? [])], log: ports.log };
+  let isReady = ports.ready === undefined;
+  void ports.ready?.then(() => {
+    isReady = true;
+  });
   const handle = (request: IncomingMessage, response: ServerResponse, sendContinue: () => void): void => {
     request.on('error', () => {}); // a vanished client; whoever reads the body hears it too
+    if (isReady) serve(request, response, sendContinue);
+    else void ports.ready?.then(() => response.destroyed || serve(request, response, sendContinue));
+  };
+  const serve = (request: IncomingMessage, response: ServerResponse, sendContinue: () => void): void => {
     if (isInvocation(request)) ports.runtimeForward(request, response);
     else if (isWebRequest(request)) {
       sendContinue();

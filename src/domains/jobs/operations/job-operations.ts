@@ -123,7 +123,9 @@ export async function deleteJob<D extends AnyJobDocument>(
   name: string,
   context: OperationContext,
 ): Promise<void> {
-  await decideAndCommit(ports.store, async () => {
+  await decideAndCommit(ports.store, async (count) => {
+    // our own removal, whose answer was lost
+    if (count > 0 && !(await ports.store.get(keyOf(kind.declaration, context, name)))) return { result: undefined };
     const { key, version, document } = await requireJob(kind, ports, name, context);
     if (!isSettled(document.status)) {
       throw new ServiceError(
