@@ -27,6 +27,8 @@ export interface RouterHandle extends RoutePublisher {
   stop(): Promise<void>;
   /** Lets it run on without us. */
   detach(): void;
+  /** After a start that failed: ends the router if we started it, lets one that we found go on. */
+  abandon(): Promise<void>;
 }
 
 const RESTART_DELAY_MS_MAX = 5_000;
@@ -54,6 +56,7 @@ class RouterLink implements RouterHandle {
   #applied = 0;
   #sending = false;
   #closed = false;
+  #adopted = false;
   #unwatch = () => {};
   #waiting: { revision: number; done: () => void }[] = [];
 
@@ -112,6 +115,11 @@ class RouterLink implements RouterHandle {
     this.#unwatch();
   }
 
+  async abandon(): Promise<void> {
+    if (this.#adopted) this.detach();
+    else await this.stop();
+  }
+
   async #running(): Promise<RouterStatus | undefined> {
     try {
       return (await askRouter<RouterStatus>(this.#socket, 'GET', '/status', undefined, 2_000)).value;
@@ -125,6 +133,7 @@ class RouterLink implements RouterHandle {
     const { host, port, log } = this.#options;
     if (running.build === this.#build && running.host === host && (port === 0 || port === running.port)) {
       log.info({ pid: running.pid, port: running.port }, 'Took over the running router.');
+      this.#adopted = true;
       return running;
     }
     await new Promise<void>((resolve) => {
