@@ -88,7 +88,7 @@ function showGraph(
     const step = steps.get(name);
     return {
       status: step?.StepStatus,
-      took: durationText(step?.StartTime, step?.EndTime),
+      took: step?.Metadata?.Condition?.Outcome ?? durationText(step?.StartTime, step?.EndTime),
       isOut: !step && (!running || out.has(name)),
       isSelected: choices['step'] === name,
       href: executionLink(arn, { step: name, tab: choices['tab'] }),

@@ -38,14 +38,17 @@ export function durationText(
 ): string {
   if (!fromSeconds) return '';
   const exact = Math.max(0, (toSeconds ?? nowSeconds) - fromSeconds);
-  if (exact < 9.95) return `${exact.toFixed(1)} s`;
+  if (exact < 9.95) return joined(exact.toFixed(1), 's');
   const seconds = Math.round(exact);
   const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
-  if (minutes === 0) return `${seconds} s`;
-  if (hours === 0) return `${minutes} min ${two(seconds % 60)} s`;
-  return hours < 48 ? `${hours} h ${two(minutes % 60)} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (minutes === 0) return joined(seconds, 's');
+  if (hours === 0) return joined(minutes, 'min', two(seconds % 60), 's');
+  if (hours < 48) return joined(hours, 'h', two(minutes % 60), 'min');
+  return joined(Math.floor(hours / 24), 'd', hours % 24, 'h');
 }
 
+/** Not broken over two lines. */
+const joined = (...parts: readonly (string | number)[]): string => parts.join('\u00a0');
 const two = (value: number): string => String(value).padStart(2, '0');
 
 /** The last part of an ARN or path. */

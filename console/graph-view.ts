@@ -11,7 +11,7 @@ const NEAREST = { block: 'nearest', inline: 'nearest' } as const;
 /** How a step stands. */
 export interface NodeState {
   readonly status: string | undefined;
-  /** e.g. `3.6 s`. */
+  /** e.g. `3.6 s`; of a condition its outcome. */
   readonly took: string;
   /** It will never run in this execution. */
   readonly isOut: boolean;

@@ -61,7 +61,7 @@ export async function outputOf(node: GraphNode, step: StepSummary | undefined, j
   if (!step) return [empty('This step has not started.')];
   const content = job ? await jobOutput(node.step, step, job) : metadataOf(step);
   if (content.length > 0) return content;
-  return [empty(step.EndTime ? 'This step has no outputs.' : 'Nothing yet: the step still runs.')];
+  return [empty(step.EndTime ? 'This step has no outputs.' : 'Nothing yet: the step still runs. Its log shows what it does.')];
 }
 
 /** Ends of steps that run no job. */
