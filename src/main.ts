@@ -98,7 +98,7 @@ interface RunningServer {
 }
 
 async function startServer(options: ServerOptions, data: DataFolder, log: Logger): Promise<RunningServer> {
-  const settings = readSettings(data.paths.folder);
+  const settings = await readSettings(data.paths.folder);
   const late: LateParts = { url: '', router: undefined };
   const record = () =>
     late.router &&

@@ -1,4 +1,5 @@
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { request as httpRequest } from '../platform/node-http.ts';
 
 /** Hands a request to another HTTP server on this machine and streams both ways. */
 export type Forward = (request: IncomingMessage, response: ServerResponse) => void;

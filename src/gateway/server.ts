@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Service } from '../contract/services.ts';
+import { createServer } from '../platform/node-http.ts';
 import type { WebRoute } from '../platform/ports/web.ts';
 import { answer, type AnswerPorts } from './answer.ts';
 import type { Forward } from './forward.ts';

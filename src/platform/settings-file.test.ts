@@ -1,26 +1,27 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { ConfigError } from './errors/families.ts';
-import { parseSettings } from './settings-file.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
+import { readSettings } from './settings-file.ts';
+import { parseSettings } from './settings-grammar.ts';
 
-test('an empty file means the defaults', () => {
-  const settings = parseSettings('');
-  assert.equal(settings.region, 'us-east-1');
-  assert.equal(settings.approval, 'required');
-  assert.deepEqual(settings.reservations.modelServer, { cpus: 0, memoryMiB: 512 });
-});
-
-test('an unknown key refuses to start and names it', () => {
-  assert.throws(
-    () => parseSettings('aproval: open'),
-    (error: Error) => error instanceof ConfigError && /aproval/.test(error.message) && /approval/.test(error.message),
-  );
-});
-
-test('a bad value names its place', () => {
-  assert.throws(() => parseSettings('reservations: { job: { cpus: -1 } }'), /reservations\.job\.cpus/);
-});
-
-test('broken YAML is said to be that', () => {
-  assert.throws(() => parseSettings('region: ['), /not valid YAML/);
+test('the first start writes a commented file that means the defaults; what is written into it counts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-settings-'));
+  const path = join(folder, 'slipway.yaml');
+  try {
+    assert.deepEqual(await readSettings(folder), DEFAULT_SETTINGS);
+    const template = readFileSync(path, 'utf8');
+    assert.deepEqual(parseSettings(template), DEFAULT_SETTINGS);
+    const uncommented = parseSettings(template.replaceAll(/^# (?!Slipway)/gm, ''));
+    assert.deepEqual(uncommented.instances, { 'ml.m5.large': { cpus: 2, memoryMiB: 8192 } }, 'its examples are valid');
+    assert.deepEqual({ ...uncommented, instances: {}, images: {} }, DEFAULT_SETTINGS, 'its comments say the defaults');
+    writeFileSync(path, `${template}approval: open # for the trial\n`);
+    assert.deepEqual(await readSettings(folder), { ...DEFAULT_SETTINGS, approval: 'open' });
+    writeFileSync(path, 'aproval: open\n');
+    await assert.rejects(readSettings(folder), /aproval/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

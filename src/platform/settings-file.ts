@@ -1,30 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
-import { z } from 'zod';
-import { ConfigError } from './errors/families.ts';
-import type { Settings } from './settings.ts';
-
-/** The account AWS samples use. */
-const ACCOUNT = '123456789012';
-
-const reservation = (cpus: number, memoryMiB: number) =>
-  z.strictObject({ cpus: z.number().min(0).default(cpus), memoryMiB: z.number().int().min(1).default(memoryMiB) }).prefault({});
-
-const grammar = z.strictObject({
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'write an AWS region such as us-east-1')
-    .default('us-east-1'),
-  roles: z.enum(['lenient', 'strict']).default('lenient'),
-  approval: z.enum(['required', 'open']).default('required'),
-  sandbox: z.enum(['auto', 'bubblewrap', 'unshare', 'container', 'plain']).default('auto'),
-  reservations: z.strictObject({ job: reservation(1, 1024), modelServer: reservation(0, 512) }).prefault({}),
-  instances: z
-    .record(z.string(), z.strictObject({ cpus: z.number().positive(), memoryMiB: z.number().int().min(64) }))
-    .default({}),
-  images: z.record(z.string(), z.string()).default({}),
-});
+import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 const TEMPLATE = `# Slipway settings. Every line is optional; what is commented shows the default.
 # region: us-east-1          # region of clients that name none; any region is accepted on the wire
@@ -41,27 +17,12 @@ const TEMPLATE = `# Slipway settings. Every line is optional; what is commented 
 `;
 
 /** Reads `slipway.yaml`, writing a commented one at first start. Unknown keys and bad values are ConfigErrors. */
-export function readSettings(folder: string): Settings {
+export async function readSettings(folder: string): Promise<Settings> {
   const path = join(folder, 'slipway.yaml');
   if (!existsSync(path)) writeFileSync(path, TEMPLATE, { mode: 0o600, flag: 'wx' });
-  return parseSettings(readFileSync(path, 'utf8'));
+  const text = readFileSync(path, 'utf8');
+  // the grammar is loaded when there is something to read: it would take a sixth of the time a start takes
+  return saysNothing(text) ? DEFAULT_SETTINGS : (await import('./settings-grammar.ts')).parseSettings(text);
 }
 
-/** Pure: text to settings. */
-export function parseSettings(text: string): Settings {
-  let document: unknown;
-  try {
-    document = parse(text) ?? {};
-  } catch (error) {
-    throw new ConfigError('slipway.yaml', `not valid YAML: ${(error as Error).message.split('\n')[0]}`);
-  }
-  const parsed = grammar.safeParse(document);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => {
-      const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
-      return `${where}${issue.message}`;
-    });
-    throw new ConfigError('slipway.yaml', `${faults.join('; ')}. Known keys: ${Object.keys(grammar.shape).join(', ')}.`);
-  }
-  return { account: ACCOUNT, ...parsed.data };
-}
+const saysNothing = (text: string): boolean => text.split('\n').every((line) => /^\s*(#.*)?$/.test(line));

@@ -1,4 +1,4 @@
-/** `DIR/slipway.yaml` after parsing (see settings-file.ts for grammar and defaults). */
+/** `DIR/slipway.yaml` after parsing (see settings-grammar.ts). */
 export interface Settings {
   readonly region: string;
   readonly account: string;
@@ -14,3 +14,15 @@ export interface Settings {
   /** Image name (repository:tag) to another image name. */
   readonly images: Readonly<Record<string, string>>;
 }
+
+/** The account is the one AWS samples use. */
+export const DEFAULT_SETTINGS: Settings = {
+  region: 'us-east-1',
+  account: '123456789012',
+  roles: 'lenient',
+  approval: 'required',
+  sandbox: 'auto',
+  reservations: { job: { cpus: 1, memoryMiB: 1024 }, modelServer: { cpus: 0, memoryMiB: 512 } },
+  instances: {},
+  images: {},
+};

@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest } from '../platform/node-http.ts';
 import { openSocketPath } from './socket-path.ts';
 
 export interface ControlAnswer<T> {

@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { createServer } from '../platform/node-http.ts';
 import type { RouteSnapshot } from '../platform/ports/routes.ts';
 import { openSocketPath } from './socket-path.ts';
 

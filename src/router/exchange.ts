@@ -1,4 +1,5 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { request as httpRequest } from '../platform/node-http.ts';
 import type { Instance } from './instance.ts';
 
 export interface ModelRequest {

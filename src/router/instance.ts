@@ -1,5 +1,6 @@
-import { Agent, type RequestOptions } from 'node:http';
+import type { Agent as HttpAgent, RequestOptions } from 'node:http';
 import { connect } from 'node:net';
+import { Agent } from '../platform/node-http.ts';
 import type { WorkAddress } from '../platform/ports/work.ts';
 
 /** Connections held open to one model server, and how many at once; further requests wait in the agent. */
@@ -13,7 +14,7 @@ export class Instance {
   inFlight = 0;
   refusedAtMs = 0;
   readonly requestOptions: RequestOptions;
-  readonly #agent: Agent;
+  readonly #agent: HttpAgent;
   #idle: (() => void)[] = [];
 
   constructor(id: string, address: WorkAddress) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from '../platform/node-http.ts';
 import { answerFault, endpointAbsent, type RuntimeFault } from './answer.ts';
 import type { Gate } from './gate.ts';
 import { invoke } from './invoke.ts';

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { request } from '../../platform/node-http.ts';
 import type { WorkAddress } from '../../platform/ports/work.ts';
 
 /** AWS: a container answers its ping within two seconds. */

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { PassThrough } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { pack } from 'tar-stream';
+import type { Pack } from 'tar-stream';
 import type { WorkOutputTree } from '../../platform/ports/work.ts';
 
 /** All times in an archive are this one, so that the same files always give the same bytes (and the same digest). */
@@ -9,6 +9,7 @@ const FIXED_TIME = new Date(0);
 
 /** `model.tar.gz` of a job: paths relative to the output folder, in the order of the tree. */
 export async function* archiveOf(tree: WorkOutputTree): AsyncGenerator<Uint8Array> {
+  const { pack } = await import('tar-stream'); // with the first artefact, not with the start of the server
   const archive = pack();
   const compressed = new PassThrough();
   const writing = pipeline(archive, createGzip({ level: 6 }), compressed);
@@ -22,7 +23,7 @@ export async function* archiveOf(tree: WorkOutputTree): AsyncGenerator<Uint8Arra
   await done;
 }
 
-async function addFiles(archive: ReturnType<typeof pack>, tree: WorkOutputTree): Promise<void> {
+async function addFiles(archive: Pack, tree: WorkOutputTree): Promise<void> {
   for (const { relativePath, sizeBytes, executable, open } of tree.files) {
     const header = { name: relativePath, size: sizeBytes, mode: executable ? 0o755 : 0o644, mtime: FIXED_TIME, uid: 0, gid: 0 };
     const { promise, resolve, reject } = Promise.withResolvers<void>();

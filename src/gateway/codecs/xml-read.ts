@@ -1,4 +1,5 @@
-import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { createRequire } from 'node:module';
+import type * as FastXmlParser from 'fast-xml-parser';
 import type { Shape, ShapeRef } from '../../contract/model.ts';
 import { type Service, shapeOf } from '../../contract/services.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
@@ -7,27 +8,43 @@ import { parseTime } from './timestamps.ts';
 
 const MALFORMED = 'The XML you provided was not well-formed or did not validate against our published schema';
 
-/** Entities are never expanded by the parser: the five predefined ones and character references are decoded here. */
-const parser = new XMLParser({
-  ignoreAttributes: true,
-  ignoreDeclaration: true,
-  ignorePiTags: true,
-  removeNSPrefix: true,
-  parseTagValue: false,
-  trimValues: false,
-  processEntities: false,
+/** Loaded with the first document: no start need wait for its forty modules. */
+const reader = lazily(() => {
+  const { XMLParser, XMLValidator } = createRequire(import.meta.url)('fast-xml-parser') as typeof FastXmlParser;
+  // entities are never expanded by the parser: the five predefined ones and character references are decoded here
+  const parser = new XMLParser({
+    ignoreAttributes: true,
+    ignoreDeclaration: true,
+    ignorePiTags: true,
+    removeNSPrefix: true,
+    parseTagValue: false,
+    trimValues: false,
+    processEntities: false,
+  });
+  return {
+    isValid: (text: string) => XMLValidator.validate(text) === true,
+    parse: (text: string) => parser.parse(text) as Record<string, Node>,
+  };
 });
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
 
 type Node = string | { [child: string]: Node | Node[] };
 
 /** The document's root element; throws MalformedXML. Document types are refused: nothing we serve needs them. */
 export function parseXml(text: string): { name: string; node: Node } {
-  if (text.includes('<!DOCTYPE') || text.includes('<!ENTITY') || XMLValidator.validate(text) !== true) {
+  if (text.includes('<!DOCTYPE') || text.includes('<!ENTITY') || !reader().isValid(text)) {
     throw new ServiceError('MalformedXML', MALFORMED);
   }
   let parsed: Record<string, Node>;
   try {
-    parsed = parser.parse(text) as Record<string, Node>;
+    parsed = reader().parse(text);
   } catch {
     // nesting or names the parser refuses; its message may quote the document
     throw new ServiceError('MalformedXML', MALFORMED);

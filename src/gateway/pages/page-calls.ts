@@ -1,8 +1,8 @@
-import { request as httpRequest } from 'node:http';
 import { findService } from '../../contract/services.ts';
 import type { Credential } from '../../platform/authorization/port.ts';
 import { ERROR_CATALOGUE } from '../../platform/errors/catalogue.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { request as httpRequest } from '../../platform/node-http.ts';
 import { readBody } from '../body.ts';
 import { jsonCodec, parseJsonBody } from '../codecs/json.ts';
 import { decodePercent } from '../signature/canonical.ts';

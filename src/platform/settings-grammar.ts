@@ -1,0 +1,45 @@
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { ConfigError } from './errors/families.ts';
+import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+
+const { account, reservations, ...defaults } = DEFAULT_SETTINGS;
+
+const reservation = ({ cpus, memoryMiB }: Settings['reservations']['job']) =>
+  z.strictObject({ cpus: z.number().min(0).default(cpus), memoryMiB: z.number().int().min(1).default(memoryMiB) }).prefault({});
+
+const grammar = z.strictObject({
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'write an AWS region such as us-east-1')
+    .default(defaults.region),
+  roles: z.enum(['lenient', 'strict']).default(defaults.roles),
+  approval: z.enum(['required', 'open']).default(defaults.approval),
+  sandbox: z.enum(['auto', 'bubblewrap', 'unshare', 'container', 'plain']).default(defaults.sandbox),
+  reservations: z
+    .strictObject({ job: reservation(reservations.job), modelServer: reservation(reservations.modelServer) })
+    .prefault({}),
+  instances: z
+    .record(z.string(), z.strictObject({ cpus: z.number().positive(), memoryMiB: z.number().int().min(64) }))
+    .default(defaults.instances),
+  images: z.record(z.string(), z.string()).default(defaults.images),
+});
+
+/** Text of `slipway.yaml` to settings; pure. Unknown keys and bad values are ConfigErrors. */
+export function parseSettings(text: string): Settings {
+  let document: unknown;
+  try {
+    document = parse(text) ?? {};
+  } catch (error) {
+    throw new ConfigError('slipway.yaml', `not valid YAML: ${(error as Error).message.split('\n')[0]}`);
+  }
+  const parsed = grammar.safeParse(document);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => {
+      const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
+      return `${where}${issue.message}`;
+    });
+    throw new ConfigError('slipway.yaml', `${faults.join('; ')}. Known keys: ${Object.keys(grammar.shape).join(', ')}.`);
+  }
+  return { account, ...parsed.data };
+}
