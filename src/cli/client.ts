@@ -1,6 +1,7 @@
-import { request, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { InputOf, OperationName, OutputOf } from '../contract/operations.ts';
 import { signRequest } from '../gateway/signature/sign.ts';
+import { request } from '../platform/node-http.ts';
 import type { Connection } from './connection.ts';
 import { failed } from './exit.ts';
 
