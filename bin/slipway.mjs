@@ -6,7 +6,8 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { cacheDirectory, SetupError } from '../toolchain/cache.mjs';
-import { compileCacheDirectory, ensureSetup } from '../toolchain/setup.mjs';
+import { compileCacheDirectory } from '../toolchain/compile-cache.mjs';
+import { ensureSetup } from '../toolchain/setup.mjs';
 
 const MAIN = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src', 'cli', 'main.ts');
 

@@ -1,7 +1,6 @@
 // What `npm run setup` does, and what the other commands do before they start: quick when nothing changed, asks nothing.
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { cacheDirectory, SetupError } from './cache.mjs';
+import { warmCompileCache } from './compile-cache.mjs';
 import { findNode, installNode, installPackages, nodeDownload, packagesAreInstalled, packagesDownload } from './node.mjs';
 import { buildRuntime, compileEntry, findPython, findRuntime, runtimeDownload } from './python.mjs';
 import {
@@ -29,6 +28,7 @@ export async function ensureSetup({ quiet = false, what = 'all' } = {}) {
   const plan = planSetup(PARTS[what], log, quiet);
   if (plan.length === 0) {
     if (what === 'all') await compileEntries();
+    if (!quiet) await warmCompileCache(findNode(), log);
     if (!quiet) log(`everything is there (cache ${cacheDirectory()})`);
     return { node: findNode() };
   }
@@ -38,12 +38,13 @@ export async function ensureSetup({ quiet = false, what = 'all' } = {}) {
     await step.perform();
   }
   if (what === 'all') await compileEntries();
-  log(`done in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
   const node = findNode();
   if (!node)
     throw new SetupError(
       'Node.js was installed but is not found again. Remove the cache folder and run `npm run setup` once more.',
     );
+  if (what === 'all') await warmCompileCache(node, log);
+  log(`done in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
   return { node };
 }
 
@@ -97,11 +98,4 @@ function announce(plan, log) {
   for (const { download } of plan) {
     log(`  ${download.what}: ${download.sizeMb} MB from ${download.from}, ${download.diskMb} MB on disk, into ${download.into}`);
   }
-}
-
-/** Folder for Node's compiled code, shared by all processes of Slipway. */
-export function compileCacheDirectory() {
-  const directory = join(cacheDirectory(), 'compile-cache');
-  mkdirSync(directory, { recursive: true });
-  return directory;
 }
