@@ -335,7 +335,7 @@ async function stopServer(
 ): Promise<void> {
   await gateway.close(CLOSE_GRACE_MS);
   if (endJobs) await jobs.endAll(JOBS_GRACE_MS);
-  base.log.info({ jobs: jobs.unsettled() }, 'Jobs that run on without the server.');
+  base.log.info({ jobs: await jobs.running() }, 'Jobs that run on without the server.');
   await base.loop.stop();
   // the router first: what it has in flight still needs the model servers that the hosting room is about to end
   await late.router?.stop();

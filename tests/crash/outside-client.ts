@@ -39,28 +39,38 @@ export class OutsideClient {
 
   /** A read: repeated until answered. Throws Refused. */
   async ask<T>(call: (aws: AwsClient) => Promise<T>): Promise<T> {
-    return (await this.#persist(call)).value;
+    return (await this.#persist(call)).value as T;
+  }
+
+  /** A change that gives an ARN: repeated until acknowledged, then written down. Its token makes the repetition the same call. */
+  async create(call: (aws: AwsClient) => Promise<string | undefined>, fact: (arn: string) => Fact): Promise<string> {
+    const { value = '' } = await this.#persist(call);
+    this.#note(fact(value));
+    return value;
   }
 
   /**
-   * A change: repeated until acknowledged, then written down. `done` tells whether a refusal of a repeated call means that the
-   * first one, whose answer was lost, took effect; its value stands in for the lost one.
+   * Any other change. `done` tells whether a refusal of a repeated call means that the first one, whose answer was lost, took
+   * effect.
    */
-  async change<T>(
-    call: (aws: AwsClient) => Promise<T>,
-    fact: (value: T) => Fact,
-    done?: (refused: Refused) => Promise<T | undefined> | T | undefined,
-  ): Promise<T> {
-    const { value } = await this.#persist(call, done);
-    appendFileSync(this.#file, `${JSON.stringify(fact(value))}\n`);
+  async change(
+    call: (aws: AwsClient) => Promise<unknown>,
+    fact: Fact,
+    done?: (refused: Refused) => Promise<boolean> | boolean,
+  ): Promise<void> {
+    await this.#persist(call, done);
+    this.#note(fact);
+  }
+
+  #note(fact: Fact): void {
+    appendFileSync(this.#file, `${JSON.stringify(fact)}\n`);
     this.acknowledged += 1;
-    return value;
   }
 
   async #persist<T>(
     call: (aws: AwsClient) => Promise<T>,
-    done?: (refused: Refused) => Promise<T | undefined> | T | undefined,
-  ): Promise<{ value: T }> {
+    done: (refused: Refused) => Promise<boolean> | boolean = () => false,
+  ): Promise<{ value?: T }> {
     for (let lost = false; ; await delay(RETRY_MS)) {
       try {
         return { value: await call(this.aws) };
@@ -71,11 +81,8 @@ export class OutsideClient {
         } else if (error instanceof Refused && error.status >= 500) {
           if (error.status !== 503) this.wrongAnswers.push(`${error.status} ${error.code}: ${error.message}`);
           lost = true;
-        } else {
-          const value = lost && error instanceof Refused ? await done?.(error) : undefined;
-          if (value === undefined) throw error;
-          return { value };
-        }
+        } else if (lost && error instanceof Refused && (await done(error))) return {};
+        else throw error;
       }
     }
   }

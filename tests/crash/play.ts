@@ -33,16 +33,17 @@ export async function setUp(client: OutsideClient): Promise<void> {
         PipelineDefinition: pipelineDefinition(),
         ClientRequestToken: tokenOf('pipeline'),
       }),
-    () => ({ kind: 'resource', operation: 'DescribePipeline', name: PIPELINE }),
+    { kind: 'resource', operation: 'DescribePipeline', name: PIPELINE },
   );
   for (const group of [PIPELINE_GROUP, CLIENT_GROUP]) {
     await client.ask((aws) => aws.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: group }));
   }
   for (const fleet of FLEETS) await createFleet(client, fleet);
-  await client.change(
-    (aws) => aws.call('sagemaker:CreateEndpoint', { EndpointName: ENDPOINT, EndpointConfigName: FLEETS[0] }),
-    () => ({ kind: 'resource', operation: 'DescribeEndpoint', name: ENDPOINT }),
-  );
+  await client.change((aws) => aws.call('sagemaker:CreateEndpoint', { EndpointName: ENDPOINT, EndpointConfigName: FLEETS[0] }), {
+    kind: 'resource',
+    operation: 'DescribeEndpoint',
+    name: ENDPOINT,
+  });
   await inService(client);
 }
 
@@ -57,7 +58,7 @@ async function createFleet(client: OutsideClient, fleet: string): Promise<void> 
         ExecutionRoleArn: ROLE,
         PrimaryContainer: { ModelPackageName: arn },
       }),
-    () => ({ kind: 'resource', operation: 'DescribeModel', name: fleet }),
+    { kind: 'resource', operation: 'DescribeModel', name: fleet },
   );
   await client.ask((aws) =>
     aws.call('sagemaker:CreateEndpointConfig', {
@@ -81,13 +82,11 @@ export async function moveEndpoint(client: OutsideClient, n: number): Promise<vo
   const config = FLEETS[n % 2] ?? '';
   await client.change(
     (aws) => aws.call('sagemaker:UpdateEndpoint', { EndpointName: ENDPOINT, EndpointConfigName: config }),
-    () => ({ kind: 'resource', operation: 'DescribeEndpoint', name: ENDPOINT }),
+    { kind: 'resource', operation: 'DescribeEndpoint', name: ENDPOINT },
     async (refused) => {
       // refused because the call whose answer was lost is under way
-      const { EndpointStatus, EndpointArn } = await client.ask((aws) =>
-        aws.call('sagemaker:DescribeEndpoint', { EndpointName: ENDPOINT }),
-      );
-      return EndpointStatus === 'Updating' || /Updating/.test(refused.message) ? { EndpointArn } : undefined;
+      const { EndpointStatus } = await client.ask((aws) => aws.call('sagemaker:DescribeEndpoint', { EndpointName: ENDPOINT }));
+      return EndpointStatus === 'Updating' || /Updating/.test(refused.message);
     },
   );
   await inService(client);
@@ -96,7 +95,7 @@ export async function moveEndpoint(client: OutsideClient, n: number): Promise<vo
 /** Everything of one round, to its end. */
 export async function playRound(client: OutsideClient, round: Round): Promise<void> {
   const { label } = round;
-  const execution = await client.change(
+  const execution = await client.create(
     async (aws) =>
       (
         await aws.call('sagemaker:StartPipelineExecution', {
@@ -104,7 +103,7 @@ export async function playRound(client: OutsideClient, round: Round): Promise<vo
           PipelineParameters: parametersOf(round),
           ClientRequestToken: tokenOf(label),
         })
-      ).PipelineExecutionArn ?? '',
+      ).PipelineExecutionArn,
     (arn) => ({ kind: 'execution', arn, label }),
   );
   await Promise.all([
@@ -125,10 +124,7 @@ export async function playRound(client: OutsideClient, round: Round): Promise<vo
 }
 
 async function putObject(client: OutsideClient, key: string, content: string | Uint8Array): Promise<void> {
-  await client.change(
-    async (aws) => (await aws.put(BUCKET, key, content), true),
-    () => ({ kind: 'object', key, sha256: sha256(content) }),
-  );
+  await client.change((aws) => aws.put(BUCKET, key, content), { kind: 'object', key, sha256: sha256(content) });
 }
 
 /** Written, overwritten, deleted, and put together from parts. */
@@ -136,10 +132,7 @@ async function writeObjects(client: OutsideClient, label: string): Promise<void>
   const keyOf = (name: string) => `client/${label}/${name}`;
   for (let number = 0; number < 4; number += 1) await putObject(client, keyOf(`plain-${number}`), objectText(label, number));
   await putObject(client, keyOf('plain-2'), objectText(`${label} again`, 3));
-  await client.change(
-    async (aws) => (await aws.s3('DELETE', `/${BUCKET}/${keyOf('plain-1')}`), true),
-    () => ({ kind: 'no-object', key: keyOf('plain-1') }),
-  );
+  await client.change((aws) => aws.s3('DELETE', `/${BUCKET}/${keyOf('plain-1')}`), { kind: 'no-object', key: keyOf('plain-1') });
   const path = `/${BUCKET}/${keyOf('of-parts')}`;
   const created = await client.ask((aws) => aws.s3('POST', `${path}?uploads`));
   const upload = encodeURIComponent(/<UploadId>(.*?)<\/UploadId>/.exec(created.body.toString('utf8'))?.[1] ?? '');
@@ -147,9 +140,9 @@ async function writeObjects(client: OutsideClient, label: string): Promise<void>
   const part = await client.ask((aws) => aws.s3('PUT', `${path}?partNumber=1&uploadId=${upload}`, content));
   const list = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${part.headers.etag}</ETag></Part></CompleteMultipartUpload>`;
   await client.change(
-    async (aws) => (await aws.s3('POST', `${path}?uploadId=${upload}`, list), true),
-    () => ({ kind: 'object', key: keyOf('of-parts'), sha256: sha256(content) }),
-    ({ code }) => code === 'NoSuchUpload' || undefined,
+    (aws) => aws.s3('POST', `${path}?uploadId=${upload}`, list),
+    { kind: 'object', key: keyOf('of-parts'), sha256: sha256(content) },
+    ({ code }) => code === 'NoSuchUpload',
   );
 }
 
@@ -157,10 +150,8 @@ async function registerVersion(client: OutsideClient, { label, verdict }: Round)
   const arn = await createVersion(client, label, 'models/first.tar.gz');
   await approve(client, arn, verdict, label);
   await client.change(
-    async (aws) => (
-      await aws.call('sagemaker:AddTags', { ResourceArn: `${groupArn(arn)}`, Tags: [{ Key: label, Value: verdict }] }), true
-    ),
-    () => ({ kind: 'tag', arn: groupArn(arn), name: label, value: verdict }),
+    (aws) => aws.call('sagemaker:AddTags', { ResourceArn: `${groupArn(arn)}`, Tags: [{ Key: label, Value: verdict }] }),
+    { kind: 'tag', arn: groupArn(arn), name: label, value: verdict },
   );
 }
 
@@ -168,7 +159,7 @@ async function registerVersion(client: OutsideClient, { label, verdict }: Round)
 const groupArn = (arn: string): string => arn.replace(/:model-package\/([^/]+)\/\d+$/, ':model-package-group/$1');
 
 function createVersion(client: OutsideClient, label: string, modelKey: string): Promise<string> {
-  return client.change(
+  return client.create(
     async (aws) =>
       (
         await aws.call('sagemaker:CreateModelPackage', {
@@ -182,7 +173,7 @@ function createVersion(client: OutsideClient, label: string, modelKey: string): 
             SupportedResponseMIMETypes: ['text/csv'],
           },
         })
-      ).ModelPackageArn ?? '',
+      ).ModelPackageArn,
     (arn) => ({ kind: 'version', arn, label }),
   );
 }
@@ -196,7 +187,7 @@ async function approve(client: OutsideClient, arn: string, status: 'Approved' | 
         ModelApprovalStatus: status,
         ApprovalDescription: description,
       }),
-    () => ({ kind: 'approval', arn, status, description }),
+    { kind: 'approval', arn, status, description },
   );
 }
 
@@ -204,13 +195,12 @@ async function approve(client: OutsideClient, arn: string, status: 'Approved' | 
 async function holdAndStop(client: OutsideClient, label: string): Promise<void> {
   const name = `hold-${label}`;
   await client.change(
-    async (aws) => {
+    (aws) => {
       const args = processingArguments([label, 'Hold', '0']);
-      await aws.call('sagemaker:CreateProcessingJob', { ProcessingJobName: name, ...args } as never);
-      return true;
+      return aws.call('sagemaker:CreateProcessingJob', { ProcessingJobName: name, ...args } as never);
     },
-    () => ({ kind: 'job', name }),
-    ({ code }) => code === 'ResourceInUse' || undefined,
+    { kind: 'job', name },
+    ({ code }) => code === 'ResourceInUse',
   );
   await client.until(
     async (aws) => ({
@@ -223,9 +213,9 @@ async function holdAndStop(client: OutsideClient, label: string): Promise<void> 
     },
   );
   await client.change(
-    async (aws) => (await aws.call('sagemaker:StopProcessingJob', { ProcessingJobName: name }), true),
-    () => ({ kind: 'stop', name }),
-    ({ message }) => /is in status Stopped/.test(message) || undefined,
+    (aws) => aws.call('sagemaker:StopProcessingJob', { ProcessingJobName: name }),
+    { kind: 'stop', name },
+    ({ message }) => /is in status Stopped/.test(message),
   );
   await client.until(
     (aws) => aws.call('sagemaker:DescribeProcessingJob', { ProcessingJobName: name }),

@@ -44,6 +44,12 @@ export class ServerProcess {
     return this.#log.join('');
   }
 
+  /** From now on nobody reads what it writes: the pipes are closed. */
+  closeLog(): void {
+    this.#child.stderr?.destroy();
+    this.#child.stdout?.destroy();
+  }
+
   /** Its URL; fails with its log when it ended before it listened. */
   async url(): Promise<string> {
     const url = await this.listening;

@@ -145,9 +145,9 @@ test('ending all jobs with the server settles every one of them', async () => {
   await rig.train('two', 'import time; time.sleep(600)');
   await rig.processing('one', ({ ProcessingStartTime }) => ProcessingStartTime !== undefined);
   await rig.training('two', ({ SecondaryStatus }) => SecondaryStatus === 'Training');
-  assert.equal(rig.room.unsettled(), 2);
+  assert.equal(await rig.room.running(), 2);
   await rig.room.endAll(60_000);
-  assert.equal(rig.room.unsettled(), 0);
+  assert.equal(await rig.room.running(), 0);
   assert.equal((await rig.processing('one')).ProcessingJobStatus, 'Stopped');
   assert.equal((await rig.training('two')).TrainingJobStatus, 'Stopped');
   await rig.close();

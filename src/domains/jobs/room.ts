@@ -15,8 +15,8 @@ import { TRAINING_KIND } from './training-kind.ts';
 
 /** The room, and what a stop of the server wants to know. */
 export interface JobsRoom extends Room {
-  /** Jobs whose process may run. */
-  unsettled(): number;
+  /** How many jobs have a process, or are about to; those that wait for their turn have none. */
+  running(): Promise<number>;
   /** Stops every job as its user would, and waits until all are settled or `timeoutMs` is over; the next start goes on. */
   endAll(timeoutMs: number): Promise<void>;
 }
@@ -50,7 +50,10 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
     async stop() {
       for (const forget of forgets) forget();
     },
-    unsettled: () => jobs.size,
+    async running() {
+      const phases = await Promise.all([...jobs.keys()].map(async (workId) => (await ports.backend.status(workId)).phase));
+      return phases.filter((phase) => phase === 'running' || phase === 'preparing').length;
+    },
     async endAll(timeoutMs) {
       const settled = new Promise<void>((resolve) => {
         onSettled = resolve;
