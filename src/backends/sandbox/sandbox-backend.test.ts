@@ -267,6 +267,15 @@ out.write(b"a" * 1000000 + b"\\nshort\\n\\n\\xff\\x00\\xfe\\ntab\\there\\nunfini
   trial.close();
 });
 
+test('work that ended before anybody looked is absent once it is released', async () => {
+  const trial = createTrial('unshare');
+  await trial.backend.start(trial.spec('quick', 'pass'));
+  while (!existsSync(join(trial.folder, 'runs/.records/quick.ended'))) await new Promise(setImmediate);
+  await trial.backend.release('quick');
+  assert.equal((await trial.backend.status('quick')).phase, 'absent');
+  trial.close();
+});
+
 test('bubblewrap: a zero byte in the environment smuggles no option in', { skip: absence('bubblewrap') }, async () => {
   const trial = createTrial('bubblewrap');
   const environment = { X: `a\0--bind\0${trial.folder}\0/mnt` };

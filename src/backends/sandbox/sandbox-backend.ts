@@ -248,7 +248,10 @@ class HostSandbox implements SandboxBackend {
 
   #status(id: string): WorkStatus {
     const ended = this.#runs.ended(id);
-    if (ended) return ended;
+    if (ended) {
+      this.#spawner.forget(id); // once released it is absent, not on its way
+      return ended;
+    }
     const supervisor = this.#runs.supervisor(id);
     if (supervisor === 'none') return this.#starting.has(id) ? { phase: 'preparing' } : this.#unclaimed(id);
     this.#spawner.forget(id);
