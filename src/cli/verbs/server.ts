@@ -54,7 +54,10 @@ export async function down(options: GlobalOptions & { jobs?: boolean }): Promise
     await pause(50);
   }
   output.line(`slipway: stopped (start again: npx slipway serve${dataFlag(folder)})`);
-  if (left.length > 0) output.line(`  ${left.length} unfinished job(s) stay: what runs goes on, and the next start takes them over: ${left.join(', ')}`);
+  if (left.length > 0)
+    output.line(
+      `  ${left.length} unfinished job(s) stay: what runs goes on, and the next start takes them over: ${left.join(', ')}`,
+    );
   output.result({ stopped: true, pid: record.pid, runningJobs: left });
 }
 
