@@ -11,6 +11,7 @@ export function findChromium(): { readonly path: string } | { readonly absent: s
   if (existsSync(EXECUTABLE)) return { path: EXECUTABLE };
   if (process.getuid?.() !== 0)
     return { absent: `${EXECUTABLE} is not there, and only root can install it: apt-get install chromium` };
+  process.stderr.write('Chromium is not there: installing it by apt-get, about 200 MB, 720 MB on disk\n');
   spawnSync('sh', ['-c', INSTALL], { stdio: ['ignore', 'ignore', 'inherit'], timeout: INSTALL_TIMEOUT_MS });
   return existsSync(EXECUTABLE)
     ? { path: EXECUTABLE }

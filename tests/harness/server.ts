@@ -44,7 +44,10 @@ export async function startServer({ folder: given, settings, args = [] }: StartO
   const ended = once(child, 'exit');
   const log: string[] = [];
   child.stderr.on('data', (text: Buffer) => log.push(text.toString()));
-  const url = await listeningUrl(child, () => log.join(''));
+  const url = await listeningUrl(child, () => log.join('')).catch((error: unknown) => {
+    if (given === undefined) rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   const { runtimePort } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8')) as { runtimePort: number };
   const runtimeUrl = `http://127.0.0.1:${runtimePort}`;
   const end = async (signal: NodeJS.Signals): Promise<void> => {

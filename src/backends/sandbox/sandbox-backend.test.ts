@@ -329,8 +329,8 @@ test('a job that writes faster than anyone reads is logged whole', async () => {
 });
 
 test('a data folder with a long path has sockets in a short folder of its own', async () => {
-  const folder = join(mkdtempSync(join(tmpdir(), 'slipway-sandbox-')), 'x'.repeat(120));
-  const trial = createTrial('unshare', folder);
+  const scratch = mkdtempSync(join(tmpdir(), 'slipway-sandbox-'));
+  const trial = createTrial('unshare', join(scratch, 'x'.repeat(120)));
   await trial.backend.start(
     trial.spec(
       'far',
@@ -352,6 +352,8 @@ server.accept()[0].sendall(b"hello")`,
   await trial.end('far');
   await trial.backend.release('far');
   trial.close();
+  rmSync(scratch, { recursive: true });
+  rmSync(dirname(dirname(socketPath)), { recursive: true });
 });
 
 test('a disk that runs full ends the job before the store suffers', async () => {
