@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { report } from './figure.ts';
 import { serve, slipway, stop } from './launcher.ts';
-import { pssMbOf } from './processes.ts';
+import { memoryOf } from './processes.ts';
 
 /** Proportional set size of server and router: 30 s after the listening line, and 30 s after a whole demo. And how long a demo takes. */
 
@@ -12,8 +12,14 @@ const SETTLE_MS = 30_000;
 
 function reportMemory(folder: string, when: string): void {
   const { pid, routerPid } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8')) as { pid: number; routerPid: number };
-  report({ name: `memory of the server, ${when}`, value: pssMbOf(pid), unit: 'MB', budget: 130 });
-  report({ name: `memory of the router, ${when}`, value: pssMbOf(routerPid), unit: 'MB', budget: 70 });
+  for (const [name, id, budget] of [
+    ['server', pid, 130],
+    ['router', routerPid, 70],
+  ] as const) {
+    const { pssMb, residentMb } = memoryOf(id);
+    const note = `resident, with what others share: ${residentMb.toFixed(0)} MB`;
+    report({ name: `memory of the ${name}, ${when}`, value: pssMb, unit: 'MB', budget, note });
+  }
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-bench-'));

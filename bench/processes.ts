@@ -12,10 +12,11 @@ export function cpuMsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS; // utime, stime: fields 14 and 15 of proc(5)
 }
 
-/** Proportional set size: memory of its own, and its share of what it shares. */
-export function pssMbOf(pid: number): number {
+/** Proportional set size: memory of its own, and its share of what it shares. And all it has resident, shared or not. */
+export function memoryOf(pid: number): { readonly pssMb: number; readonly residentMb: number } {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) / 1024;
+  const mb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) / 1024;
+  return { pssMb: mb('Pss'), residentMb: mb('Rss') };
 }
 
 const ACCOUNTS = '/sys/fs/cgroup/cpuacct';
