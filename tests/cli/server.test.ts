@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, suite, test } from 'node:test';
 import { slipway } from '../harness/cli.ts';
@@ -77,6 +78,22 @@ test('a server whose terminal is closed stops in order, although nobody reads it
   const { routerPid } = JSON.parse(readFileSync(join(closed, 'server.json'), 'utf8')) as { routerPid: number };
   assert.throws(() => process.kill(routerPid, 0), { code: 'ESRCH' });
   rmSync(closed, { recursive: true, force: true });
+});
+
+test('npm passes a signal on to the server, and its exit code back', async () => {
+  const served = mkdtempSync(join(tmpdir(), 'slipway-cli-'));
+  const npm = spawn('npm', ['start', '--', '--port', '0', '--data', served], {
+    cwd: resolve(import.meta.dirname, '../..'),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(npm, 'exit');
+  const listening = new Promise((seen) => npm.stdout.on('data', (text) => String(text).includes('listening on') && seen(text)));
+  await Promise.race([listening, ended.then(([code]) => assert.fail(`npm ended with ${code}`))]);
+  const { pid } = JSON.parse(readFileSync(join(served, 'server.json'), 'utf8')) as { pid: number };
+  npm.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null]);
+  assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  rmSync(served, { recursive: true, force: true });
 });
 
 suite('with a server', () => {
