@@ -59,10 +59,9 @@ function sandboxFindings(): Finding[] {
       ? { what: `sandbox: ${kind}`, state: 'ok', detail: 'works' }
       : { what: `sandbox: ${kind}`, state: none ? 'missing' : 'note', detail: problem, mend };
   };
-  return [
-    finding('bubblewrap', `${sudo}apt-get install -y bubblewrap`),
-    finding('unshare', `${sudo}sysctl -w user.max_user_namespaces=15000`),
-  ];
+  const allow = `${sudo}sysctl -w user.max_user_namespaces=15000 (in a container: start it with user namespaces allowed)`;
+  const install = `${sudo}apt-get update && ${sudo}apt-get install -y bubblewrap`;
+  return [finding('bubblewrap', problems.bubblewrap === 'not installed' ? install : allow), finding('unshare', allow)];
 }
 
 const FREE_GIB_MIN = 2;
