@@ -92,6 +92,9 @@ def as_argument(word):
 
 def bubblewrap_arguments(plan):
     yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+    # As root of one more user namespace the job could mount control groups and lift its own memory limit. Before 0.8
+    # bubblewrap does not know this word, the trial fails, and `unshare` is used.
+    yield "--disable-userns"
     if plan["network"] == "none":
         yield "--unshare-net"
     yield from ("--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--hostname", plan["hostname"])
@@ -156,6 +159,8 @@ def describe(error):
 
 def outer_process(plan, status, user, group):
     flags = kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+    if os.path.exists("/proc/self/ns/cgroup"):
+        flags |= kernel.CLONE_NEWCGROUP
     if plan["network"] == "none":
         flags |= kernel.CLONE_NEWNET
     kernel.unshare(flags)
@@ -238,6 +243,7 @@ def place(mount, target):
     elif kind == "processes":
         os.makedirs(target, exist_ok=True)
         kernel.mount("proc", target, "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+        write_file(target + "/sys/user/max_user_namespaces", "0")  # in this one; see --disable-userns
         for name in PROC_READ_ONLY:
             if os.path.exists(target + "/" + name):
                 kernel.bind(target + "/" + name, target + "/" + name, True)

@@ -18,6 +18,7 @@ import supervisor
 
 
 def main(runs):
+    close_inherited()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are reaped by the kernel
     for ignored in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C in the server's terminal is the server's business
         signal.signal(ignored, signal.SIG_IGN)
@@ -32,6 +33,16 @@ def main(runs):
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
             spare.take(line.decode("ascii"))
+
+
+def close_inherited():
+    """What the server's own starter left open (a lock, a pipe of its shell) must not reach jobs, nor be held by them."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the listing's own
 
 
 class Spare:
