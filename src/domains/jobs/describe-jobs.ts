@@ -51,8 +51,15 @@ export const summarizeTrainingJob = (job: TrainingJobDocument): TrainingJobSumma
   SecondaryStatus: job.secondaryStatus,
 });
 
+/** What the job said at its end; before its start, why it waits: processing jobs have no other member for that. */
+function exitMessageOf(job: ProcessingJobDocument): string | undefined {
+  const isWaiting = job.status === 'InProgress' && job.startedAtMs === undefined;
+  return job.exitMessage ?? (isWaiting ? job.waitingReason : undefined);
+}
+
 export function describeProcessingJob(job: ProcessingJobDocument): DescribeProcessingJobResponse {
   const { ProcessingJobName: _name, StoppingCondition: _stopping, ...kept } = job.request;
+  const exitMessage = exitMessageOf(job);
   return {
     ...kept,
     ProcessingInputs: job.request.ProcessingInputs ?? [],
@@ -60,7 +67,7 @@ export function describeProcessingJob(job: ProcessingJobDocument): DescribeProce
     ProcessingJobArn: job.arn,
     ProcessingJobStatus: job.status,
     StoppingCondition: { MaxRuntimeInSeconds: processingRuntimeSeconds(job.request) },
-    ...(job.exitMessage !== undefined && { ExitMessage: job.exitMessage }),
+    ...(exitMessage !== undefined && { ExitMessage: exitMessage }),
     ...(job.failureReason !== undefined && { FailureReason: job.failureReason }),
     ...(job.startedAtMs !== undefined && { ProcessingStartTime: job.startedAtMs }),
     ...(job.endedAtMs !== undefined && { ProcessingEndTime: job.endedAtMs }),

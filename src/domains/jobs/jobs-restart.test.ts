@@ -71,13 +71,21 @@ test("jobs beyond the host's capacity wait, say why, and go on in order; a waiti
   await rig.train('waiting', 'print("my turn")');
   const waiting = await rig.training('waiting', ({ SecondaryStatus }) => SecondaryStatus === 'Pending');
   assert.ok((waiting.SecondaryStatusTransitions?.at(-1)?.StatusMessage?.length ?? 0) > 10);
+  await rig.process('next', 'open("/opt/ml/output/message", "w").write("done")');
+  const next = await rig.processing('next', ({ ExitMessage }) => ExitMessage !== undefined);
+  assert.match(next.ExitMessage ?? '', /wait/i);
+  assert.equal(next.ProcessingStartTime, undefined);
   await rig.process('unwanted', 'print("never")');
+  await rig.processing('unwanted', ({ ExitMessage }) => ExitMessage !== undefined);
   await rig.call('sagemaker:StopProcessingJob', { ProcessingJobName: 'unwanted' });
   const unwanted = await rig.processing('unwanted');
-  assert.deepEqual([unwanted.ProcessingJobStatus, unwanted.ProcessingStartTime], ['Stopped', undefined]);
+  const { ProcessingJobStatus, ProcessingStartTime, ExitMessage } = unwanted;
+  assert.deepEqual([ProcessingJobStatus, ProcessingStartTime, ExitMessage], ['Stopped', undefined, undefined]);
   writeFileSync(join(rig.folder, 'runs', workId, 'ml/go'), '');
   assert.equal((await rig.training('waiting')).TrainingJobStatus, 'Completed');
   assert.equal((await rig.processing('holder')).ProcessingJobStatus, 'Completed');
+  const ran = await rig.processing('next');
+  assert.deepEqual([ran.ProcessingJobStatus, ran.ExitMessage], ['Completed', 'done']);
   await rig.close();
 });
 

@@ -60,7 +60,12 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const status = await this.#ports.backend.status(job.workId);
     if (status.phase === 'absent') return this.#begin(row);
     this.#ports.admission.restore(job.workId, this.#ports.settings.reservations.job);
-    if (status.phase === 'ended') return this.#finish(row, status);
+    if (status.phase === 'ended') {
+      // a reason to wait must not stand there while the outputs of a short job are written
+      if (this.#showsWaiting(job) && status.startedAtMs !== undefined)
+        return (await this.#showStart(row, status.startedAtMs, status.isolation)) ?? { retryAtMs: this.#now() };
+      return this.#finish(row, status);
+    }
     if (job.status === 'Stopping') await this.#ports.backend.stop(job.workId);
     if (status.phase === 'running' && job.startedAtMs === undefined)
       return this.#showStart(row, status.startedAtMs, status.isolation);
@@ -168,9 +173,13 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     }
   }
 
+  #showsWaiting(job: D): boolean {
+    return job.status === 'InProgress' && job.startedAtMs === undefined && job.waitingReason !== undefined;
+  }
+
   async #showStart(row: Read<D>, startedAtMs: number, isolation: string): Promise<ReconcileResult> {
     const showAtMs = startedAtMs + SHOW_START_AFTER_MS;
-    if (this.#now() < showAtMs) return { retryAtMs: showAtMs };
+    if (this.#now() < showAtMs && !this.#showsWaiting(row.document)) return { retryAtMs: showAtMs };
     const { document: job } = row;
     const facts = this.#factsAgain(job, isolation);
     const stagedAtMs = this.#stagedAtMs.get(job.workId) ?? startedAtMs;
