@@ -198,13 +198,14 @@ export class World {
     const find = (input: Record<string, unknown>) => {
       const name = input[`${type}Name`] as string;
       const job = this.jobs.get(name);
-      if (!job) throw new ServiceError('ValidationException', 'Could not find requested job with name: ' + name);
+      if (!job) throw new ServiceError('ValidationException', 'Could not find requested job with name: ' + name, {}, 'absent');
       return { name, job };
     };
     return [
       named(`sagemaker:Create${type}`, async (input: Record<string, unknown>) => {
         const name = input[`${type}Name`] as string;
-        if (this.jobs.has(name)) throw new ServiceError('ResourceInUse', `Job name must be unique; ${name} already exists`);
+        if (this.jobs.has(name))
+          throw new ServiceError('ResourceInUse', `Job name must be unique; ${name} already exists`, {}, 'exists');
         this.jobs.set(name, { type, input, status: 'InProgress' });
         return { [`${type}Arn`]: this.#jobArn(name, { type }) };
       }),
@@ -233,7 +234,7 @@ export class World {
     return [
       named('sagemaker:CreateModel', async (input: InputOf<'sagemaker:CreateModel'>) => {
         if (this.models.has(input.ModelName))
-          throw new ServiceError('ValidationException', `Cannot create already existing model "${input.ModelName}".`);
+          throw new ServiceError('ValidationException', `Cannot create already existing model "${input.ModelName}".`, {}, 'exists');
         this.models.set(input.ModelName, { ...input, ModelArn: arn(`model/${input.ModelName}`) });
         return { ModelArn: arn(`model/${input.ModelName}`) };
       }),
@@ -245,6 +246,8 @@ export class World {
             throw new ServiceError(
               'ValidationException',
               `ModelPackageGroup ${arn(`model-package-group/${name}`)} does not exist.`,
+              {},
+              'absent',
             );
           return { ModelPackageGroupName: name };
         },
@@ -252,7 +255,8 @@ export class World {
       named(
         'sagemaker:CreateModelPackageGroup',
         async ({ ModelPackageGroupName: name }: InputOf<'sagemaker:CreateModelPackageGroup'>) => {
-          if (this.groups.has(name)) throw new ServiceError('ValidationException', `Model Package Group already exists: ${name}`);
+          if (this.groups.has(name))
+            throw new ServiceError('ValidationException', `Model Package Group already exists: ${name}`, {}, 'exists');
           this.groups.add(name);
           return { ModelPackageGroupArn: arn(`model-package-group/${name}`) };
         },

@@ -239,6 +239,27 @@ test("a failed job fails its step with the job's reason; a request that is refus
   assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Failed');
 });
 
+test('only the word of the room that was asked tells that something is there or absent, not the text of its refusal', async () => {
+  const at = await world();
+  await create(at, [processing('A')]);
+  at.fault = (point) => {
+    if (point !== 'before sagemaker:CreateProcessingJob') return;
+    throw new ServiceError('ValidationException', 'The output prefix already exists and its owner does not exist.');
+  };
+  const refusedStart = await start(at);
+  assert.match((await steps(at, refusedStart))[0]!.FailureReason!, /Error Details: The output prefix already exists/);
+  at.fault = () => {};
+  const arn = await start(at);
+  at.fault = (point) => {
+    if (point !== 'before sagemaker:DescribeProcessingJob') return;
+    throw new ServiceError('ValidationException', 'The key of the job was not found.');
+  };
+  await at.call('sagemaker:StopPipelineExecution', { PipelineExecutionArn: arn });
+  await at.loop.idle();
+  const [step] = await steps(at, arn);
+  assert.deepEqual([step!.StepStatus, step!.FailureReason], ['Failed', 'ClientError: The key of the job was not found.']);
+});
+
 test('parallel branches run side by side, within the limit', async () => {
   const at = await world();
   await create(

@@ -160,11 +160,8 @@ async function createOrFind(work: Work, name: OperationName, input: object): Pro
   }
 }
 
-const isExisting = (error: ServiceError): boolean =>
-  error.code === 'ResourceInUse' || error.code === 'ResourceAlreadyExists' || /already exist/i.test(error.message);
-
-const isAbsent = (error: ServiceError): boolean =>
-  error.code === 'ResourceNotFound' || /could not find|does not exist|not found/i.test(error.message);
+const isExisting = ({ finding }: ServiceError): boolean => finding === 'exists';
+const isAbsent = ({ finding }: ServiceError): boolean => finding === 'absent';
 
 const describe = (work: Work, kind: JobKind): Promise<JsonObject> =>
   call(work, kind.describe, { [kind.nameMember]: work.document.jobName });

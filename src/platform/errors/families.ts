@@ -1,6 +1,9 @@
 import type { Json } from '../json.ts';
 import type { ErrorCode } from './catalogue.ts';
 
+/** What a call found of the resource it names. */
+export type Finding = 'exists' | 'absent';
+
 /**
  * The four families of errors; nothing else is thrown in Slipway.
  * ServiceError: the caller must act. BackendError: the outside world failed. ConfigError: the operator must act.
@@ -10,12 +13,15 @@ export class ServiceError extends Error {
   readonly code: ErrorCode;
   /** Further members of the modelled error shape, e.g. OriginalStatusCode of ModelError. */
   readonly members: Record<string, Json>;
+  /** For rooms, never on the wire: the resource that the call names is there already, or is not there. Codes and texts do not tell. */
+  readonly finding: Finding | undefined;
 
-  constructor(code: ErrorCode, message: string, members: Record<string, Json> = {}) {
+  constructor(code: ErrorCode, message: string, members: Record<string, Json> = {}, finding?: Finding) {
     super(message);
     this.name = 'ServiceError';
     this.code = code;
     this.members = members;
+    this.finding = finding;
   }
 }
 

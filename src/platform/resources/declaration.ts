@@ -46,7 +46,7 @@ export function keyOfArn(declaration: ResourceDeclaration, arnText: string): Res
 }
 
 export const absentError = (declaration: ResourceDeclaration, place: Place, name: string): ServiceError =>
-  new ServiceError(declaration.absent.code, declaration.absent.message(name, arnOf(declaration, place, name)));
+  new ServiceError(declaration.absent.code, declaration.absent.message(name, arnOf(declaration, place, name)), {}, 'absent');
 
 export const existsError = (declaration: ResourceDeclaration, place: Place, name: string): ServiceError =>
-  new ServiceError(declaration.exists.code, declaration.exists.message(name, arnOf(declaration, place, name)));
+  new ServiceError(declaration.exists.code, declaration.exists.message(name, arnOf(declaration, place, name)), {}, 'exists');
