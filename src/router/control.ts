@@ -33,6 +33,8 @@ export interface RouterHandle extends RoutePublisher {
 
 const RESTART_DELAY_MS_MAX = 5_000;
 const PUBLISH_TIMEOUT_MS = 30_000;
+const END_POLL_MS = 5;
+const END_TIMEOUT_MS = 2_000;
 
 /**
  * Takes over the router of this data folder, or starts one: a router that survived its server goes on serving. Throws
@@ -108,6 +110,7 @@ class RouterLink implements RouterHandle {
       // the answer may be lost to the router's own exit; the watch tells of that
       askRouter(this.#socket, 'POST', '/stop').catch(() => {});
     });
+    await hasEnded(status.pid);
   }
 
   detach(): void {
@@ -230,6 +233,18 @@ class RouterLink implements RouterHandle {
     } finally {
       this.#sending = false;
     }
+  }
+}
+
+/** Its socket closes a little before the process is gone; whoever stops a router may count on its pid being free. */
+async function hasEnded(pid: number): Promise<void> {
+  for (let waitedMs = 0; waitedMs < END_TIMEOUT_MS; waitedMs += END_POLL_MS) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((again) => setTimeout(again, END_POLL_MS));
   }
 }
 

@@ -213,9 +213,7 @@ suite('with a server', () => {
   });
 
   test('no key is in the log', () => {
-    assert.doesNotMatch(
-      server.log() + readFileSync(join(folder, 'server.json'), 'utf8'),
-      new RegExp(server.env.AWS_SECRET_ACCESS_KEY ?? 'x'),
-    );
+    const told = server.log() + readFileSync(join(folder, 'server.json'), 'utf8');
+    assert.ok(server.env.AWS_SECRET_ACCESS_KEY && !told.includes(server.env.AWS_SECRET_ACCESS_KEY));
   });
 });
