@@ -38,16 +38,10 @@ export async function checkToken(
   mismatch: ErrorCode = 'ConflictException',
 ): Promise<TokenCheck> {
   const key: ResourceKey = { ...placeOf(place), kind: 'IdempotencyToken', name: `${use.operation}:${use.token}` };
-  const digest = hash('sha256', canonicalJson(use.request));
+  const digest = requestDigest(use.request);
   const row = await store.get<{ digest: string; response: JsonObject }>(key);
   if (row && row.document.digest === digest) return { outcome: 'repeat', response: row.document.response };
-  if (row) {
-    throw new ServiceError(
-      mismatch,
-      `The client token ${use.token} was already used for a ${use.operation} request with different parameters. ` +
-        'Use a new token, or repeat the first request unchanged.',
-    );
-  }
+  if (row) throw tokenMismatch(use.operation, use.token, mismatch);
   return {
     outcome: 'first',
     record: (response, nowMs) => ({
@@ -57,6 +51,17 @@ export async function checkToken(
     }),
   };
 }
+
+/** The same for two requests with the same members, in whatever order. */
+export const requestDigest = (request: JsonObject): string => hash('sha256', canonicalJson(request));
+
+/** What a call answers whose token was used for another request. */
+export const tokenMismatch = (operation: string, token: string, code: ErrorCode = 'ConflictException'): ServiceError =>
+  new ServiceError(
+    code,
+    `The client token ${token} was already used for a ${operation} request with different parameters. ` +
+      'Use a new token, or repeat the first request unchanged.',
+  );
 
 const placeOf = ({ account, region }: Place): Place => ({ account, region });
 

@@ -234,7 +234,12 @@ export class World {
     return [
       named('sagemaker:CreateModel', async (input: InputOf<'sagemaker:CreateModel'>) => {
         if (this.models.has(input.ModelName))
-          throw new ServiceError('ValidationException', `Cannot create already existing model "${input.ModelName}".`, {}, 'exists');
+          throw new ServiceError(
+            'ValidationException',
+            `Cannot create already existing model "${input.ModelName}".`,
+            {},
+            'exists',
+          );
         this.models.set(input.ModelName, { ...input, ModelArn: arn(`model/${input.ModelName}`) });
         return { ModelArn: arn(`model/${input.ModelName}`) };
       }),

@@ -47,6 +47,8 @@ export type PipelineDocument = {
   maxParallelSteps?: number;
   /** Idempotency token of CreatePipeline. */
   createToken: string;
+  /** SHA-256 of that request; pipelines of earlier stores have none. */
+  createDigest?: string;
   createdAtMs: number;
   modifiedAtMs: number;
   lastRunAtMs?: number;

@@ -452,6 +452,30 @@ test('create, update, describe, list and delete, with the codes and texts that c
   }
 });
 
+test('a creation with the same token is one creation; with any other member it is refused', async () => {
+  const at = await world();
+  await create(at, [processing('A')], {}, { PipelineDescription: 'x' });
+  const same = { PipelineDescription: 'x', RoleArn: ROLE };
+  for (const other of [
+    { RoleArn: ROLE.replace('SageMakerPipeline', 'Other') },
+    { PipelineDescription: 'y' },
+    { PipelineDisplayName: 'P' },
+    { Tags: [{ Key: 'k', Value: 'v' }] },
+    { ParallelismConfiguration: { MaxParallelExecutionSteps: 2 } },
+  ]) {
+    const refusal = refused(
+      'ConflictException',
+      /client token c-+ was already used for a \S*CreatePipeline request with different/,
+    );
+    await assert.rejects(create(at, [processing('A')], {}, { ...same, ...other }), refusal, JSON.stringify(other));
+  }
+  await assert.rejects(create(at, [processing('B')], {}, same), refused('ConflictException', /already used/));
+  await at.call('sagemaker:UpdatePipeline', { PipelineName: 'P', PipelineDescription: 'z' });
+  await create(at, [processing('A')], {}, same); // the first call, sent again after an update
+  const { PipelineDescription } = await at.call('sagemaker:DescribePipeline', { PipelineName: 'P' });
+  assert.equal(PipelineDescription, 'z');
+});
+
 test('a definition is taken from S3 with the rights of the caller, and refused with all its problems', async () => {
   const at = await world();
   const location = { Bucket: 'bucket', ObjectKey: 'P/definition.json' };

@@ -6,6 +6,8 @@ import type {
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { requestDigest, tokenMismatch } from '../../../platform/idempotency.ts';
+import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { readObjectText } from '../../../platform/objects/read-object-text.ts';
@@ -55,7 +57,8 @@ export const createPipeline = (ports: PipelinePorts, check: CheckOptions) =>
       const key = pipelineKey(context, input.PipelineName);
       return decideAndCommit(ports.store, async () => {
         const existing = await readRow<PipelineDocument>(ports.store, key);
-        if (existing && isRepeated(existing.document, input, text)) return { result: { PipelineArn: existing.document.arn } };
+        if (existing && isRepeated(existing.document, input, text, context))
+          return { result: { PipelineArn: existing.document.arn } };
         if (existing) throw existsError(PIPELINE, context, input.PipelineName);
         const document = newPipeline(input, text, context);
         const tags = tagsWrite(document.arn, input.Tags, context.nowMs);
@@ -72,9 +75,28 @@ export const createPipeline = (ports: PipelinePorts, check: CheckOptions) =>
     },
   });
 
-/** The same token with the same definition is the same call, sent twice. */
-const isRepeated = (document: PipelineDocument, input: CreatePipelineRequest, text: string): boolean =>
-  document.createToken === input.ClientRequestToken && document.definitionDigest === digestOf(text) && document.versionId === 1;
+/** The same token with the same request is the same call, sent twice, also after updates; with another request it is refused. */
+function isRepeated(
+  document: PipelineDocument,
+  input: CreatePipelineRequest,
+  text: string,
+  { operation: name }: OperationContext,
+): boolean {
+  if (document.createToken !== input.ClientRequestToken) return false;
+  const { createDigest, definitionDigest, versionId } = document;
+  const isSame =
+    createDigest === undefined
+      ? definitionDigest === digestOf(text) && versionId === 1
+      : createDigest === createDigestOf(input, text);
+  if (!isSame) throw tokenMismatch(name, document.createToken);
+  return true;
+}
+
+/** The text counts, not where it was read: what stands in S3 may be another definition by now. */
+function createDigestOf(input: CreatePipelineRequest, text: string): string {
+  const { ClientRequestToken: _token, PipelineDefinition: _inline, PipelineDefinitionS3Location: _location, ...rest } = input;
+  return requestDigest({ ...rest, definition: digestOf(text) } as unknown as JsonObject);
+}
 
 function newPipeline(input: CreatePipelineRequest, text: string, context: OperationContext): PipelineDocument {
   return {
@@ -87,6 +109,7 @@ function newPipeline(input: CreatePipelineRequest, text: string, context: Operat
     versionId: 1,
     ...(input.ParallelismConfiguration && { maxParallelSteps: input.ParallelismConfiguration.MaxParallelExecutionSteps }),
     createToken: input.ClientRequestToken ?? '',
+    createDigest: createDigestOf(input, text),
     createdAtMs: context.nowMs,
     modifiedAtMs: context.nowMs,
     createdBy: userContext(context),
