@@ -1,4 +1,4 @@
-import { createReadStream, read, close } from 'node:fs';
+import { close, createReadStream, type Dirent, read, type Stats } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -33,7 +33,7 @@ async function isRealFolder(root: string, folder: string): Promise<boolean> {
 }
 
 async function walk(top: string, below: string, files: WorkOutputFile[], skipped: string[]): Promise<void> {
-  const entries = await readdir(join(top, below), { withFileTypes: true });
+  const entries = await listFolder(top, below);
   entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   for (const entry of entries) {
     const relativePath = below === '' ? entry.name : `${below}/${entry.name}`;
@@ -41,12 +41,38 @@ async function walk(top: string, below: string, files: WorkOutputFile[], skipped
       await walk(top, relativePath, files, skipped);
       continue;
     }
-    const found = entry.isFile() ? await lstat(join(top, relativePath)).catch(() => undefined) : undefined;
-    // a name that is no UTF-8 cannot be found again by its text: it is left out like a link
+    const found = entry.isFile() ? await lookAt(top, relativePath) : undefined;
     if (!found?.isFile()) skipped.push(relativePath);
     else files.push(outputFile(join(top, relativePath), relativePath, found.size, (found.mode & 0o100) !== 0));
   }
 }
+
+async function listFolder(top: string, below: string): Promise<Dirent[]> {
+  try {
+    return await readdir(join(top, below), { withFileTypes: true });
+  } catch (error) {
+    throw unpublishable(below, error);
+  }
+}
+
+/** A name that is no UTF-8 cannot be found again by its text: undefined. */
+async function lookAt(top: string, relativePath: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(join(top, relativePath));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw unpublishable(relativePath, error);
+  }
+}
+
+/** Nothing changes by trying again: the job has ended, and this is how it left its outputs. */
+function unpublishable(path: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const why = code === 'ENAMETOOLONG' ? 'its path is too long' : code === 'EACCES' ? 'it may not be read' : undefined;
+  return why === undefined ? error : new BackendError('user-code', `The output ${shortened(path)} cannot be published: ${why}.`);
+}
+
+const shortened = (path: string): string => (path.length <= 200 ? path || '.' : `${path.slice(0, 100)}…${path.slice(-100)}`);
 
 function outputFile(path: string, relativePath: string, sizeBytes: number, executable: boolean): WorkOutputFile {
   return { relativePath, sizeBytes, executable, open: () => content(path, relativePath) };

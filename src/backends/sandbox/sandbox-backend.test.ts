@@ -422,3 +422,19 @@ function readCommandLine(pid: string): string {
     return ''; // gone meanwhile
   }
 }
+
+test('a tree deeper than a path may be long is told as such, and removed', { skip: absence('unshare') }, async () => {
+  const trial = createTrial('unshare');
+  const { backend } = trial;
+  const script = "import os\nos.chdir('/opt/ml/model')\nfor n in range(120): os.mkdir('d' * 50); os.chdir('d' * 50)";
+  await backend.start(trial.spec('deep', script, { outputs: [{ name: 'model', path: '/opt/ml/model' }] }));
+  assert.equal((await trial.end('deep')).exitCode, 0);
+  await assert.rejects(backend.outputs('deep', 'model'), {
+    name: 'BackendError',
+    reason: 'user-code',
+    message: /its path is too long/,
+  });
+  await backend.release('deep');
+  assert.equal(existsSync(join(trial.folder, 'runs', 'deep')), false);
+  trial.close();
+});

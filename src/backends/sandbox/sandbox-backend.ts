@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, type FSWatcher, mkdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { Clock } from '../../platform/clock.ts';
 import { BackendError } from '../../platform/errors/families.ts';
 import type { BlobStore } from '../../platform/objects/port.ts';
@@ -377,8 +379,10 @@ async function removeTree(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EACCES' && code !== 'EPERM') throw error;
-    await openFolders(path);
+    // deeper than a path may be long; `rm` goes from folder to folder
+    if (code === 'ENAMETOOLONG') await promisify(execFile)('rm', ['-rf', '--', path]);
+    else if (code === 'EACCES' || code === 'EPERM') await openFolders(path);
+    else throw error;
     await rm(path, { recursive: true, force: true });
   }
 }

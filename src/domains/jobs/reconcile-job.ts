@@ -10,7 +10,7 @@ import type { Reconciler, ReconcileResult } from '../../platform/reconcile/port.
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { decideEnd } from './decide-end.ts';
-import type { JobKind, Settlement } from './job-kind.ts';
+import type { Collected, EndContext, JobKind, Settlement } from './job-kind.ts';
 import { RELEASE_AFTER_MS, transitionCommit } from './job-rows.ts';
 import { FAILURE_FILE, HOST } from './plan-training.ts';
 import type { JobsPorts } from './ports.ts';
@@ -222,20 +222,18 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       });
     }
     let current = { ...row, document: job };
-    const collected = await this.#kind.collect(
-      {
-        ports: this.#ports,
-        principal,
-        origin: originOf(key, job),
-        logStream: this.#logStream(key, job),
-        end,
-        decision,
-        uploading: async () => {
-          current = (await this.#showUpload(current, end)) ?? current;
-        },
+    const context: EndContext = {
+      ports: this.#ports,
+      principal,
+      origin: originOf(key, job),
+      logStream: this.#logStream(key, job),
+      end,
+      decision,
+      uploading: async () => {
+        current = (await this.#showUpload(current, end)) ?? current;
       },
-      job,
-    );
+    };
+    const collected = await this.#collect(context, job);
     const failed = collected.problem !== undefined && decision.status !== 'Failed';
     return this.#settle(
       current,
@@ -246,6 +244,16 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       },
       collected.members,
     );
+  }
+
+  /** Outputs that cannot be read, however often that is tried, are the job's failure. */
+  async #collect(context: EndContext, job: D): Promise<Collected<D>> {
+    try {
+      return await this.#kind.collect(context, job);
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.reason !== 'user-code') throw error;
+      return { members: {}, problem: `ClientError: Failed to upload outputs: ${error.message}` };
+    }
   }
 
   /** Shows a long upload; the row as it is then. */
