@@ -84,6 +84,10 @@ sys.stdout.buffer.write(b"".join(isolation.as_argument(word) for word in isolati
 const LOOP = `read go; bubblewrap=$1; shift
 n=0; while [ $n -lt ${STEPS} ]; do "$bubblewrap" --args 3 -- "$@" 3<"$0" </dev/null || exit 1; n=$((n+1)); done`;
 
+if (spawnSync('bwrap', ['--version']).error) {
+  report({ name: 'chain', value: null, unit: 'ms', note: 'needs bubblewrap on PATH' });
+  process.exit();
+}
 const server = await startServer({ settings: 'sandbox: bubblewrap\n' });
 const account = CpuAccount.open('server');
 const bareAccount = CpuAccount.open('bare');

@@ -124,6 +124,26 @@ for folder, name in ((os.path.dirname(pip.__file__), "runtime"), (os.path.join(s
     assert.deepEqual(trial.lines('own'), ['/root/.python', 'runtime read-only', 'own writable']);
     trial.close();
   });
+
+  test(`${isolation}: what a job installs with pip is its own`, { skip: absence(isolation) }, async () => {
+    const trial = createTrial(isolation, undefined, runtimes);
+    const script = `
+import subprocess, sys, zipfile
+wheel = "/tmp/tiny-1.0-py3-none-any.whl"
+about = "tiny-1.0.dist-info/"
+with zipfile.ZipFile(wheel, "w") as file:
+    file.writestr("tiny.py", "")
+    file.writestr(about + "METADATA", "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1.0\\n")
+    file.writestr(about + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    file.writestr(about + "RECORD", "tiny.py,,\\n")
+subprocess.run(["pip", "install", "-q", "--no-index", wheel], check=True)
+import tiny
+print(tiny.__file__.startswith(sys.prefix), sys.prefix)`;
+    await trial.backend.start(trial.spec('pip', script, { command: ['python3', '-c', script], limits: roomy }));
+    assert.equal((await trial.end('pip')).exitCode, 0, trial.log('pip'));
+    assert.deepEqual(trial.lines('pip'), ['True /root/.python']);
+    trial.close();
+  });
 }
 
 /** The server's log line is the sign: it is written when the socket is there. */
