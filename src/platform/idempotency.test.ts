@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from './errors/families.ts';
-import { checkToken, createTokenReconciler } from './idempotency.ts';
+import { answerOf, checkToken, createTokenReconciler } from './idempotency.ts';
 import { withSqliteStore } from './store/sqlite/with-sqlite-store.ts';
 
 const PLACE = { account: '123456789012', region: 'us-east-1' };
@@ -15,9 +15,11 @@ test('a repeated request gets the first answer, another one is refused, a forgot
   await withSqliteStore(async ({ store }) => {
     const first = await checkToken(store, PLACE, use('t1', 'a'));
     assert.ok(first.outcome === 'first');
+    assert.equal(await answerOf(store, PLACE, use('t1', 'a')), undefined);
     const record = first.record({ PipelineArn: 'arn' }, 1);
     assert.deepEqual(await store.commit(record), { outcome: 'done' });
     assert.deepEqual(await checkToken(store, PLACE, use('t1', 'a')), { outcome: 'repeat', response: { PipelineArn: 'arn' } });
+    assert.deepEqual(await answerOf(store, PLACE, use('t1', 'a')), { PipelineArn: 'arn' });
     await assert.rejects(
       checkToken(store, PLACE, use('t1', 'b')),
       (error) => error instanceof ServiceError && error.code === 'ConflictException' && error.message.includes('t1'),

@@ -37,7 +37,7 @@ export async function checkToken(
   use: TokenUse,
   mismatch: ErrorCode = 'ConflictException',
 ): Promise<TokenCheck> {
-  const key: ResourceKey = { ...placeOf(place), kind: 'IdempotencyToken', name: `${use.operation}:${use.token}` };
+  const key = tokenKey(place, use);
   const digest = requestDigest(use.request);
   const row = await store.get<{ digest: string; response: JsonObject }>(key);
   if (row && row.document.digest === digest) return { outcome: 'repeat', response: row.document.response };
@@ -51,6 +51,21 @@ export async function checkToken(
     }),
   };
 }
+
+/** What the call with this token answered; undefined when none was made, or so long ago that its token was removed. */
+export async function answerOf(
+  store: Pick<Store, 'get'>,
+  place: Place,
+  use: Pick<TokenUse, 'operation' | 'token'>,
+): Promise<JsonObject | undefined> {
+  return (await store.get<{ response: JsonObject }>(tokenKey(place, use)))?.document.response;
+}
+
+const tokenKey = (place: Place, { operation, token }: Pick<TokenUse, 'operation' | 'token'>): ResourceKey => ({
+  ...placeOf(place),
+  kind: 'IdempotencyToken',
+  name: `${operation}:${token}`,
+});
 
 /** The same for two requests with the same members, in whatever order. */
 export const requestDigest = (request: JsonObject): string => hash('sha256', canonicalJson(request));

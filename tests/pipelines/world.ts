@@ -10,7 +10,9 @@ import type { Principal } from '../../src/platform/authorization/principal.ts';
 import { createCalls, createDispatcher } from '../../src/platform/calls/dispatch.ts';
 import { type AnyOperation, operation } from '../../src/platform/calls/operation.ts';
 import { ServiceError } from '../../src/platform/errors/families.ts';
+import { checkToken } from '../../src/platform/idempotency.ts';
 import { systemIds } from '../../src/platform/ids.ts';
+import type { JsonObject } from '../../src/platform/json.ts';
 import type { Log } from '../../src/platform/log.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../src/platform/reconcile/loop.ts';
 import { createSqliteStore } from '../../src/platform/store/sqlite/sqlite-store.ts';
@@ -70,11 +72,14 @@ export class World {
   /** Called before and after every commit of the store, and before every call of a room; may throw a Crash. */
   fault: (point: string) => void = () => {};
   readonly store: Store;
+  /** The store without faults, for the stand-ins. */
+  readonly #kept: Store;
   loop!: RunnableLoop;
   #dispatcher!: ReturnType<typeof createDispatcher>;
 
   constructor() {
     const store = createSqliteStore({ path: join(this.folder, 'store.db'), clock: this.clock });
+    this.#kept = store;
     this.store = { ...store, commit: (commit) => this.#commit(store, commit) };
   }
 
@@ -243,7 +248,11 @@ export class World {
         this.models.set(input.ModelName, { ...input, ModelArn: arn(`model/${input.ModelName}`) });
         return { ModelArn: arn(`model/${input.ModelName}`) };
       }),
-      named('sagemaker:DescribeModel', async ({ ModelName }: InputOf<'sagemaker:DescribeModel'>) => this.models.get(ModelName)!),
+      named('sagemaker:DescribeModel', async ({ ModelName }: InputOf<'sagemaker:DescribeModel'>) => {
+        const model = this.models.get(ModelName);
+        if (!model) throw new ServiceError('ValidationException', `Could not find model "${ModelName}".`, {}, 'absent');
+        return model;
+      }),
       named(
         'sagemaker:DescribeModelPackageGroup',
         async ({ ModelPackageGroupName: name }: InputOf<'sagemaker:DescribeModelPackageGroup'>) => {
@@ -267,9 +276,17 @@ export class World {
         },
       ),
       named('sagemaker:CreateModelPackage', async (input: InputOf<'sagemaker:CreateModelPackage'>) => {
-        const known = this.packages.find((one) => one.input.ClientToken === input.ClientToken);
-        const made = known ?? { input, arn: arn(`model-package/${input.ModelPackageGroupName}/${this.packages.length + 1}`) };
-        if (!known) this.packages.push(made);
+        const use = {
+          operation: 'sagemaker:CreateModelPackage',
+          token: input.ClientToken!,
+          request: input as unknown as JsonObject,
+        };
+        const token = await checkToken(this.#kept, { account: ACCOUNT, region: REGION }, use);
+        if (token.outcome === 'repeat') return token.response;
+        const made = { input, arn: arn(`model-package/${input.ModelPackageGroupName}/${this.packages.length + 1}`) };
+        const { expect, write } = token.record({ ModelPackageArn: made.arn }, this.clock.now());
+        await this.#kept.commit({ expect, write });
+        this.packages.push(made);
         return { ModelPackageArn: made.arn };
       }),
       named('sagemaker:DescribeModelPackage', async ({ ModelPackageName }: InputOf<'sagemaker:DescribeModelPackage'>) => {

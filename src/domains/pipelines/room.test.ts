@@ -309,6 +309,40 @@ test('a stop stops running jobs, starts nothing more and ends Stopped', async ()
   );
 });
 
+test('what was made before the server died and stop arrived counts as made; what was not is made no more', async () => {
+  const register = { Name: 'R', Type: 'RegisterModel', Arguments: { ModelPackageGroupName: 'g' } };
+  const model = { Name: 'M', Type: 'Model', Arguments: { PrimaryContainer: { Image: 'i' }, ExecutionRoleArn: ROLE } };
+  for (const [step, operation] of [
+    [register, 'sagemaker:CreateModelPackage'],
+    [model, 'sagemaker:CreateModel'],
+  ] as const) {
+    for (const moment of ['before', 'after']) {
+      const at = await world();
+      await create(at, [step]);
+      let dead = false;
+      at.fault = (point) => {
+        dead ||= point === `${moment} ${operation}`;
+        if (dead) throw new Crash(point);
+      };
+      const arn = await start(at);
+      at.fault = (point) => {
+        if (point.includes('sagemaker:')) throw new Crash(point); // not back yet: the stop comes before any look
+      };
+      await at.call('sagemaker:StopPipelineExecution', { PipelineExecutionArn: arn });
+      at.fault = () => {};
+      await at.restart();
+      await at.loop.idle();
+      const made = moment === 'after';
+      assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Stopped');
+      const [listed] = await steps(at, arn);
+      assert.equal(listed!.StepStatus, made ? 'Succeeded' : 'Stopped', `${moment} ${operation}`);
+      assert.equal(at.packages.length + at.models.size, made ? 1 : 0);
+      const { RegisterModel, Model } = listed!.Metadata!;
+      assert.equal((RegisterModel ?? Model)?.Arn !== undefined, made);
+    }
+  }
+});
+
 test('a job that somebody else stops fails its step', async () => {
   const at = await world();
   await create(at, [processing('A')]);

@@ -4,6 +4,7 @@ import type { Principal } from '../../platform/authorization/principal.ts';
 import { recordDenial } from '../../platform/calls/dispatch.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { invariant, ServiceError } from '../../platform/errors/families.ts';
+import { answerOf } from '../../platform/idempotency.ts';
 import { formatArn, parseArn } from '../../platform/resources/arn.ts';
 import type { FileReading, GraphStep, Json, JsonObject } from '../../../sdk/definition/index.ts';
 import { isJsonObject, resolve } from '../../../sdk/definition/index.ts';
@@ -61,8 +62,7 @@ export const lookAtStep = (ports: PipelinePorts, run: ExecutionRun, index: numbe
 export const stopStep = (ports: PipelinePorts, run: ExecutionRun, index: number): Promise<Observation | undefined> =>
   perform(ports, run, index, async (work) => {
     const kind = JOB_KINDS[work.step.type];
-    // What a Model or RegisterModel step makes takes no time, so there is nothing to stop; it is only not made any more.
-    if (!kind) return { kind: 'stopped', step: index, reason: 'The execution was stopped.' };
+    if (!kind) return (await findMade(work)) ?? { kind: 'stopped', step: index, reason: 'The execution was stopped.' };
     const described = await describeIfThere(work, kind);
     if (!described) return { kind: 'stopped', step: index, reason: 'The execution was stopped before the job was made.' };
     const ended = observationOf(work, kind, described);
@@ -202,11 +202,44 @@ const textOf = (document: JsonObject | undefined, member: string): string | unde
   return typeof value === 'string' ? value : undefined;
 };
 
+/**
+ * What a Model or RegisterModel step made before a server died without recording it. Making it takes no time, so there is nothing to
+ * stop: either it is there, and the step succeeded, or it is not made any more.
+ */
+async function findMade(work: Work): Promise<Observation | undefined> {
+  try {
+    if (work.step.type === 'Model') return await modelMade(work);
+    const use = { operation: 'sagemaker:CreateModelPackage', token: packageToken(work) };
+    const arn = (await answerOf(work.ports.store, work.run.key, use))?.['ModelPackageArn'];
+    return typeof arn === 'string' ? await packageMade(work, arn) : undefined;
+  } catch (error) {
+    if (error instanceof ServiceError && isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+async function modelMade(work: Work): Promise<Observation> {
+  const document = await call(work, 'sagemaker:DescribeModel', { ModelName: work.document.jobName });
+  return { kind: 'succeeded', step: work.index, document, metadata: { Model: { Arn: textOf(document, 'ModelArn') ?? '' } } };
+}
+
+async function packageMade(work: Work, arn: string): Promise<Observation> {
+  const document = await call(work, 'sagemaker:DescribeModelPackage', { ModelPackageName: arn });
+  return { kind: 'succeeded', step: work.index, document, metadata: { RegisterModel: { Arn: arn } } };
+}
+
+/** The same token gives the same version, however often it is asked for. */
+const packageToken = ({ document, run }: Work): string =>
+  createHash('sha256')
+    .update(document.jobName ?? '')
+    .update(run.execution.arn)
+    .digest('hex')
+    .slice(0, 32);
+
 async function createModel(work: Work, input: JsonObject): Promise<Observation> {
   const ModelName = work.document.jobName;
   await createOrFind(work, 'sagemaker:CreateModel', { ...input, ModelName, Tags: tagsOf(work, input) });
-  const document = await call(work, 'sagemaker:DescribeModel', { ModelName });
-  return { kind: 'succeeded', step: work.index, document, metadata: { Model: { Arn: textOf(document, 'ModelArn') ?? '' } } };
+  return modelMade(work);
 }
 
 async function registerModel(work: Work, input: JsonObject): Promise<Observation> {
@@ -217,17 +250,10 @@ async function registerModel(work: Work, input: JsonObject): Promise<Observation
   const made = await create(work, 'sagemaker:CreateModelPackage', {
     ...input,
     ...(name !== undefined && { ModelPackageName: name }),
-    // the same token gives the same version, however often it is asked for
-    ClientToken: createHash('sha256')
-      .update(work.document.jobName ?? '')
-      .update(work.run.execution.arn)
-      .digest('hex')
-      .slice(0, 32),
+    ClientToken: packageToken(work),
     Tags: tagsOf(work, input),
   });
-  const arn = textOf(made, 'ModelPackageArn') ?? '';
-  const document = await call(work, 'sagemaker:DescribeModelPackage', { ModelPackageName: arn });
-  return { kind: 'succeeded', step: work.index, document, metadata: { RegisterModel: { Arn: arn } } };
+  return packageMade(work, textOf(made, 'ModelPackageArn') ?? '');
 }
 
 /** AWS makes the group that a RegisterModel step names. */
