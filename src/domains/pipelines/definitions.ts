@@ -54,9 +54,10 @@ export class Definitions {
     this.#store = store;
   }
 
+  /** Definitions go with the last pipeline that has them: a caller that read the pipeline just before is told so. */
   async text(place: Place, digest: string): Promise<string> {
     const row = await this.#store.get<DefinitionDocument>(definitionKey(place, digest));
-    invariant(row, 'a pinned definition is stored', { digest });
+    if (!row) throw new ServiceError('ResourceNotFound', 'The pipeline was deleted meanwhile, and its definition with it.');
     return row.document.text;
   }
 

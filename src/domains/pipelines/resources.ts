@@ -64,7 +64,11 @@ export type VersionDocument = {
   createdAtMs: number;
 };
 
-export type DefinitionDocument = { text: string };
+export type DefinitionDocument = {
+  text: string;
+  /** Every version with this text refers to the row. Not so in rows of earlier stores: who uses them is not known, so they stay. */
+  referred?: true;
+};
 
 export type ExecutionDocument = {
   pipelineName: string;

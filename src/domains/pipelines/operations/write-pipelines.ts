@@ -25,6 +25,7 @@ import { pipelineArn, pipelineNameOf, readPipeline } from '../names.ts';
 import type { PipelinePorts } from '../ports.ts';
 import { DEFINITION_BYTES_MAX } from '../read-files.ts';
 import {
+  type DefinitionDocument,
   definitionKey,
   incarnationOf,
   PIPELINE,
@@ -62,12 +63,18 @@ export const createPipeline = (ports: PipelinePorts, check: CheckOptions) =>
         if (existing) throw existsError(PIPELINE, context, input.PipelineName);
         const document = newPipeline(input, text, context);
         const tags = tagsWrite(document.arn, input.Tags, context.nowMs);
-        const definition = await definitionWrite(ports, context, text);
+        const definition = await definitionWrite(ports, context, document, text);
         return {
           result: { PipelineArn: document.arn },
           commit: {
-            expect: [{ key, version: 0 }, ...definition.map((write) => ({ key: write.key, version: 0 }))],
-            write: [pipelineWrite(context, document), versionWrite(context, document), ...definition, ...(tags ? [tags] : [])],
+            expect: [{ key, version: 0 }, ...definition.expect],
+            write: [
+              pipelineWrite(context, document),
+              versionWrite(context, document),
+              ...definition.write,
+              ...(tags ? [tags] : []),
+            ],
+            refer: definition.refer,
             ledger: [entryOf(context, context.operation, [document.arn], changedMembers(undefined, pick(document)))],
           },
         };
@@ -134,11 +141,20 @@ function versionWrite(context: OperationContext, pipeline: PipelineDocument): Wr
   });
 }
 
-/** One row per text, whoever uses it; it is never changed, and stays as long as an execution may be shown with it. */
-async function definitionWrite(ports: PipelinePorts, context: OperationContext, text: string): Promise<Write[]> {
-  const key = definitionKey(context, digestOf(text));
-  if (await ports.store.get(key)) return [];
-  return [writeOf(key, { text }, { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs })];
+/**
+ * One row per text, whoever uses it. It is written with every version that refers to it, though the text stays the same: who removes it
+ * because nobody referred to it (reconcile-remains.ts) then meets a conflict.
+ */
+async function definitionWrite(ports: PipelinePorts, context: OperationContext, pipeline: PipelineDocument, text: string) {
+  const key = definitionKey(context, pipeline.definitionDigest);
+  const row = await readRow<DefinitionDocument>(ports.store, key);
+  const document: DefinitionDocument = row?.document ?? { text, referred: true };
+  const createdAtMs = row?.index.createdAtMs ?? context.nowMs;
+  return {
+    expect: [{ key, version: row?.version ?? 0 }],
+    write: [writeOf(key, document, { createdAtMs, modifiedAtMs: context.nowMs })],
+    refer: [{ from: versionKey(context, pipeline, pipeline.versionId), to: key }],
+  };
 }
 
 /** What the ledger says of a pipeline. */
@@ -204,12 +220,17 @@ export const updatePipeline = (ports: PipelinePorts, check: CheckOptions) =>
         const { key, version, document } = await readPipeline(ports.store, context, input.PipelineName);
         const after = updated(document, input, text, context);
         const isNewVersion = after.versionId !== document.versionId;
-        const definition = isNewVersion && text !== undefined ? await definitionWrite(ports, context, text) : [];
+        const definition = isNewVersion && text !== undefined ? await definitionWrite(ports, context, after, text) : undefined;
         return {
           result: { PipelineArn: document.arn, PipelineVersionId: after.versionId },
           commit: {
-            expect: [{ key, version }, ...definition.map((write) => ({ key: write.key, version: 0 }))],
-            write: [pipelineWrite(context, after), ...(isNewVersion ? [versionWrite(context, after)] : []), ...definition],
+            expect: [{ key, version }, ...(definition?.expect ?? [])],
+            write: [
+              pipelineWrite(context, after),
+              ...(isNewVersion ? [versionWrite(context, after)] : []),
+              ...(definition?.write ?? []),
+            ],
+            refer: definition?.refer ?? [],
             ledger: [entryOf(context, context.operation, [document.arn], changedMembers(pick(document), pick(after)))],
           },
         };
