@@ -1,6 +1,8 @@
 """Unpacks a tar.gz that a stranger may have made."""
+import errno
 import os
 import tarfile
+import zlib
 
 from staging import Refused
 
@@ -28,14 +30,24 @@ def unpack(path, target, bytes_max):
                     links.append((member, name))
                 else:
                     raise Refused("The archive's member %r is a device or pipe, which is not unpacked." % member.name)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno == 28:
-            raise
+    except OSError as error:
+        raise refused("The archive cannot be unpacked", error) from None
+    except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         raise Refused("The archive is no readable tar.gz: %s" % error) from None
     for member, name in links:
-        make_link(target, member, name)
+        try:
+            make_link(target, member, name)
+        except OSError as error:
+            raise refused("The archive's link %r to %r cannot be made" % (member.name, member.linkname), error) from None
     for member, name in links:  # once more: a link may lead elsewhere since a later one exists
         require_inside(target, member, os.path.realpath(os.path.join(target, name)))
+
+
+def refused(what, error):
+    """In words that name no path of the host; a full disk is told as such elsewhere."""
+    if error.errno == errno.ENOSPC:
+        return error
+    return Refused("%s: %s" % (what, error.strerror or error))
 
 
 def safe_name(name):

@@ -4,6 +4,7 @@ In the run's folder: `plan.json` (what to do, written whole before we start), `c
 end; SIGUSR1 means: look again). Records for the server: `<runs>/.records/<id>.started` and
 `<id>.ended`, each placed by one rename, so that a watcher of that folder sees a record only when it is whole.
 """
+import errno
 import json
 import os
 import select
@@ -58,7 +59,7 @@ class Supervisor:
     def fail(self, error):
         if self.sandbox:
             self.sandbox.kill()
-        self.end("failed-to-start" if self.started_ms is None else "lost", None, message_of(error))
+        self.end("failed-to-start" if self.started_ms is None else "lost", None, message_of(error, self.folder))
 
     # claim and records
 
@@ -288,7 +289,8 @@ def boot_id():
         return ""
 
 
-def message_of(error):
-    if isinstance(error, OSError) and error.errno == 28:
+def message_of(error, folder):
+    """For users of the API, whom the places of the host do not concern."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "No space left on the disk of the data folder: free some and run the job again."
-    return str(error)
+    return str(error).replace(folder + "/", "").replace(folder, "")
