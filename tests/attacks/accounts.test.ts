@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { keyOf } from '../../src/platform/resources/declaration.ts';
+import { seedIdentity } from '../../src/domains/identity/seed.ts';
+import { DEFAULT_ROLE, ROLE as ROLE_KIND, type RoleDocument } from '../../src/domains/identity/resources.ts';
+import { rolePrincipal } from '../../src/domains/identity/sessions.ts';
+import { sealSession } from '../../src/platform/authorization/session-token.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { systemIds } from '../../src/platform/ids.ts';
+import { GLOBAL } from '../../src/platform/resource-key.ts';
+import { createSqliteStore } from '../../src/platform/store/sqlite/sqlite-store.ts';
+import { serveModel } from '../crash/model-endpoint.ts';
+import { pipelineDefinition } from '../crash/workload.ts';
+import { AwsClient, optionsOf, Refused } from '../harness/aws-client.ts';
+import { BUCKET, endOfScript, ROLE, startScript } from '../harness/script-job.ts';
+import { startServer, type TestServer } from '../harness/server.ts';
+
+const OTHER_ACCOUNT = '210987654321';
+
+/**
+ * A second account in the same store: its own user, key and role, all with rights to everything of their account. What the
+ * first account has must not be there for it.
+ */
+suite('another account', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-accounts-'));
+  let server: TestServer;
+  let own: AwsClient;
+  /** A session of the other account's role. */
+  let other: AwsClient;
+  /** The other account's user. */
+  let otherUser: AwsClient;
+  let execution = '';
+  let version = '';
+
+  before(async () => {
+    await (await startServer({ folder })).stop();
+    const { session, key } = await seedAccount(folder);
+    server = await startServer({ folder });
+    own = new AwsClient(optionsOf(server));
+    other = new AwsClient({ ...optionsOf(server), credentials: session });
+    otherUser = new AwsClient({ ...optionsOf(server), credentials: key });
+    await serveModel(own, 'private');
+    await startScript(own, 'private', "print('secret log line')");
+    await endOfScript(own, 'private');
+    await own.call('sagemaker:CreatePipeline', {
+      PipelineName: 'private',
+      RoleArn: ROLE,
+      PipelineDefinition: pipelineDefinition(),
+      ClientRequestToken: 'private'.repeat(6),
+      Tags: [{ Key: 'secret', Value: 'tag' }],
+    });
+    const parameters = ['Label', 'BusyMs', 'Quality', 'ExitCode'].map((Name) => ({ Name, Value: '0' }));
+    const started = await own.call('sagemaker:StartPipelineExecution', {
+      PipelineName: 'private',
+      PipelineParameters: parameters,
+      ClientRequestToken: 'execution'.repeat(4),
+    });
+    execution = started.PipelineExecutionArn ?? '';
+    await own.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'private' });
+    const created = await own.call('sagemaker:CreateModelPackage', {
+      ModelPackageGroupName: 'private',
+      ModelApprovalStatus: 'PendingManualApproval',
+      InferenceSpecification: {
+        Containers: [{ Image: 'python:3.11', ModelDataUrl: `s3://${BUCKET}/models/private.tar.gz` }],
+        SupportedContentTypes: ['text/csv'],
+        SupportedResponseMIMETypes: ['text/csv'],
+      },
+    });
+    version = created.ModelPackageArn ?? '';
+  });
+  after(async () => {
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('its session is one of its own account; its user signs in nowhere here', async () => {
+    assert.match(await other.query('sts', { Action: 'GetCallerIdentity' }), new RegExp(`<Account>${OTHER_ACCOUNT}</Account>`));
+    await assert.rejects(otherUser.query('sts', { Action: 'GetCallerIdentity' }), { code: 'InvalidClientTokenId', status: 403 });
+    await assert.rejects(otherUser.call('sagemaker:ListPipelines', {}), { status: 400 });
+    await assert.rejects(otherUser.s3('GET', `/${BUCKET}`), { code: 'InvalidAccessKeyId' });
+    await assert.rejects(otherUser.invoke('private', 'x'), { status: 403 });
+  });
+
+  test('every list is empty', async () => {
+    const lists: [string, () => Promise<object>][] = [
+      ['ListPipelines', () => other.call('sagemaker:ListPipelines', {})],
+      ['ListProcessingJobs', () => other.call('sagemaker:ListProcessingJobs', {})],
+      ['ListTrainingJobs', () => other.call('sagemaker:ListTrainingJobs', {})],
+      ['ListModels', () => other.call('sagemaker:ListModels', {})],
+      ['ListModelPackageGroups', () => other.call('sagemaker:ListModelPackageGroups', {})],
+      ['ListModelPackages', () => other.call('sagemaker:ListModelPackages', {})],
+      ['ListEndpointConfigs', () => other.call('sagemaker:ListEndpointConfigs', {})],
+      ['ListEndpoints', () => other.call('sagemaker:ListEndpoints', {})],
+      ['DescribeLogGroups', () => other.call('logs:DescribeLogGroups', {})],
+    ];
+    for (const [name, list] of lists) {
+      const found = Object.values(await list()).filter((value) => Array.isArray(value) && value.length > 0);
+      assert.deepEqual(found, [], name);
+    }
+    const { ModelPackageSummaries = {} } = await other.call('sagemaker:BatchDescribeModelPackage', {
+      ModelPackageArnList: [version],
+    });
+    assert.deepEqual(ModelPackageSummaries, {});
+    assert.doesNotMatch((await other.s3('GET', '/')).body.toString('utf8'), /<Name>/);
+  });
+
+  test('nothing is described by name or by ARN', async () => {
+    const arnOf = (resource: string) => `arn:aws:sagemaker:us-east-1:123456789012:${resource}`;
+    const reads: (() => Promise<object>)[] = [
+      ...['private', arnOf('pipeline/private')].flatMap((PipelineName) => [
+        () => other.call('sagemaker:DescribePipeline', { PipelineName }),
+        () => other.call('sagemaker:ListPipelineExecutions', { PipelineName }),
+        () => other.call('sagemaker:ListPipelineVersions', { PipelineName }),
+      ]),
+      () => other.call('sagemaker:DescribePipelineExecution', { PipelineExecutionArn: execution }),
+      () => other.call('sagemaker:DescribePipelineDefinitionForExecution', { PipelineExecutionArn: execution }),
+      () => other.call('sagemaker:ListPipelineExecutionSteps', { PipelineExecutionArn: execution }),
+      () => other.call('sagemaker:ListPipelineParametersForExecution', { PipelineExecutionArn: execution }),
+      () => other.call('sagemaker:DescribeProcessingJob', { ProcessingJobName: 'private' }),
+      () => other.call('sagemaker:DescribeModel', { ModelName: 'private' }),
+      () => other.call('sagemaker:DescribeEndpoint', { EndpointName: 'private' }),
+      () => other.call('sagemaker:DescribeEndpointConfig', { EndpointConfigName: 'private' }),
+      ...['private', arnOf('model-package-group/private')].flatMap((ModelPackageGroupName) => [
+        () => other.call('sagemaker:DescribeModelPackageGroup', { ModelPackageGroupName }),
+        () => other.call('sagemaker:ListModelPackages', { ModelPackageGroupName }),
+      ]),
+      ...['pipeline/private', 'model/private', 'endpoint/private', 'model-package-group/private', 'processing-job/private'].map(
+        (resource) => () => other.call('sagemaker:ListTags', { ResourceArn: arnOf(resource) }),
+      ),
+      () => other.call('sagemaker:DescribeModelPackage', { ModelPackageName: version }),
+      () => other.call('logs:DescribeLogStreams', { logGroupName: '/aws/sagemaker/ProcessingJobs' }),
+      () => other.call('logs:GetLogEvents', { logGroupName: '/aws/sagemaker/ProcessingJobs', logStreamName: 'private/algo-1' }),
+      () => other.get(BUCKET, 'models/private.tar.gz'),
+      () => other.s3('HEAD', `/${BUCKET}/models/private.tar.gz`),
+      () => other.s3('GET', `/${BUCKET}?list-type=2`),
+      () => other.s3('GET', `/${BUCKET}?uploads`),
+      () => other.s3('HEAD', `/${BUCKET}`),
+    ];
+    for (const [n, read] of reads.entries()) {
+      const outcome = await read().catch((error: unknown) => error);
+      if (outcome instanceof Refused) assert.ok(outcome.status >= 400 && outcome.status < 500, `read ${n}: ${outcome.status}`);
+      // a list by a name it does not have may be empty instead of refused
+      else
+        assert.deepEqual(
+          Object.values(outcome as object).filter((value) => Array.isArray(value) && value.length > 0),
+          [],
+          String(reads[n]),
+        );
+    }
+  });
+
+  test('nothing is changed, started, served or lent', async () => {
+    const changes: (() => Promise<unknown>)[] = [
+      () => other.call('sagemaker:UpdateModelPackage', { ModelPackageArn: version, ModelApprovalStatus: 'Approved' }),
+      () => other.call('sagemaker:DeleteModelPackage', { ModelPackageName: version }),
+      () =>
+        other.call('sagemaker:StopPipelineExecution', { PipelineExecutionArn: execution, ClientRequestToken: 'x'.repeat(36) }),
+      () =>
+        other.call('sagemaker:StartPipelineExecution', {
+          PipelineName: 'arn:aws:sagemaker:us-east-1:123456789012:pipeline/private',
+          ClientRequestToken: 'x'.repeat(36),
+        }),
+      () => other.call('sagemaker:DeleteEndpoint', { EndpointName: 'private' }),
+      () => other.call('sagemaker:AddTags', { ResourceArn: version, Tags: [{ Key: 'a', Value: 'b' }] }),
+      () => other.put(BUCKET, 'models/private.tar.gz', 'other'),
+      () => other.s3('DELETE', `/${BUCKET}/models/private.tar.gz`),
+      () => other.invoke('private', 'x'),
+      () => other.invoke('private', 'x', 'main'),
+      () => other.query('sts', { Action: 'AssumeRole', RoleArn: ROLE, RoleSessionName: 'other' }),
+      () => startScript(other, 'lent', 'pass'), // by a role of the first account, and with code in its bucket
+      () =>
+        other
+          .call('sagemaker:CreatePipeline', {
+            PipelineName: 'lent',
+            RoleArn: ROLE,
+            PipelineDefinition: pipelineDefinition(),
+            ClientRequestToken: 'y'.repeat(36),
+          })
+          .then(() =>
+            other.call('sagemaker:StartPipelineExecution', { PipelineName: 'lent', ClientRequestToken: 'z'.repeat(36) }),
+          ),
+      () =>
+        other.call('sagemaker:CreateModel', {
+          ModelName: 'lent',
+          ExecutionRoleArn: ROLE.replace('123456789012', OTHER_ACCOUNT),
+          PrimaryContainer: { ModelPackageName: version },
+        }),
+    ];
+    for (const change of changes)
+      await assert.rejects(change, (error) => error instanceof Refused && error.status < 500, String(change));
+    assert.equal(await own.invoke('private', 'row'), 'private row');
+    const described = await own.call('sagemaker:DescribeModelPackage', { ModelPackageName: version });
+    assert.equal(described.ModelApprovalStatus, 'PendingManualApproval');
+    assert.notEqual((await own.get(BUCKET, 'models/private.tar.gz')).toString('utf8'), 'other');
+  });
+
+  test('the same names are free for it, and stay apart', async () => {
+    await other.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'private' });
+    const group = await other.call('sagemaker:DescribeModelPackageGroup', { ModelPackageGroupName: 'private' });
+    assert.match(group.ModelPackageGroupArn ?? '', new RegExp(`:${OTHER_ACCOUNT}:`));
+    await other.call('sagemaker:DeleteModelPackageGroup', { ModelPackageGroupName: 'private' });
+    await own.call('sagemaker:DescribeModelPackageGroup', { ModelPackageGroupName: 'private' });
+  });
+});
+
+/** Written through the store, as a server of that account would at its first start. */
+async function seedAccount(folder: string) {
+  const store = createSqliteStore({ path: join(folder, 'slipway.db'), clock: systemClock });
+  const sealingKey = readFileSync(join(folder, 'keys/sealing.key'), 'utf8').trim();
+  const key = await seedIdentity({ store, clock: systemClock, ids: systemIds, account: OTHER_ACCOUNT, sealingKey });
+  const row = await store.get<RoleDocument>(keyOf(ROLE_KIND, { account: OTHER_ACCOUNT, region: GLOBAL }, DEFAULT_ROLE));
+  assert.ok(row);
+  await store.close();
+  const principal = rolePrincipal(OTHER_ACCOUNT, row.document, 'visitor');
+  return { key, session: sealSession(sealingKey, principal, Date.now() + 3_600_000, systemIds) };
+}
