@@ -29,6 +29,6 @@ for (const module of modules) {
     assert.ok(runtime, 'the Python runtime is not built: run `npm run setup`');
     const { code, output } = await run(join(runtime.path, 'bin', 'python3'), ['-m', 'unittest', module], TESTS);
     assert.equal(code, 0, output);
-    assert.match(output, /Ran [1-9]\d* tests/);
+    assert.match(output, /Ran [1-9]\d* tests?/);
   });
 }
