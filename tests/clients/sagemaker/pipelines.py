@@ -81,8 +81,11 @@ class Definitions(unittest.TestCase):
 
 class Pipelines(unittest.TestCase):
     def test_names_tokens_versions_and_pages(self):
-        arn = create_pipeline("listed-0", [processing_step("Only", DONE)], PipelineDescription="first", Tags=[{"Key": "a", "Value": "1"}])
-        self.assertEqual(create_pipeline("listed-0", [processing_step("Only", DONE)], PipelineDescription="first"), arn, "the same token")
+        first = {"PipelineDescription": "first", "Tags": [{"Key": "a", "Value": "1"}]}
+        arn = create_pipeline("listed-0", [processing_step("Only", DONE)], **first)
+        self.assertEqual(create_pipeline("listed-0", [processing_step("Only", DONE)], **first), arn, "the same token")
+        code, message = error_of(create_pipeline, "listed-0", [processing_step("Only", DONE)], PipelineDescription="not the first")
+        self.assertEqual((code, "client token" in message), ("ConflictException", True), message)
         code, message = error_of(sagemaker.create_pipeline, PipelineName="listed-0", RoleArn=ROLE, ClientRequestToken="another".ljust(32, "-"),
                                  PipelineDefinition=definition([processing_step("Only", DONE)]))
         self.assertEqual((code, "already exists" in message), ("ValidationException", True), message)
