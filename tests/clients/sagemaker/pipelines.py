@@ -84,7 +84,9 @@ class Pipelines(unittest.TestCase):
         first = {"PipelineDescription": "first", "Tags": [{"Key": "a", "Value": "1"}]}
         arn = create_pipeline("listed-0", [processing_step("Only", DONE)], **first)
         self.assertEqual(create_pipeline("listed-0", [processing_step("Only", DONE)], **first), arn, "the same token")
-        code, message = error_of(create_pipeline, "listed-0", [processing_step("Only", DONE)], PipelineDescription="not the first")
+        code, message = error_of(sagemaker.create_pipeline, PipelineName="listed-0", RoleArn=ROLE,
+                                 ClientRequestToken="create-listed-0".ljust(32, "-"), PipelineDescription="not the first",
+                                 PipelineDefinition=definition([processing_step("Only", DONE)]))
         self.assertEqual((code, "client token" in message), ("ConflictException", True), message)
         code, message = error_of(sagemaker.create_pipeline, PipelineName="listed-0", RoleArn=ROLE, ClientRequestToken="another".ljust(32, "-"),
                                  PipelineDefinition=definition([processing_step("Only", DONE)]))
