@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -18,7 +19,8 @@ suite('outputs of a hostile job', () => {
   });
   after(async () => {
     await server.stop();
-    rmSync(folder, { recursive: true, force: true });
+    // some outputs are folders without any rights, and deeper than a path may be long
+    execFileSync('sh', ['-c', 'chmod -R u+rwX "$1"; rm -rf -- "$1"', 'sh', folder]);
   });
 
   const published = async (job: string): Promise<string[]> => {
@@ -147,7 +149,8 @@ os.write(1, b'end\\n')
   });
 
   test('more memory than its instance type has ends a job with 137, however its processes share it', async () => {
-    const alone = "print('begin', flush=True)\nx = bytearray(400 << 20)\nprint('allocated')";
+    // kept until the end: where no control group can be had, memory is looked at now and then
+    const alone = "import time\nprint('begin', flush=True)\nx = bytearray(400 << 20)\ntime.sleep(60)";
     const shared = `
 import os, time
 print('begin', flush=True)
