@@ -12,6 +12,7 @@ import type { WireRequest, WireResponse } from './codecs/codec.ts';
 import { readForm } from './codecs/query.ts';
 import { codecs } from './codecs/table.ts';
 import { type GatewayLog, protocolError, wireError } from './fault.ts';
+import { hoistedHeaders } from './hoisted-headers.ts';
 import { sendResponse } from './respond.ts';
 import type { Route, RoutingTable } from './routing.ts';
 import { checkedBody, dechunkedBody } from './signature/body.ts';
@@ -115,7 +116,8 @@ async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResp
     exchange,
   );
   const candidates = ports.routing.servicesOf(claim.scope.service);
-  const early = routeByHead(ports.routing, candidates, exchange);
+  const hoisted = hoistedHeaders(claim, exchange.query, request.headers);
+  const early = routeByHead(ports.routing, candidates, exchange, { ...request.headers, ...hoisted });
   settleProtocol(exchange, candidates, early);
   const clockFault = checkClaim(claim, request.headers, ports.clock.now());
   if (clockFault) throw signatureError(clockFault, exchange.protocol);
@@ -128,11 +130,16 @@ async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResp
     ? streamedInput(exchange, claim, credential, payload.hash ?? '')
     : await bufferedInput(exchange, claim, credential, payload.hash);
   const route = early ?? routeByAction(ports.routing, candidates, exchange, input.body, claim);
-  return dispatchRoute(ports, exchange, route, input, claim, credential);
+  return dispatchRoute(ports, exchange, route, { ...input, headers: { ...input.headers, ...hoisted } }, claim, credential);
 }
 
 /** Protocols other than query name the operation in their head. */
-function routeByHead(routing: RoutingTable, candidates: readonly Service[], exchange: Exchange): Route | undefined {
+function routeByHead(
+  routing: RoutingTable,
+  candidates: readonly Service[],
+  exchange: Exchange,
+  headers: IncomingMessage['headers'],
+): Route | undefined {
   const { request, path, query } = exchange;
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') {
@@ -143,7 +150,7 @@ function routeByHead(routing: RoutingTable, candidates: readonly Service[], exch
     }
     return routing.byTarget(candidates, target);
   }
-  return routing.byPath(candidates, { method: request.method ?? 'GET', path, query, headers: request.headers });
+  return routing.byPath(candidates, { method: request.method ?? 'GET', path, query, headers });
 }
 
 function settleProtocol(exchange: Exchange, candidates: readonly Service[], early: Route | undefined): void {

@@ -105,6 +105,9 @@ function fillTokens<I extends object>(api: ApiOperation, input: I, ids: Ids): I 
   return absent.length === 0 ? input : { ...input, ...Object.fromEntries(absent.map((member) => [member, ids.uuid()])) };
 }
 
+/** The one member of a body whose values S3 judges itself, instead of calling the whole body malformed. */
+const LOCATION = 'createBucketConfiguration.locationConstraint';
+
 function validate(entry: Entry, input: object): void {
   const faults = entry.check(input);
   const first = faults[0];
@@ -112,7 +115,11 @@ function validate(entry: Entry, input: object): void {
   const message = printFaults(faults);
   const protocol = entry.service.model.metadata.protocol;
   if (protocol === 'query') throw new ServiceError('ValidationError', message);
+  if (entry.service.prefix === 'logs') throw new ServiceError('InvalidParameterException', message);
   if (protocol !== 'rest-xml') throw new ServiceError('ValidationException', message);
+  if (first.path === LOCATION) {
+    throw new ServiceError('InvalidLocationConstraint', 'The specified location-constraint is not valid');
+  }
   const payload = entry.api.inputPayload?.member.toLowerCase();
   const inBody = payload !== undefined && first.path.toLowerCase().startsWith(payload);
   throw new ServiceError(inBody ? 'MalformedXML' : 'InvalidArgument', message);

@@ -5,9 +5,13 @@ import datetime
 import hashlib
 import io
 import unittest
+import urllib.error
+import urllib.request
 import zlib
 
 import boto3
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -134,6 +138,10 @@ class Objects(unittest.TestCase):
         self.assertIsNone(s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"])
         self.assertEqual(s3.head_bucket(Bucket="client-west")["BucketRegion"], "eu-west-1")
         self.assertEqual(code_of(west.create_bucket, Bucket="client-west2"), ("IllegalLocationConstraintException", 400))
+        # S3 knows us-east-1 only as the absence of a constraint.
+        for constraint in ("us-east-1", "nowhere"):
+            self.assertEqual(code_of(s3.create_bucket, Bucket="client-east", CreateBucketConfiguration={"LocationConstraint": constraint}),
+                             ("InvalidLocationConstraint", 400))
         self.assertEqual(code_of(west.create_bucket, Bucket="client-west",
                                  CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}), ("BucketAlreadyOwnedByYou", 409))
         names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
@@ -156,6 +164,9 @@ class Objects(unittest.TestCase):
         s3.copy_object(Bucket=BUCKET, Key="replaced", CopySource=source, MetadataDirective="REPLACE", Metadata={"b": "2"})
         self.assertEqual(s3.head_object(Bucket=BUCKET, Key="replaced")["Metadata"], {"b": "2"})
         self.assertEqual(code_of(s3.copy_object, Bucket=BUCKET, Key="source", CopySource=source)[0], "InvalidRequest")
+        # Naming a storage class makes a copy onto itself one that says something, also when it is the class the object has.
+        s3.copy_object(Bucket=BUCKET, Key="source", CopySource=source, StorageClass="STANDARD")
+        s3.copy_object(Bucket=BUCKET, Key="source", CopySource=source, StorageClass="STANDARD")
 
     def test_unseekable_stream_is_uploaded(self):
         class Pipe(io.RawIOBase):
@@ -172,6 +183,23 @@ class Objects(unittest.TestCase):
 
         s3.upload_fileobj(Pipe(), BUCKET, "piped")
         self.assertEqual(s3.get_object(Bucket=BUCKET, Key="piped")["Body"].read(), b"streamed" * 1000)
+
+    def test_presigned_urls_carry_headers_in_their_query(self):
+        metadata = {"venue": "123"}
+        old = boto3.client("s3", config=Config(signature_version="s3")).generate_presigned_url(
+            "put_object", {"Bucket": BUCKET, "Key": "old", "Metadata": metadata, "ContentType": "text/x-old"})
+        # As the SDK for JavaScript signs: the header moved into the query before it.
+        request = AWSRequest("PUT", f"{s3.meta.endpoint_url}/{BUCKET}/new?x-amz-meta-venue=123&x-amz-sdk-checksum-algorithm=CRC32")
+        S3SigV4QueryAuth(boto3.Session().get_credentials(), "s3", "us-east-1").add_auth(request)
+        for key, url, headers in (("old", old, {}), ("new", request.url, {}), ("old", old, {"x-amz-meta-venue": "forged"})):
+            http = urllib.request.Request(url, b"content", {"Content-Type": "text/x-old", **headers}, method="PUT")
+            with urllib.request.urlopen(http) as answer:
+                self.assertEqual(answer.status, 200)
+            self.assertEqual(s3.head_object(Bucket=BUCKET, Key=key)["Metadata"], metadata)
+        forged = urllib.request.Request(old, b"", {"Content-Type": "text/x-old", "x-amz-meta-other": "forged"}, method="PUT")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(forged)
+        self.assertEqual(refused.exception.code, 403)
 
     def test_writers_at_once(self):
         client = boto3.client("s3", config=Config(max_pool_connections=16))

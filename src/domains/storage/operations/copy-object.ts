@@ -106,13 +106,15 @@ export const copyObject = (ports: StoragePorts): Operation<'s3:CopyObject'> =>
 async function copyOf(
   ports: StoragePorts,
   before: ObjectDocument,
-  input: { readonly MetadataDirective?: string; readonly ChecksumAlgorithm?: string },
+  input: { readonly MetadataDirective?: string; readonly ChecksumAlgorithm?: string; readonly StorageClass?: string },
   asked: ObjectAttributes,
   isSelf: boolean,
 ): Promise<Omit<ObjectDocument, 'writeId'>> {
   const replaces = input.MetadataDirective === 'REPLACE';
   const changes =
     replaces ||
+    // Naming a class is enough, also the one it has: clients do so to write an object anew.
+    input.StorageClass !== undefined ||
     asked.storageClass !== before.storageClass ||
     asked.requestedEncryption !== undefined ||
     asked.headers.WebsiteRedirectLocation !== undefined;
