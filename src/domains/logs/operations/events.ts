@@ -7,6 +7,8 @@ import { readBackward, readForward } from '../read-events.ts';
 import { fileOf, groupNameOf, streamArn } from '../resources.ts';
 
 const EVENTS_MAX = 10_000;
+/** Puts need no order since 2023 and take any token; AWS still gives one, and older log handlers fail where there is none. */
+const SEQUENCE_TOKEN = '0'.repeat(56);
 
 export const getLogEvents = (ports: LogsRoomPorts): Operation<'logs:GetLogEvents'> =>
   operation('logs:GetLogEvents', {
@@ -55,6 +57,6 @@ export const putLogEvents = (ports: LogsRoomPorts): Operation<'logs:PutLogEvents
         }));
         await ports.files.append(fileOf(row.key, row.document), lines);
       }
-      return batch.rejected ? { rejectedLogEventsInfo: batch.rejected } : {};
+      return { nextSequenceToken: SEQUENCE_TOKEN, ...(batch.rejected && { rejectedLogEventsInfo: batch.rejected }) };
     },
   });
