@@ -1,3 +1,7 @@
+import type { Rejection } from '../../platform/errors/rejection.ts';
+
+const ENTRIES_MAX = 1000;
+
 /** Follows every key of a prefix in UTF-8 order, but for keys that themselves hold this last code point there. */
 const LAST = '\u{10FFFF}';
 
@@ -70,8 +74,23 @@ function commonPrefixOf({ prefix, delimiter }: ListingRequest, key: string): str
   return at < 0 ? undefined : key.slice(0, at + delimiter.length);
 }
 
-/** How many entries an answer may have: `asked` capped at S3's thousand; negative ones are refused by the caller. */
-export const cappedCount = (asked: number | undefined): number => Math.min(asked ?? 1000, 1000);
+const INTEGER_MAX = 2_147_483_647;
+
+/** A count or marker that clients may give as `argument`; S3 takes what fits 32 bits and is not negative. */
+export function decideInteger(argument: string, asked: number): { value: number } | Rejection {
+  if (Number.isInteger(asked) && asked >= 0 && asked <= INTEGER_MAX) return { value: asked };
+  return {
+    code: 'InvalidArgument',
+    message: `Argument ${argument} must be an integer between 0 and ${INTEGER_MAX}`,
+    members: { ArgumentName: argument, ArgumentValue: String(asked) },
+  };
+}
+
+/** How many entries an answer may have: `asked` capped at S3's thousand. */
+export function decideCount(argument: string, asked: number | undefined): { value: number } | Rejection {
+  const decided = decideInteger(argument, asked ?? ENTRIES_MAX);
+  return 'value' in decided ? { value: Math.min(decided.value, ENTRIES_MAX) } : decided;
+}
 
 /** What `encoding-type=url` makes of a name: every byte but unreserved ones and `/` as %XX. */
 export const urlEncoded = (name: string): string =>

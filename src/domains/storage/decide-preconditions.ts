@@ -51,5 +51,5 @@ const failed = (condition: string): Rejection => ({
 const notModified = (current: Current): Rejection => ({
   code: 'NotModified',
   message: 'Not Modified',
-  members: { ETag: `"${current.eTag}"` },
+  members: { ETag: `"${current.eTag}"`, LastModified: new Date(current.modifiedAtMs).toUTCString() },
 });

@@ -106,11 +106,21 @@ function documentOf(service: Service, operation: ApiOperation, output: Record<st
   return `${XML_DECLARATION}<${root}${namespace}>${writeMembers(service, ref, output)}</${root}>`;
 }
 
+/** What RFC 9110 wants beside a 304: a cache renews by it what it holds. */
+function validatorsOf(members: WireError['members']): Record<string, string> {
+  const { ETag, LastModified } = members;
+  return {
+    ...(ETag !== undefined && { etag: String(ETag) }),
+    ...(LastModified !== undefined && { 'last-modified': String(LastModified) }),
+  };
+}
+
 function xmlError(error: WireError): WireResponse {
   let members = '';
   for (const [name, value] of Object.entries(error.members)) {
     if (/^[A-Za-z]+$/.test(name) && value !== null) members += `<${name}>${escapeXml(String(value))}</${name}>`;
   }
   const body = `${XML_DECLARATION}<Error><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>${members}<Resource>${escapeXml(error.resource)}</Resource><RequestId>${error.requestId}</RequestId></Error>`;
-  return { status: error.status, headers: { 'content-type': 'application/xml' }, body: error.status === 304 ? '' : body };
+  if (error.status === 304) return { status: 304, headers: validatorsOf(error.members), body: '' };
+  return { status: error.status, headers: { 'content-type': 'application/xml' }, body };
 }

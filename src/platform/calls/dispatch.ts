@@ -6,6 +6,7 @@ import type { AuthorizationNeed } from '../authorization/policy.ts';
 import type { Authorizer } from '../authorization/port.ts';
 import type { Principal } from '../authorization/principal.ts';
 import type { Clock } from '../clock.ts';
+import type { ErrorCode } from '../errors/catalogue.ts';
 import { BackendError, InvariantError, invariant, ServiceError } from '../errors/families.ts';
 import type { Ids } from '../ids.ts';
 import { entryOf } from '../ledger/entry-of.ts';
@@ -105,8 +106,11 @@ function fillTokens<I extends object>(api: ApiOperation, input: I, ids: Ids): I 
   return absent.length === 0 ? input : { ...input, ...Object.fromEntries(absent.map((member) => [member, ids.uuid()])) };
 }
 
-/** The one member of a body whose values S3 judges itself, instead of calling the whole body malformed. */
-const LOCATION = 'createBucketConfiguration.locationConstraint';
+/** Members for whose values S3 has codes of its own. */
+const S3_REFUSALS: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
+  'createBucketConfiguration.locationConstraint': ['InvalidLocationConstraint', 'The specified location-constraint is not valid'],
+  storageClass: ['InvalidStorageClass', 'The storage class you specified is not valid'],
+};
 
 function validate(entry: Entry, input: object): void {
   const faults = entry.check(input);
@@ -117,9 +121,8 @@ function validate(entry: Entry, input: object): void {
   if (protocol === 'query') throw new ServiceError('ValidationError', message);
   if (entry.service.prefix === 'logs') throw new ServiceError('InvalidParameterException', message);
   if (protocol !== 'rest-xml') throw new ServiceError('ValidationException', message);
-  if (first.path === LOCATION) {
-    throw new ServiceError('InvalidLocationConstraint', 'The specified location-constraint is not valid');
-  }
+  const own = S3_REFUSALS[first.path];
+  if (own) throw new ServiceError(...own);
   const payload = entry.api.inputPayload?.member.toLowerCase();
   const inBody = payload !== undefined && first.path.toLowerCase().startsWith(payload);
   throw new ServiceError(inBody ? 'MalformedXML' : 'InvalidArgument', message);

@@ -82,6 +82,7 @@ export const ERROR_CATALOGUE = {
   PreconditionFailed: lower(412),
   IllegalLocationConstraintException: lower(400),
   InvalidLocationConstraint: lower(400),
+  InvalidStorageClass: lower(400),
   NotImplemented: lower(501),
   XAmzContentSHA256Mismatch: lower(400),
   // IAM, STS

@@ -54,6 +54,16 @@ class Multipart(unittest.TestCase):
             etag = s3.upload_part(**place, UploadId=upload, PartNumber=number, Body=body)["ETag"]
             parts.append({"PartNumber": number, "ETag": etag})
         self.assertEqual([part["Size"] for part in s3.list_parts(**place, UploadId=upload)["Parts"]], [5 * MB, 4])
+        whole = s3.list_parts(**place, UploadId=upload)
+        self.assertEqual((whole["IsTruncated"], whole["NextPartNumberMarker"]), (False, 2))
+        for wrong in {"MaxParts": -1}, {"MaxParts": 2**31}, {"PartNumberMarker": -1}:
+            with self.assertRaises(ClientError) as refused:
+                s3.list_parts(**place, UploadId=upload, **wrong)
+            self.assertEqual(refused.exception.response["Error"]["Code"], "InvalidArgument", wrong)
+        with self.assertRaises(ClientError) as refused:
+            s3.list_multipart_uploads(Bucket=BUCKET, MaxUploads=-1)
+        self.assertEqual(refused.exception.response["Error"]["Message"],
+                         "Argument max-uploads must be an integer between 0 and 2147483647")
         self.assertEqual([entry["UploadId"] for entry in s3.list_multipart_uploads(Bucket=BUCKET, Prefix="by/")["Uploads"]], [upload])
         for wrong, code in [(parts[::-1], "InvalidPartOrder"), ([{"PartNumber": 9, "ETag": "x"}], "InvalidPart")]:
             with self.assertRaises(ClientError) as caught:

@@ -8,6 +8,7 @@ import unittest
 import urllib.error
 import urllib.request
 import zlib
+from email.utils import parsedate_to_datetime
 
 import boto3
 from botocore.auth import S3SigV4QueryAuth
@@ -96,7 +97,12 @@ class Objects(unittest.TestCase):
         for call in s3.get_object, s3.head_object:
             call(Bucket=BUCKET, Key="conditional", IfMatch=etag)
             call(Bucket=BUCKET, Key="conditional", IfModifiedSince=earlier)
-            self.assertEqual(code_of(call, Bucket=BUCKET, Key="conditional", IfNoneMatch=etag)[1], 304)
+            with self.assertRaises(ClientError) as unchanged:
+                call(Bucket=BUCKET, Key="conditional", IfNoneMatch=etag)
+            answer = unchanged.exception.response["ResponseMetadata"]
+            # Caches renew what they hold by these two.
+            self.assertEqual((answer["HTTPStatusCode"], answer["HTTPHeaders"]["etag"]), (304, etag))
+            self.assertEqual(parsedate_to_datetime(answer["HTTPHeaders"]["last-modified"]), modified)
             self.assertEqual(code_of(call, Bucket=BUCKET, Key="conditional", IfModifiedSince=later)[1], 304)
             self.assertEqual(code_of(call, Bucket=BUCKET, Key="conditional", IfMatch='"no"')[1], 412)
             self.assertEqual(code_of(call, Bucket=BUCKET, Key="conditional", IfUnmodifiedSince=earlier)[1], 412)
@@ -124,6 +130,7 @@ class Objects(unittest.TestCase):
         self.assertEqual(code_of(s3.put_object, Bucket=BUCKET, Key="k" * 1025, Body=b""), ("KeyTooLongError", 400))
         self.assertEqual(code_of(s3.put_object, Bucket=BUCKET, Key="k", Body=b"", ExpectedBucketOwner="999999999999")[1], 403)
         s3.put_object(Bucket=BUCKET, Key="k", Body=b"", ExpectedBucketOwner="123456789012")
+        self.assertEqual(code_of(s3.put_object, Bucket=BUCKET, Key="k", Body=b"", StorageClass="STARDAND"), ("InvalidStorageClass", 400))
         with self.assertRaises(s3.exceptions.NoSuchKey) as caught:
             s3.get_object(Bucket=BUCKET, Key="absent")
         self.assertEqual(caught.exception.response["Error"]["Key"], "absent")

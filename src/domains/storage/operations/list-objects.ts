@@ -7,7 +7,7 @@ import type { Row, Store } from '../../../platform/store/port.ts';
 import { readBucket, type StoragePorts } from '../bucket-access.ts';
 import {
   absorbPage,
-  cappedCount,
+  decideCount,
   emptyListing,
   startOf,
   urlEncoded,
@@ -16,6 +16,7 @@ import {
 } from '../decide-listing.ts';
 import { bucketArn, OBJECT, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
 import { ownerOf } from '../owner.ts';
+import { accepted } from '../rejection.ts';
 
 /** Small while common prefixes are being jumped over, since each jump throws the rest of its page away. */
 const PAGE_ROWS_MIN = 32;
@@ -103,14 +104,8 @@ function listNeeds(input: ListRequest): AuthorizationNeed[] {
 }
 
 function listingRequest(input: ListRequest): ListingRequest {
-  const asked = input.MaxKeys;
-  if (asked !== undefined && (asked < 0 || !Number.isInteger(asked))) {
-    throw new ServiceError('InvalidArgument', 'Argument maxKeys must be an integer between 0 and 2147483647', {
-      ArgumentName: 'maxKeys',
-      ArgumentValue: String(asked),
-    });
-  }
-  return { prefix: input.Prefix ?? '', delimiter: input.Delimiter, maxKeys: cappedCount(asked) };
+  const { value: maxKeys } = accepted(decideCount('maxKeys', input.MaxKeys));
+  return { prefix: input.Prefix ?? '', delimiter: input.Delimiter, maxKeys };
 }
 
 async function readListing(

@@ -8,7 +8,7 @@ import { checkObjectRequest, type StoragePorts } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX, storeContent } from '../content-checksums.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember, parseChecksum } from '../decide-checksums.ts';
-import { cappedCount } from '../decide-listing.ts';
+import { decideCount, decideInteger } from '../decide-listing.ts';
 import { decideCopyRange } from '../decide-range.ts';
 import { ownerOf } from '../owner.ts';
 import { accepted } from '../rejection.ts';
@@ -82,8 +82,9 @@ export const listParts = (ports: StoragePorts): Operation<'s3:ListParts'> =>
     async handle(input, context) {
       checkObjectRequest(context, input);
       const { document: upload } = await readOpenUpload(ports.store, context, input);
-      const maxParts = cappedCount(input.MaxParts);
-      const after = partName(input.UploadId, input.PartNumberMarker ?? 0);
+      const { value: maxParts } = accepted(decideCount('max-parts', input.MaxParts));
+      const { value: marker } = accepted(decideInteger('part-number-marker', input.PartNumberMarker ?? 0));
+      const after = partName(input.UploadId, marker);
       const page = await ports.store.list<PartDocument>({
         account: context.account,
         region: GLOBAL,
@@ -101,8 +102,8 @@ export const listParts = (ports: StoragePorts): Operation<'s3:ListParts'> =>
         Bucket: input.Bucket,
         Key: input.Key,
         UploadId: input.UploadId,
-        PartNumberMarker: input.PartNumberMarker ?? 0,
-        ...(isTruncated && { NextPartNumberMarker: last }),
+        PartNumberMarker: marker,
+        NextPartNumberMarker: last ?? 0,
         MaxParts: maxParts,
         IsTruncated: isTruncated,
         Parts: page.rows.map(({ document, index }) => listedPart(document, index.modifiedAtMs, upload)),

@@ -14,7 +14,7 @@ import {
 } from '../bucket-access.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { decideChecksumType, parseAlgorithm } from '../decide-checksums.ts';
-import { absorbPage, cappedCount, emptyListing, urlEncoded, type Listing } from '../decide-listing.ts';
+import { absorbPage, decideCount, emptyListing, urlEncoded, type Listing } from '../decide-listing.ts';
 import { ownerOf } from '../owner.ts';
 import { accepted } from '../rejection.ts';
 import {
@@ -137,7 +137,7 @@ export const listMultipartUploads = (ports: StoragePorts): Operation<'s3:ListMul
     async handle(input, context) {
       await readBucket(ports, context, input);
       const encode = (name: string): string => (input.EncodingType === 'url' ? urlEncoded(name) : name);
-      const maxUploads = cappedCount(input.MaxUploads);
+      const { value: maxUploads } = accepted(decideCount('max-uploads', input.MaxUploads));
       const listing = await readUploads(ports.store, context.account, input, maxUploads);
       const owner = ownerOf(context.account);
       const uploads: MultipartUpload[] = [];
