@@ -74,6 +74,7 @@ class Definitions(unittest.TestCase):
         sagemaker.create_pipeline(PipelineName="from-s3", RoleArn=ROLE, PipelineDefinitionS3Location=place, ClientRequestToken="t" * 32)
         described = sagemaker.describe_pipeline(PipelineName="from-s3")
         self.assertEqual(json.loads(described["PipelineDefinition"])["Steps"][0]["Name"], "Only")
+        self.assertEqual(described["PipelineDisplayName"], "from-s3", "whoever gives no display name gets the name")
         code, message = error_of(sagemaker.create_pipeline, PipelineName="from-nowhere", RoleArn=ROLE, ClientRequestToken="t" * 32,
                                  PipelineDefinitionS3Location={"Bucket": BUCKET, "ObjectKey": "definitions/none.json"})
         self.assertEqual((code, "definitions/none.json" in message), ("ValidationException", True), message)

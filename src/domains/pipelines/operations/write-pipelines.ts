@@ -109,7 +109,7 @@ function newPipeline(input: CreatePipelineRequest, text: string, context: Operat
   return {
     name: input.PipelineName,
     arn: arnOf(PIPELINE, context, input.PipelineName),
-    ...(input.PipelineDisplayName !== undefined && { displayName: input.PipelineDisplayName }),
+    displayName: input.PipelineDisplayName ?? input.PipelineName,
     ...(input.PipelineDescription !== undefined && { description: input.PipelineDescription }),
     roleArn: input.RoleArn,
     definitionDigest: digestOf(text),
