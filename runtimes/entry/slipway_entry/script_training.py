@@ -10,6 +10,8 @@ from collections import deque
 from .archives import fetch_source
 from .faults import ScriptError, UserError
 
+ENTRY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 #: What of the script's error output is kept for the failure text; FailureReason shows 1024 characters.
 KEPT_LINES = 60
 
@@ -23,7 +25,8 @@ def run_script(environment):
     os.makedirs(files.model, exist_ok=True)
     os.makedirs(files.output_data, exist_ok=True)
     variables = dict(os.environ, **environment.variables())
-    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [files.code, os.environ.get("PYTHONPATH")]))
+    # After the user's own code: the modules of AWS's images that scripts import (sagemaker_xgboost_container, sagemaker_containers).
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [files.code, os.environ.get("PYTHONPATH"), ENTRY]))
     install_source(files.code, program, variables)
     command = _command(files.code, program, environment.arguments)
     print(f"Invoking script with the following command: {' '.join(command)}", flush=True)

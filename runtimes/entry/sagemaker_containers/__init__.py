@@ -1,0 +1,1 @@
+"""What XGBoost scripts import from AWS's container toolkit, as far as one host needs it."""
