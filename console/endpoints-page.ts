@@ -34,7 +34,7 @@ export const endpointsPage: Page = (name) => {
       content: [
         h('h1', {}, 'Endpoints'),
         h('p', { class: 'sub' }, 'Where models answer.'),
-        Endpoints.length === 0 && !chosen
+        Endpoints.length === 0 && !name
           ? card(
               empty(
                 h('p', {}, 'No endpoint yet. Deploy an approved version:'),
