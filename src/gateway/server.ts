@@ -36,6 +36,8 @@ const IDLE_MS = 120_000;
 /** Longer than clients keep idle connections, so that it is not us who closes one just taken from a pool. */
 const KEEP_ALIVE_MS = 75_000;
 const HEADERS_MS = 20_000;
+/** After its answer a client has this long to send what is left of a body that nobody reads; a byte now and then is not idle. */
+const REST_MS = 10_000;
 const HEADER_BYTES_MAX = 64 * 1024;
 const HEADERS_MAX = 200;
 
@@ -51,6 +53,7 @@ export function createGateway(ports: GatewayPorts): Gateway {
   });
   const handle = (request: IncomingMessage, response: ServerResponse, sendContinue: () => void): void => {
     request.on('error', () => {}); // a vanished client; whoever reads the body hears it too
+    response.once('finish', () => limitRest(request));
     if (isReady) serve(request, response, sendContinue);
     else void ports.ready?.then(() => response.destroyed || serve(request, response, sendContinue));
   };
@@ -78,6 +81,12 @@ export function createGateway(ports: GatewayPorts): Gateway {
   });
   server.on('clientError', refuseMalformed);
   return { server, listen: (port, host) => listen(server, port, host), close: (graceMs) => close(server, graceMs) };
+}
+
+function limitRest(request: IncomingMessage): void {
+  if (request.complete) return;
+  const cut = setTimeout(() => request.socket.destroy(), REST_MS).unref();
+  request.once('close', () => clearTimeout(cut));
 }
 
 /** A POST to an endpoint's path, unless S3's scope says that `endpoints` is a bucket. */

@@ -1,0 +1,275 @@
+"""A pytest plugin: tests written for the mock library `moto` speak to the server the environment names instead.
+
+The mock's decorators become no-ops, so that boto3 reaches AWS_ENDPOINT_URL. What each test made is removed after it, by the
+API itself. At the end one line of JSON per test goes to FOREIGN_REPORT: {"test", "outcome", "why"}.
+"""
+
+import functools
+import json
+import os
+import uuid
+
+os.environ["TEST_SERVER_MODE"] = "true"
+os.environ["TEST_SERVER_MODE_ENDPOINT"] = os.environ["AWS_ENDPOINT_URL"]
+
+import boto3
+import freezegun
+import moto
+import moto.core.decorator
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+NOT_BUILT = ("NotImplemented", "NotSupported", "not implemented", "does not implement", "UnknownOperation", "InvalidAction")
+_seen_not_built: list[str] = []
+
+
+class _NoMock:
+    """Stands for `mock_aws`: bare decorator, decorator with arguments, context manager, of functions and classes."""
+
+    def __call__(self, target=None, **_):
+        return self if target is None else target
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def start(self, reset=True):
+        pass
+
+    def stop(self):
+        pass
+
+
+def _no_mock(target=None, **_):
+    return _NoMock() if target is None else target
+
+
+moto.mock_aws = _no_mock
+moto.core.decorator.mock_aws = _no_mock
+# A request signed at another time is refused, and the server's clock is nobody's to freeze.
+freezegun.freeze_time = lambda *_, **__: _NoMock()
+
+
+def _with_bucket(func):
+    @functools.wraps(func)
+    def run(**kwargs):
+        name = str(uuid.uuid4())
+        boto3.client("s3").create_bucket(Bucket=name)
+        return func(**kwargs, bucket_name=name)
+
+    # pytest must not see the wrapped signature: `bucket_name` is no fixture.
+    import inspect
+
+    params = [p for n, p in inspect.signature(func).parameters.items() if n != "bucket_name"]
+    run.__signature__ = inspect.Signature(params)
+    del run.__wrapped__
+    return run
+
+
+def pytest_configure(config):
+    """The suite's own bucket decorator asks for bucket tags and versions before any test; ours makes the bucket only."""
+    try:
+        import tests.test_s3
+
+        tests.test_s3.s3_aws_verified = _with_bucket
+    except ImportError:
+        pass
+    original = boto3.Session._setup_loader
+
+    def setup(session):
+        original(session)
+        events = session._session
+        events.register("after-call", _note_not_built)
+        events.register("before-sign", lambda region_name, **_: _regions.add(region_name or "us-east-1"))
+        events.register("provide-client-params.sagemaker", _mend_placeholders)
+        events.register("provide-client-params.iam", _mend_placeholders)
+
+    boto3.Session._setup_loader = setup
+
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+_INFERENCE = {"Containers": [{"Image": IMAGE}], "SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+_STEP = {"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": "placeholder"}}
+_PLACEHOLDERS = {
+    "PipelineDefinition": {"Version": "2020-12-01", "Steps": [_STEP]},
+    "AssumeRolePolicyDocument": {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    },
+}
+
+
+def _mend_placeholders(params, model, **_):
+    """Where a test gives words for a document nobody reads, a document; what it tests is something else."""
+    for member, document in _PLACEHOLDERS.items():
+        text = params.get(member)
+        if not isinstance(text, str):
+            continue
+        try:
+            meant = json.loads(text)
+        except ValueError:
+            meant = None
+        if not meant or not isinstance(meant, dict):
+            params[member] = json.dumps(document)
+    if model.name == "CreateRole" and "Path" in params:
+        params["Path"] = "/" + params["Path"].strip("/") + "/"
+    for member in ("RoleArn", "ExecutionRoleArn"):
+        if member in params and ":iam::" not in params[member]:
+            params[member] = "arn:aws:iam::123456789012:role/FakeRole"
+    if model.name == "CreateModel" and not params.get("Containers"):
+        params.setdefault("PrimaryContainer", {"Image": IMAGE}).pop("ModelDataUrl", None)
+    if model.name == "CreateModelPackage" and "ModelPackageName" in params and "ModelPackageGroupName" not in params:
+        params.setdefault("InferenceSpecification", _INFERENCE)
+    for container in (params.get("PrimaryContainer"), params.get("AlgorithmSpecification"), params.get("AppSpecification")):
+        for member in ("Image", "TrainingImage", "ImageUri"):
+            if isinstance(container, dict) and member in container:
+                container[member] = IMAGE
+    return params
+
+
+def _note_not_built(http_response, parsed, model, **_):
+    error = parsed.get("Error") if isinstance(parsed, dict) else None
+    if http_response.status_code >= 400:
+        text = f"{(error or {}).get('Code', '')} {(error or {}).get('Message', '')}"
+        if http_response.status_code == 501 or any(mark in text for mark in NOT_BUILT):
+            _seen_not_built.append(model.name)
+
+
+def _quietly(call, **kwargs):
+    try:
+        return call(**kwargs)
+    except ClientError:
+        return {}
+
+
+_regions: set[str] = set()
+
+
+def _client(service, region="us-east-1"):
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=_ENV["AWS_ENDPOINT_URL"],
+        aws_access_key_id=_ENV["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=_ENV["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"max_attempts": 1}),
+    )
+
+
+_ENV = dict(os.environ)
+
+
+def _wipe_s3():
+    s3 = _client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        if name in _kept["buckets"]:
+            continue
+        for upload in _quietly(s3.list_multipart_uploads, Bucket=name).get("Uploads", []):
+            _quietly(s3.abort_multipart_upload, Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+        while keys := _quietly(s3.list_objects_v2, Bucket=name).get("Contents", []):
+            s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": k["Key"]} for k in keys]})
+        _quietly(s3.delete_bucket, Bucket=name)
+
+
+def _wipe_iam():
+    iam = _client("iam")
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            name = role["RoleName"]
+            if name in _kept["roles"]:
+                continue
+            for policy in _quietly(iam.list_role_policies, RoleName=name).get("PolicyNames", []):
+                _quietly(iam.delete_role_policy, RoleName=name, PolicyName=policy)
+            _quietly(iam.delete_role, RoleName=name)
+
+
+def _wipe_logs(region):
+    logs = _client("logs", region)
+    for page in logs.get_paginator("describe_log_groups").paginate():
+        for group in page["logGroups"]:
+            _quietly(logs.delete_log_group, logGroupName=group["logGroupName"])
+
+
+def _wipe_sagemaker(region):
+    sm = _client("sagemaker", region)
+
+    def each(verb, key, member):
+        for page in sm.get_paginator(verb).paginate():
+            for one in page[key]:
+                yield one[member]
+
+    for name in list(each("list_endpoints", "Endpoints", "EndpointName")):
+        _quietly(sm.delete_endpoint, EndpointName=name)
+    for name in list(each("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
+        _quietly(sm.delete_endpoint_config, EndpointConfigName=name)
+    for name in list(each("list_models", "Models", "ModelName")):
+        _quietly(sm.delete_model, ModelName=name)
+    for group in list(each("list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName")):
+        for p in sm.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]:
+            _quietly(sm.delete_model_package, ModelPackageName=p["ModelPackageArn"])
+        _quietly(sm.delete_model_package_group, ModelPackageGroupName=group)
+    for arn in list(each("list_model_packages", "ModelPackageSummaryList", "ModelPackageArn")):
+        _quietly(sm.delete_model_package, ModelPackageName=arn)
+    for name in list(each("list_pipelines", "PipelineSummaries", "PipelineName")):
+        for run in sm.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]:
+            _quietly(
+                sm.stop_pipeline_execution,
+                PipelineExecutionArn=run["PipelineExecutionArn"],
+                ClientRequestToken=str(uuid.uuid4()),
+            )
+        _quietly(sm.delete_pipeline, PipelineName=name, ClientRequestToken=str(uuid.uuid4()))
+    for kind, key in (("training", "Training"), ("processing", "Processing")):
+        for name in list(each(f"list_{kind}_jobs", f"{key}JobSummaries", f"{key}JobName")):
+            _quietly(getattr(sm, f"stop_{kind}_job"), **{f"{key}JobName": name})
+            _quietly(getattr(sm, f"delete_{kind}_job"), **{f"{key}JobName": name})
+
+
+_kept = {"buckets": set(), "roles": set()}
+
+
+def pytest_sessionstart(session):
+    _kept["buckets"] = {b["Name"] for b in _client("s3").list_buckets()["Buckets"]}
+    for page in _client("iam").get_paginator("list_roles").paginate():
+        _kept["roles"] |= {r["RoleName"] for r in page["Roles"]}
+
+
+@pytest.fixture(autouse=True)
+def _fresh(request):
+    _seen_not_built.clear()
+    _regions.clear()
+    yield
+    path = str(request.node.path)
+    if "test_iam" in path or "test_sts" in path:
+        _wipe_iam()
+    for region in sorted(_regions):
+        if "test_logs" in path:
+            _wipe_logs(region)
+        if "test_sagemaker" in path:
+            _wipe_sagemaker(region)
+    _wipe_s3()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when != "call" and report.passed:
+        return
+    why = ""
+    if report.failed:
+        why = str(call.excinfo.value)[:600]
+    kind = report.outcome
+    if kind == "failed" and _seen_not_built:
+        kind = "not built"
+        why = ", ".join(sorted(set(_seen_not_built)))
+    where = ""
+    if report.failed:
+        frames = [t for t in call.excinfo.traceback if "/tests/" in str(t.path)]
+        if frames:
+            where = f"{os.path.basename(str(frames[-1].path))}:{frames[-1].lineno + 1}: {str(frames[-1].statement).strip()}"
+    with open(os.environ["FOREIGN_REPORT"], "a") as out:
+        out.write(json.dumps({"test": item.nodeid, "when": report.when, "outcome": kind, "why": why, "where": where[:300]}) + "\n")
