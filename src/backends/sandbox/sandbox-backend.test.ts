@@ -288,6 +288,17 @@ test('bubblewrap: a zero byte in the environment smuggles no option in', { skip:
 });
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
+  test(`${isolation}: a job whose working directory is the root folder can write there`, { skip: absence(isolation) }, async () => {
+    const trial = createTrial(isolation);
+    const script = "import os; open('mine', 'w').write('x'); print(os.getcwd(), os.listdir('/').count('mine'))";
+    await trial.backend.start(trial.spec('rooted', script, { workingDirectory: '/' }));
+    await trial.end('rooted');
+    assert.deepEqual(trial.lines('rooted'), ['/ 1']);
+    trial.close();
+  });
+}
+
+for (const isolation of ['bubblewrap', 'unshare'] as const) {
   test(`${isolation}: an interpreter and a runtime below a home folder are seen at their own paths, and nothing beside them`, {
     skip: absence(isolation),
   }, async () => {

@@ -160,6 +160,13 @@ test('built-in XGBoost reports its own metrics', async () => {
   );
 });
 
+test('a processing job starts in the root folder: what a script unpacks beside or above itself is where it looks', async () => {
+  const script = "import os; open('../above', 'w').write('x'); print(os.getcwd(), os.path.exists('above'))";
+  await rig.process('rooted', script);
+  assert.equal((await rig.processing('rooted')).ProcessingJobStatus, 'Completed');
+  assert.ok((await rig.log('ProcessingJobs', 'rooted')).includes('/ True'));
+});
+
 test('reasons of failure: the failure file, else the last log lines, within 1024 characters', async () => {
   await rig.train(
     'failing',

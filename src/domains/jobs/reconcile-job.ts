@@ -117,7 +117,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       runtime: { name: image.runtime },
       image: image.image,
       command: command as readonly string[],
-      workingDirectory: '/root',
+      workingDirectory: '/', // where containers of AWS's images start; scripts unpack to `..` and look in `.`
       environment: await this.#environment(key, job, image),
       files: this.#kind.files(job),
       inputs: resolved.inputs,
