@@ -32,7 +32,7 @@ suite('a test suite that others wrote for AWS', { skip }, () => {
       const count = (outcome: string): number => reports.filter((report) => report.outcome === outcome).length;
       const counts = ['passed', 'not built', 'failed', 'skipped'].map((outcome) => `${count(outcome)} ${outcome}`);
       context.diagnostic(counts.join(', '));
-      assert.ok(count('passed') > 0, 'A file of which nothing passes was not run.');
+      assert.ok(reports.length > 0, 'A file without a test was not run.');
       const surprises = reports.filter((report) => report.outcome === 'failed' && reasons[nameOf(report)] === undefined);
       assert.deepEqual(
         surprises.map(({ test: name, where, why }) => `${name}: ${where}: ${why}`),

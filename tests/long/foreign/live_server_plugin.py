@@ -115,7 +115,7 @@ def _mend_placeholders(params, model, **_):
         if not meant or not isinstance(meant, dict):
             params[member] = json.dumps(document)
     if model.name == "CreateRole" and "Path" in params:
-        params["Path"] = "/" + params["Path"].strip("/") + "/"
+        params["Path"] = f"/{params['Path'].strip('/')}/".replace("//", "/")
     for member in ("RoleArn", "ExecutionRoleArn"):
         if member in params and ":iam::" not in params[member]:
             params[member] = "arn:aws:iam::123456789012:role/FakeRole"
