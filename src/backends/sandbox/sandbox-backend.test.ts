@@ -288,7 +288,9 @@ test('bubblewrap: a zero byte in the environment smuggles no option in', { skip:
 });
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
-  test(`${isolation}: a job whose working directory is the root folder can write there`, { skip: absence(isolation) }, async () => {
+  test(`${isolation}: a job whose working directory is the root folder can write there`, {
+    skip: absence(isolation),
+  }, async () => {
     const trial = createTrial(isolation);
     const script = "import os; open('mine', 'w').write('x'); print(os.getcwd(), os.listdir('/').count('mine'))";
     await trial.backend.start(trial.spec('rooted', script, { workingDirectory: '/' }));
