@@ -8,6 +8,8 @@ import type { RoleDocument } from './resources.ts';
 const TRUST_CHARS_MAX = 2_048;
 const INLINE_CHARS_MAX = 10_240;
 const TAGS_MAX = 50;
+/** What a trust policy may allow, patterns among it. Asked when it is written only: what is stored stays readable. */
+const TRUST_ACTION = /^(\*|sts:(\S*\*\S*|AssumeRole(WithSAML|WithWebIdentity)?|TagSession|SetSourceIdentity|SetContext))$/i;
 
 export function rejectPolicy(text: string, use: PolicyUse): Rejection | undefined {
   const parsed = parsePolicy(text, use);
@@ -18,7 +20,13 @@ export function rejectTrust(text: string): Rejection | undefined {
   if (charsOf(text) > TRUST_CHARS_MAX) {
     return { code: 'LimitExceeded', message: `Cannot exceed quota for ACLSizePerRole: ${TRUST_CHARS_MAX}` };
   }
-  return rejectPolicy(text, 'trust');
+  const parsed = parsePolicy(text, 'trust');
+  if ('problem' in parsed) return { code: 'MalformedPolicyDocument', message: parsed.problem };
+  const actions = [parsed.document.Statement].flat().flatMap((statement) => statement.Action ?? []);
+  const stray = actions.find((action) => !TRUST_ACTION.test(action));
+  if (stray === undefined) return undefined;
+  const message = `AssumeRole policy may only specify STS AssumeRole actions, not ${JSON.stringify(stray)}.`;
+  return { code: 'MalformedPolicyDocument', message };
 }
 
 export function rejectInlinePolicy(role: RoleDocument, policyName: string, text: string): Rejection | undefined {

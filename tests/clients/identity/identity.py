@@ -76,6 +76,10 @@ class Identity(unittest.TestCase):
         self.assertEqual(names, ["SageMakerPipelineExecutionRole", "client-role"])
         self.refused("EntityAlreadyExists", 409, iam.create_role, RoleName="client-role", AssumeRolePolicyDocument=trust("*"))
         self.refused("MalformedPolicyDocument", 400, iam.put_role_policy, RoleName="client-role", PolicyName="q", PolicyDocument="{}")
+        for action in "s3:GetObject", "sts:BadAssumeRole":
+            statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": ["sts:AssumeRole", action]}
+            self.refused("MalformedPolicyDocument", 400, iam.update_assume_role_policy, RoleName="client-role",
+                         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
         self.refused("DeleteConflict", 409, iam.delete_role, RoleName="client-role")
         self.refused("NoSuchEntity", 404, iam.get_role, RoleName="none")
         self.refused("ValidationError", 400, iam.get_role, RoleName="/")
