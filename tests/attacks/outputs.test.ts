@@ -190,6 +190,31 @@ while True: os.wait()
     assert.equal((await run('alive', 'pass')).ProcessingJobStatus, 'Completed');
   });
 
+  test('a job that forks without end comes to its own end, not to that of the host', { timeout: 240_000 }, async () => {
+    // each child waits; the job counts how many the host gives it, and would stop by itself at a fourth of what the host can number
+    const script = `
+import os, signal, time
+most = int(open('/proc/sys/kernel/pid_max').read()) // 4
+children = []
+try:
+    while len(children) < most:
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+            os._exit(0)
+        children.append(pid)
+    print('unbounded')
+except OSError:
+    print('bounded' if len(children) > 100 else 'too few')
+for pid in children: os.kill(pid, signal.SIGKILL)
+`;
+    const bomb = run('bomb', script);
+    assert.equal((await run('beside', 'pass')).ProcessingJobStatus, 'Completed', 'others start meanwhile');
+    const job = await bomb;
+    assert.equal(job.ProcessingJobStatus, 'Completed', job.FailureReason);
+    assert.deepEqual(await logOfScript(aws, 'bomb'), ['bounded']);
+  });
+
   test('a failure file that is a pipe, a link or endless gives a reason of at most 1024 characters', async () => {
     const failures = {
       pipe: "os.mkfifo('/opt/ml/output/failure')",

@@ -4,6 +4,7 @@ import os
 import signal
 
 import kernel
+import process_limit
 import process_table
 
 
@@ -80,7 +81,10 @@ def start_bubblewrap(plan, output):
     line = status.readline()
     if not line:
         raise StartFailed("bubblewrap ended before it made a sandbox")
-    return Sandbox(pid, json.loads(line)["child-pid"], status)
+    init = json.loads(line)["child-pid"]
+    for each in (init, *process_table.children(init)):
+        process_limit.lower_hard_limit(each)
+    return Sandbox(pid, init, status)
 
 
 def as_argument(word):
@@ -325,6 +329,7 @@ def enter(output, plan):
     os.dup2(output, 1)
     os.dup2(output, 2)
     be_the_job(plan)
+    process_limit.lower_hard_limit(0)
 
 
 def be_the_job(plan):
@@ -336,8 +341,10 @@ def be_the_job(plan):
     with open("/proc/self/oom_score_adj") as file:
         score = file.read()
     write_file("/proc/self/oom_score_adj", "500")  # when memory ends, jobs go before the server
+    lift_limit = process_limit.lower_soft_limit()
 
     def be_ourselves():
+        lift_limit()
         write_file("/proc/self/oom_score_adj", score)
         if cpus:
             os.sched_setaffinity(0, cpus)

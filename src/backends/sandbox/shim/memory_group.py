@@ -4,22 +4,22 @@ import os
 ROOT = "/sys/fs/cgroup"
 
 
-def find_parent():
-    """The directory under which a group with a memory limit can be made, or None. Tried for real, once per spawner."""
-    for directory in candidates():
+def find_parent(controller="memory"):
+    """The directory under which a group with a limit can be made, or None. Tried for real, once per spawner."""
+    for directory in candidates(controller):
         trial = directory + "/slipway-trial-%d" % os.getpid()
         try:
             os.mkdir(trial)
         except OSError:
             continue
-        usable = os.access(trial + "/" + limit_name(trial), os.W_OK)
+        usable = os.access(trial + "/" + (limit_name(trial) if controller == "memory" else "pids.max"), os.W_OK)
         os.rmdir(trial)
         if usable:
             return directory
     return None
 
 
-def candidates():
+def candidates(controller):
     """Our own groups and their ancestors: the nearest place that lets us make a child."""
     try:
         with open("/proc/self/cgroup") as file:
@@ -30,7 +30,7 @@ def candidates():
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             top = ROOT
-        elif "memory" in controllers.split(","):
+        elif controller in controllers.split(","):
             top = ROOT + "/" + controllers
         else:
             continue
@@ -67,6 +67,14 @@ def enter_own(parent):
         return None  # memory is sampled instead
 
 
+def write(path, value):
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, str(value).encode())
+    finally:
+        os.close(fd)
+
+
 class MemoryGroup:
     def __init__(self, path):
         self.path = path
@@ -82,11 +90,7 @@ class MemoryGroup:
                 pass  # no swap accounting here, or the other version's file
 
     def write(self, name, value):
-        fd = os.open(self.path + "/" + name, os.O_WRONLY)
-        try:
-            os.write(fd, str(value).encode())
-        finally:
-            os.close(fd)
+        write(self.path + "/" + name, value)
 
     def read(self, name):
         try:

@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import memory_group
+import process_limit
 import supervisor
 
 
@@ -24,7 +25,7 @@ def main(runs):
         signal.signal(ignored, signal.SIG_IGN)
     gc.disable()  # a collection after a fork would copy every page it marks
     gc.freeze()
-    spare = Spare(runs, memory_group.find_parent())
+    spare = Spare(runs, memory_group.find_parent(), process_limit.find_parent())
     pending = b""
     while True:
         chunk = os.read(0, 65536)
@@ -49,9 +50,10 @@ class Spare:
     """One supervisor waits ready, a member of its memory group already: joining makes the kernel wait for all processors,
     which may take longer than all else in a start."""
 
-    def __init__(self, runs, group_parent):
+    def __init__(self, runs, group_parent, processes_parent):
         self.runs = runs
         self.group_parent = group_parent
+        self.processes_parent = processes_parent
         self.hand_over = None
         self.refusal = ""
         self.fork()
@@ -83,7 +85,8 @@ class Spare:
             self.hand_over = None
 
     def fork(self):
-        memory_group.remove_left_over(self.group_parent)
+        for parent in (self.group_parent, self.processes_parent):
+            memory_group.remove_left_over(parent)
         receive, hand_over = os.pipe()
         try:
             pid = os.fork()
@@ -105,6 +108,7 @@ class Spare:
 
     def supervise(self, receive):
         group = memory_group.enter_own(self.group_parent)
+        process_limit.enter_group(self.processes_parent, group)
         run_id = os.read(receive, 256).decode("ascii")  # nothing: the spawner went, and nobody needs us
         os.close(receive)
         if run_id:
