@@ -1,3 +1,4 @@
+import { readServerRecord } from '../../platform/data-folder.ts';
 import { AwsError, callJson } from '../client.ts';
 import { connect, type Connection, isAlive, runningServer } from '../connection.ts';
 import { dataFlag, dataFolderOf } from '../data-folder-option.ts';
@@ -43,6 +44,11 @@ export async function down(options: GlobalOptions & { jobs?: boolean }): Promise
   const record = await runningServer(folder);
   if (!record) {
     output.line(`slipway: no server is listening for ${folder}`);
+    const routerPid = readServerRecord(folder)?.routerPid;
+    if (routerPid !== undefined && isAlive(routerPid))
+      output.line(
+        `  the router of one that was killed (process ${routerPid}) and its endpoints live on: npx slipway serve${dataFlag(folder)} takes them over, and ends them when it is stopped`,
+      );
     output.result({ stopped: false });
     return;
   }
