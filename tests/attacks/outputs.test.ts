@@ -234,6 +234,16 @@ for pid in children: os.kill(pid, signal.SIGKILL)
     }
   });
 
+  test('a model that says it is larger than the disk fails its job at once', async () => {
+    const script = `
+import os
+free = os.statvfs('/opt/ml/model')
+with open('/opt/ml/model/sparse', 'wb') as file: file.truncate(free.f_bavail * free.f_frsize + (1 << 30))`;
+    const job = await train('sparse', script);
+    assert.equal(job.TrainingJobStatus, 'Failed');
+    assert.match(job.FailureReason ?? '', /^ClientError: .*The output sparse has \d+ bytes, for which .* no room/);
+  });
+
   async function train(name: string, script: string) {
     const key = `scripts/failure-${name}.py`;
     await aws.put(BUCKET, key, script);

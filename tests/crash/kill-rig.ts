@@ -6,7 +6,9 @@ import { AwsClient, Unanswered } from '../harness/aws-client.ts';
 import { type FinalState, missingFacts, readFinalState } from './final-state.ts';
 import { OutsideClient } from './outside-client.ts';
 import { ENDPOINT, moveEndpoint, playRound, setUp } from './play.ts';
-import { liveWork, ServerProcess } from './server-process.ts';
+import { until } from '../harness/script-job.ts';
+import { repeatedTransitions } from './ledger-history.ts';
+import { liveWork, processesOf, ServerProcess } from './server-process.ts';
 import { roundOf, seededRandom } from './workload.ts';
 
 export interface KillPlan {
@@ -105,7 +107,12 @@ class KillRig {
     const code = await this.#server.end('SIGUSR2');
     this.#logs.push(this.#server.log());
     if (code !== 0) problems.push(`The last server ended with ${code}.`);
-    problems.push(...this.#seriousLines());
+    problems.push(...this.#seriousLines(), ...(await repeatedTransitions(this.#folder)));
+    await until(
+      'the end of every process of the folder',
+      () => processesOf(this.#folder),
+      (left) => left.length === 0,
+    );
     return {
       folder: this.#folder,
       rounds: play.begun,

@@ -16,7 +16,7 @@ test(`${kills} kills at random moments leave what an undisturbed server leaves; 
     `seed ${seed}: ${report.kills.length} kills, ${withJob} with a job alive, ${starting} during the start; ${report.rounds} rounds, ` +
       `${report.acknowledged} changes acknowledged, ${report.lostAnswers} answers lost, ${report.invocations} predictions`,
   );
-  assert.deepEqual(report.problems, []);
+  assert.deepEqual(report.problems, [], `the folder is kept: ${report.folder}`);
   assert.ok(report.kills.length >= kills && withJob >= kills / 2);
   assert.ok(report.kills.every(({ answeredMeanwhile }) => answeredMeanwhile > 0));
   const many = Object.entries(report.final.jobs).filter(

@@ -121,3 +121,17 @@ export function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+/** Processes that name a data folder on their command line: its server, router, spawner and supervisors. */
+export function processesOf(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return words.some((word) => word === folder || word.startsWith(`${folder}/`)) ? [`${pid} ${words.join(' ')}`] : [];
+      } catch {
+        return []; // it has ended
+      }
+    });
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, suite, test } from 'node:test';
@@ -10,7 +10,7 @@ import { BUCKET, endOfScript, lineOfScript, startScript, until } from '../harnes
 import { connectionOf } from './kill-rig.ts';
 import { serveModel } from './model-endpoint.ts';
 import { descendantsOf, isRunning, liveWork, ServerProcess } from './server-process.ts';
-import { seededRandom } from './workload.ts';
+import { JOB_SCRIPT, JOB_SCRIPT_KEY, processingArguments, ROLE, seededRandom } from './workload.ts';
 
 const WAITING = "print('running', flush=True)\nimport time\nwhile True: time.sleep(0.05)\n";
 const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
@@ -160,6 +160,50 @@ suite(`start and stop; CRASH_SEED=${seed}`, () => {
       assert.equal(job.ProcessingJobStatus, 'Stopped', `ended-${n}`);
     }
     await next.server.end('SIGTERM');
+  });
+
+  test('down --jobs while a pipeline runs: its jobs end, and its further steps start nothing', async () => {
+    const { server, aws } = await start();
+    await aws.put(BUCKET, JOB_SCRIPT_KEY, JOB_SCRIPT);
+    const steps = ['One', 'Two', 'Three', 'Four'].map((Name) => ({
+      Name,
+      Type: 'Processing',
+      Arguments: processingArguments(['piped', 'Hold', '0']),
+    }));
+    await aws.call('sagemaker:CreatePipeline', {
+      PipelineName: 'piped',
+      RoleArn: ROLE,
+      ClientRequestToken: 'piped'.repeat(8),
+      PipelineDefinition: JSON.stringify({ Version: '2020-12-01', Metadata: {}, Parameters: [], Steps: steps }),
+      ParallelismConfiguration: { MaxParallelExecutionSteps: 1 },
+    });
+    const { PipelineExecutionArn = '' } = await aws.call('sagemaker:StartPipelineExecution', {
+      PipelineName: 'piped',
+      ClientRequestToken: 'started'.repeat(6),
+    });
+    await until(
+      'the first job',
+      () => liveWork(folder, 'job'),
+      (live) => live.length === 1,
+    );
+    const down = await slipway(['down', '--jobs', '--data', folder]);
+    assert.equal(down.code, 0, down.stderr);
+    assert.equal(await server.ended(), 0);
+    assert.deepEqual(liveWork(folder, 'job'), []);
+    const started = () => readdirSync(join(folder, 'runs/.records')).filter((name) => name.endsWith('.started'));
+    assert.equal(started().length, 1, 'no further step was started');
+    // the execution itself was not stopped: the next start goes on with it
+    const next = await start();
+    await until('the next step', started, (names) => names.length === 2);
+    const { PipelineExecutionSteps = [] } = await next.aws.call('sagemaker:ListPipelineExecutionSteps', { PipelineExecutionArn });
+    assert.match(PipelineExecutionSteps.find(({ StepName }) => StepName === 'One')?.FailureReason ?? '', /was stopped/);
+    await next.aws.call('sagemaker:StopPipelineExecution', { PipelineExecutionArn, ClientRequestToken: 'stopped'.repeat(6) });
+    await until(
+      'the end of the execution',
+      () => next.aws.call('sagemaker:DescribePipelineExecution', { PipelineExecutionArn }),
+      ({ PipelineExecutionStatus }) => PipelineExecutionStatus === 'Stopped',
+    );
+    assert.equal(await next.server.end('SIGUSR2'), 0);
   });
 
   test('of two servers started at once on a fresh folder one listens, the other exits 2 and says why', async () => {

@@ -1,10 +1,11 @@
 import { close, createReadStream, type Dirent, read, type Stats } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { BackendError } from '../../platform/errors/families.ts';
 import type { WorkOutputFile, WorkOutputTree } from '../../platform/ports/work.ts';
 import { openWithin } from './read-file.ts';
+import { roomBytes } from './stage.ts';
 
 /**
  * Regular files below `folder` in the order of their names, depth first: the same tree always gives the same list. Links,
@@ -75,10 +76,17 @@ function unpublishable(path: string, error: unknown): unknown {
 const shortened = (path: string): string => (path.length <= 200 ? path || '.' : `${path.slice(0, 100)}…${path.slice(-100)}`);
 
 function outputFile(path: string, relativePath: string, sizeBytes: number, executable: boolean): WorkOutputFile {
-  return { relativePath, sizeBytes, executable, open: () => content(path, relativePath) };
+  return { relativePath, sizeBytes, executable, open: () => content(path, relativePath, sizeBytes) };
 }
 
-async function* content(path: string, relativePath: string): AsyncGenerator<Uint8Array> {
+async function* content(path: string, relativePath: string, sizeBytes: number): AsyncGenerator<Uint8Array> {
+  // what is published is a copy; a file full of nothing may say that it is larger than any disk
+  if (sizeBytes > roomBytes(dirname(path))) {
+    throw new BackendError(
+      'user-code',
+      `The output ${shortened(relativePath)} has ${sizeBytes} bytes, for which the disk of the data folder has no room.`,
+    );
+  }
   const opened = await openWithin(path);
   if (!opened) throw new BackendError('storage', `The output file ${relativePath} is gone or was replaced by a link.`);
   yield* createReadStream('', { fd: opened.fd, autoClose: true, highWaterMark: 1024 * 1024 });

@@ -86,10 +86,20 @@ const DISK_RESERVE_BYTES_MAX = 128 * 1024 * 1024;
 
 /** A hundredth of the disk, at most 128 MiB. Work may not begin below it either. */
 export function diskReserveBytes(folder: string): number {
+  const { freeBytes, reserveBytes } = diskOf(folder);
+  if (freeBytes < reserveBytes) throw Object.assign(new Error('disk full'), { code: 'ENOSPC' });
+  return reserveBytes;
+}
+
+/** What may still be written without going below the reserve. */
+export function roomBytes(folder: string): number {
+  const { freeBytes, reserveBytes } = diskOf(folder);
+  return freeBytes - reserveBytes;
+}
+
+function diskOf(folder: string): { freeBytes: number; reserveBytes: number } {
   const { bavail, blocks, bsize } = statfsSync(folder);
-  const reserve = Math.min(DISK_RESERVE_BYTES_MAX, Math.floor((blocks * bsize) / 100));
-  if (bavail * bsize < reserve) throw Object.assign(new Error('disk full'), { code: 'ENOSPC' });
-  return reserve;
+  return { freeBytes: bavail * bsize, reserveBytes: Math.min(DISK_RESERVE_BYTES_MAX, Math.floor((blocks * bsize) / 100)) };
 }
 
 /** What a failed staging says on the job. */

@@ -26,6 +26,8 @@ const FAILURE_BYTES_MAX = 4096;
 export interface WorkIndex {
   remember(workId: string, reconciler: string, key: ResourceKey): void;
   forget(workId: string): void;
+  /** False once the server is about to end its jobs. */
+  mayStart(): boolean;
 }
 
 /**
@@ -80,6 +82,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       await this.#ports.backend.stop(job.workId);
       return this.#settle(row, { status: 'Stopped', timedOut: false, atMs: this.#now() });
     }
+    if (!this.#index.mayStart()) return;
     const admitted = this.#ports.admission.request(job.workId, this.#ports.settings.reservations.job, job.createdAtMs);
     if (!admitted.admitted) {
       if (job.waitingReason !== undefined) return;

@@ -25,12 +25,15 @@ export interface JobsRoom extends Room {
 export function createJobsRoom(ports: JobsPorts): JobsRoom {
   const jobs = new Map<string, { readonly reconciler: string; readonly key: ResourceKey }>();
   let onSettled = () => {};
+  /** Work that the end of the server waits for; while there is such a set nothing new is started. */
+  let ending: Set<string> | undefined;
   const index: WorkIndex = {
     remember: (workId, reconciler, key) => jobs.set(workId, { reconciler, key }),
     forget(workId) {
       jobs.delete(workId);
-      if (jobs.size === 0) onSettled();
+      if (ending?.delete(workId) && ending.size === 0) onSettled();
     },
+    mayStart: () => ending === undefined,
   };
   const wake = (workId: string) => {
     const job = jobs.get(workId);
@@ -58,11 +61,13 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
       const settled = new Promise<void>((resolve) => {
         onSettled = resolve;
       });
+      // a pipeline may go on to its next step meanwhile: that job is made, and waits for the next start
+      ending = new Set(jobs.keys());
       for (const { reconciler, key } of jobs.values()) {
         if (reconciler === TRAINING_KIND.reconciler) await markStopping(TRAINING_KIND, ports, key);
         else await markStopping(PROCESSING_KIND, ports, key);
       }
-      if (jobs.size === 0) return;
+      if (ending.size === 0) return;
       let cancel = () => {};
       const timeout = new Promise<void>((resolve) => {
         cancel = ports.clock.at(ports.clock.now() + timeoutMs, resolve);
