@@ -4,7 +4,6 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { absence } from '../../src/backends/sandbox/testing/sandbox-trial.ts';
-import { absence } from '../../src/backends/sandbox/testing/sandbox-trial.ts';
 import { cacheDirectory } from '../../toolchain/cache.mjs';
 import { findRuntime } from '../../toolchain/python.mjs';
 import { childrenOf, descendantsOf, liveWork } from '../crash/server-process.ts';
