@@ -72,7 +72,7 @@ export function openDataFolder(folder: string): DataFolder {
     writeServerRecord: (record) => writeAtomically(paths.serverRecord, `${JSON.stringify(record, undefined, 2)}\n`),
     close() {
       fs.rmSync(paths.lockHolder, { force: true });
-      lock.close();
+      giveBack(lock);
     },
   };
 }
@@ -134,16 +134,26 @@ function makeFolder(paths: DataPaths): void {
   }
 }
 
-/** An open exclusive transaction: SQLite's lock on the file belongs to this process and ends with it, however it ends. */
+/** How long a start waits for another that is being refused at the same moment. */
+const LOCK_WAIT_MS = 500;
+
+/** Locks of this process. A connection that nothing refers to is collected, and its lock would go with it. */
+const held = new Set<DatabaseSync>();
+
+/**
+ * An open exclusive transaction: SQLite's lock on the file belongs to this process and ends with it, however it ends. Of two that
+ * come at once each may briefly hold what the other needs: without the wait both would be refused.
+ */
 function takeLock(paths: DataPaths): DatabaseSync {
-  const lock = new DatabaseSync(paths.lock, { timeout: 0 });
+  const lock = new DatabaseSync(paths.lock, { timeout: LOCK_WAIT_MS });
   try {
     lock.exec('pragma journal_mode = memory; begin exclusive');
+    held.add(lock);
     // atomically: who is refused must not read half a number
     writeAtomically(paths.lockHolder, `${process.pid}\n`);
     return lock;
   } catch (error) {
-    lock.close();
+    giveBack(lock);
     const busy = (error as { errcode?: number }).errcode === 5;
     if (!busy) throw new ConfigError('data folder', `${paths.lock} cannot be locked: ${(error as Error).message}.`);
     throw new ConfigError(
@@ -152,6 +162,11 @@ function takeLock(paths: DataPaths): DatabaseSync {
         'or name another folder with --data DIR.',
     );
   }
+}
+
+function giveBack(lock: DatabaseSync): void {
+  held.delete(lock);
+  lock.close();
 }
 
 function lockHolder(paths: DataPaths): string {
