@@ -4,7 +4,19 @@ import { createService, type Service } from '../src/contract/services.ts';
 import { patternPatches } from './patches.ts';
 
 /** The services whose models are committed here, by botocore's folder name. */
-export const serviceIds = ['sagemaker', 'sagemaker-runtime', 's3', 'sts', 'iam', 'logs'] as const;
+export const serviceIds = [
+  'sagemaker',
+  'sagemaker-runtime',
+  's3',
+  'sts',
+  'iam',
+  'logs',
+  'lambda',
+  'sqs',
+  'ssm',
+  'secretsmanager',
+  'ecr',
+] as const;
 
 export type ServiceId = (typeof serviceIds)[number];
 
@@ -16,6 +28,11 @@ export const operationPrefixes: Record<ServiceId, string> = {
   sts: 'sts',
   iam: 'iam',
   logs: 'logs',
+  lambda: 'lambda',
+  sqs: 'sqs',
+  ssm: 'ssm',
+  secretsmanager: 'secretsmanager',
+  ecr: 'ecr',
 };
 
 const loaded = new Map<ServiceId, Service>();
