@@ -67,4 +67,40 @@ export const patternPatches: readonly PatternPatch[] = [
     replacement: '\\S[\\x20-\\x7E]*',
     reason: "Java's POSIX classes and its names of the text's two ends are unknown to JavaScript",
   },
+  { pattern: '^[\\w\\.\\-\\:\\/ ]*$', replacement: '^[\\w.\\-:\\/ ]*$', reason: identityEscape },
+  {
+    pattern: '^[0-9a-fA-F]{8}\\-[0-9a-fA-F]{4}\\-[0-9a-fA-F]{4}\\-[0-9a-fA-F]{4}\\-[0-9a-fA-F]{12}$',
+    replacement: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$',
+    reason: identityEscape,
+  },
+  { pattern: '^\\/[\\w\\.\\-\\:\\/]*$', replacement: '^\\/[\\w.\\-:\\/]*$', reason: identityEscape },
+  { pattern: '^\\!?[a-zA-Z0-9 :_@\\/\\+\\=\\.\\-\\!]*$', replacement: '^!?[a-zA-Z0-9 :_@\\/+=.\\-!]*$', reason: identityEscape },
+  { pattern: '[0-9A-Za-z\\-\\_]+', replacement: '[0-9A-Za-z\\-_]+', reason: identityEscape },
+  {
+    pattern: '^arn:aws(-\\w+)*:secretsmanager:[a-zA-Z0-9-:]+:secret:ecr\\-pullthroughcache\\/[a-zA-Z0-9\\/_+=.@-]+$',
+    replacement: '^arn:aws(-\\w+)*:secretsmanager:[a-zA-Z0-9\\-:]+:secret:ecr-pullthroughcache\\/[a-zA-Z0-9\\/_+=.@\\-]+$',
+    reason: identityEscape,
+  },
+  {
+    pattern:
+      '^([\\-]?\\d{4}(?!\\d{2}\\b))((-?)((0[1-9]|1[0-2])(\\3([12]\\d|0[1-9]|3[01]))?|W([0-4]\\d|5[0-2])(-?[1-7])?|(00[1-9]|0[1-9]\\d|[12]\\d{2}|3([0-5]\\d|6[1-6])))([T\\s]((([01]\\d|2[0-3])((:?)[0-5]\\d)?|24\\:?00)([\\.,]\\d(?!:))?)?(\\17[0-5]\\d([\\.,]\\d)?)?([zZ]|([\\-])([01]\\d|2[0-3]):?([0-5]\\d)?)?)?)?$',
+    replacement:
+      '^([\\-]?\\d{4}(?!\\d{2}\\b))((-?)((0[1-9]|1[0-2])(\\3([12]\\d|0[1-9]|3[01]))?|W([0-4]\\d|5[0-2])(-?[1-7])?|(00[1-9]|0[1-9]\\d|[12]\\d{2}|3([0-5]\\d|6[1-6])))([T\\s]((([01]\\d|2[0-3])((:?)[0-5]\\d)?|24:?00)([\\.,]\\d(?!:))?)?(\\17[0-5]\\d([\\.,]\\d)?)?([zZ]|([\\-])([01]\\d|2[0-3]):?([0-5]\\d)?)?)?)?$',
+    reason: identityEscape,
+  },
+  {
+    pattern: '^arn:aws[a-z0-9-]*:iam::\\d{12}:role\\/[\\w-\\/.@+=,]{1,1017}$',
+    replacement: '^arn:aws[a-z0-9-]*:iam::\\d{12}:role\\/[\\w\\-\\/.@+=,]{1,1017}$',
+    reason: 'a hyphen after a class is itself in Java, refused in JavaScript',
+  },
+  {
+    pattern: '(?i)all|[0-9]{12}',
+    replacement: '[aA][lL][lL]|[0-9]{12}',
+    reason: 'JavaScript has no flag at the start of a pattern',
+  },
+  {
+    pattern: '^[a-z0-9*](?:[._\\-/a-z0-9*]?[a-z0-9*]+)*$',
+    replacement: '^[a-z0-9*]+(?:[._\\-/][a-z0-9*]+)*$',
+    reason: 'what may separate includes what is separated, so a name splits into turns in many ways: exponential',
+  },
 ];
