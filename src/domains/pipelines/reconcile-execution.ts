@@ -18,11 +18,19 @@ import { type Definitions, digestOf } from './definitions.ts';
 import { keepDocument, loadRun } from './load-run.ts';
 import type { PipelinePorts } from './ports.ts';
 import { readJsonFile } from './read-files.ts';
-import { EXECUTION_RECONCILER, type ExecutionDocument, executionIndex, stepIndex, stepKey } from './resources.ts';
+import {
+  EXECUTION_RECONCILER,
+  type ExecutionDocument,
+  executionIndex,
+  type StepDocument,
+  stepIndex,
+  stepKey,
+} from './resources.ts';
 import { writeOf } from './rows.ts';
 import { type ExecutionRun, originOf, scopeOf } from './run.ts';
-import { JOB_KINDS, NAME_MEMBERS } from './step-kinds.ts';
-import { jobArn, lookAtStep, principalOf, startStep, stopStep } from './step-work.ts';
+import { lookAtStep, startStep, stopStep } from './steps/perform.ts';
+import { STEP_KINDS } from './steps/table.ts';
+import { principalOf } from './steps/work.ts';
 import { executionEntry, executionEvent, stepEntry, stepEvent } from './transitions.ts';
 import type { Watch } from './watch.ts';
 
@@ -62,11 +70,16 @@ async function load(
   key: ResourceKey,
 ): Promise<ExecutionRun | undefined> {
   const run = await loadRun(ports.store, definitions, key);
-  for (const [index, { jobName: name, type }] of run?.active ?? []) {
-    const kind = JOB_KINDS[type];
-    if (run && kind && name !== undefined) watch.add(jobArn(run, kind, name), key, index);
+  for (const [index, document] of run?.active ?? []) {
+    const id = run && awaitedId(run, document);
+    if (id !== undefined) watch.add(id, key, index);
   }
   return run;
+}
+
+/** Under which id the end of what a step made will be told. */
+function awaitedId(run: ExecutionRun, { type, jobName: name }: Pick<StepDocument, 'type' | 'jobName'>): string | undefined {
+  return name === undefined ? undefined : STEP_KINDS[type]?.end?.idOf(run, name);
 }
 
 /** Decides, commits and acts until there is nothing to do but wait. Undefined when the execution is settled. */
@@ -138,7 +151,7 @@ function evaluate(run: ExecutionRun, { step, name }: GraphStep, nowMs: number): 
 }
 
 function nameOf(run: ExecutionRun, { name, type, step }: GraphStep): string {
-  const member = NAME_MEMBERS[type];
+  const member = STEP_KINDS[type]?.nameMember;
   const prefix = member === undefined ? undefined : (step.Arguments as JsonObject)[member];
   const digest = digestOf(`${run.execution.arn}/${name}`);
   return jobName(run.execution.executionId, name, digest, typeof prefix === 'string' ? prefix : undefined);
@@ -188,8 +201,8 @@ function rowOf(run: ExecutionRun, { index, after }: StepChange): { write: Write;
 
 function forgetStep(run: ExecutionRun, watch: Watch, { index, after }: StepChange): void {
   run.rows.delete(index);
-  const kind = JOB_KINDS[after.type];
-  if (kind && after.jobName !== undefined) watch.remove(jobArn(run, kind, after.jobName));
+  const id = awaitedId(run, after);
+  if (id !== undefined) watch.remove(id);
 }
 
 /** Performs every effect, also when one of them fails: a fault of the world ends this look only after the others are through. */
@@ -202,10 +215,10 @@ async function performAll(
   return inTurn(effects, async (effect) => {
     if (effect.kind === 'read') return readAll(ports, run, effect.uris);
     if (effect.kind === 'stop') return stopStep(ports, run, effect.step);
-    const step = run.compiled.graph.steps[effect.step];
-    const kind = step && JOB_KINDS[step.type];
+    const document = run.active.get(effect.step);
+    const id = document && awaitedId(run, document);
     // before the job exists, so that its end cannot go by unseen
-    if (kind) watch.add(jobArn(run, kind, effect.jobName), run.key, effect.step);
+    if (id !== undefined) watch.add(id, run.key, effect.step);
     return startStep(ports, run, effect.step);
   });
 }

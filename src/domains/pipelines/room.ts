@@ -15,6 +15,7 @@ import type { PipelinePorts } from './ports.ts';
 import { executionReconciler } from './reconcile-execution.ts';
 import { remainsReconciler } from './reconcile-remains.ts';
 import { PIPELINE, PIPELINE_EXECUTION } from './resources.ts';
+import { stepCalls } from './steps/table.ts';
 import { Watch } from './watch.ts';
 
 /** SageMaker Pipelines: definitions, their versions, and executions that really run. */
@@ -44,21 +45,7 @@ export function createPipelinesRoom(ports: PipelinePorts): Room {
     ],
     resources: [PIPELINE, PIPELINE_EXECUTION],
     reconcilers: [executionReconciler(ports, definitions, watch), remainsReconciler(ports)],
-    calls: [
-      's3:GetObject',
-      'sagemaker:CreateProcessingJob',
-      'sagemaker:DescribeProcessingJob',
-      'sagemaker:StopProcessingJob',
-      'sagemaker:CreateTrainingJob',
-      'sagemaker:DescribeTrainingJob',
-      'sagemaker:StopTrainingJob',
-      'sagemaker:CreateModel',
-      'sagemaker:DescribeModel',
-      'sagemaker:CreateModelPackage',
-      'sagemaker:DescribeModelPackage',
-      'sagemaker:CreateModelPackageGroup',
-      'sagemaker:DescribeModelPackageGroup',
-    ],
+    calls: ['s3:GetObject', ...stepCalls()],
     subscriptions: watch.subscriptions,
   };
 }

@@ -1,7 +1,7 @@
 import type { Subscription } from '../../platform/calls/operation.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import { EXECUTION_RECONCILER } from './resources.ts';
-import { JOB_KINDS } from './step-kinds.ts';
+import { STEP_KINDS } from './steps/table.ts';
 
 interface Watched {
   readonly key: ResourceKey;
@@ -9,46 +9,39 @@ interface Watched {
 }
 
 interface Watcher {
-  readonly arns: Set<string>;
+  readonly ids: Set<string>;
   readonly changed: Set<number>;
 }
 
-const ENDED = new Set<unknown>(['Completed', 'Failed', 'Stopped']);
-
 /**
- * Which execution waits for which job. Only a hint in memory, so that the end of one job makes its execution look at that job and at no
- * other; after a restart every unsettled execution looks at all of its jobs.
+ * Which execution waits for the end of what (a job by its ARN, see `StepEnd`). Only a hint in memory, so that the end of one job makes its
+ * execution look at that job and at no other; after a restart every unsettled execution looks at all of its steps.
  */
 export class Watch {
-  readonly #jobs = new Map<string, Watched>();
+  readonly #awaited = new Map<string, Watched>();
   readonly #watchers = new Map<string, Watcher>();
   readonly subscriptions: readonly Subscription[];
 
   constructor() {
-    this.subscriptions = Object.values(JOB_KINDS).map(({ stateChange, statusMember }) => ({
-      detailType: stateChange,
-      wakes: ({ resources, detail }) => {
-        const status = detail[statusMember];
-        if (status !== undefined && !ENDED.has(status)) return [];
-        return resources.flatMap((arn) => this.#changed(arn));
-      },
-    }));
+    this.subscriptions = Object.values(STEP_KINDS).flatMap(({ end }) =>
+      end ? [{ detailType: end.detailType, wakes: (event) => end.ended(event).flatMap((id) => this.#changed(id)) }] : [],
+    );
   }
 
-  add(arn: string, key: ResourceKey, step: number): void {
-    const id = arn.toLowerCase();
-    this.#jobs.set(id, { key, step });
-    this.#watcherOf(key).arns.add(id);
+  add(name: string, key: ResourceKey, step: number): void {
+    const id = name.toLowerCase();
+    this.#awaited.set(id, { key, step });
+    this.#watcherOf(key).ids.add(id);
   }
 
-  remove(arn: string): void {
-    const id = arn.toLowerCase();
-    const watched = this.#jobs.get(id);
-    this.#jobs.delete(id);
-    if (watched) this.#watchers.get(keyText(watched.key))?.arns.delete(id);
+  remove(name: string): void {
+    const id = name.toLowerCase();
+    const watched = this.#awaited.get(id);
+    this.#awaited.delete(id);
+    if (watched) this.#watchers.get(keyText(watched.key))?.ids.delete(id);
   }
 
-  /** The steps whose job ended since the last question. */
+  /** The steps whose end was told since the last question. */
   take(key: ResourceKey): number[] {
     const watcher = this.#watchers.get(keyText(key));
     const steps = [...(watcher?.changed ?? [])];
@@ -58,12 +51,12 @@ export class Watch {
 
   forget(key: ResourceKey): void {
     const watcher = this.#watchers.get(keyText(key));
-    for (const arn of watcher?.arns ?? []) this.#jobs.delete(arn);
+    for (const id of watcher?.ids ?? []) this.#awaited.delete(id);
     this.#watchers.delete(keyText(key));
   }
 
-  #changed(arn: string): { reconciler: string; key: ResourceKey }[] {
-    const watched = this.#jobs.get(arn.toLowerCase());
+  #changed(name: string): { reconciler: string; key: ResourceKey }[] {
+    const watched = this.#awaited.get(name.toLowerCase());
     if (!watched) return [];
     this.#watcherOf(watched.key).changed.add(watched.step);
     return [{ reconciler: EXECUTION_RECONCILER, key: watched.key }];
@@ -73,7 +66,7 @@ export class Watch {
     const id = keyText(key);
     let watcher = this.#watchers.get(id);
     if (!watcher) {
-      watcher = { arns: new Set(), changed: new Set() };
+      watcher = { ids: new Set(), changed: new Set() };
       this.#watchers.set(id, watcher);
     }
     return watcher;
