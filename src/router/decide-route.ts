@@ -5,17 +5,35 @@ export interface Weighted {
   readonly weight: number;
 }
 
-/** By relative weight; `random` is in [0, 1). Weights that are all 0 count as equal: an endpoint in service answers. */
-export function pickVariant<V extends Weighted>(variants: readonly V[], random: number): V | undefined {
+/**
+ * One choice of a fair sequence. `credits` (one per variant, all 0 at the beginning; changed) says how far each variant is behind its
+ * share: only those that are behind can be chosen, by chance in proportion to it. So after any number of requests no variant is off its
+ * share by as much as the number of variants, and yet no client can foresee, or happen to be in step with, who answers.
+ * Weights that are all 0 count as equal: an endpoint in service answers. `random` is in [0, 1).
+ */
+export function pickVariant<V extends Weighted>(variants: readonly V[], credits: number[], random: number): V | undefined {
+  if (variants.length < 2) return variants[0];
   const total = variants.reduce((sum, { weight }) => sum + weight, 0);
-  if (total <= 0) return variants[Math.floor(random * variants.length)];
-  let left = random * total;
-  for (const variant of variants) {
-    left -= variant.weight;
-    if (left < 0) return variant;
+  let behind = 0;
+  for (const [place, { weight }] of variants.entries()) {
+    const credit = (credits[place] ?? 0) + (total > 0 ? weight / total : 1 / variants.length);
+    credits[place] = credit;
+    if (credit > NOTHING) behind += credit;
   }
-  return variants.findLast(({ weight }) => weight > 0);
+  let left = random * behind;
+  let chosen = 0;
+  for (const [place, credit] of credits.entries()) {
+    if (credit <= NOTHING) continue;
+    chosen = place;
+    left -= credit;
+    if (left < 0) break;
+  }
+  credits[chosen] = (credits[chosen] ?? 0) - 1;
+  return variants[chosen];
 }
+
+/** What rounding leaves of a credit that is none: a variant without weight must not be chosen for it. */
+const NOTHING = 1e-9;
 
 export interface Loaded {
   readonly id: string;

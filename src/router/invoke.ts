@@ -25,7 +25,9 @@ export async function invoke(invocation: Invocation, response: ServerResponse): 
   const { entry, requestId, headers } = invocation;
   const target = headers['x-amzn-sagemaker-target-variant'];
   const variant =
-    typeof target === 'string' ? entry.variants.find(({ name }) => name === target) : pickVariant(entry.variants, Math.random());
+    typeof target === 'string'
+      ? entry.variants.find(({ name }) => name === target)
+      : pickVariant(entry.variants, entry.credits, Math.random());
   if (!variant) return answerFault(response, requestId, variantAbsent(String(target), entry.route.name));
   const gone = new AbortController();
   response.once('close', () => gone.abort());

@@ -10,9 +10,21 @@ export interface VariantEntry {
 export interface EndpointEntry {
   readonly route: EndpointRoute;
   readonly variants: readonly VariantEntry[];
+  /** How far each variant is behind its share: see pickVariant. */
+  readonly credits: number[];
 }
 
 const endpointKey = (account: string, region: string, name: string): string => `${account}/${region}/${name}`;
+
+/** Shares go on being counted while names and weights stay, whatever else a snapshot changes. */
+function keptCredits(before: EndpointEntry | undefined, variants: readonly VariantEntry[]): number[] {
+  const same =
+    before?.variants.length === variants.length &&
+    variants.every(
+      ({ name, weight }, place) => before.variants[place]?.name === name && before.variants[place]?.weight === weight,
+    );
+  return same ? before.credits : variants.map(() => 0);
+}
 
 /** The routes in force. Instances live on from snapshot to snapshot, with their connections and what they are answering. */
 export class RouteTable {
@@ -35,7 +47,11 @@ export class RouteTable {
           return instance;
         }),
       }));
-      endpoints.set(endpointKey(route.account, route.region, route.name), { route, variants });
+      endpoints.set(endpointKey(route.account, route.region, route.name), {
+        route,
+        variants,
+        credits: keptCredits(this.find(route.account, route.region, route.name), variants),
+      });
     }
     const before = this.#instances;
     this.#endpoints = endpoints;

@@ -7,10 +7,9 @@ export const STARTUP_TIMEOUT_SECONDS = 240;
 /** What an endpoint config asks for that nothing here would do is refused when it is made, not when it is used. */
 export function checkConfig(input: CreateEndpointConfigInput): Rejection | undefined {
   const { ProductionVariants: variants } = input;
-  if (variants.length > 1)
-    return missing(
-      `Endpoint configurations with several production variants are not implemented yet; this one has ${variants.length}.`,
-    );
+  const names = variants.map(({ VariantName }) => VariantName);
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice !== undefined) return invalid(`Production variant ${twice} is there twice. Each needs a VariantName of its own.`);
   if (input.ShadowProductionVariants?.length)
     return missing('Shadow variants (ShadowProductionVariants) are not implemented yet.');
   if (input.AsyncInferenceConfig) return missing('Asynchronous endpoints (AsyncInferenceConfig) are not implemented yet.');

@@ -71,6 +71,15 @@ export function retainProperties(
   };
 }
 
+/** The serving fleet with the weights asked for: they hold at once, counts when their model servers answer. */
+export const withWeights = (serving: Fleet, desired: readonly DesiredWeightAndCapacity[]): Fleet => ({
+  ...serving,
+  variants: serving.variants.map((variant) => ({
+    ...variant,
+    weight: desired.find(({ VariantName }) => VariantName === variant.name)?.DesiredWeight ?? variant.weight,
+  })),
+});
+
 /** The serving fleet with other weights and counts; instances that stay are the same ones. */
 export function planScaling(
   serving: Fleet,

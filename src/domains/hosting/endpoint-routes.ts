@@ -9,7 +9,7 @@ import type { EndpointDocument, Fleet } from './resources.ts';
 export class EndpointRoutes {
   readonly #publisher: RoutePublisher;
   readonly #address: (workId: string) => WorkAddress;
-  readonly #routes = new Map<string, EndpointRoute>();
+  readonly #routes = new Map<string, { readonly route: EndpointRoute; readonly fleet: number }>();
   /** Endpoints being deleted, by the time of their making: a reconciler that read the row before must not route again. */
   readonly #dropped = new Map<string, number>();
 
@@ -23,17 +23,23 @@ export class EndpointRoutes {
     this.#routes.clear();
     for (const { key, document } of endpoints) {
       if (document.EndpointStatus === 'Deleting' || !document.serving) continue;
-      this.#routes.set(keyText(key), endpointRoute(document, key, document.serving, this.#address));
+      this.#set(key, document, document.serving);
     }
     await this.#publish();
   }
 
   /** Resolves when the router sends the endpoint's invocations to this fleet. */
   async route(key: ResourceKey, endpoint: EndpointDocument, fleet: Fleet): Promise<void> {
-    const text = keyText(key);
-    if (this.#dropped.get(text) === endpoint.CreationTime) return;
-    this.#dropped.delete(text);
-    this.#routes.set(text, endpointRoute(endpoint, key, fleet, this.#address));
+    if (this.#set(key, endpoint, fleet)) await this.#publish();
+  }
+
+  /**
+   * Resolves when the router knows the weights of the fleet that serves. Nothing changes when another fleet was routed meanwhile: it was
+   * planned with these weights.
+   */
+  async reweigh(key: ResourceKey, endpoint: EndpointDocument): Promise<void> {
+    const { serving } = endpoint;
+    if (serving && this.#routes.get(keyText(key))?.fleet === serving.number) this.#set(key, endpoint, serving);
     await this.#publish();
   }
 
@@ -45,11 +51,19 @@ export class EndpointRoutes {
     await this.#publish();
   }
 
+  #set(key: ResourceKey, endpoint: EndpointDocument, fleet: Fleet): boolean {
+    const text = keyText(key);
+    if (this.#dropped.get(text) === endpoint.CreationTime) return false;
+    this.#dropped.delete(text);
+    this.#routes.set(text, { route: endpointRoute(endpoint, key, fleet, this.#address), fleet: fleet.number });
+    return true;
+  }
+
   drained(workIds: readonly string[], timeoutMs: number): Promise<boolean> {
     return this.#publisher.drained(workIds, timeoutMs);
   }
 
   #publish(): Promise<void> {
-    return this.#publisher.publishEndpoints([...this.#routes.values()]);
+    return this.#publisher.publishEndpoints([...this.#routes.values()].map(({ route }) => route));
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbox/sandbox-backend.ts';
@@ -55,6 +55,12 @@ Server(os.environ['SLIPWAY_SERVE_SOCKET'], Handler).serve_forever()
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const KEY = { accessKeyId: 'AKIAADMIN', secretAccessKey: 'secret' };
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: IncomingHttpHeaders;
+}
 
 /** One server's worth of hosting on a data folder: real store, blobs, sandbox, router and model-server processes. */
 export class HostingRig extends RegistryRig {
@@ -194,13 +200,18 @@ export class HostingRig extends RegistryRig {
     }
   }
 
-  invoke(endpoint: string, body: string): Promise<{ status: number; text: string }> {
+  async invoke(endpoint: string, body: string): Promise<{ status: number; text: string }> {
+    const { status, text } = await this.ask(endpoint, body);
+    return { status, text };
+  }
+
+  ask(endpoint: string, body: string, more: Record<string, string> = {}): Promise<Answer> {
     const url = new URL(`http://127.0.0.1:${this.#router.port}/endpoints/${endpoint}/invocations`);
     const headers = signRequest({
       method: 'POST',
       url,
       body,
-      headers: { 'content-type': 'text/csv' },
+      headers: { 'content-type': 'text/csv', ...more },
       region: REGION,
       service: 'sagemaker',
       nowMs: Date.now(),
@@ -210,7 +221,7 @@ export class HostingRig extends RegistryRig {
       const request = httpRequest(url, { method: 'POST', headers: { ...headers, 'content-length': body.length } }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }));
       });
       request.on('error', reject);
       request.end(body);

@@ -198,6 +198,53 @@ test('capacity goes up and down on the same instances', async () => {
   await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'scaled' });
 });
 
+test('several variants share by weight, are targeted by name, and a changed weight holds when its call is answered', async () => {
+  await prepare('heavy');
+  await prepare('light');
+  const variant = (ModelName: string, InitialVariantWeight: number) =>
+    ({ VariantName: ModelName, ModelName, InitialInstanceCount: 1, InstanceType: 'ml.m5.large', InitialVariantWeight }) as const;
+  await rig.call('sagemaker:CreateEndpointConfig', {
+    EndpointConfigName: 'shared',
+    ProductionVariants: [variant('heavy', 9), variant('light', 1)],
+  });
+  await createEndpoint('shared');
+  await rig.endpoint('shared', inService);
+  const count = async (asked: number) => {
+    let light = 0;
+    for (let n = 0; n < asked; n += 1) {
+      const { text, headers } = await rig.ask('shared', 'x');
+      assert.equal(text, `${headers['x-amzn-invoked-production-variant']} x`);
+      if (text.startsWith('light')) light += 1;
+    }
+    return light;
+  };
+  const light = await count(20);
+  assert.ok(light >= 1 && light <= 3, `${light} of 20 went to a tenth of the weight`);
+  assert.equal((await rig.ask('shared', 'x', { 'X-Amzn-SageMaker-Target-Variant': 'light' })).text, 'light x');
+  const absent = await rig.ask('shared', 'x', { 'X-Amzn-SageMaker-Target-Variant': 'none' });
+  assert.equal(absent.status, 400);
+  const weigh = (VariantName: string, DesiredWeight: number, more = {}) =>
+    rig.call('sagemaker:UpdateEndpointWeightsAndCapacities', {
+      EndpointName: 'shared',
+      DesiredWeightsAndCapacities: [{ VariantName, DesiredWeight, ...more }],
+    });
+  await weigh('heavy', 0);
+  assert.equal(await count(5), 5, 'whoever lowered a weight to 0 may count on it');
+  await rig.endpoint('shared', inService);
+  await weigh('light', 2, { DesiredInstanceCount: 2 });
+  const described = await rig.endpoint('shared', inService);
+  assert.deepEqual(
+    described.ProductionVariants?.map(({ CurrentWeight, CurrentInstanceCount }) => [CurrentWeight, CurrentInstanceCount]),
+    [
+      [0, 1],
+      [2, 2],
+    ],
+  );
+  rig = await HostingRig.start(await rig.abandon());
+  assert.equal(await count(3), 3);
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'shared' });
+});
+
 test('what is not approved cannot be served at any of the three doors, and serves its registered bytes once it is', async () => {
   await rig.putModel('s3://models/pkg/model.tar.gz', 'registered');
   await rig.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'gated' });
@@ -243,8 +290,8 @@ test('what is not built is said when it is asked for, what is wrong when it is w
   const config = (more: object) =>
     rig.call('sagemaker:CreateEndpointConfig', { EndpointConfigName: 'never', ProductionVariants: [variant], ...more });
   await assert.rejects(
-    config({ ProductionVariants: [variant, { ...variant, VariantName: 'b' }] }),
-    refusal('NotImplementedException', /several production variants/),
+    config({ ProductionVariants: [variant, variant] }),
+    refusal('ValidationException', /variant a is there twice/),
   );
   await assert.rejects(
     config({

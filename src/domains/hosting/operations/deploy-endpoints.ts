@@ -10,8 +10,9 @@ import type { Commit, Write } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkDeployment } from '../decide-config.ts';
-import { checkUpdatable, planFleet, planScaling, retainProperties } from '../decide-endpoint.ts';
+import { checkUpdatable, planFleet, planScaling, retainProperties, withWeights } from '../decide-endpoint.ts';
 import { endpointEvent } from '../describe-endpoint.ts';
+import type { EndpointRoutes } from '../endpoint-routes.ts';
 import { instanceNames } from '../instance-names.ts';
 import { accepted, pinModel } from '../pin-model.ts';
 import type { HostingPorts } from '../ports.ts';
@@ -113,34 +114,41 @@ export const updateEndpoint = (ports: HostingPorts) =>
         input.DeploymentConfig ?? (input.RetainDeploymentConfig ? last : undefined),
       );
       const excluded = (input.ExcludeRetainedVariantProperties ?? []).map(({ VariantPropertyType }) => VariantPropertyType);
-      return startDeployment(ports, context, input.EndpointName, (endpoint) => {
+      const { EndpointArn } = await startDeployment(ports, context, input.EndpointName, (endpoint) => {
         const number = endpoint.fleets + 1;
         const planned = fleet(number, endpoint);
-        return input.RetainAllVariantProperties
+        const deploying = input.RetainAllVariantProperties
           ? retainProperties(planned, endpoint.serving, excluded, instanceNames(endpoint.EndpointArn, endpoint.CreationTime))
           : planned;
+        return { deploying };
       });
+      return { EndpointArn };
     },
   });
 
-export const updateEndpointWeightsAndCapacities = (ports: HostingPorts) =>
+/** Answered when the router sends by the new weights; model servers come and go afterwards. */
+export const updateEndpointWeightsAndCapacities = (ports: HostingPorts, routes: EndpointRoutes) =>
   operation('sagemaker:UpdateEndpointWeightsAndCapacities', {
     effect: 'change',
     needs: ({ EndpointName }, context) => [
       { action: 'sagemaker:UpdateEndpointWeightsAndCapacities', resources: [arnOf(ENDPOINT, context, EndpointName)] },
     ],
-    handle: (input, context) =>
-      startDeployment(ports, context, input.EndpointName, (endpoint) => {
+    async handle(input, context) {
+      const { EndpointName, DesiredWeightsAndCapacities: desired } = input;
+      const updating = await startDeployment(ports, context, EndpointName, (endpoint) => {
         if (!endpoint.serving)
           throw new ServiceError('ValidationException', `Cannot update in-progress endpoint "${endpoint.EndpointArn}".`);
-        return accepted(
-          planScaling(endpoint.serving, input.DesiredWeightsAndCapacities, {
-            number: endpoint.fleets + 1,
-            nowMs: context.nowMs,
-            nameInstance: instanceNames(endpoint.EndpointArn, endpoint.CreationTime),
-          }),
-        );
-      }),
+        const facts = {
+          number: endpoint.fleets + 1,
+          nowMs: context.nowMs,
+          nameInstance: instanceNames(endpoint.EndpointArn, endpoint.CreationTime),
+        };
+        const deploying = accepted(planScaling(endpoint.serving, desired, facts));
+        return { deploying, serving: withWeights(endpoint.serving, desired) };
+      });
+      await routes.reweigh(keyOf(ENDPOINT, context, EndpointName), updating);
+      return { EndpointArn: updating.EndpointArn };
+    },
   });
 
 async function updatable(ports: HostingPorts, context: OperationContext, name: string): Promise<Read<EndpointDocument>> {
@@ -156,25 +164,24 @@ function startDeployment(
   ports: HostingPorts,
   context: OperationContext,
   name: string,
-  plan: (endpoint: EndpointDocument) => Fleet,
-): Promise<{ EndpointArn: string }> {
+  plan: (endpoint: EndpointDocument) => Pick<EndpointDocument, 'deploying' | 'serving'> & { readonly deploying: Fleet },
+): Promise<EndpointDocument> {
   return decideAndCommit(ports.store, async (count) => {
     const stored = await readRow<EndpointDocument>(ports.store, keyOf(ENDPOINT, context, name));
     // our own write, whose answer was lost, reads as an update in progress
-    if (count > 0 && stored?.document.requestId === context.requestId)
-      return { result: { EndpointArn: stored.document.EndpointArn } };
+    if (count > 0 && stored?.document.requestId === context.requestId) return { result: stored.document };
     const row = await updatable(ports, context, name);
-    const deploying = plan(row.document);
+    const planned = plan(row.document);
     const { FailureReason: _reason, ...kept } = row.document;
     const document: EndpointDocument = {
       ...kept,
       EndpointStatus: 'Updating',
       LastModifiedTime: context.nowMs,
       requestId: context.requestId,
-      fleets: deploying.number,
-      deploying,
+      fleets: planned.deploying.number,
+      ...planned,
     };
-    return { result: { EndpointArn: document.EndpointArn }, commit: deployment(row, row.document, document, context, []) };
+    return { result: document, commit: deployment(row, row.document, document, context, []) };
   });
 }
 

@@ -17,7 +17,7 @@ export function endpointOperations(ports: HostingPorts, routes: EndpointRoutes):
   return [
     createEndpoint(ports),
     updateEndpoint(ports),
-    updateEndpointWeightsAndCapacities(ports),
+    updateEndpointWeightsAndCapacities(ports, routes),
     describeEndpointOperation(ports),
     listEndpoints(ports),
     deleteEndpoint(ports, routes),
