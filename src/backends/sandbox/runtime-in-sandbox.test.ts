@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createRuntimeCatalogue } from './runtime-catalogue.ts';
 import { locateRuntime } from './runtime-environment.ts';
-import { absence, createTrial, type Trial, waitFor } from './testing/sandbox-trial.ts';
+import { waitForChange } from '../../platform/ports/work-suite.ts';
+import { absence, createTrial, type Trial } from './testing/sandbox-trial.ts';
 
 /** The real runtime in the real sandbox: what a training job and then an endpoint do, without a server around them. */
 
@@ -93,7 +94,11 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
     );
     const address = trial.backend.address('serve');
     assert.ok(address.kind === 'unix');
-    await waitFor(trial.backend, 'serve', async () => (await trial.backend.status('serve')).phase === 'running' || undefined);
+    await waitForChange(
+      trial.backend,
+      'serve',
+      async () => (await trial.backend.status('serve')).phase === 'running' || undefined,
+    );
     await listening(trial, 'serve');
     assert.equal((await ask(address.socketPath, 'GET', '/ping')).status, 200);
     const answer = await ask(address.socketPath, 'POST', '/invocations', '3,1\n4,0');

@@ -20,143 +20,22 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runWorkSuite, said, waitForChange } from '../../platform/ports/work-suite.ts';
 import { RunFolders } from './run-folder.ts';
-import { absence, createTrial, type Trial, waitFor } from './testing/sandbox-trial.ts';
-
-/** Waits until the job has said `word`; the log is a file of the host. */
-async function said(trial: Trial, id: string, word: string): Promise<void> {
-  while (!existsSync(join(trial.folder, 'logs', id)) || !trial.log(id).includes(word)) await new Promise(setImmediate);
-}
+import { absence, createTrial } from './testing/sandbox-trial.ts';
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
-  test(`${isolation}: exit codes, signals, lines and usage are recorded`, { skip: absence(isolation) }, async () => {
-    const trial = createTrial(isolation);
-    await trial.backend.start(
-      trial.spec('seven', 'print("out"); import sys; print("error", file=sys.stderr); sys.exit(7)', {
-        preamble: ['first: {isolation}'],
-      }),
-    );
-    const seven = await trial.end('seven');
-    assert.equal(seven.reason, 'exited');
-    assert.equal(seven.exitCode, 7);
-    assert.ok((seven.startedAtMs ?? Infinity) <= seven.endedAtMs);
-    assert.match(trial.lines('seven')[0] ?? '', /^first: isolated by /);
-    assert.deepEqual(trial.lines('seven').slice(1).toSorted(), ['error', 'out']);
-    await trial.backend.start(trial.spec('signalled', 'import os; os.kill(os.getpid(), 9)'));
-    assert.equal((await trial.end('signalled')).exitCode, 137);
-    const record = JSON.parse(readFileSync(join(trial.folder, 'runs/.records/seven.ended'), 'utf8'));
-    assert.ok(record.cpuMs > 0 && record.peakMemoryBytes > 1_000_000, 'usage of the job itself is seen');
-    trial.close();
-  });
+  runWorkSuite({ name: isolation, skip: absence(isolation), open: () => createTrial(isolation) });
 
-  test(`${isolation}: stop reaches the job's own process, which ends in its own way`, { skip: absence(isolation) }, async () => {
-    const trial = createTrial(isolation);
-    await trial.backend.start(
-      trial.spec(
-        'polite',
-        `
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (print("saving"), sys.exit(3)))
-print("ready", flush=True)
-time.sleep(600)`,
-      ),
-    );
-    await said(trial, 'polite', 'ready');
-    await trial.backend.stop('polite');
-    const end = await trial.end('polite');
-    assert.deepEqual([end.reason, end.exitCode], ['stopped', 3]);
-    assert.ok(trial.lines('polite').includes('saving'));
-    trial.close();
-  });
-
-  test(`${isolation}: a job that ignores SIGTERM is killed with all its children after the grace`, {
+  test(`${isolation}: the isolation is told and the usage of the job itself is recorded`, {
     skip: absence(isolation),
   }, async () => {
     const trial = createTrial(isolation);
-    await trial.backend.start(
-      trial.spec(
-        'stubborn',
-        `
-import os, signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-os.fork(); os.fork()
-print("ready", flush=True)
-time.sleep(600)`,
-        { limits: { graceSeconds: 0.3, memoryBytes: 1 << 29, cpus: 64 } },
-      ),
-    );
-    await said(trial, 'stubborn', 'ready');
-    await trial.backend.stop('stubborn');
-    const end = await trial.end('stubborn');
-    assert.deepEqual([end.reason, end.exitCode], ['stopped', 137]);
-    trial.close();
-  });
-
-  test(`${isolation}: the maximum run time ends a job`, { skip: absence(isolation) }, async () => {
-    const trial = createTrial(isolation);
-    await trial.backend.start(
-      trial.spec('slow', 'import time; time.sleep(600)', {
-        limits: { maxRuntimeSeconds: 1, graceSeconds: 5, memoryBytes: 1 << 29, cpus: 64 },
-      }),
-    );
-    const end = await trial.end('slow');
-    assert.deepEqual([end.reason, end.exitCode], ['max-runtime', 143]);
-    trial.close();
-  });
-
-  test(`${isolation}: more memory than allowed ends a job with 137`, { skip: absence(isolation) }, async () => {
-    const trial = createTrial(isolation);
-    await trial.backend.start(
-      trial.spec(
-        'greedy',
-        `
-held = []
-while True: held.append(bytearray(1 << 22))`,
-        { limits: { graceSeconds: 5, memoryBytes: 100 << 20, cpus: 64 } },
-      ),
-    );
-    const end = await trial.end('greedy');
-    assert.deepEqual([end.reason, end.exitCode], ['out-of-memory', 137]);
-    trial.close();
-  });
-
-  test(`${isolation}: a program that does not exist fails the start and says so`, { skip: absence(isolation) }, async () => {
-    const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('absent', '', { command: ['no-such-program'] }));
-    const end = await trial.end('absent');
-    assert.equal(end.reason, 'failed-to-start');
-    assert.match(end.message ?? '', /no-such-program/);
-    trial.close();
-  });
-
-  test(`${isolation}: a service listens on its socket inside, reachable outside, and is stopped`, {
-    skip: absence(isolation),
-  }, async () => {
-    const trial = createTrial(isolation);
-    await trial.backend.start(
-      trial.spec(
-        'service',
-        `
-import os, socket
-server = socket.socket(socket.AF_UNIX)
-server.bind(os.environ["SLIPWAY_SERVE_SOCKET"])
-server.listen()
-print("listening", flush=True)
-while True: server.accept()[0].sendall(b"hello")`,
-        { kind: 'service', network: 'none' },
-      ),
-    );
-    await said(trial, 'service', 'listening');
-    const address = trial.backend.address('service');
-    assert.equal(address.kind, 'unix');
-    const socketPath = address.kind === 'unix' ? address.socketPath : '';
-    assert.ok(Buffer.byteLength(socketPath) <= 107);
-    const [chunk] = await once(connect(socketPath), 'data');
-    assert.equal(String(chunk), 'hello');
-    await trial.backend.stop('service');
-    assert.equal((await trial.end('service')).reason, 'stopped');
-    await trial.backend.release('service');
-    assert.ok(!existsSync(socketPath));
+    await trial.backend.start(trial.spec('counted', 'pass', { preamble: ['first: {isolation}'] }));
+    await trial.end('counted');
+    assert.match(trial.lines('counted')[0] ?? '', /^first: isolated by /);
+    const record = JSON.parse(readFileSync(join(trial.folder, 'runs/.records/counted.ended'), 'utf8'));
+    assert.ok(record.cpuMs > 0 && record.peakMemoryBytes > 1_000_000);
     trial.close();
   });
 
@@ -178,7 +57,7 @@ print("finished")`;
     await said(trial, 'survivor', 'ready');
     server.kill('SIGKILL');
     await once(server, 'exit');
-    await waitFor(
+    await waitForChange(
       trial.backend,
       'survivor',
       async () => (await trial.backend.status('survivor')).phase === 'running' || undefined,
@@ -189,17 +68,6 @@ print("finished")`;
     assert.deepEqual([end.reason, end.exitCode], ['exited', 0]);
     assert.deepEqual(trial.lines('survivor'), ['ready', 'finished']);
     trial.close();
-  });
-
-  test(`${isolation}: a stop asked for while no server lives is kept`, { skip: absence(isolation) }, async () => {
-    const trial = createTrial(isolation);
-    await trial.backend.start(trial.spec('kept', 'import time; print("ready", flush=True); time.sleep(600)'));
-    await said(trial, 'kept', 'ready');
-    trial.backend.close();
-    const next = createTrial(isolation, trial.folder);
-    await next.backend.stop('kept');
-    assert.equal((await next.end('kept')).reason, 'stopped');
-    next.close();
   });
 
   test(`${isolation}: a vanished supervisor takes its job along and the work is lost, not running for ever`, {
@@ -219,16 +87,6 @@ print("finished")`;
   });
 }
 
-test('starting twice at once and again later makes one process', async () => {
-  const trial = createTrial('unshare');
-  const spec = trial.spec('once', 'print("one start")');
-  await Promise.all([trial.backend.start(spec), trial.backend.start(spec)]);
-  await trial.end('once');
-  await trial.backend.start(spec);
-  assert.deepEqual(trial.lines('once'), ['one start']);
-  trial.close();
-});
-
 test('when the spawner is killed the next start makes a new one', async () => {
   const trial = createTrial('unshare');
   await trial.backend.start(trial.spec('before', 'print(1)'));
@@ -244,26 +102,15 @@ test('when the spawner is killed the next start makes a new one', async () => {
   trial.close();
 });
 
-test('long, binary and unfinished lines are kept as lines', async () => {
+test('bytes that are no text are kept as they are', async () => {
   const trial = createTrial('unshare');
-  await trial.backend.start(
-    trial.spec(
-      'noisy',
-      `
-import sys
-out = sys.stdout.buffer
-out.write(b"a" * 1000000 + b"\\nshort\\n\\n\\xff\\x00\\xfe\\ntab\\there\\nunfinished")`,
-    ),
-  );
-  await trial.end('noisy');
-  const lines = readFileSync(join(trial.folder, 'logs/noisy')).toString('latin1').trimEnd().split('\n');
-  assert.equal(lines.length, 6);
+  await trial.backend.start(trial.spec('binary', 'import sys; sys.stdout.buffer.write(b"\\xff\\x00\\xfe\\nmore")'));
+  await trial.end('binary');
+  const lines = readFileSync(join(trial.folder, 'logs/binary')).toString('latin1').trimEnd().split('\n');
   assert.ok(lines.every((line) => /^\d{13} /.test(line)));
-  assert.match(lines[0] ?? '', /a \[line cut by slipway\]$/);
-  assert.ok((lines[0]?.length ?? 0) < 300_000);
   assert.deepEqual(
-    lines.slice(1).map((line) => line.slice(14)),
-    ['short', '', '\xff\x00\xfe', 'tab\there', 'unfinished'],
+    lines.map((line) => line.slice(14)),
+    ['\xff\x00\xfe', 'more'],
   );
   trial.close();
 });
@@ -286,19 +133,6 @@ test('bubblewrap: a zero byte in the environment smuggles no option in', { skip:
   assert.match(end.message ?? '', /zero byte/);
   trial.close();
 });
-
-for (const isolation of ['bubblewrap', 'unshare'] as const) {
-  test(`${isolation}: a job whose working directory is the root folder can write there`, {
-    skip: absence(isolation),
-  }, async () => {
-    const trial = createTrial(isolation);
-    const script = "import os; open('mine', 'w').write('x'); print(os.getcwd(), os.listdir('/').count('mine'))";
-    await trial.backend.start(trial.spec('rooted', script, { workingDirectory: '/' }));
-    await trial.end('rooted');
-    assert.deepEqual(trial.lines('rooted'), ['/ 1']);
-    trial.close();
-  });
-}
 
 for (const isolation of ['bubblewrap', 'unshare'] as const) {
   test(`${isolation}: an interpreter and a runtime below a home folder are seen at their own paths, and nothing beside them`, {
@@ -329,18 +163,6 @@ open('/root/mine', 'w'); open('/tmp/mine', 'w'); print(os.environ['HOME'])`,
     trial.close();
   });
 }
-
-test('a job that writes faster than anyone reads is logged whole', async () => {
-  const trial = createTrial('unshare');
-  await trial.backend.start(
-    trial.spec('chatty', 'import sys\nfor n in range(400000): sys.stdout.write("line %d of many\\n" % n)'),
-  );
-  assert.equal((await trial.end('chatty')).exitCode, 0);
-  const lines = trial.lines('chatty');
-  assert.equal(lines.length, 400_000);
-  assert.equal(lines.at(-1), 'line 399999 of many');
-  trial.close();
-});
 
 test('a data folder with a long path has sockets in a short folder of its own', async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'slipway-sandbox-'));

@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { absence, createTrial, waitFor } from './testing/sandbox-trial.ts';
+import { waitForChange } from '../../platform/ports/work-suite.ts';
+import { absence, createTrial } from './testing/sandbox-trial.ts';
 
 /** Tries what a job must not be able to do and prints one line `name: ok|reached <what>` for each. */
 const ATTEMPTS = (facts: { folder: string; other: string; pid: number; home: string }) => `
@@ -67,7 +68,7 @@ for (const isolation of ['bubblewrap', 'unshare'] as const) {
         environment: { SLIPWAY_TRIAL_SECRET: 'of the other job' },
       }),
     );
-    await waitFor(backend, 'other', async () => (await backend.status('other')).phase === 'running' || undefined);
+    await waitForChange(backend, 'other', async () => (await backend.status('other')).phase === 'running' || undefined);
     mkdirSync(join(trial.folder, '.aws'), { recursive: true });
     writeFileSync(join(trial.folder, '.aws', 'credentials'), 'key');
     const script = ATTEMPTS({

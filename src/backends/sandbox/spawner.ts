@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { SandboxLog } from './sandbox-backend.ts';
+import type { SandboxLog } from './sandbox-options.ts';
 
 const PROGRAM = fileURLToPath(new URL('./shim/spawner.py', import.meta.url));
 

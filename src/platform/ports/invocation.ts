@@ -5,6 +5,8 @@
 export interface WithRequestId {
   /** Shaped as a UUID; the same one never runs a function twice at a time. It is the `awsRequestId` that the function sees. */
   readonly RequestId?: string;
+  /** False only asks how an invocation stands; one that was never begun is refused as absent (`ResourceNotFoundException`). */
+  readonly Begin?: boolean;
 }
 
 /** The detail type of the event (source `aws.lambda`) that ends an invocation with a request id. */

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../platform/clock.ts';
 import type { BlobStore } from '../../../platform/objects/port.ts';
-import type { WorkEnd, WorkInput, WorkSpec } from '../../../platform/ports/work.ts';
+import { waitForEnd, type WorkTrial } from '../../../platform/ports/work-suite.ts';
+import type { WorkEnd } from '../../../platform/ports/work.ts';
 import { findProgram } from '../isolation.ts';
-import { createSandboxBackend, type SandboxBackend, type SandboxOptions } from '../sandbox-backend.ts';
+import { createSandboxBackend, type SandboxBackend } from '../sandbox-backend.ts';
+import type { SandboxOptions } from '../sandbox-options.ts';
 
 export type TrialIsolation = 'bubblewrap' | 'unshare' | 'plain';
 
@@ -16,17 +18,12 @@ export function absence(isolation: TrialIsolation): string | false {
 }
 
 /** A real backend on a fresh folder, with files for blobs. */
-export interface Trial {
+export interface Trial extends WorkTrial {
   readonly folder: string;
   readonly backend: SandboxBackend;
-  /** Stores content and returns its digest. */
-  store(content: string | Uint8Array): string;
-  spec(id: string, script: string, more?: Partial<WorkSpec>): WorkSpec;
   end(id: string): Promise<WorkEnd>;
   log(id: string): string;
-  /** Lines without their stamps. */
-  lines(id: string): string[];
-  close(): void;
+  reopen(): Trial;
 }
 
 /** `runtimes`: the real ones, where a test needs more than the host's Python. */
@@ -76,45 +73,19 @@ export function createTrial(sandbox: TrialIsolation, existing?: string, runtimes
     }),
     end: (id) => waitForEnd(backend, id),
     log: (id) => readFileSync(join(folder, 'logs', id), 'utf8'),
-    lines: (id) =>
-      readFileSync(join(folder, 'logs', id), 'utf8')
-        .trimEnd()
-        .split('\n')
-        .map((line) => line.replace(/^\d{13} /, '')),
+    lines: (id) => {
+      const path = join(folder, 'logs', id);
+      if (!existsSync(path)) return [];
+      const text = readFileSync(path, 'utf8').trimEnd();
+      return text.split('\n').map((line) => line.replace(/^\d{13} /, ''));
+    },
+    reopen() {
+      backend.close();
+      return createTrial(sandbox, folder, runtimes);
+    },
     close() {
       backend.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
-
-/** Waits by the backend's notifications, which are part of what is tested. */
-export async function waitForEnd(backend: SandboxBackend, id: string): Promise<WorkEnd> {
-  return waitFor(backend, id, async () => {
-    const status = await backend.status(id);
-    return status.phase === 'ended' ? status : undefined;
-  });
-}
-
-export async function waitFor<T>(backend: SandboxBackend, id: string, look: () => Promise<T | undefined>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const tryNow = () => {
-      look().then((found) => {
-        if (found === undefined) return;
-        forget();
-        clearInterval(keepAlive);
-        resolve(found);
-      }, reject);
-    };
-    const forget = backend.onChange((changed) => changed === id && tryNow());
-    const keepAlive = setInterval(() => undefined, 1 << 30); // the backend lets its process end; a test must not
-    tryNow();
-  });
-}
-
-export const archiveInput = (path: string, digest: string, sizeBytes: number): WorkInput => ({
-  path,
-  access: 'read-only',
-  extract: 'tar.gz',
-  entries: [{ relativePath: 'model.tar.gz', digest, sizeBytes }],
-});
