@@ -1,7 +1,7 @@
 import { invalid, missing } from '../../platform/errors/rejection.ts';
 import type { DeploymentConfig, DesiredWeightAndCapacity, ProductionVariant } from '../../contract/generated/sagemaker.ts';
 import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
-import type { Checked } from './decide-model.ts';
+import type { Checked } from '../../platform/serving/model-container.ts';
 import {
   type EndpointDocument,
   type Fleet,

@@ -1,12 +1,6 @@
 import { invalid, missing, type Rejection } from '../../platform/errors/rejection.ts';
-import type {
-  ContainerDefinition,
-  CreateModelInput,
-  DescribeModelPackageOutput,
-  ModelPackageContainerDefinition,
-} from '../../contract/generated/sagemaker.ts';
-
-export type Checked<T> = { readonly rejection: Rejection } | { readonly rejection?: undefined; readonly value: T };
+import type { ContainerDefinition, CreateModelInput, DescribeModelPackageOutput } from '../../contract/generated/sagemaker.ts';
+import type { Checked } from '../../platform/serving/model-container.ts';
 
 /** The one container of a model that can be served today. */
 export function theContainer(input: Pick<CreateModelInput, 'PrimaryContainer' | 'Containers'>): Checked<ContainerDefinition> {
@@ -50,29 +44,6 @@ export function checkContainer(container: ContainerDefinition): Rejection | unde
   return undefined;
 }
 
-/** The container a package stands for, with the model's own environment over the package's. */
-export function containerOfPackage(
-  container: ContainerDefinition,
-  described: DescribeModelPackageOutput,
-): Checked<ModelPackageContainerDefinition> {
-  const { InferenceSpecificationName: name } = container;
-  const specification =
-    name === undefined
-      ? described.InferenceSpecification
-      : described.AdditionalInferenceSpecifications?.find(({ Name }) => Name === name);
-  const [first, second] = specification?.Containers ?? [];
-  if (!first) {
-    const which = name === undefined ? 'no InferenceSpecification' : `no inference specification "${name}"`;
-    return reject(invalid(`${described.ModelPackageArn} has ${which}, so nothing says how to serve it.`));
-  }
-  if (second)
-    return reject(
-      missing(`${described.ModelPackageArn} has several containers (an inference pipeline), which is not implemented yet.`),
-    );
-  if (first.Image === undefined) return reject(invalid(`The container of ${described.ModelPackageArn} has no Image.`));
-  return { value: { ...first, Environment: { ...first.Environment, ...container.Environment } } };
-}
-
 /**
  * The approval rule: what is registered as a version is served only when it is Approved. Unversioned packages carry no
  * approval on AWS, nor does model data that was never registered.
@@ -82,27 +53,5 @@ export function checkApproval(described: DescribeModelPackageOutput, rule: 'requ
   if (rule === 'open' || status === undefined || status === 'Approved') return undefined;
   return invalid(
     `Model package ${described.ModelPackageArn} cannot be served: its ModelApprovalStatus is ${status}. Approve it first (update-model-package --model-approval-status Approved), or set approval: open in slipway.yaml.`,
-  );
-}
-
-export interface DataSource {
-  readonly uri: string;
-  readonly form: 'object' | 'prefix';
-}
-
-/** Where a container's model data is; undefined when it has none. */
-export function dataSourceOf(
-  container: Pick<ContainerDefinition, 'ModelDataUrl' | 'ModelDataSource'>,
-): Checked<DataSource | undefined> {
-  const source = container.ModelDataSource?.S3DataSource;
-  if (!source)
-    return { value: container.ModelDataUrl === undefined ? undefined : { uri: container.ModelDataUrl, form: 'object' } };
-  const { S3Uri, S3DataType, CompressionType } = source;
-  if (CompressionType === 'Gzip' && S3DataType === 'S3Object') return { value: { uri: S3Uri, form: 'object' } };
-  if (CompressionType === 'None' && S3DataType === 'S3Prefix') return { value: { uri: S3Uri, form: 'prefix' } };
-  return reject(
-    invalid(
-      `ModelDataSource with S3DataType ${S3DataType} and CompressionType ${CompressionType} is not supported. Use S3Prefix with None, or S3Object with Gzip.`,
-    ),
   );
 }

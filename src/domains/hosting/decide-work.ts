@@ -1,10 +1,7 @@
 import { OWN_LINE } from '../../platform/log-streams.ts';
-import type { WorkInput, WorkSpec } from '../../platform/ports/work.ts';
-import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
-import type { PinnedArtifact } from '../../platform/objects/pin.ts';
+import type { WorkSpec } from '../../platform/ports/work.ts';
+import { modelInput } from '../../platform/serving/model-input.ts';
 import type { InstancePlan, PinnedVariant } from './resources.ts';
-
-export const MODEL_FOLDER = '/opt/ml/model';
 
 /** AWS: SIGTERM, 30 seconds, SIGKILL. */
 const GRACE_SECONDS = 30;
@@ -45,16 +42,4 @@ export function planModelServer(variant: PinnedVariant, instance: InstancePlan, 
     network: model.networkIsolation ? 'none' : 'host',
     logFile: facts.logFile,
   };
-}
-
-function modelInput(artifact: PinnedArtifact): WorkInput {
-  const prefix = parseS3Uri(artifact.uri)?.key ?? '';
-  const entries = artifact.objects.map(({ uri, digest, sizeBytes }) => {
-    const key = parseS3Uri(uri)?.key ?? '';
-    const relativePath = artifact.form === 'prefix' ? key.slice(prefix.length).replace(/^\/+/, '') : 'model.tar.gz';
-    return { relativePath: relativePath || key.split('/').at(-1) || 'model', digest, sizeBytes };
-  });
-  return artifact.form === 'object'
-    ? { path: MODEL_FOLDER, access: 'writable', entries, extract: 'tar.gz' }
-    : { path: MODEL_FOLDER, access: 'read-only', entries };
 }

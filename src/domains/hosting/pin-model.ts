@@ -1,10 +1,12 @@
 import type { ContainerDefinition, DescribeModelPackageOutput } from '../../contract/generated/sagemaker.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { pinObject, pinPrefix, type PinnedArtifact, type PinReader, type WithArtifacts } from '../../platform/objects/pin.ts';
+import type { PinnedArtifact, PinReader, WithArtifacts } from '../../platform/objects/pin.ts';
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import { refuse, rejectionError } from '../../platform/errors/rejection.ts';
-import { checkApproval, type Checked, containerOfPackage, dataSourceOf, type DataSource, theContainer } from './decide-model.ts';
+import { type Checked, containerOfPackage, dataSourceOf, type DataSource } from '../../platform/serving/model-container.ts';
+import { pinModelData, registeredArtifact } from '../../platform/serving/pin-model-data.ts';
+import { checkApproval, theContainer } from './decide-model.ts';
 import type { HostingPorts } from './ports.ts';
 import type { ModelDocument, PinnedModel } from './resources.ts';
 
@@ -63,29 +65,15 @@ export async function pinModel(ports: PinPorts, context: OperationContext, model
   };
 }
 
-/** What was registered is served, byte for byte, whatever its S3 URI names by now. */
-const registeredArtifact = (
-  described: WithArtifacts<DescribeModelPackageOutput> | undefined,
-  source: DataSource,
-): PinnedArtifact | undefined => described?.artifacts?.find(({ uri }) => uri === source.uri);
-
 /** The bytes behind a model's data as they are now, read as its role. */
 export async function readArtifact(
   ports: Pick<PinPorts, 'calls' | 'roles'>,
   context: OperationContext,
   model: Pick<ModelDocument, 'ModelName' | 'ModelArn' | 'ExecutionRoleArn'>,
-  { uri, form }: DataSource,
+  source: DataSource,
 ): Promise<PinnedArtifact> {
   const reader = await modelReader(ports, context, model.ExecutionRoleArn, model.ModelArn);
-  const object = form === 'object' ? await pinObject(reader, uri) : undefined;
-  const objects = form === 'prefix' ? await pinPrefix(reader, uri) : object ? [object] : [];
-  if (objects.length === 0) {
-    throw new ServiceError(
-      'ValidationException',
-      `Could not find model data at ${uri} for model "${model.ModelName}". Check the S3 URI and that the object was uploaded.`,
-    );
-  }
-  return { uri, form, objects };
+  return pinModelData(reader, source, model.ModelName);
 }
 
 /** On AWS the execution role fetches model data; a model without one is read as the caller. */
