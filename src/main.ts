@@ -18,7 +18,7 @@ import { createTaggingRoom } from './domains/tagging/room.ts';
 import { createForward } from './gateway/forward.ts';
 import { createConsoleRoutes } from './gateway/pages/console-routes.ts';
 import { createGateway, type Gateway } from './gateway/server.ts';
-import { createFifoAdmission, hostCapacity } from './platform/admission/fifo.ts';
+import { createAdmission, hostCapacity } from './platform/admission/admission.ts';
 import { createInstanceLimits } from './platform/admission/instance-sizes.ts';
 import { createAuthorizer } from './platform/authorization/authorizer.ts';
 import { readOrCreateSealingKey } from './platform/authorization/sealing-key.ts';
@@ -161,7 +161,7 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
   const blobs = createBlobStore({ folder: paths.blobs, clock, store });
   const logFiles = createLogFiles({ folder: paths.logs });
   const loop = createReconcileLoop({ store, clock, log });
-  const admission = createFifoAdmission({ capacity: hostCapacity() });
+  const admission = createAdmission({ capacity: hostCapacity() });
   const backend = createSandboxBackend({
     folder: paths.folder,
     cacheFolder: cacheDirectory(),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbox/sandbox-backend.ts';
 import type { DescribeEndpointOutput } from '../../contract/generated/sagemaker.ts';
 import { signRequest } from '../../gateway/signature/sign.ts';
-import { createFifoAdmission } from '../../platform/admission/fifo.ts';
+import { createAdmission } from '../../platform/admission/admission.ts';
 import type { AssumeForService } from '../../platform/authorization/port.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import { systemClock } from '../../platform/clock.ts';
@@ -104,7 +104,7 @@ export class HostingRig extends RegistryRig {
       backend: this.backend,
       routes: router,
       logFiles,
-      admission: createFifoAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),
+      admission: createAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),
       runtimes: {
         resolve: (name) =>
           name.includes('unknown') ? { problem: `The image ${name} is not known here.` } : { ...image, image: name },

@@ -84,7 +84,10 @@ export class ModelServers {
   async #start(plan: ServerPlan): Promise<Look> {
     const { backend, admission, settings, instanceLimits, workCredentials, clock } = this.#ports;
     const { key, endpoint, fleet, variant, instance } = plan;
-    const admitted = admission.request(instance.workId, settings.reservations.modelServer, fleet.startedAtMs);
+    const admitted = admission.request(instance.workId, {
+      reservation: settings.reservations.modelServer,
+      queuedAtMs: fleet.startedAtMs,
+    });
     if (!admitted.admitted) return { ...this.#sight(plan, 'waiting', ADMISSION_LOOK_EVERY_MS), waitingReason: admitted.reason };
     const access = {
       account: key.account,

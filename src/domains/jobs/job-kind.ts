@@ -10,13 +10,24 @@ import type { EndDecision } from './decide-end.ts';
 import type { JobsPorts } from './ports.ts';
 import type { AnyJobDocument, JobFacts, JobStatus } from './resources.ts';
 
-/** What differs between training and processing; everything else is one reconciler. */
-export interface JobKind<D extends AnyJobDocument = AnyJobDocument> {
+/** What the records of all kinds of job differ in: names, events, what describe says. */
+export interface JobRecordKind<D extends AnyJobDocument = AnyJobDocument> {
   readonly declaration: ResourceDeclaration;
-  readonly noun: 'TrainingJob' | 'ProcessingJob';
+  readonly noun: 'TrainingJob' | 'ProcessingJob' | 'TransformJob';
+  /** For messages, e.g. `training job`. */
+  readonly words: string;
   /** Name of the reconciler, and prefix of work ids. */
   readonly reconciler: string;
   readonly eventType: string;
+  describe(job: D): JsonObject;
+  stopping(job: D, atMs: number): D;
+  /** Digests of content that the record keeps alive. */
+  blobs?(job: D): readonly string[];
+}
+
+/** What differs between training and processing; everything else is one reconciler. */
+export interface JobKind<D extends AnyJobDocument = AnyJobDocument> extends JobRecordKind<D> {
+  readonly noun: 'TrainingJob' | 'ProcessingJob';
   readonly graceSeconds: number;
   image(job: D): string;
   instanceType(job: D): string;
@@ -27,11 +38,9 @@ export interface JobKind<D extends AnyJobDocument = AnyJobDocument> {
   environment(job: D): Record<string, string>;
   files(job: D): { path: string; text: string }[];
   outputs(job: D): readonly WorkOutput[];
-  describe(job: D): JsonObject;
   /** The job waits; `reason` is for users. */
   waiting(job: D, reason: string, atMs: number): D;
   running(job: D, started: Started): D;
-  stopping(job: D, atMs: number): D;
   /** Shows that outputs are being written, where the API has a status for it. */
   uploading?(job: D, atMs: number): D;
   /** Writes the outputs and gathers what the job left. */

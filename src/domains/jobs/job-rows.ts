@@ -6,16 +6,17 @@ import type { EventInput } from '../../platform/events/event.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Commit, TimerChange, Write } from '../../platform/store/port.ts';
 import type { Read } from '../../platform/store/typed-rows.ts';
-import type { JobKind } from './job-kind.ts';
+import type { JobRecordKind } from './job-kind.ts';
 import { type AnyJobDocument, isSettled } from './resources.ts';
 
-export const jobWrite = (key: ResourceKey, document: AnyJobDocument): Write => ({
+export const jobWrite = <D extends AnyJobDocument>(kind: JobRecordKind<D>, key: ResourceKey, document: D): Write => ({
   key,
   document: document as unknown as JsonObject,
   index: { status: document.status, createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
+  ...(kind.blobs && { blobs: kind.blobs(document) }),
 });
 
-export function jobEvent<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, job: D): EventInput {
+export function jobEvent<D extends AnyJobDocument>(kind: JobRecordKind<D>, key: ResourceKey, job: D): EventInput {
   return {
     source: 'aws.sagemaker',
     detailType: kind.eventType,
@@ -31,11 +32,11 @@ export function jobEvent<D extends AnyJobDocument>(kind: JobKind<D>, key: Resour
 export const RELEASE_AFTER_MS = 60_000;
 
 /** The commit of a change the control loop makes: row, event, ledger, and the timer that keeps an unsettled job awake. */
-export function transitionCommit<D extends AnyJobDocument>(kind: JobKind<D>, row: Read<D>, next: D, nowMs: number): Commit {
+export function transitionCommit<D extends AnyJobDocument>(kind: JobRecordKind<D>, row: Read<D>, next: D, nowMs: number): Commit {
   const { key, version, document } = row;
   return {
     expect: [{ key, version }],
-    write: [jobWrite(key, next)],
+    write: [jobWrite(kind, key, next)],
     timers: timersOf(kind, key, document, next, nowMs),
     events: [jobEvent(kind, key, next)],
     ledger: [transitionEntry(kind, key, document, next)],
@@ -44,7 +45,7 @@ export function transitionCommit<D extends AnyJobDocument>(kind: JobKind<D>, row
 
 /** A settled job is woken once more for its files; one that begins to stop at once. Otherwise the timer of its creation stays. */
 function timersOf<D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   key: ResourceKey,
   before: D,
   after: D,
@@ -55,7 +56,7 @@ function timersOf<D extends AnyJobDocument>(
   return after.status !== before.status ? [{ reconciler, key, dueAtMs: nowMs }] : [];
 }
 
-function transitionEntry<D extends AnyJobDocument>(kind: JobKind<D>, key: ResourceKey, before: D, after: D): LedgerInput {
+function transitionEntry<D extends AnyJobDocument>(kind: JobRecordKind<D>, key: ResourceKey, before: D, after: D): LedgerInput {
   const status = 'secondaryStatus' in after ? after.secondaryStatus : after.status;
   return ownEntry('jobs', key, {
     timeMs: after.modifiedAtMs,

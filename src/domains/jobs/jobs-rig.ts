@@ -7,7 +7,7 @@ import { loadService, serviceIds } from '../../../models/load.ts';
 import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbox/sandbox-backend.ts';
 import type { DescribeProcessingJobResponse, DescribeTrainingJobResponse } from '../../contract/generated/sagemaker.ts';
 import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
-import { createFifoAdmission } from '../../platform/admission/fifo.ts';
+import { createAdmission } from '../../platform/admission/admission.ts';
 import type { Reservation } from '../../platform/admission/port.ts';
 import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
@@ -122,7 +122,7 @@ export class JobsRig {
       settings,
       credentials: this.#credentials,
       roles: this.#identity.sessions,
-      admission: createFifoAdmission({ capacity: options.capacity ?? { cpus: 8, memoryMiB: 8192 } }),
+      admission: createAdmission({ capacity: options.capacity ?? { cpus: 8, memoryMiB: 8192 } }),
       runtimes: {
         resolve: (image) => (image.includes('unknown') ? { problem: `Image ${image} is not known here.` } : resolved(image)),
       },

@@ -18,6 +18,7 @@ import { PROCESSING_JOB, type ProcessingJobDocument } from './resources.ts';
 export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   declaration: PROCESSING_JOB,
   noun: 'ProcessingJob',
+  words: 'processing job',
   reconciler: 'processing-job',
   eventType: 'SageMaker Processing Job State Change',
   graceSeconds: GRACE_SECONDS,

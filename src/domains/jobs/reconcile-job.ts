@@ -83,7 +83,11 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       return this.#settle(row, { status: 'Stopped', timedOut: false, atMs: this.#now() });
     }
     if (!this.#index.mayStart()) return;
-    const admitted = this.#ports.admission.request(job.workId, this.#ports.settings.reservations.job, job.createdAtMs);
+    const admitted = this.#ports.admission.request(job.workId, {
+      reservation: this.#ports.settings.reservations.job,
+      queuedAtMs: job.createdAtMs,
+      owner: job.owner,
+    });
     if (!admitted.admitted) {
       if (job.waitingReason !== undefined) return;
       return this.#commit(row, this.#kind.waiting(job, admitted.reason, this.#now()));

@@ -43,6 +43,8 @@ export interface JobDocument<R> {
   readonly waitingReason?: string;
   /** Name of the work in the backend. */
   readonly workId: string;
+  /** With whom it takes turns in admission: the execution that made it, else whoever called. */
+  readonly owner?: string;
   /** Which library versions stand behind the image, which limits hold, how the job was isolated. */
   readonly facts?: JobFacts;
   readonly end?: Pick<WorkEnd, 'reason' | 'exitCode'>;

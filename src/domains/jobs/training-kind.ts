@@ -24,6 +24,7 @@ import { scanLog } from './scan-log.ts';
 export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
   declaration: TRAINING_JOB,
   noun: 'TrainingJob',
+  words: 'training job',
   reconciler: 'training-job',
   eventType: 'SageMaker Training Job State Change',
   graceSeconds: GRACE_SECONDS,

@@ -8,7 +8,18 @@ export interface AdmissionEntry {
   /** Order of arrival, for equal times. */
   readonly arrival: number;
   readonly admitted: boolean;
+  readonly owner: string;
 }
+
+/** Who was served when: owners take turns, one request each in a round. Forgotten with the process, then all begin anew. */
+export interface Rounds {
+  /** The round of the last one admitted. */
+  readonly current: number;
+  /** For each owner that waits: the round in which it comes next. */
+  readonly next: ReadonlyMap<string, number>;
+}
+
+export const NO_ROUNDS: Rounds = { current: 0, next: new Map() };
 
 const NAMED_MAX = 5;
 
@@ -26,32 +37,74 @@ const fits = (wanted: Reservation, reserved: Reservation, capacity: Reservation)
   (wanted.cpus === 0 || reserved.cpus + wanted.cpus <= capacity.cpus) &&
   reserved.memoryMiB + wanted.memoryMiB <= capacity.memoryMiB;
 
+/** Whose turn it is among those that wait: one request of each owner in a round; within a round, and of one owner, the oldest first. */
+function inTurn(waiting: readonly AdmissionEntry[], rounds: Rounds): AdmissionEntry[] {
+  const served = new Map<string, number>();
+  const turns = new Map<AdmissionEntry, number>();
+  for (const entry of waiting.toSorted(inOrder)) {
+    const before = served.get(entry.owner) ?? 0;
+    served.set(entry.owner, before + 1);
+    turns.set(entry, (rounds.next.get(entry.owner) ?? rounds.current + 1) + before);
+  }
+  return [...turns.keys()].sort((a, b) => (turns.get(a) ?? 0) - (turns.get(b) ?? 0) || inOrder(a, b));
+}
+
+export interface AdmissionDecision {
+  readonly admit: readonly string[];
+  readonly rounds: Rounds;
+}
+
 /**
- * Ids to admit now, strictly first come, first served in each of the two queues: a small request never overtakes a large one
- * that waits. A job always gets in when no other job runs: otherwise one larger than the host, or a host filled with model
- * servers, would make it wait for ever. The first model server likewise.
+ * Whom to admit now. Jobs: owners take turns, and who is next is not overtaken by a smaller request, so that one that needs much
+ * room gets it; who comes newly waits for the next round, so that no stream of new owners holds up an old one. Model servers: first
+ * come, first served. A job always gets in when no other job runs: otherwise one larger than the host, or a host filled with
+ * model servers, would make it wait for ever. The first model server likewise.
  */
-export function decideAdmission(entries: readonly AdmissionEntry[], capacity: Reservation): string[] {
+export function decideAdmission(entries: readonly AdmissionEntry[], capacity: Reservation, rounds: Rounds): AdmissionDecision {
   const granted: AdmissionEntry[] = entries.filter((entry) => entry.admitted);
+  const isWaiting = (entry: AdmissionEntry) => !entry.admitted;
   const admit: string[] = [];
-  for (const service of [true, false]) {
-    const waiting = entries.filter((entry) => !entry.admitted && isService(entry) === service).sort(inOrder);
-    for (const entry of waiting) {
+  const grant = (queue: readonly AdmissionEntry[], service: boolean): AdmissionEntry[] => {
+    const taken: AdmissionEntry[] = [];
+    for (const entry of queue) {
       const alone = !granted.some((other) => isService(other) === service);
       if (!alone && !fits(entry.reservation, sum(granted), capacity)) break;
       granted.push(entry);
       admit.push(entry.id);
+      taken.push(entry);
     }
+    return taken;
+  };
+  grant(entries.filter((entry) => isWaiting(entry) && isService(entry)).sort(inOrder), true);
+  const jobs = entries.filter((entry) => isWaiting(entry) && !isService(entry));
+  const taken = grant(inTurn(jobs, rounds), false);
+  return { admit, rounds: roundsAfter(jobs, taken, rounds) };
+}
+
+function roundsAfter(jobs: readonly AdmissionEntry[], taken: readonly AdmissionEntry[], rounds: Rounds): Rounds {
+  const next = new Map<string, number>();
+  for (const { owner } of jobs) next.set(owner, rounds.next.get(owner) ?? rounds.current + 1);
+  let { current } = rounds;
+  for (const { owner } of taken) {
+    const turn = next.get(owner) ?? current + 1;
+    current = Math.max(current, turn);
+    next.set(owner, turn + 1);
   }
-  return admit;
+  // an owner of whom nothing waits comes as anyone who is new
+  const stillWaiting = new Set(jobs.filter((entry) => !taken.includes(entry)).map(({ owner }) => owner));
+  return { current, next: new Map([...next].filter(([owner]) => stillWaiting.has(owner))) };
 }
 
 /** Why `id` waits, e.g. `waiting for 1 core: 2 of 2 reserved by job-a, job-b; 3 ahead`. */
-export function waitingReason(entries: readonly AdmissionEntry[], capacity: Reservation, entry: AdmissionEntry): string {
+export function waitingReason(
+  entries: readonly AdmissionEntry[],
+  capacity: Reservation,
+  entry: AdmissionEntry,
+  rounds: Rounds,
+): string {
   const granted = entries.filter((other) => other.admitted);
-  const ahead = entries.filter(
-    (other) => !other.admitted && isService(other) === isService(entry) && inOrder(other, entry) < 0,
-  ).length;
+  const queue = entries.filter((other) => !other.admitted && isService(other) === isService(entry));
+  const ahead = (isService(entry) ? queue.toSorted(inOrder) : inTurn(queue, rounds)).indexOf(entry);
   const reserved = sum(granted);
   const { cpus, memoryMiB } = entry.reservation;
   const short: string[] = [];

@@ -12,7 +12,7 @@ import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { ListQuery } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
-import type { JobKind } from '../job-kind.ts';
+import type { JobRecordKind } from '../job-kind.ts';
 import { jobEvent, jobWrite } from '../job-rows.ts';
 import type { JobsPorts } from '../ports.ts';
 import { type AnyJobDocument, isSettled } from '../resources.ts';
@@ -20,7 +20,7 @@ import { type AnyJobDocument, isSettled } from '../resources.ts';
 /** What the operations of both kinds of job share. */
 
 export const jobNeed = <D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   action: string,
   name: string,
   context: OperationContext,
@@ -31,7 +31,7 @@ export const jobNeed = <D extends AnyJobDocument>(
 
 /** Creating a job hands its role to SageMaker. */
 export async function createNeeds<D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
   roleArn: string,
@@ -41,14 +41,22 @@ export async function createNeeds<D extends AnyJobDocument>(
 }
 
 /** Deterministic for a creation, and different from that of an earlier job of the same name. */
-export function workIdOf<D extends AnyJobDocument>(kind: JobKind<D>, arn: string, name: string, createdAtMs: number): string {
+export function workIdOf<D extends AnyJobDocument>(
+  kind: JobRecordKind<D>,
+  arn: string,
+  name: string,
+  createdAtMs: number,
+): string {
   const hash = createHash('sha256').update(`${arn} ${createdAtMs}`).digest('hex').slice(0, 12);
   return `${kind.reconciler}-${name.toLowerCase()}-${hash}`;
 }
 
+/** With whom the job takes turns when others wait too. */
+export const ownerOf = ({ principal }: OperationContext): string => principal.onBehalfOf ?? principal.arn;
+
 /** Row, tags, timer, event and ledger entry of a new job, in one commit. */
 export async function createJob<D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   ports: JobsPorts,
   document: D,
   tags: Tag[] | undefined,
@@ -64,7 +72,7 @@ export async function createJob<D extends AnyJobDocument>(
       result: undefined,
       commit: {
         expect: [{ key, version: 0 }],
-        write: [jobWrite(key, document), ...(tagged ? [tagged] : [])],
+        write: [jobWrite(kind, key, document), ...(tagged ? [tagged] : [])],
         timers: [{ reconciler: kind.reconciler, key, dueAtMs: context.nowMs }],
         events: [jobEvent(kind, key, document)],
         ledger: [entryOf(context, context.operation, [document.arn], changedMembers(undefined, kind.describe(document)))],
@@ -74,7 +82,7 @@ export async function createJob<D extends AnyJobDocument>(
 }
 
 export async function requireJob<D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
   context: OperationContext,
@@ -86,7 +94,7 @@ export async function requireJob<D extends AnyJobDocument>(
 
 /** Marks the job as stopping; its reconciler, woken by the timer, does the rest. */
 export async function stopJob<D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
   context: OperationContext,
@@ -97,7 +105,7 @@ export async function stopJob<D extends AnyJobDocument>(
     if (isSettled(document.status)) {
       throw new ServiceError(
         'ValidationException',
-        `The request was rejected because the ${wordsOf(kind)} is in status ${document.status}.`,
+        `The request was rejected because the ${kind.words} is in status ${document.status}.`,
       );
     }
     const next = kind.stopping(document, context.nowMs);
@@ -105,7 +113,7 @@ export async function stopJob<D extends AnyJobDocument>(
       result: undefined,
       commit: {
         expect: [{ key, version }],
-        write: [jobWrite(key, next)],
+        write: [jobWrite(kind, key, next)],
         timers: [{ reconciler: kind.reconciler, key, dueAtMs: context.nowMs }],
         events: [jobEvent(kind, key, next)],
         ledger: [
@@ -118,7 +126,7 @@ export async function stopJob<D extends AnyJobDocument>(
 
 /** Only a settled job can go; its files go first, which may be repeated. */
 export async function deleteJob<D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
   context: OperationContext,
@@ -130,7 +138,7 @@ export async function deleteJob<D extends AnyJobDocument>(
     if (!isSettled(document.status)) {
       throw new ServiceError(
         'ResourceInUse',
-        `The ${wordsOf(kind)} ${name} is in status ${document.status}. Stop it and wait for its end before deleting it.`,
+        `The ${kind.words} ${name} is in status ${document.status}. Stop it and wait for its end before deleting it.`,
       );
     }
     await ports.backend.release(document.workId);
@@ -145,9 +153,6 @@ export async function deleteJob<D extends AnyJobDocument>(
     };
   });
 }
-
-const wordsOf = <D extends AnyJobDocument>({ noun }: JobKind<D>): string =>
-  noun === 'TrainingJob' ? 'training job' : 'processing job';
 
 interface JobFilters {
   readonly NextToken?: string;
@@ -166,7 +171,7 @@ const PAGE_SIZE = 10;
 
 /** Newest first when nothing else is asked for, as AWS answers. */
 export const jobsQuery = <D extends AnyJobDocument>(
-  kind: JobKind<D>,
+  kind: JobRecordKind<D>,
   input: JobFilters,
   context: OperationContext,
 ): ListQuery => ({

@@ -8,7 +8,17 @@ import { describeProcessingJob, summarizeProcessingJob } from '../describe-jobs.
 import type { JobsPorts } from '../ports.ts';
 import { PROCESSING_KIND as KIND } from '../processing-kind.ts';
 import { PROCESSING_JOB, type ProcessingJobDocument } from '../resources.ts';
-import { createJob, createNeeds, deleteJob, jobNeed, jobsQuery, requireJob, stopJob, workIdOf } from './job-operations.ts';
+import {
+  createJob,
+  createNeeds,
+  deleteJob,
+  jobNeed,
+  jobsQuery,
+  ownerOf,
+  requireJob,
+  stopJob,
+  workIdOf,
+} from './job-operations.ts';
 
 export function processingJobOperations(ports: JobsPorts): AnyOperation[] {
   return [
@@ -46,6 +56,7 @@ function newProcessingJob(
     createdAtMs: context.nowMs,
     modifiedAtMs: context.nowMs,
     workId: workIdOf(KIND, arn, name, context.nowMs),
+    owner: ownerOf(context),
     requestId: context.requestId,
   };
 }

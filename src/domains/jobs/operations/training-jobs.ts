@@ -9,7 +9,17 @@ import type { JobsPorts } from '../ports.ts';
 import { TRAINING_JOB, type TrainingJobDocument } from '../resources.ts';
 import { TRAINING_KIND as KIND } from '../training-kind.ts';
 import { withTransition } from '../transitions.ts';
-import { createJob, createNeeds, deleteJob, jobNeed, jobsQuery, requireJob, stopJob, workIdOf } from './job-operations.ts';
+import {
+  createJob,
+  createNeeds,
+  deleteJob,
+  jobNeed,
+  jobsQuery,
+  ownerOf,
+  requireJob,
+  stopJob,
+  workIdOf,
+} from './job-operations.ts';
 
 export function trainingJobOperations(ports: JobsPorts): AnyOperation[] {
   return [createTrainingJob(ports), describe(ports), listTrainingJobs(ports), stopTrainingJob(ports), deleteTrainingJob(ports)];
@@ -40,6 +50,7 @@ function newTrainingJob({ Tags: _tags, ...request }: CreateTrainingJobRequest, c
     createdAtMs: context.nowMs,
     modifiedAtMs: context.nowMs,
     workId: workIdOf(KIND, arn, name, context.nowMs),
+    owner: ownerOf(context),
     requestId: context.requestId,
   };
 }

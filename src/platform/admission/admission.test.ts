@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFifoAdmission, hostCapacity } from './fifo.ts';
+import { createAdmission, hostCapacity } from './admission.ts';
 
 const CAPACITY = { cpus: 2, memoryMiB: 4096 };
 const JOB = { cpus: 1, memoryMiB: 1024 };
 const SERVER = { cpus: 0, memoryMiB: 512 };
 
 function setUp(capacity = CAPACITY) {
-  const admission = createFifoAdmission({ capacity });
+  const admission = createAdmission({ capacity });
   const admitted: string[] = [];
   admission.onAdmitted((id) => admitted.push(id));
-  const ask = (id: string, reservation = JOB, queuedAtMs = 0) => {
-    const answer = admission.request(id, reservation, queuedAtMs);
+  const ask = (id: string, reservation = JOB, queuedAtMs = 0, owner = 'one') => {
+    const answer = admission.request(id, { reservation, queuedAtMs, owner });
     return answer.admitted ? 'admitted' : answer.reason;
   };
   return { admission, admitted, ask };
