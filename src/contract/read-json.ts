@@ -46,14 +46,19 @@ export function compileReader(service: Service, readers: Map<string, Reader>, re
 function compileStructure(service: Service, readers: Map<string, Reader>, ref: ShapeRef, shape: Shape): Reader {
   const known = readers.get(ref.shape);
   if (known) return known;
-  let members: [string, Reader][] | undefined;
+  let members: [name: string, wireName: string, read: Reader][] | undefined;
   const reader: Reader = (value, reading, depth) => {
     if (!isObject(value)) return refuse(value, reading, undefined);
     if (depth > maxDepth) return fail(reading, `Nesting is deeper than ${maxDepth} levels`);
-    members ??= Object.entries(shape.members ?? {}).map(([name, target]) => [name, compileReader(service, readers, target)]);
+    members ??= Object.entries(shape.members ?? {}).map(([name, target]) => [
+      name,
+      // outside of the body the name is that of a header, a label or a query parameter
+      target.location ? name : (target.locationName ?? name),
+      compileReader(service, readers, target),
+    ]);
     const result: Record<string, unknown> = {};
-    for (const [name, read] of members) {
-      const member = value[name];
+    for (const [name, wireName, read] of members) {
+      const member = value[wireName];
       if (member === undefined || member === null) continue;
       result[name] = read(member, reading, depth + 1);
       if (reading.problem !== undefined) return undefined;

@@ -20,7 +20,7 @@ export interface RunPlan {
   readonly diskReserveBytes: number;
   readonly directories: readonly string[];
   readonly files: readonly { readonly path: string; readonly text: string }[];
-  readonly archives: readonly { readonly from: string; readonly to: string }[];
+  readonly archives: readonly { readonly from: string; readonly to: string; readonly form: 'tar.gz' | 'zip' }[];
   readonly unpackBytesMax: number;
   readonly socketFolder: string | null;
   readonly logFile: string;

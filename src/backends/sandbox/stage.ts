@@ -10,6 +10,7 @@ const PLACES_AT_ONCE = 16;
 export interface StagedArchive {
   readonly from: string;
   readonly to: string;
+  readonly form: 'tar.gz' | 'zip';
 }
 
 /**
@@ -26,7 +27,7 @@ export async function stageInputs(
   for (const [index, input] of inputs.entries()) {
     const folder = folders[index] ?? `inputs/${index}`;
     await mkdir(join(runFolder, folder), { recursive: true, mode: 0o755 });
-    if (input.extract) archives.push(await placeArchive(blobs, runFolder, input, index, folder));
+    if (input.extract) archives.push({ ...(await placeArchive(blobs, runFolder, input, index, folder)), form: input.extract });
     else await placeFiles(blobs, join(runFolder, folder), input, input.access === 'writable' ? 'private' : 'read-only');
   }
   return archives;
@@ -38,7 +39,7 @@ async function placeArchive(
   input: WorkInput,
   index: number,
   folder: string,
-): Promise<StagedArchive> {
+): Promise<Omit<StagedArchive, 'form'>> {
   const [entry, ...more] = input.entries;
   if (!entry || more.length > 0) {
     throw new BackendError('storage', `The archive for ${input.path} must be one object; ${input.entries.length} were found.`);

@@ -1,6 +1,7 @@
+import { describeError, type Service } from '../../contract/services.ts';
 import { readShape } from '../../contract/validate.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { type Codec, decodeText, type WireRequest } from './codec.ts';
+import { type Codec, decodeText, type WireError, type WireRequest } from './codec.ts';
 import { jsonError, parseJsonBody } from './json.ts';
 import { toJson } from './json-write.ts';
 import { readBindings, writeBindings } from './rest-binding.ts';
@@ -38,10 +39,28 @@ export const restJsonCodec: Codec = {
     const body = ref && value !== undefined ? JSON.stringify(toJson(service, ref, value)) : '';
     return { status, headers: { 'content-type': 'application/json', ...headers }, body };
   },
-  encodeError: (_service, error) => jsonError(error, 'application/json'),
+  encodeError: (service, error) => jsonError(asModelled(service, error), 'application/json'),
 };
 
-type Service = Parameters<typeof readShape>[0];
+/** What the gateway says before a room is asked, in a service's own words where it has them. */
+const OWN_CODES: Readonly<Record<string, string>> = { RequestEntityTooLarge: 'RequestTooLargeException' };
+
+/** Where the service's model declares the error, its status and members count: Lambda's ResourceNotFoundException is a 404. */
+function asModelled(service: Service | undefined, given: WireError): WireError {
+  const own = OWN_CODES[given.code];
+  const error = own !== undefined && service?.model.shapes[own] ? { ...given, code: own } : given;
+  const shape = service?.model.shapes[error.code];
+  if (!service || !shape) return error.code === 'AccessDeniedException' ? { ...error, status: 403 } : error;
+  const { status, messageMember, senderFault } = describeError(service.model, error.code);
+  const type = shape.members?.['Type'] && { Type: senderFault ? 'User' : 'Service' };
+  return {
+    ...error,
+    status,
+    messageMember: messageMember === 'Message' ? 'Message' : 'message',
+    members: { ...type, ...error.members },
+  };
+}
+
 type Ref = Parameters<typeof readShape>[1];
 
 function readJson(service: Service, ref: Ref, request: WireRequest): unknown {

@@ -13,8 +13,10 @@ export interface WorkAccess {
   /** Without one the code gets no credentials. */
   readonly roleArn?: string;
   readonly workId: string;
-  /** ARN of the job or endpoint. */
+  /** ARN of the job, endpoint or function. */
   readonly onBehalfOf: string;
+  /** A function has all rights of its role; everything else (jobs, model servers) has less. */
+  readonly kind?: 'function';
 }
 
 export interface WorkCredentialsPorts {
@@ -96,16 +98,12 @@ async function answerCredentials(roles: RoleSessions, access: WorkAccess, respon
   }
 }
 
-/** The session of a job or model server: its own role, less what submitted code must never do. */
+/** The session of a job or model server: its own role, less what submitted code must never do. A function's is its role's. */
 export function assumptionOf(access: Omit<WorkAccess, 'region' | 'roleArn'>, roleArn: string): AssumeForService {
-  return {
-    account: access.account,
-    roleArn,
-    service: 'sagemaker.amazonaws.com',
-    sessionName: access.workId.slice(0, 64),
-    sessionPolicy: JOB_SESSION_POLICY,
-    onBehalfOf: access.onBehalfOf,
-  };
+  const { account, workId, onBehalfOf } = access;
+  const session = { account, roleArn, sessionName: workId.slice(0, 64), onBehalfOf };
+  if (access.kind === 'function') return { ...session, service: 'lambda.amazonaws.com' };
+  return { ...session, service: 'sagemaker.amazonaws.com', sessionPolicy: JOB_SESSION_POLICY };
 }
 
 function answer(response: ServerResponse, status: number, document: object): void {

@@ -151,6 +151,18 @@ archive.close()`;
   return bytes;
 }
 
+/** The same for a zip file: `add(name, content, mode)`. */
+function zipOf(code: string): Buffer {
+  const program = `
+import io, sys, zipfile
+made = io.BytesIO(); archive = zipfile.ZipFile(made, "w")
+def add(name, content=b"x", mode=0o100644):
+    entry = zipfile.ZipInfo(name); entry.external_attr = mode << 16; archive.writestr(entry, content)
+${code}
+archive.close(); sys.stdout.buffer.write(made.getvalue())`;
+  return execFileSync('python3', ['-c', program]);
+}
+
 const archiveInput = (path: string, digest: string, sizeBytes: number): WorkInput => ({
   path,
   access: 'read-only',
@@ -185,7 +197,25 @@ function addArchiveSuite(check: WorkCheck): void {
       assert.match(end.message ?? '', /archive/, name);
     }
     const broken = trial.store('no archive');
-    const end = await runToEnd(trial, trial.spec('broken', script, { inputs: [archiveInput('/opt/ml/model', broken, 1)] }));
-    assert.match(end.message ?? '', /no readable tar\.gz/);
+    for (const extract of ['tar.gz', 'zip'] as const) {
+      const inputs = [{ ...archiveInput('/opt/ml/model', broken, 1), extract }];
+      const end = await runToEnd(trial, trial.spec(`broken-${extract.slice(0, 3)}`, script, { inputs }));
+      assert.match(end.message ?? '', new RegExp(`no readable ${extract}`));
+    }
+  });
+
+  check('zip files too, with their links; what is in them can lie outside of /opt/ml', async (trial) => {
+    const zip = (code: string) => ({ ...archiveInput('/var/task', trial.store(zipOf(code)), 1), extract: 'zip' as const });
+    const look =
+      'import os; print(sorted(os.path.join(t, f)[10:] for t, _, fs in os.walk("/var/task") for f in fs)); print(open("/var/task/b/l").read())';
+    const inputs = [zip('add("a.py"); add("b/c.py", b"there"); add("b/l", b"c.py", 0o120777)')];
+    await runToEnd(trial, trial.spec('zip-good', look, { inputs }));
+    assert.deepEqual(trial.lines('zip-good'), ["['a.py', 'b/c.py', 'b/l']", 'there']);
+    const evil = { up: 'add("../escaped")', back: 'add("..\\\\escaped")', link: 'add("l", b"../../plan.json", 0o120777)' };
+    for (const [name, code] of Object.entries(evil)) {
+      const end = await runToEnd(trial, trial.spec(`zip-${name}`, look, { inputs: [zip(code)] }));
+      assert.equal(end.reason, 'failed-to-start', name);
+      assert.match(end.message ?? '', /archive/, name);
+    }
   });
 }

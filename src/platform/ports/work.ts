@@ -28,6 +28,8 @@ export interface WorkSpec {
   /** `algo-1`. */
   readonly hostname: string;
   readonly hosts: readonly string[];
+  /** Common to the works that are hosts of one job: under the names in `hosts` they find each other. */
+  readonly cluster?: string;
   readonly runtime: { readonly name: string };
   /** The image as asked for, for messages and the log. */
   readonly image: string;
@@ -58,7 +60,7 @@ export interface WorkInput {
   /** Files by digest, relative to `path`. */
   readonly entries: readonly { readonly relativePath: string; readonly digest: string; readonly sizeBytes: number }[];
   /** The single entry is an archive to be unpacked into `path`; members that would leave it are refused. */
-  readonly extract?: 'tar.gz';
+  readonly extract?: 'tar.gz' | 'zip';
 }
 
 export interface WorkOutput {

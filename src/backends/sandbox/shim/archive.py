@@ -1,20 +1,22 @@
-"""Unpacks a tar.gz that a stranger may have made."""
+"""Unpacks a tar.gz or a zip that a stranger may have made."""
 import errno
 import os
 import tarfile
+import zipfile
 import zlib
 
 from staging import Refused
+from zip_reader import ZipReader
 
 MEMBERS_MAX = 100_000
 COPY_BYTES = 1024 * 1024
 
 
-def unpack(path, target, bytes_max):
+def unpack(path, target, bytes_max, form):
     """Files and directories first, links last: while files are written no link exists that could lead out."""
     links, total = [], 0
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with ZipReader(path) if form == "zip" else tarfile.open(path, "r:*") as archive:
             for count, member in enumerate(archive):
                 if count >= MEMBERS_MAX:
                     raise Refused("The archive has more than %d members." % MEMBERS_MAX)
@@ -32,8 +34,8 @@ def unpack(path, target, bytes_max):
                     raise Refused("The archive's member %r is a device or pipe, which is not unpacked." % member.name)
     except OSError as error:
         raise refused("The archive cannot be unpacked", error) from None
-    except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
-        raise Refused("The archive is no readable tar.gz: %s" % error) from None
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError, zlib.error) as error:
+        raise Refused("The archive is no readable %s: %s" % (form, error)) from None
     for member, name in links:
         try:
             make_link(target, member, name)

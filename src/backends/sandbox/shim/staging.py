@@ -24,7 +24,8 @@ def prepare(folder, plan):
     for archive in plan["archives"]:
         import archive as unpacking  # tarfile costs more to import than the rest of a run
 
-        unpacking.unpack(os.path.join(folder, archive["from"]), os.path.join(folder, archive["to"]), plan["unpackBytesMax"])
+        source, target = (os.path.join(folder, archive[end]) for end in ("from", "to"))
+        unpacking.unpack(source, target, plan["unpackBytesMax"], archive["form"])
 
 
 def make_socket_folder(path):
