@@ -140,6 +140,29 @@ function checkPropertyFiles(checking: Checking, step: Step, place: Place): undef
   }
 }
 
+/** The properties of a Lambda or Callback step are the outputs it declares. */
+function checkOutputParameter(to: Reading, step: GraphStep, path: readonly PathPart[], place: Place): undefined {
+  const [first, second, ...rest] = path;
+  const isOutput = first && 'member' in first && first.member === 'OutputParameters' && second && 'key' in second;
+  if (!isOutput || rest.length > 0) {
+    const form = `the properties of a ${step.type} step are its outputs: write Steps.${step.name}.OutputParameters['NAME']`;
+    return complain(to, place, `The step '${step.name}' has no property '${formatPath(path)}'; ${form}.`);
+  }
+  const declared = (step.step as WorkStep).OutputParameters;
+  const names = (Array.isArray(declared) ? declared : []).map((output) => output?.OutputName);
+  if (names.includes(second.key)) return;
+  const text = `The step '${step.name}' declares no output '${second.key}' in its OutputParameters.`;
+  complain(
+    to,
+    place,
+    text +
+      suggest(
+        second.key,
+        names.filter((name) => typeof name === 'string'),
+      ),
+  );
+}
+
 /** Names of a Processing step's outputs; undefined when they are not all written out in the definition. */
 function outputNames(checking: Checking, index: number): ReadonlySet<string> | undefined {
   if (checking.outputNames.has(index)) return checking.outputNames.get(index);
@@ -272,6 +295,7 @@ function checkProperty(checking: Checking, on: number, reference: Reference & { 
   if (step.type === 'Fail') return checkNotFail(to, step, place);
   if (step.type === 'Condition')
     return complain(to, place, `'${step.name}' is a Condition step, which has no properties. Use DependsOn to wait for it.`);
+  if (step.type === 'Lambda' || step.type === 'Callback') return checkOutputParameter(to, step, reference.path, place);
   const verdict = propertyExists?.(step.type, reference.path) ?? true;
   if (verdict !== true) {
     const where = verdict ? `: '${verdict.part}' ${verdict.reason}.${suggest(verdict.part, verdict.possible)}` : '.';

@@ -67,6 +67,12 @@ export interface PropertyFile {
   FilePath: string;
 }
 
+/** What a Lambda or Callback step must answer: a value of this type under this name. */
+export interface OutputParameterDefinition {
+  OutputName: string;
+  OutputType: ParameterType;
+}
+
 export const DEPENDENCY_TRIGGERS = ['Completed', 'Failed', 'Stopped', 'Any'] as const;
 export type DependencyTrigger = (typeof DEPENDENCY_TRIGGERS)[number];
 export type Dependency = string | { Step: string; Trigger?: DependencyTrigger | null };
@@ -122,6 +128,12 @@ export interface WorkStep extends StepCommon {
   CacheConfig?: CacheConfig | null;
   RetryPolicies?: RetryPolicy[] | null;
   PropertyFiles?: PropertyFile[] | null;
+  /** Of Lambda and Callback steps. */
+  OutputParameters?: OutputParameterDefinition[] | null;
+  /** Of Lambda steps. */
+  FunctionArn?: Json;
+  /** Of Callback steps. */
+  SqsQueueUrl?: Json;
 }
 
 export type Step = ConditionStep | WorkStep;
@@ -182,6 +194,12 @@ export const EXTRA_STEP_KEYS: { readonly [T in StepType]?: readonly string[] } =
   Job: ['CacheConfig', 'RetryPolicies'],
 };
 
+/** Which of these a step must have, beside its name, type and arguments. */
+export const REQUIRED_STEP_KEYS: { readonly [T in StepType]?: readonly string[] } = {
+  Lambda: ['FunctionArn'],
+  Callback: ['SqsQueueUrl'],
+};
+
 /** The step types this version executes; the others parse, and are refused when a pipeline is created or updated. */
 export const EXECUTED_STEP_TYPES: ReadonlySet<StepType> = new Set<StepType>([
   'Processing',
@@ -190,6 +208,7 @@ export const EXECUTED_STEP_TYPES: ReadonlySet<StepType> = new Set<StepType>([
   'RegisterModel',
   'Model',
   'Fail',
+  'Lambda',
 ]);
 
 /** The output shape of the SageMaker API that a step's properties are paths into; steps of other types offer other things. */

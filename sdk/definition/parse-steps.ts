@@ -1,10 +1,20 @@
 import type { JsonObject, Step, StepType } from './language.ts';
-import { COMMON_STEP_KEYS, DEPENDENCY_TRIGGERS, EXTRA_STEP_KEYS, LIMITS, STEP_TYPES } from './language.ts';
+import {
+  COMMON_STEP_KEYS,
+  DEPENDENCY_TRIGGERS,
+  EXTRA_STEP_KEYS,
+  isJsonObject,
+  LIMITS,
+  REQUIRED_STEP_KEYS,
+  STEP_TYPES,
+} from './language.ts';
 import { readConditions } from './parse-conditions.ts';
+import { readOutputParameters } from './parse-outputs.ts';
 import { readCacheConfig, readRetryPolicies } from './parse-policies.ts';
 import { kindOf, show, suggest } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readKeys, readList, readObject, readText, within } from './reader.ts';
+import { isExpression } from './references.ts';
 
 const NAME = { max: LIMITS.stepName, pattern: /^[A-Za-z0-9_-]*$/, form: "letters, digits, '-' and '_'" };
 
@@ -25,6 +35,7 @@ function readStep(to: Reading, value: unknown, unnamed: Place, parent: number | 
   readKeys(to, step, place, type ? `a step of type ${type}` : 'the step', known ?? Object.keys(step), [
     'Name',
     ...(type === 'Fail' ? [] : ['Arguments']),
+    ...(type ? (REQUIRED_STEP_KEYS[type] ?? []) : []),
   ]);
   const given = (key: string) => step[key] !== undefined && step[key] !== null;
   if (given('Name')) readText(to, step['Name'], within(place, '.Name'), 'The step name', NAME);
@@ -36,7 +47,14 @@ function readStep(to: Reading, value: unknown, unnamed: Place, parent: number | 
   if (given('CacheConfig')) readCacheConfig(to, step['CacheConfig'], within(place, '.CacheConfig'));
   if (given('RetryPolicies')) readRetryPolicies(to, step['RetryPolicies'], within(place, '.RetryPolicies'));
   if (given('PropertyFiles')) readPropertyFiles(to, step['PropertyFiles'], within(place, '.PropertyFiles'));
+  if (given('OutputParameters')) readOutputParameters(to, step['OutputParameters'], within(place, '.OutputParameters'));
+  for (const key of REQUIRED_STEP_KEYS[type] ?? [])
+    if (given(key)) readTextOrExpression(to, step[key], within(place, `.${key}`), key);
   if (given('Arguments')) readArguments(to, step['Arguments'], type, within(place, '.Arguments'), named ? index : undefined);
+}
+
+function readTextOrExpression(to: Reading, value: unknown, place: Place, what: string): undefined {
+  if (!isJsonObject(value) || !isExpression(value)) readText(to, value, place, what);
 }
 
 function readStepType(to: Reading, step: JsonObject, place: Place): StepType | undefined {

@@ -18,7 +18,9 @@ import { createReconcileLoop, type RunnableLoop } from '../../src/platform/recon
 import { createSqliteStore } from '../../src/platform/store/sqlite/sqlite-store.ts';
 import type { Commit, CommitResult, Store } from '../../src/platform/store/port.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
+import type { EventInput } from '../../src/platform/events/event.ts';
 import { createPipelinesRoom } from '../../src/domains/pipelines/room.ts';
+import { type Named, StandInFunctions } from './stand-in-functions.ts';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'us-east-1';
@@ -68,6 +70,7 @@ export class World {
   readonly models = new Map<string, object>();
   readonly packages: { input: InputOf<'sagemaker:CreateModelPackage'>; arn: string }[] = [];
   readonly groups = new Set<string>();
+  readonly functions = new StandInFunctions();
   readonly called: string[] = [];
   /** Called before and after every commit of the store, and before every call of a room; may throw a Crash. */
   fault: (point: string) => void = () => {};
@@ -93,7 +96,7 @@ export class World {
   /** A server with nothing in memory over whatever the store holds. */
   async start(): Promise<void> {
     const { store, clock } = this;
-    const services = [loadService('sagemaker'), loadService('s3')];
+    const services = [loadService('sagemaker'), loadService('s3'), loadService('lambda')];
     const authorizer = createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] });
     const inner = createCalls(() => this.#dispatcher, systemIds);
     const calls: typeof inner = {
@@ -137,20 +140,22 @@ export class World {
     job.status = status;
     job.reason = reason;
     const processing = job.type === 'ProcessingJob';
-    await this.store.commit({
-      expect: [],
-      events: [
-        {
-          source: 'aws.sagemaker',
-          detailType: processing ? 'SageMaker Processing Job State Change' : 'SageMaker Training Job State Change',
-          account: ACCOUNT,
-          region: REGION,
-          timeMs: this.clock.now(),
-          resources: [this.#jobArn(name, job)],
-          detail: { [`${job.type}Name`]: name, [`${job.type}Status`]: status },
-        },
-      ],
+    await this.#tell({
+      source: 'aws.sagemaker',
+      detailType: processing ? 'SageMaker Processing Job State Change' : 'SageMaker Training Job State Change',
+      resources: [this.#jobArn(name, job)],
+      detail: { [`${job.type}Name`]: name, [`${job.type}Status`]: status },
     });
+  }
+
+  /** Ends the invocation of a function with what it returns, or the error it ends by. */
+  endFunction(requestId: string, returned: unknown, functionError?: string): Promise<void> {
+    return this.#tell(this.functions.end(requestId, JSON.stringify(returned), functionError));
+  }
+
+  async #tell(event: Pick<EventInput, 'source' | 'detailType' | 'resources' | 'detail'>): Promise<void> {
+    const place = { account: ACCOUNT, region: REGION, timeMs: this.clock.now() };
+    await this.store.commit({ expect: [], events: [{ ...event, ...place }] });
   }
 
   running(): string[] {
@@ -174,7 +179,7 @@ export class World {
   };
 
   #standIns(): AnyOperation[] {
-    const named = (name: OperationName, handle: (input: never) => Promise<object>): AnyOperation =>
+    const named: Named = (name, handle) =>
       operation(name, {
         effect: 'change',
         needs: () => [{ action: name, resources: ['*'] }],
@@ -184,6 +189,7 @@ export class World {
       ...this.#jobStandIns('ProcessingJob', named),
       ...this.#jobStandIns('TrainingJob', named),
       ...this.#registryStandIns(named),
+      ...this.functions.operations(named),
       named('s3:GetObject', async ({ Bucket, Key }: InputOf<'s3:GetObject'>) => {
         const text = this.objects.get(`s3://${Bucket}/${Key}`);
         if (text === undefined) throw new ServiceError('NoSuchKey', 'The specified key does not exist.');
@@ -196,10 +202,7 @@ export class World {
     ];
   }
 
-  #jobStandIns(
-    type: StandInJob['type'],
-    named: (name: OperationName, handle: (input: never) => Promise<object>) => AnyOperation,
-  ): AnyOperation[] {
+  #jobStandIns(type: StandInJob['type'], named: Named): AnyOperation[] {
     const find = (input: Record<string, unknown>) => {
       const name = input[`${type}Name`] as string;
       const job = this.jobs.get(name);
@@ -234,7 +237,7 @@ export class World {
     ];
   }
 
-  #registryStandIns(named: (name: OperationName, handle: (input: never) => Promise<object>) => AnyOperation): AnyOperation[] {
+  #registryStandIns(named: Named): AnyOperation[] {
     const arn = (resource: string) => `arn:aws:sagemaker:${REGION}:${ACCOUNT}:${resource}`;
     return [
       named('sagemaker:CreateModel', async (input: InputOf<'sagemaker:CreateModel'>) => {

@@ -38,6 +38,8 @@ import type { Watch } from './watch.ts';
 const EFFECTS_AT_ONCE = 16;
 /** Jobs wake their execution; should a wake-up be lost by any mistake, this look finds it. */
 const LOOK_AGAIN_MS = 5 * 60_000;
+/** A step whose time is over and that has not ended by it is looked at no more often than this. */
+const LOOK_SOON_MS = 1_000;
 
 /** Moves executions on until they are settled. */
 export function executionReconciler(ports: PipelinePorts, definitions: Definitions, watch: Watch): Reconciler {
@@ -49,13 +51,34 @@ export function executionReconciler(ports: PipelinePorts, definitions: Definitio
       const known = runs.get(id);
       runs.delete(id); // kept only when all went well: whatever interrupts, the rows tell how far it was
       const run = known && (await isCurrent(ports, known)) ? known : await load(ports, definitions, watch, key);
+      if (run) lookWhereDue(run, ports.clock.now());
       const waiting = run && (await moveOn(ports, definitions, watch, run));
       if (!waiting) return watch.forget(key);
       runs.set(id, waiting);
-      return { retryAtMs: ports.clock.now() + LOOK_AGAIN_MS };
+      return { retryAtMs: nextLookMs(waiting, ports.clock.now()) };
     },
   };
 }
+
+/** Steps whose time is over are looked at though nothing was told of them, and now and then all are. */
+function lookWhereDue(run: ExecutionRun, nowMs: number): void {
+  const all = run.lookAtMs !== undefined && run.lookAtMs <= nowMs;
+  for (const [index, document] of run.active) if (all || deadlineOf(document) <= nowMs) run.changed.add(index);
+  if (all) run.lookAtMs = undefined;
+}
+
+function nextLookMs(run: ExecutionRun, nowMs: number): number {
+  run.lookAtMs ??= nowMs + LOOK_AGAIN_MS;
+  let dueMs = run.lookAtMs;
+  for (const document of run.active.values()) {
+    const deadlineMs = deadlineOf(document);
+    dueMs = Math.min(dueMs, deadlineMs > nowMs ? deadlineMs : nowMs + LOOK_SOON_MS);
+  }
+  return dueMs;
+}
+
+const deadlineOf = (document: StepDocument): number =>
+  STEP_KINDS[document.type]?.deadlineMs?.(document) ?? Number.POSITIVE_INFINITY;
 
 /** Whether nobody but us wrote the execution; a stop or an update asks for a new look at everything. */
 async function isCurrent(ports: PipelinePorts, run: ExecutionRun): Promise<boolean> {

@@ -1,98 +1,25 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import type { InputOf } from '../../contract/operations.ts';
-import type { Principal } from '../../platform/authorization/principal.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { ACCOUNT, Crash, REGION, ROLE, scientist, World } from '../../../tests/pipelines/world.ts';
-
-const worlds: World[] = [];
-after(async () => {
-  for (const world of worlds) await world.close();
-});
-
-async function world(): Promise<World> {
-  const made = new World();
-  worlds.push(made);
-  await made.start();
-  return made;
-}
+import {
+  create,
+  describe,
+  endAll,
+  processing,
+  refused,
+  start,
+  statuses,
+  steps,
+  token,
+  world,
+  worlds,
+} from '../../../tests/pipelines/programs.ts';
+import { ACCOUNT, Crash, REGION, ROLE, scientist } from '../../../tests/pipelines/world.ts';
 
 const golden = (name: string) =>
   readFileSync(new URL(`../../../tests/goldens/definitions/python/newest/${name}.json`, import.meta.url), 'utf8');
-const token = (text: string) => text.padEnd(32, '-');
-
-const processing = (name: string, extra: object = {}, args: object = {}) => ({
-  Name: name,
-  Type: 'Processing',
-  Arguments: {
-    AppSpecification: { ImageUri: 'image' },
-    ProcessingResources: { ClusterConfig: { InstanceCount: 1, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 } },
-    RoleArn: ROLE,
-    ProcessingOutputConfig: {
-      Outputs: [
-        {
-          OutputName: 'out',
-          S3Output: { S3Uri: `s3://b/${name}`, LocalPath: '/opt/ml/processing/out', S3UploadMode: 'EndOfJob' },
-        },
-      ],
-    },
-    ...args,
-  },
-  ...extra,
-});
-
-async function create(
-  at: World,
-  steps: object[],
-  more: object = {},
-  input: Partial<InputOf<'sagemaker:CreatePipeline'>> = {},
-): Promise<void> {
-  await at.call('sagemaker:CreatePipeline', {
-    PipelineName: 'P',
-    RoleArn: ROLE,
-    PipelineDefinition: JSON.stringify({ Version: '2020-12-01', Steps: steps, ...more }),
-    ClientRequestToken: token('c'),
-    ...input,
-  });
-}
-
-async function start(
-  at: World,
-  input: Partial<InputOf<'sagemaker:StartPipelineExecution'>> = {},
-  principal?: Principal,
-): Promise<string> {
-  const started = await at.call('sagemaker:StartPipelineExecution', { PipelineName: 'P', ...input }, principal);
-  await at.loop.idle();
-  return started.PipelineExecutionArn!;
-}
-
-async function endAll(at: World): Promise<void> {
-  for (let running = at.running(); running.length > 0; running = at.running()) {
-    for (const name of running) await at.end(name);
-    await at.loop.idle();
-  }
-}
-
-const describe = (at: World, arn: string) => at.call('sagemaker:DescribePipelineExecution', { PipelineExecutionArn: arn });
-
-async function steps(at: World, arn: string) {
-  const { PipelineExecutionSteps } = await at.call('sagemaker:ListPipelineExecutionSteps', {
-    PipelineExecutionArn: arn,
-    SortOrder: 'Ascending',
-  });
-  return PipelineExecutionSteps!;
-}
-
-const statuses = async (at: World, arn: string) =>
-  Object.fromEntries((await steps(at, arn)).map(({ StepName, StepStatus }) => [StepName, StepStatus]));
-
-const refused = (code: string, text: RegExp) => (error: unknown) => {
-  assert.ok(error instanceof ServiceError, String(error));
-  assert.equal(error.code, code);
-  assert.match(error.message, text);
-  return true;
-};
 
 test('the corrected program of seed 002 runs: jobs with resolved arguments, the condition, the registered version', async () => {
   const at = await world();

@@ -28,6 +28,8 @@ export interface ExecutionRun extends Run {
   readonly changed: Set<number>;
   /** After loading: active steps of which it is not known whether what their row says was done. */
   readonly unconfirmed: Set<number>;
+  /** When all active steps are looked at though nothing was told of them. */
+  lookAtMs?: number;
   principal?: Principal;
 }
 

@@ -37,6 +37,8 @@ export interface StepKind {
   /** Asks it to end early. Undefined when its end is still to come. */
   stop(work: Work): Promise<Observation | undefined>;
   readonly end?: StepEnd;
+  /** When to look at it though nothing was told: its time is over then. */
+  deadlineMs?(document: StepDocument): number;
 }
 
 /** The event that tells the end of what a step made, so that its execution looks at it. */

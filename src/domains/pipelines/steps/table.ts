@@ -1,5 +1,6 @@
 import type { OperationName } from '../../../contract/operations.ts';
 import type { StepType } from '../../../../sdk/definition/index.ts';
+import { lambdaStep } from './lambda.ts';
 import { modelStep } from './model.ts';
 import { processingStep } from './processing.ts';
 import { registerModelStep } from './register-model.ts';
@@ -12,6 +13,7 @@ export const STEP_KINDS: { readonly [T in StepType]?: StepKind } = {
   Training: trainingStep,
   Model: modelStep,
   RegisterModel: registerModelStep,
+  Lambda: lambdaStep,
 };
 
 /** Every operation of other rooms that steps call. */
