@@ -156,7 +156,7 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
   const { paths } = data;
   const clock = systemClock;
   const ids = systemIds;
-  const sealingKey = await readOrCreateSealingKey(join(paths.folder, 'keys', 'sealing.key'), ids);
+  const sealingKey = await readOrCreateSealingKey(join(paths.keys, 'sealing.key'), ids);
   const store = createSqliteStore({ path: paths.database, clock });
   const blobs = createBlobStore({ folder: paths.blobs, clock, store });
   const logFiles = createLogFiles({ folder: paths.logs });

@@ -151,16 +151,38 @@ function send(connection: Connection, origin: string, outgoing: Outgoing): Promi
 
 /** GetCallerIdentity: the account and ARN the CLI acts as. */
 export async function callerIdentity(connection: Connection): Promise<{ account: string; arn: string }> {
+  const text = await callSts(connection, { Action: 'GetCallerIdentity' });
+  return { account: elementOf(text, 'Account'), arn: elementOf(text, 'Arn') };
+}
+
+/** AssumeRole: keys that act as the role until `expiration` (ISO 8601). */
+export async function assumeRole(
+  connection: Connection,
+  roleArn: string,
+  sessionName: string,
+): Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: string }> {
+  const text = await callSts(connection, { Action: 'AssumeRole', RoleArn: roleArn, RoleSessionName: sessionName });
+  return {
+    accessKeyId: elementOf(text, 'AccessKeyId'),
+    secretAccessKey: elementOf(text, 'SecretAccessKey'),
+    sessionToken: elementOf(text, 'SessionToken'),
+    expiration: elementOf(text, 'Expiration'),
+  };
+}
+
+const elementOf = (xml: string, name: string): string => new RegExp(`<${name}>(.*?)</${name}>`, 's').exec(xml)?.[1] ?? '';
+
+async function callSts(connection: Connection, parameters: Record<string, string>): Promise<string> {
   const answer = await send(connection, connection.url, {
     method: 'POST',
     path: '/',
     service: 'sts',
     headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-    body: Buffer.from('Action=GetCallerIdentity&Version=2011-06-15'),
+    body: Buffer.from(new URLSearchParams({ ...parameters, Version: '2011-06-15' }).toString()),
   });
   const text = answer.body.toString('utf8');
   if (answer.status !== 200) throw awsErrorOf(answer, text);
-  return { account: /<Account>(.*?)<\/Account>/.exec(text)?.[1] ?? '', arn: /<Arn>(.*?)<\/Arn>/.exec(text)?.[1] ?? '' };
+  return text;
 }
 
 /** The role that first start makes; programs that name none act by it. */

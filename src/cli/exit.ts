@@ -1,8 +1,8 @@
-/** A verb's end: 1 = the work failed, 2 = wrong use. The message goes to stderr as it is. */
+/** A verb's end: 1 = the work failed, 2 = wrong use; of `exec` its command's own. The message goes to stderr as it is. */
 export class CliExit extends Error {
-  readonly code: 1 | 2;
+  readonly code: number;
 
-  constructor(code: 1 | 2, message: string) {
+  constructor(code: number, message: string) {
     super(message);
     this.name = 'CliExit';
     this.code = code;

@@ -30,6 +30,15 @@ function serverVerbs(program: Command): void {
   verb(program, 'env', 'print shell lines that point AWS programs at this server: eval "$(npx slipway env)"').action(
     async (options: GlobalOptions) => (await import('./verbs/env.ts')).env(options),
   );
+  verb(
+    program,
+    'exec',
+    'run a command whose AWS calls all reach this server, those of the SageMaker SDK to STS too: exec -- COMMAND',
+  )
+    .argument('<command...>', 'after --')
+    .option('--role <role>', 'role the command acts as, by name or ARN', 'SageMakerPipelineExecutionRole')
+    .option('--as-user', 'act as the user of the data folder instead')
+    .action(async (command: string[], options) => (await import('./verbs/exec.ts')).exec(command, options));
   verb(program, 'ui', 'print a one-time link to the web page').action(async (options: GlobalOptions) =>
     (await import('./verbs/ui.ts')).ui(options),
   );
@@ -112,7 +121,6 @@ function laterVerbs(program: Command): void {
     'monitor',
     'retrain',
     'clean',
-    'exec',
     'backup',
   ]) {
     program
@@ -176,7 +184,7 @@ async function main(): Promise<number> {
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed its message
   if (error instanceof CliExit) {
-    process.stderr.write(`${error.message}\n`);
+    if (error.message !== '') process.stderr.write(`${error.message}\n`);
     return error.code;
   }
   if (!(error instanceof Error)) throw error;

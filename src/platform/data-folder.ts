@@ -9,6 +9,8 @@ export interface DataPaths {
   readonly folder: string;
   readonly database: string;
   readonly blobs: string;
+  /** Key files, mode 0600. */
+  readonly keys: string;
   readonly logs: string;
   /** Run folders of the work backend. */
   readonly runs: string;
@@ -28,6 +30,7 @@ export function dataPaths(folder: string): DataPaths {
     folder,
     database: inside('slipway.db'),
     blobs: inside('blobs'),
+    keys: inside('keys'),
     logs: inside('logs'),
     runs: inside('runs'),
     settings: inside('slipway.yaml'),

@@ -39,12 +39,14 @@ const ADMIN_POLICY: PolicyDocument = { Version: '2012-10-17', Statement: [{ Effe
 
 const SERVICES = ['sagemaker', 'codebuild', 'codepipeline', 'lambda', 'events', 'scheduler'];
 
-const ROLE_TRUST: PolicyDocument = {
+/** The services, and those of the account whose own policies allow it (`slipway exec` works as the role, as a notebook does). */
+const roleTrust = (ports: SeedPorts): PolicyDocument => ({
   Version: '2012-10-17',
   Statement: [
     { Effect: 'Allow', Principal: { Service: SERVICES.map((name) => `${name}.amazonaws.com`) }, Action: 'sts:AssumeRole' },
+    { Effect: 'Allow', Principal: { AWS: accountArn(ports, 'root') }, Action: 'sts:AssumeRole' },
   ],
-};
+});
 
 /** Roughly AmazonSageMakerFullAccess with what samples add to it: objects, logs, passing roles. Identity itself is not in it. */
 const ROLE_POLICY: PolicyDocument = {
@@ -62,6 +64,7 @@ const ROLE_POLICY: PolicyDocument = {
         'scheduler:*',
         'sqs:*',
         'ssm:*',
+        'secretsmanager:*',
         'kms:*',
         'codebuild:*',
         'codepipeline:*',
@@ -173,7 +176,7 @@ const defaultRole = (ports: SeedPorts, nowMs: number): RoleDocument => ({
   Description:
     'Role for pipelines and jobs; made at the first start. Role ARNs that do not exist here resolve to it under roles: lenient.',
   MaxSessionDuration: 43_200,
-  AssumeRolePolicyDocument: JSON.stringify(ROLE_TRUST),
+  AssumeRolePolicyDocument: JSON.stringify(roleTrust(ports)),
   Policies: { SageMakerExecution: JSON.stringify(ROLE_POLICY) },
   Tags: [],
 });
