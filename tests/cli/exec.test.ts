@@ -84,9 +84,15 @@ print(json.dumps(json.load(urllib.request.urlopen(ask))))`;
   });
 
   test('a role that cannot be assumed is said before the command starts', async () => {
-    const { code, stdout, stderr } = await exec(['--role', 'arn:aws:iam::999999999999:role/Other', '--', 'echo', 'started']);
-    assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /role\/Other cannot be assumed .*--as-user/s);
+    const strict = await startServer({ settings: 'roles: strict\n' });
+    try {
+      const words = ['exec', '--data', strict.folder, '--role', 'Absent', '--', 'echo', 'started'];
+      const { code, stdout, stderr } = await slipway(words);
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, /role\/Absent cannot be assumed .*--as-user/s);
+    } finally {
+      await strict.stop();
+    }
   });
 
   test('without the token nobody gets through; with it other hosts are reached as they are', async () => {
