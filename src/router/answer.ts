@@ -42,6 +42,15 @@ export const variantAbsent = (variant: string, endpoint: string): RuntimeFault =
   message: `Variant ${variant} of endpoint ${endpoint} not found. Leave TargetVariant out or name one of its variants.`,
 });
 
+export const containerAbsent = (names: readonly string[]): RuntimeFault => ({
+  status: 400,
+  code: 'ValidationError',
+  message:
+    names.length > 0
+      ? `TargetContainerHostname has to name one of the containers: ${names.join(', ')}.`
+      : 'TargetContainerHostname is for models of several containers with InferenceExecutionConfig Mode Direct only. Leave it out.',
+});
+
 export const notReady = (endpoint: string): RuntimeFault => ({
   status: 503,
   code: 'ServiceUnavailable',
@@ -51,6 +60,7 @@ export const notReady = (endpoint: string): RuntimeFault => ({
 /** The container was reached and did not give a prediction. `originalStatus` 0: it gave no HTTP answer at all. */
 export function modelError(
   place: { account: string; region: string; endpoint: string },
+  container: string,
   originalStatus: number,
   originalMessage: string,
 ): RuntimeFault {
@@ -59,7 +69,7 @@ export function modelError(
   return {
     status: 424,
     code: 'ModelError',
-    message: `Received ${side} error (${originalStatus}) from primary with message "${originalMessage}". See log group ${group} in account ${place.account} for more information.`,
+    message: `Received ${side} error (${originalStatus}) from ${container} with message "${originalMessage}". See log group ${group} in account ${place.account} for more information.`,
     members: {
       OriginalStatusCode: originalStatus,
       OriginalMessage: originalMessage,

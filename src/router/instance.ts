@@ -1,34 +1,23 @@
-import type { Agent as HttpAgent, RequestOptions } from 'node:http';
-import { connect } from 'node:net';
-import { Agent } from '../platform/node-http.ts';
-import type { WorkAddress } from '../platform/ports/work.ts';
+import type { InstanceRoute } from '../platform/ports/routes.ts';
+import { Upstream } from './upstream.ts';
 
-/** Connections held open to one model server, and how many at once; further requests wait in the agent. */
-const SOCKETS_MAX = 256;
-const IDLE_SOCKETS_MAX = 32;
-
-/** One model server as the router knows it: its address, its open connections and its load. */
+/** One instance as the router knows it: the model servers of its containers, and its load. */
 export class Instance {
   readonly id: string;
-  readonly address: WorkAddress;
+  readonly upstreams: readonly Upstream[];
   inFlight = 0;
   refusedAtMs = 0;
-  readonly requestOptions: RequestOptions;
-  readonly #agent: HttpAgent;
+  readonly #route: string;
   #idle: (() => void)[] = [];
 
-  constructor(id: string, address: WorkAddress) {
-    this.id = id;
-    this.address = address;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: IDLE_SOCKETS_MAX, scheduling: 'lifo' });
-    this.requestOptions = {
-      agent: this.#agent,
-      ...(address.kind === 'unix' ? { socketPath: address.socketPath } : { host: address.host, port: address.port }),
-    };
+  constructor(route: InstanceRoute) {
+    this.id = route.id;
+    this.#route = JSON.stringify(route);
+    this.upstreams = [route.address, ...(route.following ?? [])].map((address) => new Upstream(address));
   }
 
-  sameAddress(address: WorkAddress): boolean {
-    return JSON.stringify(address) === JSON.stringify(this.address);
+  sameRoute(route: InstanceRoute): boolean {
+    return JSON.stringify(route) === this.#route;
   }
 
   begin(): void {
@@ -55,23 +44,14 @@ export class Instance {
     });
   }
 
-  /** Whether something accepts connections at the address now. */
-  reachable(): Promise<boolean> {
-    const { address } = this;
-    return new Promise((resolve) => {
-      const socket = address.kind === 'unix' ? connect(address.socketPath) : connect(address.port, address.host);
-      const answer = (reached: boolean) => {
-        socket.destroy();
-        resolve(reached);
-      };
-      socket.setTimeout(1_000, () => answer(false));
-      socket.once('connect', () => answer(true));
-      socket.once('error', () => answer(false));
-    });
+  /** Whether all its model servers accept connections now. */
+  async reachable(): Promise<boolean> {
+    for (const upstream of this.upstreams) if (!(await upstream.reachable())) return false;
+    return true;
   }
 
   /** Idle connections close; those in use end with their request. */
   retire(): void {
-    this.#agent.destroy();
+    for (const upstream of this.upstreams) upstream.retire();
   }
 }

@@ -1,8 +1,10 @@
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { answerFault, modelError, notReady, type RuntimeFault, variantAbsent } from './answer.ts';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { answerFault, containerAbsent, modelError, notReady, type RuntimeFault, variantAbsent } from './answer.ts';
+import { type Attempt, attempt } from './attempt.ts';
 import { pickInstance, pickVariant } from './decide-route.ts';
-import { exchange, type ModelRequest, type Outcome } from './exchange.ts';
+import type { ModelRequest } from './exchange.ts';
 import type { Instance } from './instance.ts';
+import { relay } from './relay.ts';
 import type { EndpointEntry, VariantEntry } from './route-table.ts';
 
 /** AWS: a container answers within 60 seconds. */
@@ -10,8 +12,6 @@ const ANSWER_TIMEOUT_MS = 60_000;
 /** How long a request waits for a model server that is being started again. */
 const RESTART_WAIT_MS = 5_000;
 const RESTART_POLL_MS = 50;
-/** As much of a failed answer as goes into the error. */
-const ERROR_TEXT_BYTES_MAX = 16 * 1024;
 
 export interface Invocation {
   readonly entry: EndpointEntry;
@@ -29,35 +29,44 @@ export async function invoke(invocation: Invocation, response: ServerResponse): 
       ? entry.variants.find(({ name }) => name === target)
       : pickVariant(entry.variants, entry.credits, Math.random());
   if (!variant) return answerFault(response, requestId, variantAbsent(String(target), entry.route.name));
+  const container = targetContainer(variant, headers['x-amzn-sagemaker-target-container-hostname']);
+  if (container === 'absent') return answerFault(response, requestId, containerAbsent(variant.containers?.names ?? []));
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const asked: ModelRequest = {
+    path: '/invocations',
     headers: modelHeaders(headers, invocation.body.length),
     body: invocation.body,
     deadlineMs: Date.now() + ANSWER_TIMEOUT_MS,
     signal: gone.signal,
   };
-  const outcome = await exchangeWithRetry(variant, asked);
+  const outcome = await attemptWithRetry(variant, asked, container);
   if (outcome.kind === 'aborted') return;
-  if (outcome.kind !== 'answered') return answerFault(response, requestId, failure(outcome.kind, entry));
-  await relay(outcome.answer, variant.name, invocation, response);
+  if (outcome.kind !== 'answered') return answerFault(response, requestId, failure(outcome, entry));
+  await relay(outcome.answer, { variant: variant.name, container: outcome.container }, invocation, response);
+}
+
+/** The container a request is for; undefined when all of them answer it together. */
+function targetContainer({ containers }: VariantEntry, named: string | string[] | undefined): number | 'absent' | undefined {
+  if (containers?.mode !== 'Direct') return named === undefined ? undefined : 'absent';
+  const place = containers.names.indexOf(String(named));
+  return place < 0 ? 'absent' : place;
 }
 
 /** A request that got no answer is tried once more: elsewhere, or here as soon as the model server is back. */
-async function exchangeWithRetry(variant: VariantEntry, asked: ModelRequest): Promise<Outcome> {
+async function attemptWithRetry(variant: VariantEntry, asked: ModelRequest, container: number | undefined): Promise<Attempt> {
   const first = pickInstance(variant.instances, new Set(), Date.now(), Math.random());
-  if (!first) return { kind: 'refused' };
-  let outcome = await exchange(first, asked);
-  if (outcome.kind === 'stale') outcome = await exchange(first, asked);
+  if (!first) return { kind: 'refused', container: 'primary' };
+  let outcome = await attempt(first, variant, asked, container);
   if (!isRetried(outcome)) return outcome;
   const other = pickInstance(variant.instances, new Set([first.id]), Date.now(), Math.random());
-  if (other) outcome = await exchange(other, asked);
-  if (other && outcome.kind !== 'refused') return outcome.kind === 'stale' ? exchange(other, asked) : outcome;
+  if (other) outcome = await attempt(other, variant, asked, container);
+  if (other && outcome.kind !== 'refused') return outcome;
   const back = await whenReachable(variant.instances, asked);
-  return back ? exchange(back, asked) : outcome;
+  return back ? attempt(back, variant, asked, container) : outcome;
 }
 
-const isRetried = ({ kind }: Outcome): boolean => kind === 'refused' || kind === 'broken' || kind === 'stale';
+const isRetried = ({ kind }: Attempt): boolean => kind === 'refused' || kind === 'broken';
 
 async function whenReachable(instances: readonly Instance[], asked: ModelRequest): Promise<Instance | undefined> {
   const untilMs = Math.min(Date.now() + RESTART_WAIT_MS, asked.deadlineMs);
@@ -68,17 +77,14 @@ async function whenReachable(instances: readonly Instance[], asked: ModelRequest
   return undefined;
 }
 
-function failure(kind: Exclude<Outcome['kind'], 'answered'>, { route }: EndpointEntry): RuntimeFault {
+function failure({ kind, container }: Exclude<Attempt, { kind: 'answered' }>, { route }: EndpointEntry): RuntimeFault {
   const place = { account: route.account, region: route.region, endpoint: route.name };
   if (kind === 'late') {
-    return modelError(
-      place,
-      0,
-      'Your invocation timed out while waiting for a response from container primary. Look at its log for what it was doing.',
-    );
+    const text = `Your invocation timed out while waiting for a response from container ${container}. Look at its log for what it was doing.`;
+    return modelError(place, container, 0, text);
   }
   if (kind === 'refused') return notReady(route.name);
-  return modelError(place, 0, 'The connection was closed by container primary before it answered.');
+  return modelError(place, container, 0, `The connection was closed by container ${container} before it answered.`);
 }
 
 /** AWS keeps these and strips the rest. */
@@ -88,57 +94,4 @@ function modelHeaders(headers: IncomingHttpHeaders, sizeBytes: number): Outgoing
     if (name === 'content-type' || name === 'accept' || name.startsWith('x-amzn-sagemaker-')) kept[name] = headers[name];
   }
   return kept;
-}
-
-function relay(answer: IncomingMessage, variant: string, invocation: Invocation, response: ServerResponse): Promise<void> {
-  const status = answer.statusCode ?? 0;
-  return status >= 200 && status < 300
-    ? relaySuccess(answer, status, variant, invocation, response)
-    : relayFailure(answer, status, invocation, response);
-}
-
-function relaySuccess(
-  answer: IncomingMessage,
-  status: number,
-  variant: string,
-  { requestId }: Invocation,
-  response: ServerResponse,
-): Promise<void> {
-  const headers: OutgoingHttpHeaders = { 'x-amzn-requestid': requestId, 'x-amzn-invoked-production-variant': variant };
-  for (const name in answer.headers) {
-    if (name === 'content-type' || name === 'content-length' || name.startsWith('x-amzn-sagemaker-'))
-      headers[name] = answer.headers[name];
-  }
-  response.writeHead(status, headers);
-  return new Promise((resolve) => {
-    answer.once('close', () => {
-      // an answer that breaks off must not look complete
-      if (!answer.complete) response.destroy();
-      resolve();
-    });
-    answer.on('error', () => response.destroy());
-    response.once('close', () => answer.destroy());
-    answer.pipe(response);
-  });
-}
-
-async function relayFailure(
-  answer: IncomingMessage,
-  status: number,
-  { entry, requestId }: Invocation,
-  response: ServerResponse,
-): Promise<void> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  try {
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      if (sizeBytes < ERROR_TEXT_BYTES_MAX) chunks.push(chunk);
-      sizeBytes += chunk.length;
-    }
-  } catch {
-    chunks.push(Buffer.from(' (the answer broke off)')); // the status is known, and is what the client needs
-  }
-  const text = Buffer.concat(chunks).toString('utf8').slice(0, ERROR_TEXT_BYTES_MAX);
-  const { account, region, name } = entry.route;
-  answerFault(response, requestId, modelError({ account, region, endpoint: name }, status, text));
 }

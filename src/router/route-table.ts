@@ -1,9 +1,7 @@
-import type { EndpointRoute, RouteSnapshot } from '../platform/ports/routes.ts';
+import type { EndpointRoute, RouteSnapshot, VariantRoute } from '../platform/ports/routes.ts';
 import { Instance } from './instance.ts';
 
-export interface VariantEntry {
-  readonly name: string;
-  readonly weight: number;
+export interface VariantEntry extends Omit<VariantRoute, 'instances'> {
   readonly instances: readonly Instance[];
 }
 
@@ -37,13 +35,12 @@ export class RouteTable {
     const endpoints = new Map<string, EndpointEntry>();
     const instances = new Map<string, Instance>();
     for (const route of snapshot.endpoints) {
-      const variants = route.variants.map(({ name, weight, instances: listed }) => ({
-        name,
-        weight,
-        instances: listed.map(({ id, address }) => {
-          const known = this.#instances.get(id) ?? this.#leaving.get(id);
-          const instance = known?.sameAddress(address) ? known : new Instance(id, address);
-          instances.set(id, instance);
+      const variants = route.variants.map((variant) => ({
+        ...variant,
+        instances: variant.instances.map((listed) => {
+          const known = this.#instances.get(listed.id) ?? this.#leaving.get(listed.id);
+          const instance = known?.sameRoute(listed) ? known : new Instance(listed);
+          instances.set(listed.id, instance);
           return instance;
         }),
       }));

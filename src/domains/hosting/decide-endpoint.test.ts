@@ -45,7 +45,13 @@ const endpoint = (more: Partial<EndpointDocument>): EndpointDocument => ({
   retiring: [],
   ...more,
 });
-const sight = (more: Partial<ServerSight>): ServerSight => ({ variant: 'A', status: 'starting', crashes: 0, ...more });
+const sight = (more: Partial<ServerSight>): ServerSight => ({
+  variant: 'A',
+  container: 'primary',
+  status: 'starting',
+  crashes: 0,
+  ...more,
+});
 const deadline = () => 1000;
 
 test('a deployment serves when every model server answers, and not before', () => {

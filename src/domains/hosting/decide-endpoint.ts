@@ -3,6 +3,7 @@ import type { DeploymentConfig, DesiredWeightAndCapacity, ProductionVariant } fr
 import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
 import type { Checked } from '../../platform/serving/model-container.ts';
 import {
+  containersOf,
   type EndpointDocument,
   type Fleet,
   fleetInstances,
@@ -10,13 +11,14 @@ import {
   type PinnedModel,
   type PinnedVariant,
   type Retiring,
+  worksOf,
 } from './resources.ts';
 
 /** FailureReason on the wire. */
 const REASON_LENGTH_MAX = 1024;
 
 /** Names an instance by endpoint, deployment, variant and place; injected, since hashing is not pure Node-free code. */
-export type NameInstance = (fleet: number, variant: string, index: number) => InstancePlan;
+export type NameInstance = (fleet: number, variant: string, index: number, containers: number) => InstancePlan;
 
 export interface FleetFacts {
   readonly number: number;
@@ -41,7 +43,7 @@ export function planFleet(
       weight: asked.InitialVariantWeight ?? 1,
       instanceType: asked.InstanceType ?? '',
       instances: Array.from({ length: asked.InitialInstanceCount ?? 1 }, (_, index) =>
-        facts.nameInstance(facts.number, asked.VariantName, index),
+        facts.nameInstance(facts.number, asked.VariantName, index, containersOf(model).length),
       ),
       model,
       startupTimeoutSeconds: asked.ContainerStartupHealthCheckTimeoutInSeconds ?? STARTUP_TIMEOUT_SECONDS,
@@ -65,7 +67,9 @@ export function retainProperties(
       return {
         ...variant,
         weight: excluded.includes('DesiredWeight') ? variant.weight : before.weight,
-        instances: Array.from({ length: count }, (_, index) => nameInstance(fleet.number, variant.name, index)),
+        instances: Array.from({ length: count }, (_, index) =>
+          nameInstance(fleet.number, variant.name, index, containersOf(variant.model).length),
+        ),
       };
     }),
   };
@@ -111,7 +115,7 @@ function scaled(variant: PinnedVariant, wish: DesiredWeightAndCapacity, facts: O
   const count = wish.DesiredInstanceCount ?? variant.instances.length;
   const kept = variant.instances.slice(0, count);
   const added = Array.from({ length: count - kept.length }, (_, index) =>
-    facts.nameInstance(facts.number, variant.name, kept.length + index),
+    facts.nameInstance(facts.number, variant.name, kept.length + index, containersOf(variant.model).length),
   );
   return { ...variant, weight: wish.DesiredWeight ?? variant.weight, instances: [...kept, ...added] };
 }
@@ -120,7 +124,7 @@ const without = (instances: readonly InstancePlan[], kept: readonly InstancePlan
   instances.filter(({ workId }) => !kept.some((other) => other.workId === workId));
 
 const retire = (instances: readonly InstancePlan[], notBeforeMs: number): Retiring[] =>
-  instances.map(({ id, workId }) => ({ id, workId, notBeforeMs }));
+  instances.map(({ id, workId, following }) => ({ id, workId, ...(following && { following }), notBeforeMs }));
 
 /** The deployment answers its pings and is routed to: it serves, and what it replaces goes. */
 export function withSwitched(endpoint: EndpointDocument, nowMs: number): EndpointDocument {
@@ -152,7 +156,7 @@ export function withFailed(endpoint: EndpointDocument, reason: string, nowMs: nu
 
 /** Retired instances are gone; a rollback ends with the last of them. */
 export function withRetired(endpoint: EndpointDocument, gone: ReadonlySet<string>, nowMs: number): EndpointDocument {
-  const retiring = endpoint.retiring.filter(({ workId }) => !gone.has(workId));
+  const retiring = endpoint.retiring.filter((instance) => !worksOf(instance).every((workId) => gone.has(workId)));
   const rolledBack = endpoint.EndpointStatus === 'RollingBack' && retiring.length === 0;
   return { ...endpoint, retiring, ...(rolledBack && { EndpointStatus: 'InService', LastModifiedTime: nowMs }) };
 }
@@ -172,6 +176,8 @@ export function checkUpdatable(endpoint: EndpointDocument): string | undefined {
 /** What is known of one model server at one look. */
 export interface ServerSight {
   readonly variant: string;
+  /** As AWS calls it: `primary` where there is one. */
+  readonly container: string;
   readonly status: 'healthy' | 'starting' | 'waiting';
   /** Ends since the deployment began. */
   readonly crashes: number;
@@ -200,7 +206,7 @@ export function decideDeployment(
   for (const sight of sights) {
     if (sight.status === 'healthy') continue;
     const { variant, end } = sight;
-    const ping = `The primary container for production variant ${variant} did not pass the ping health check. Please check CloudWatch logs for this endpoint.`;
+    const ping = `The ${sight.container} container for production variant ${variant} did not pass the ping health check. Please check CloudWatch logs for this endpoint.`;
     if (end && (end.fatal || sight.crashes >= CRASHES_MAX)) {
       return {
         kind: 'fail',

@@ -2,19 +2,33 @@ import { invalid, missing, type Rejection } from '../../platform/errors/rejectio
 import type { ContainerDefinition, CreateModelInput, DescribeModelPackageOutput } from '../../contract/generated/sagemaker.ts';
 import type { Checked } from '../../platform/serving/model-container.ts';
 
-/** The one container of a model that can be served today. */
-export function theContainer(input: Pick<CreateModelInput, 'PrimaryContainer' | 'Containers'>): Checked<ContainerDefinition> {
-  const { PrimaryContainer, Containers = [] } = input;
+/** AWS: an inference pipeline has at most this many. */
+const CONTAINERS_MAX = 15;
+
+/** The containers of a model, in order. */
+export function containersAsked(
+  input: Pick<CreateModelInput, 'PrimaryContainer' | 'Containers' | 'InferenceExecutionConfig'>,
+): Checked<readonly ContainerDefinition[]> {
+  const { PrimaryContainer, Containers = [], InferenceExecutionConfig } = input;
   if (PrimaryContainer && Containers.length > 0) return reject(invalid('Give PrimaryContainer or Containers, not both.'));
   const containers = PrimaryContainer ? [PrimaryContainer] : Containers;
-  const [container] = containers;
-  if (!container) return reject(invalid('A model needs a container: give PrimaryContainer, or Containers with one member.'));
-  if (containers.length > 1) {
+  if (containers.length === 0)
+    return reject(invalid('A model needs a container: give PrimaryContainer, or Containers with at least one member.'));
+  if (containers.length > CONTAINERS_MAX)
+    return reject(invalid(`A model has at most ${CONTAINERS_MAX} containers; this one has ${containers.length}.`));
+  const names = containers.map(({ ContainerHostname }, place) => ContainerHostname ?? `container-${place + 1}`);
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice !== undefined)
+    return reject(invalid(`Two containers are called ${twice}. Each needs a ContainerHostname of its own.`));
+  const nameless = containers.findIndex(({ ContainerHostname }) => ContainerHostname === undefined);
+  if (InferenceExecutionConfig?.Mode === 'Direct' && containers.length > 1 && nameless >= 0) {
     return reject(
-      missing(`Models of several containers (inference pipelines) are not implemented yet; this one has ${containers.length}.`),
+      invalid(
+        `With InferenceExecutionConfig Mode Direct each container needs a ContainerHostname, by which requests name it; container ${nameless + 1} has none.`,
+      ),
     );
   }
-  return { value: container };
+  return { value: containers };
 }
 
 const reject = <T>(rejection: Rejection): Checked<T> => ({ rejection });

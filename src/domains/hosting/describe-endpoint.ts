@@ -10,7 +10,15 @@ import type { EventInput } from '../../platform/events/event.ts';
 import type { EndpointRoute } from '../../platform/ports/routes.ts';
 import type { WorkAddress } from '../../platform/ports/work.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
-import type { EndpointConfigDocument, EndpointDocument, Fleet, ModelDocument, PinnedVariant } from './resources.ts';
+import {
+  containerName,
+  containersOf,
+  type EndpointConfigDocument,
+  type EndpointDocument,
+  type Fleet,
+  type ModelDocument,
+  type PinnedVariant,
+} from './resources.ts';
 
 export function describeModel(document: ModelDocument): DescribeModelOutput {
   const { requestId: _request, ...shown } = document;
@@ -22,9 +30,8 @@ export function describeEndpointConfig(document: EndpointConfigDocument): Descri
   return shown;
 }
 
-const deployedImages = ({ model }: PinnedVariant, fleet: Fleet) => [
-  { SpecifiedImage: model.image, ResolvedImage: model.image, ResolutionTime: fleet.startedAtMs },
-];
+const deployedImages = ({ model }: PinnedVariant, fleet: Fleet) =>
+  containersOf(model).map(({ image }) => ({ SpecifiedImage: image, ResolvedImage: image, ResolutionTime: fleet.startedAtMs }));
 
 /** While an update runs, the endpoint reads as what serves; the update shows as the pending deployment. */
 export function describeEndpoint(document: EndpointDocument): DescribeEndpointOutput {
@@ -93,10 +100,17 @@ export const endpointRoute = (
   region: place.region,
   name: document.EndpointName,
   arn: document.EndpointArn,
-  variants: fleet.variants.map(({ name, weight, instances }) => ({
+  variants: fleet.variants.map(({ name, weight, model, instances }) => ({
     name,
     weight,
-    instances: instances.map(({ workId }) => ({ id: workId, address: address(workId) })),
+    ...(model.following && {
+      containers: { mode: model.direct ? 'Direct' : 'Serial', names: containersOf(model).map(containerName) },
+    }),
+    instances: instances.map(({ workId, following }) => ({
+      id: workId,
+      address: address(workId),
+      ...(following && { following: following.map(address) }),
+    })),
   })),
 });
 

@@ -45,7 +45,13 @@ class Handler(BaseHTTPRequestHandler):
         if body.startswith(b'hold'):
             import time
             time.sleep(1.5)
-        self.reply(200, text.encode() + b' ' + body)
+        if body == b'fail': return self.reply(418, b'no tea')
+        self.send_response(200)
+        answer = text.encode() + b' ' + body
+        if os.environ.get('BEHAVIOUR') == 'headers':
+            answer += (' [%s > %s]' % (self.headers['content-type'], self.headers['accept'])).encode()
+        self.send_header('content-type', 'made/by-' + text)
+        self.send_header('content-length', str(len(answer))); self.end_headers(); self.wfile.write(answer)
     def address_string(self): return 'router'
     def log_message(self, *args): pass
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -245,6 +245,86 @@ test('several variants share by weight, are targeted by name, and a changed weig
   await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'shared' });
 });
 
+const containersNamed = async (names: readonly string[], container = {}) => {
+  for (const name of names) await rig.putModel(`s3://models/${name}/model.tar.gz`, name);
+  return names.map((name) => ({ Image: IMAGE, ModelDataUrl: `s3://models/${name}/model.tar.gz`, ...container }));
+};
+
+test('the containers of a pipeline answer one after the other, and whichever fails is named', async () => {
+  const Containers = await containersNamed(['wash', 'rinse', 'dry'], { Environment: { BEHAVIOUR: 'headers' } });
+  await rig.call('sagemaker:CreateModel', { ModelName: 'chain', ExecutionRoleArn: ROLE, Containers });
+  await configOf('chain');
+  await createEndpoint('chain');
+  const { EndpointStatus, FailureReason, ProductionVariants } = await rig.endpoint('chain', settled);
+  assert.equal(EndpointStatus, 'InService', FailureReason);
+  assert.equal(ProductionVariants?.[0]?.DeployedImages?.length, 3);
+  const answer = await rig.ask('chain', 'x', { Accept: 'text/plain' });
+  assert.equal(
+    answer.text,
+    'dry rinse wash x [text/csv > None] [made/by-wash > None] [made/by-rinse > text/plain]',
+    'each is given what the one before made, as its type; the client accepts only from the last',
+  );
+  assert.equal(answer.headers['content-type'], 'made/by-dry');
+  const failed = await rig.ask('chain', 'fail');
+  assert.equal(failed.status, 424);
+  assert.match(JSON.parse(failed.text).Message, /^Received client error \(418\) from container-1 with message "no tea"/);
+  const { logStreams = [] } = await rig.call('logs:DescribeLogStreams', { logGroupName: '/aws/sagemaker/Endpoints/chain' });
+  assert.deepEqual(
+    logStreams.map(({ logStreamName = '' }) => logStreamName.split('/').at(-1)),
+    ['container-1', 'container-2', 'container-3'],
+  );
+  rig = await HostingRig.start(await rig.abandon());
+  assert.match((await rig.ask('chain', 'y')).text, /^dry rinse wash y/);
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'chain' });
+  await rig.endpointGone('chain');
+  assert.deepEqual(
+    readdirSync(join(rig.folder, 'runs')).filter((name) => name.startsWith('endpoint-')),
+    [],
+    'no container is left behind',
+  );
+});
+
+test('of containers that are asked directly the one that the request names answers alone', async () => {
+  const Containers = (await containersNamed(['left', 'right'])).map((container, place) => ({
+    ...container,
+    ContainerHostname: ['left', 'right'][place],
+  }));
+  const model = {
+    ModelName: 'pair',
+    ExecutionRoleArn: ROLE,
+    Containers,
+    InferenceExecutionConfig: { Mode: 'Direct' as const },
+  };
+  await assert.rejects(
+    rig.call('sagemaker:CreateModel', { ...model, Containers: await containersNamed(['left', 'right']) }),
+    refusal('ValidationException', /each container needs a ContainerHostname/),
+  );
+  await rig.call('sagemaker:CreateModel', model);
+  await configOf('pair');
+  await createEndpoint('pair');
+  await rig.endpoint('pair', inService);
+  const target = (name: string) => rig.ask('pair', 'x', { 'X-Amzn-SageMaker-Target-Container-Hostname': name });
+  assert.equal((await target('right')).text, 'right x');
+  assert.equal((await target('left')).text, 'left x');
+  const absent = await target('middle');
+  assert.equal(absent.status, 400);
+  assert.match(absent.text, /TargetContainerHostname has to name one of the containers: left, right/);
+  assert.equal((await rig.ask('pair', 'x')).status, 400);
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'pair' });
+});
+
+test('a container that does not come up fails the endpoint under its own name', async () => {
+  const [good = {}, bad = {}] = await containersNamed(['good', 'bad']);
+  const Containers = [good, { ...bad, ContainerHostname: 'second', Environment: { BEHAVIOUR: 'crash' } }];
+  await rig.call('sagemaker:CreateModel', { ModelName: 'half', ExecutionRoleArn: ROLE, Containers });
+  await configOf('half');
+  await createEndpoint('half');
+  const { EndpointStatus, FailureReason = '' } = await rig.endpoint('half', settled);
+  assert.equal(EndpointStatus, 'Failed');
+  assert.match(FailureReason, /^The second container for production variant AllTraffic did not pass.*no such column: rings/s);
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'half' });
+});
+
 test('what is not approved cannot be served at any of the three doors, and serves its registered bytes once it is', async () => {
   await rig.putModel('s3://models/pkg/model.tar.gz', 'registered');
   await rig.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'gated' });

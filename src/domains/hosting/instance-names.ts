@@ -6,10 +6,20 @@ import type { NameInstance } from './decide-endpoint.ts';
  * same name shares nothing with the one before.
  */
 export function instanceNames(endpointArn: string, createdAtMs: number): NameInstance {
-  return (fleet, variant, index) => {
-    const digest = createHash('sha256')
-      .update(JSON.stringify([endpointArn, createdAtMs, fleet, variant, index]))
+  const digestOf = (parts: readonly (string | number)[]) =>
+    createHash('sha256')
+      .update(JSON.stringify([endpointArn, createdAtMs, ...parts]))
       .digest('hex');
-    return { id: `i-${digest.slice(0, 17)}`, workId: `endpoint-${digest.slice(0, 32)}` };
+  return (fleet, variant, index, containers) => {
+    const digest = digestOf([fleet, variant, index]);
+    const following = Array.from(
+      { length: containers - 1 },
+      (_, place) => `endpoint-${digestOf([fleet, variant, index, place + 1]).slice(0, 32)}`,
+    );
+    return {
+      id: `i-${digest.slice(0, 17)}`,
+      workId: `endpoint-${digest.slice(0, 32)}`,
+      ...(following.length > 0 && { following }),
+    };
   };
 }

@@ -9,18 +9,30 @@ import { describeEnd, isForgiven, restartDelayMs } from './decide-restart.ts';
 import { planModelServer } from './decide-work.ts';
 import { ping } from './ping.ts';
 import type { HostingPorts } from './ports.ts';
-import type { EndpointDocument, Fleet, InstancePlan, PinnedVariant } from './resources.ts';
+import {
+  containerName,
+  containersOf,
+  type EndpointDocument,
+  type Fleet,
+  type InstancePlan,
+  type PinnedVariant,
+  worksOf,
+} from './resources.ts';
 
-/** One model server and everything it is started from. */
+/** One model server and everything it is started from. `place` is that of its container in the model. */
 export interface ServerPlan {
   readonly key: ResourceKey;
   readonly endpoint: EndpointDocument;
   readonly fleet: Fleet;
   readonly variant: PinnedVariant;
   readonly instance: InstancePlan;
+  readonly place: number;
 }
 
+const workOf = ({ instance, place }: ServerPlan): string => worksOf(instance)[place] ?? '';
+
 export interface Look extends ServerSight {
+  readonly log: LogStreamName;
   /** When something is expected to be different. */
   readonly againAtMs: number;
 }
@@ -42,11 +54,14 @@ const END_LOOK_EVERY_MS = 1_000;
 /** A model server that answers no ping for a minute hangs, whatever its process looks like. */
 const FAILED_PINGS_MAX = 6;
 
-export const endpointLogStream = (key: ResourceKey, variant: string, instance: InstancePlan): LogStreamName => ({
+const nameOf = ({ model }: PinnedVariant, place: number): string => containerName(containersOf(model)[place] ?? model, place);
+
+/** AWS: containers of a model that has several log into streams of their own. */
+const containerStream = ({ key, variant, instance, place }: Omit<ServerPlan, 'endpoint' | 'fleet'>): LogStreamName => ({
   account: key.account,
   region: key.region,
   group: `/aws/sagemaker/Endpoints/${key.name}`,
-  stream: `${variant}/${instance.id}`,
+  stream: [variant.name, instance.id, ...(variant.model.following ? [nameOf(variant, place)] : [])].join('/'),
 });
 
 /** Starts, watches, restarts and ends model servers. All effects are repeatable under the instance's work id. */
@@ -66,7 +81,7 @@ export class ModelServers {
 
   /** Sees to it that the model server runs, and tells how it is. */
   async look(plan: ServerPlan): Promise<Look> {
-    const { workId } = plan.instance;
+    const workId = workOf(plan);
     this.#owners.set(workId, plan.key);
     const status = await this.#ports.backend.status(workId);
     switch (status.phase) {
@@ -83,8 +98,9 @@ export class ModelServers {
 
   async #start(plan: ServerPlan): Promise<Look> {
     const { backend, admission, settings, instanceLimits, workCredentials, clock } = this.#ports;
-    const { key, endpoint, fleet, variant, instance } = plan;
-    const admitted = admission.request(instance.workId, {
+    const { key, endpoint, fleet, variant, place } = plan;
+    const workId = workOf(plan);
+    const admitted = admission.request(workId, {
       reservation: settings.reservations.modelServer,
       queuedAtMs: fleet.startedAtMs,
     });
@@ -92,13 +108,13 @@ export class ModelServers {
     const access = {
       account: key.account,
       region: key.region,
-      workId: instance.workId,
+      workId,
       onBehalfOf: endpoint.EndpointArn,
       ...(variant.model.executionRoleArn !== undefined && { roleArn: variant.model.executionRoleArn }),
     };
     try {
       await backend.start(
-        planModelServer(variant, instance, {
+        planModelServer(variant.model, containersOf(variant.model)[place] ?? variant.model, workId, {
           region: key.region,
           logFile: await this.#openLog(plan),
           limits: instanceLimits(variant.instanceType),
@@ -107,7 +123,7 @@ export class ModelServers {
       );
     } catch (error) {
       if (!(error instanceof BackendError) || error.retryable) throw error;
-      const memory = this.#memory(instance.workId);
+      const memory = this.#memory(workId);
       memory.crashes += 1;
       memory.end = { text: error.message, fatal: true };
       memory.restartAtMs = clock.now() + restartDelayMs(memory.crashes + 1);
@@ -117,12 +133,13 @@ export class ModelServers {
   }
 
   /** The stream is the role's to make. Without a role, or a role without the right, the file is there and no stream shows it. */
-  async #openLog({ key, endpoint, variant, instance }: ServerPlan): Promise<string> {
+  async #openLog(plan: ServerPlan): Promise<string> {
+    const { key, endpoint, variant } = plan;
     const { logFiles, roles } = this.#ports;
-    const stream = endpointLogStream(key, variant.name, instance);
+    const stream = containerStream(plan);
     const { executionRoleArn } = variant.model;
     if (executionRoleArn === undefined) return logFiles.path(stream);
-    const access = { account: key.account, workId: instance.workId, onBehalfOf: endpoint.EndpointArn };
+    const access = { account: key.account, workId: workOf(plan), onBehalfOf: endpoint.EndpointArn };
     try {
       const principal = await roles.assume(assumptionOf(access, executionRoleArn));
       return await openLogStream(this.#ports, principal, { region: key.region, requestId: endpoint.requestId }, stream);
@@ -139,7 +156,7 @@ export class ModelServers {
 
   async #examine(plan: ServerPlan): Promise<Look> {
     const { backend, admission, settings } = this.#ports;
-    const { workId } = plan.instance;
+    const workId = workOf(plan);
     admission.restore(workId, settings.reservations.modelServer);
     const memory = this.#memory(workId);
     if (await ping(backend.address(workId))) {
@@ -147,7 +164,7 @@ export class ModelServers {
       memory.end = undefined;
       return this.#sight(plan, 'healthy', PING_EVERY_MS);
     }
-    const serves = plan.endpoint.serving?.variants.some(({ instances }) => instances.some((other) => other.workId === workId));
+    const serves = plan.endpoint.serving?.variants.some(({ instances }) => instances.flatMap(worksOf).includes(workId));
     if (!serves) return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
     memory.failedPings += 1;
     if (memory.failedPings >= FAILED_PINGS_MAX) {
@@ -164,7 +181,7 @@ export class ModelServers {
   /** A model server that ended is started again, ever later while it keeps ending. */
   async #revive(plan: ServerPlan, end: WorkEnd): Promise<Look> {
     const { backend, clock, log } = this.#ports;
-    const { workId } = plan.instance;
+    const workId = workOf(plan);
     const memory = this.#memory(workId);
     if (memory.countedEndMs !== end.endedAtMs) {
       memory.countedEndMs = end.endedAtMs;
@@ -186,9 +203,12 @@ export class ModelServers {
     return this.#start(plan);
   }
 
-  #sight({ variant, instance }: ServerPlan, status: ServerSight['status'], againInMs: number): Look {
-    const { crashes, end } = this.#memory(instance.workId);
-    return { variant: variant.name, status, crashes, ...(end && { end }), againAtMs: this.#ports.clock.now() + againInMs };
+  #sight(plan: ServerPlan, status: ServerSight['status'], againInMs: number): Look {
+    const { crashes, end } = this.#memory(workOf(plan));
+    const { variant, place } = plan;
+    const container = variant.model.following ? nameOf(variant, place) : 'primary';
+    const againAtMs = this.#ports.clock.now() + againInMs;
+    return { variant: variant.name, container, status, crashes, ...(end && { end }), log: containerStream(plan), againAtMs };
   }
 
   /** Ends a model server and forgets it; true when it is gone. */

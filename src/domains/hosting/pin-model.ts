@@ -1,14 +1,14 @@
 import type { ContainerDefinition, DescribeModelPackageOutput } from '../../contract/generated/sagemaker.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
+import { InvariantError, ServiceError } from '../../platform/errors/families.ts';
 import type { PinnedArtifact, PinReader, WithArtifacts } from '../../platform/objects/pin.ts';
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import { refuse, rejectionError } from '../../platform/errors/rejection.ts';
-import { type Checked, containerOfPackage, dataSourceOf, type DataSource } from '../../platform/serving/model-container.ts';
+import { type Checked, containersOfPackage, dataSourceOf, type DataSource } from '../../platform/serving/model-container.ts';
 import { pinModelData, registeredArtifact } from '../../platform/serving/pin-model-data.ts';
-import { checkApproval, theContainer } from './decide-model.ts';
+import { checkApproval, containersAsked } from './decide-model.ts';
 import type { HostingPorts } from './ports.ts';
-import type { ModelDocument, PinnedModel } from './resources.ts';
+import type { ModelDocument, PinnedContainer, PinnedModel } from './resources.ts';
 
 type PinPorts = Pick<HostingPorts, 'calls' | 'roles' | 'runtimes' | 'settings'>;
 
@@ -42,27 +42,49 @@ export function servingImage(
   return { ...resolved, serveCommand };
 }
 
-/** A model as it will be served: container, image, artefact digests. Checked and read anew for every deployment. */
+/** A model as it will be served: containers, images, artefact digests. Checked and read anew for every deployment. */
 export async function pinModel(ports: PinPorts, context: OperationContext, model: ModelDocument): Promise<PinnedModel> {
-  const container = accepted(theContainer(model));
-  const described =
-    container.ModelPackageName === undefined ? undefined : await approvedPackage(ports, context, container.ModelPackageName);
-  const effective: ContainerDefinition = described ? accepted(containerOfPackage(container, described)) : container;
-  const image = servingImage(ports.runtimes, effective.Image ?? '');
-  const source = accepted(dataSourceOf(effective));
-  const artifact = source && (registeredArtifact(described, source) ?? (await readArtifact(ports, context, model, source)));
+  const pinned: PinnedContainer[] = [];
+  for (const container of accepted(containersAsked(model)))
+    pinned.push(...(await pinContainers(ports, context, model, container)));
+  const [first, ...following] = pinned;
+  if (!first) throw new InvariantError('a model has at least one container', { model: model.ModelArn });
   return {
     ModelName: model.ModelName,
-    image: image.image,
-    runtime: image.runtime,
-    command: image.serveCommand,
-    profile: image.profile,
-    environment: effective.Environment ?? {},
-    artifacts: artifact ? [artifact] : [],
+    ...first,
     networkIsolation: model.EnableNetworkIsolation ?? false,
     ...(model.ExecutionRoleArn !== undefined && { executionRoleArn: model.ExecutionRoleArn }),
-    ...(described && { modelPackage: { arn: described.ModelPackageArn, approval: described.ModelApprovalStatus } }),
+    ...(following.length > 0 && { following }),
+    ...(following.length > 0 && model.InferenceExecutionConfig?.Mode === 'Direct' && { direct: true }),
   };
+}
+
+/** One container, or those of the package that it names. */
+async function pinContainers(
+  ports: PinPorts,
+  context: OperationContext,
+  model: ModelDocument,
+  container: ContainerDefinition,
+): Promise<readonly PinnedContainer[]> {
+  const { ModelPackageName } = container;
+  const described = ModelPackageName === undefined ? undefined : await approvedPackage(ports, context, ModelPackageName);
+  const pinned: PinnedContainer[] = [];
+  for (const effective of described ? accepted(containersOfPackage(container, described)) : [container]) {
+    const image = servingImage(ports.runtimes, effective.Image ?? '');
+    const source = accepted(dataSourceOf(effective));
+    const artifact = source && (registeredArtifact(described, source) ?? (await readArtifact(ports, context, model, source)));
+    pinned.push({
+      ...(effective.ContainerHostname !== undefined && { hostname: effective.ContainerHostname }),
+      image: image.image,
+      runtime: image.runtime,
+      command: image.serveCommand,
+      profile: image.profile,
+      environment: effective.Environment ?? {},
+      artifacts: artifact ? [artifact] : [],
+      ...(described && { modelPackage: { arn: described.ModelPackageArn, approval: described.ModelApprovalStatus } }),
+    });
+  }
+  return pinned;
 }
 
 /** The bytes behind a model's data as they are now, read as its role. */

@@ -9,9 +9,9 @@ import { decideDeployment, withFailed, withRetired, withSwitched } from './decid
 import { tailOf } from './decide-tail.ts';
 import { endpointEvent } from './describe-endpoint.ts';
 import type { EndpointRoutes } from './endpoint-routes.ts';
-import { endpointLogStream, type Look, type ModelServers } from './model-servers.ts';
+import type { Look, ModelServers } from './model-servers.ts';
 import type { HostingPorts } from './ports.ts';
-import { type EndpointDocument, type Fleet, fleetInstances } from './resources.ts';
+import { type EndpointDocument, type Fleet, fleetInstances, worksOf } from './resources.ts';
 import { endpointWrite } from './rows.ts';
 
 export const RECONCILER = 'endpoint';
@@ -64,7 +64,10 @@ class EndpointReconciler {
     const looks: Promise<Look>[] = [];
     for (const variant of fleet?.variants ?? []) {
       for (const instance of variant.instances) {
-        looks.push(this.#ports.servers.look({ key: row.key, endpoint: row.document, fleet: fleet as Fleet, variant, instance }));
+        for (const place of worksOf(instance).keys()) {
+          const plan = { key: row.key, endpoint: row.document, fleet: fleet as Fleet, variant, instance, place };
+          looks.push(this.#ports.servers.look(plan));
+        }
       }
     }
     return Promise.all(looks);
@@ -86,21 +89,17 @@ class EndpointReconciler {
       await endpointRoutes.route(row.key, row.document, fleet);
       await this.#commit(row, withSwitched(row.document, nowMs), nowMs);
     } else {
-      const reason = await this.#reason(row, fleet, decision.variant, decision.reason, looks);
+      const reason = await this.#reason(decision.variant, decision.reason, looks);
       await this.#commit(row, withFailed(row.document, reason, nowMs), nowMs);
     }
     return { changed: true, againAtMs: nowMs };
   }
 
   /** The reason with the last words of the model server that did not come up. */
-  async #reason(row: Row, fleet: Fleet, variantName: string, reason: string, looks: readonly Look[]): Promise<string> {
-    const instances = fleet.variants.flatMap((variant) =>
-      variant.instances.map((instance) => ({ variant: variant.name, instance })),
-    );
-    const failed = instances.find(({ variant }, position) => variant === variantName && looks[position]?.status !== 'healthy');
+  async #reason(variantName: string, reason: string, looks: readonly Look[]): Promise<string> {
+    const failed = looks.find(({ variant, status }) => variant === variantName && status !== 'healthy');
     if (!failed) return reason;
-    const stream = endpointLogStream(row.key, failed.variant, failed.instance);
-    const lines = tailOf(await lastLogLines(this.#ports.logFiles, stream), REASON_LENGTH_MAX - reason.length - 20);
+    const lines = tailOf(await lastLogLines(this.#ports.logFiles, failed.log), REASON_LENGTH_MAX - reason.length - 20);
     return lines === '' ? reason : `${reason} Last log lines:\n${lines}`;
   }
 
@@ -119,10 +118,7 @@ class EndpointReconciler {
       ))
     )
       return nowMs + DRAIN_LOOK_MS;
-    const { gone, againAtMs } = await servers.endAll(
-      row.key,
-      due.map(({ workId }) => workId),
-    );
+    const { gone, againAtMs } = await servers.endAll(row.key, due.flatMap(worksOf));
     if (gone.size > 0) await this.#commit(row, withRetired(row.document, gone, nowMs), nowMs);
     return Math.min(...later, againAtMs ?? Infinity, gone.size > 0 ? nowMs : Infinity);
   }
@@ -137,7 +133,7 @@ class EndpointReconciler {
     const { key, version, document } = row;
     await endpointRoutes.drop(key, document);
     const instances = [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring];
-    const workIds = [...new Set(instances.map(({ workId }) => workId))];
+    const workIds = [...new Set(instances.flatMap(worksOf))];
     if (!(await this.#drained(workIds, document.LastModifiedTime + DRAIN_MS))) return { retryAtMs: clock.now() + DRAIN_LOOK_MS };
     const { againAtMs } = await servers.endAll(key, workIds);
     if (againAtMs !== undefined) return { retryAtMs: againAtMs };

@@ -50,9 +50,10 @@ export interface EndpointConfigDocument extends Omit<CreateEndpointConfigInput, 
   readonly EndpointConfigArn: string;
 }
 
-/** Everything a model server needs, copied when the endpoint was made: no later change or deletion reaches it. */
-export interface PinnedModel {
-  readonly ModelName: string;
+/** Everything one model server needs, copied when the endpoint was made: no later change or deletion reaches it. */
+export interface PinnedContainer {
+  /** ContainerHostname of the model; names it in messages and log streams, and as a target. */
+  readonly hostname?: string;
   readonly image: string;
   /** From the image table. */
   readonly runtime: string;
@@ -62,18 +63,35 @@ export interface PinnedModel {
   /** Of the container, over the image's own. */
   readonly environment: Readonly<Record<string, string>>;
   readonly artifacts: readonly PinnedArtifact[];
-  readonly networkIsolation: boolean;
-  readonly executionRoleArn?: string;
   /** The registered package that is served, and what was said of it then. */
   readonly modelPackage?: { readonly arn: string; readonly approval?: ModelApprovalStatus };
 }
 
-/** One model server. Both names are derived, so that starting it twice starts one. */
+/** A model as it is served: its first container, and those after it if it has several. */
+export interface PinnedModel extends PinnedContainer {
+  readonly ModelName: string;
+  readonly networkIsolation: boolean;
+  readonly executionRoleArn?: string;
+  readonly following?: readonly PinnedContainer[];
+  /** Each request is for one of the containers, which it names. Otherwise they answer one after the other. */
+  readonly direct?: true;
+}
+
+export const containersOf = (model: PinnedModel): readonly PinnedContainer[] => [model, ...(model.following ?? [])];
+
+/** What a container is called where several are told apart. */
+export const containerName = ({ hostname }: PinnedContainer, place: number): string => hostname ?? `container-${place + 1}`;
+
+/** The model servers of one instance, one per container. All names are derived, so that starting one twice starts one. */
 export interface InstancePlan {
   /** As the log stream shows it: `i-…`. */
   readonly id: string;
   readonly workId: string;
+  /** Of the containers after the first. */
+  readonly following?: readonly string[];
 }
+
+export const worksOf = ({ workId, following }: InstancePlan): readonly string[] => [workId, ...(following ?? [])];
 
 export interface PinnedVariant {
   readonly name: string;
@@ -94,7 +112,7 @@ export interface Fleet {
   readonly deploymentConfig?: DeploymentConfig;
 }
 
-/** A model server on its way out: it ends when nothing is in flight to it. */
+/** An instance on its way out: its model servers end when nothing is in flight to it. */
 export interface Retiring extends InstancePlan {
   readonly notBeforeMs: number;
 }
@@ -125,7 +143,8 @@ export const endpointBlobs = ({ serving, deploying }: Pick<EndpointDocument, 'se
   ...new Set(
     [serving, deploying]
       .flatMap((fleet) => fleet?.variants ?? [])
-      .flatMap(({ model }) => model.artifacts)
+      .flatMap(({ model }) => containersOf(model))
+      .flatMap(({ artifacts }) => artifacts)
       .flatMap(({ objects }) => objects)
       .map(({ digest }) => digest),
   ),

@@ -8,7 +8,7 @@ import { endpointOperations } from './operations/endpoints.ts';
 import { modelOperations } from './operations/models.ts';
 import type { HostingPorts } from './ports.ts';
 import { createEndpointReconciler, RECONCILER } from './reconcile-endpoint.ts';
-import { ENDPOINT, ENDPOINT_CONFIG, type EndpointDocument, fleetInstances, MODEL } from './resources.ts';
+import { ENDPOINT, ENDPOINT_CONFIG, type EndpointDocument, fleetInstances, MODEL, worksOf } from './resources.ts';
 
 const TIMERS_PAGE = 1_000;
 const STOP_WAIT_MS = 35_000;
@@ -40,9 +40,7 @@ export function createHostingRoom(ports: HostingPorts): Room {
       unsubscribe();
       const endpoints = await liveEndpoints(ports);
       const workIds = endpoints.flatMap(({ document }) =>
-        [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring].map(
-          ({ workId }) => workId,
-        ),
+        [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring].flatMap(worksOf),
       );
       await Promise.all([...new Set(workIds)].map((workId) => stopAndWait(ports, workId)));
     },

@@ -21,7 +21,16 @@ export interface VariantRoute {
   readonly name: string;
   /** Relative; 0 takes no traffic unless targeted. */
   readonly weight: number;
-  readonly instances: readonly { readonly id: string; readonly address: WorkAddress }[];
+  /** Of models with several containers: `Serial`, one answers after the other; `Direct`, the one that the request names. */
+  readonly containers?: { readonly mode: 'Serial' | 'Direct'; readonly names: readonly string[] };
+  readonly instances: readonly InstanceRoute[];
+}
+
+export interface InstanceRoute {
+  readonly id: string;
+  readonly address: WorkAddress;
+  /** Of the containers after the first. */
+  readonly following?: readonly WorkAddress[];
 }
 
 export interface IdentitySnapshot {

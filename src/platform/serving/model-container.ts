@@ -11,32 +11,55 @@ export type Checked<T> = { readonly rejection: Rejection } | { readonly rejectio
 
 const reject = <T>(rejection: Rejection): Checked<T> => ({ rejection });
 
-/** The container a package stands for, with the model's own environment over the package's. */
-export function containerOfPackage(
+/** The containers a package stands for, with the model's own environment over the package's. At least one; each has an Image. */
+export function containersOfPackage(
   container: ContainerDefinition,
   described: DescribeModelPackageOutput,
-): Checked<ModelPackageContainerDefinition> {
-  const { InferenceSpecificationName: name } = container;
+): Checked<readonly ModelPackageContainerDefinition[]> {
+  const { InferenceSpecificationName: name, ContainerHostname } = container;
   const specification =
     name === undefined
       ? described.InferenceSpecification
       : described.AdditionalInferenceSpecifications?.find(({ Name }) => Name === name);
-  const [first, second] = specification?.Containers ?? [];
-  if (!first) {
+  const containers = specification?.Containers ?? [];
+  if (containers.length === 0) {
     const which = name === undefined ? 'no InferenceSpecification' : `no inference specification "${name}"`;
     return reject(invalid(`${described.ModelPackageArn} has ${which}, so nothing says how to serve it.`));
   }
-  if (second)
-    return reject(
-      missing(`${described.ModelPackageArn} has several containers (an inference pipeline), which is not implemented yet.`),
-    );
-  if (first.Image === undefined) return reject(invalid(`The container of ${described.ModelPackageArn} has no Image.`));
-  return { value: { ...first, Environment: { ...first.Environment, ...container.Environment } } };
+  if (containers.some(({ Image }) => Image === undefined)) {
+    const which = containers.length === 1 ? 'The container' : 'A container';
+    return reject(invalid(`${which} of ${described.ModelPackageArn} has no Image.`));
+  }
+  return {
+    value: containers.map((one) => ({
+      ...one,
+      ...(ContainerHostname !== undefined && containers.length === 1 && { ContainerHostname }),
+      Environment: { ...one.Environment, ...container.Environment },
+    })),
+  };
+}
+
+/** Of a package with one container, that container. */
+export function containerOfPackage(
+  container: ContainerDefinition,
+  described: DescribeModelPackageOutput,
+): Checked<ModelPackageContainerDefinition> {
+  const containers = containersOfPackage(container, described);
+  if (containers.rejection) return containers;
+  const [first, second] = containers.value;
+  return first && !second
+    ? { value: first }
+    : reject(
+        missing(
+          `${described.ModelPackageArn} has several containers (an inference pipeline), which is not implemented here yet.`,
+        ),
+      );
 }
 
 export interface DataSource {
   readonly uri: string;
-  readonly form: 'object' | 'prefix';
+  /** `object`: an archive that is unpacked. `file`: one object as it is. `prefix`: every object under it, as they are. */
+  readonly form: 'object' | 'file' | 'prefix';
 }
 
 /** Where a container's model data is; undefined when it has none. */
@@ -47,11 +70,14 @@ export function dataSourceOf(
   if (!source)
     return { value: container.ModelDataUrl === undefined ? undefined : { uri: container.ModelDataUrl, form: 'object' } };
   const { S3Uri, S3DataType, CompressionType } = source;
-  if (CompressionType === 'Gzip' && S3DataType === 'S3Object') return { value: { uri: S3Uri, form: 'object' } };
+  if (source.HubAccessConfig) return reject(missing('Model data of a hub (HubAccessConfig) is not implemented yet.'));
+  if (source.ManifestS3Uri !== undefined)
+    return reject(missing('Manifests of model data (ManifestS3Uri) are not implemented yet.'));
+  if (S3DataType === 'S3Object') return { value: { uri: S3Uri, form: CompressionType === 'Gzip' ? 'object' : 'file' } };
   if (CompressionType === 'None' && S3DataType === 'S3Prefix') return { value: { uri: S3Uri, form: 'prefix' } };
   return reject(
     invalid(
-      `ModelDataSource with S3DataType ${S3DataType} and CompressionType ${CompressionType} is not supported. Use S3Prefix with None, or S3Object with Gzip.`,
+      `ModelDataSource with S3DataType ${S3DataType} and CompressionType ${CompressionType} is not supported. Use S3Prefix with None, or S3Object with Gzip or None.`,
     ),
   );
 }

@@ -11,7 +11,7 @@ export const registeredArtifact = (
 
 /** The bytes behind a model's data as they are now. Throws ValidationException when there are none. */
 export async function pinModelData(reader: PinReader, { uri, form }: DataSource, modelName: string): Promise<PinnedArtifact> {
-  const object = form === 'object' ? await pinObject(reader, uri) : undefined;
+  const object = form === 'prefix' ? undefined : await pinObject(reader, uri);
   const objects = form === 'prefix' ? await pinPrefix(reader, uri) : object ? [object] : [];
   if (objects.length === 0) {
     throw new ServiceError(
@@ -19,5 +19,5 @@ export async function pinModelData(reader: PinReader, { uri, form }: DataSource,
       `Could not find model data at ${uri} for model "${modelName}". Check the S3 URI and that the object was uploaded.`,
     );
   }
-  return { uri, form, objects };
+  return { uri, form: form === 'object' ? 'object' : 'prefix', objects };
 }

@@ -25,6 +25,7 @@ import {
   type Fleet,
   MODEL,
   type ModelDocument,
+  type PinnedContainer,
 } from '../resources.ts';
 import { endpointWrite } from '../rows.ts';
 
@@ -216,8 +217,13 @@ function fleetJson(fleet: Fleet | undefined): Json {
     InstanceCount: instances.length,
     InstanceType: instanceType,
     ModelName: model.ModelName,
-    Image: model.image,
-    ...(model.modelPackage && { ModelPackage: model.modelPackage.arn, ModelApprovalStatus: model.modelPackage.approval ?? null }),
-    artifacts: model.artifacts.map(({ uri, objects }) => ({ uri, digests: objects.map(({ digest }) => digest) })),
+    ...containerJson(model),
+    ...(model.following && { Following: model.following.map(containerJson) }),
   }));
 }
+
+const containerJson = ({ image, modelPackage, artifacts }: PinnedContainer) => ({
+  Image: image,
+  ...(modelPackage && { ModelPackage: modelPackage.arn, ModelApprovalStatus: modelPackage.approval ?? null }),
+  artifacts: artifacts.map(({ uri, objects }) => ({ uri, digests: objects.map(({ digest }) => digest) })),
+});

@@ -12,7 +12,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { dataSourceOf } from '../../../platform/serving/model-container.ts';
-import { checkContainer, theContainer } from '../decide-model.ts';
+import { checkContainer, containersAsked } from '../decide-model.ts';
 import { describeModel } from '../describe-endpoint.ts';
 import { accepted, approvedPackage, readArtifact, servingImage } from '../pin-model.ts';
 import type { HostingPorts } from '../ports.ts';
@@ -37,9 +37,8 @@ const createModel = (ports: HostingPorts) =>
       ...(await passRoleNeeds(ports.roles, context.account, input.ExecutionRoleArn)),
     ],
     async handle(input, context) {
-      const container = accepted(theContainer(input));
       const document = planModel(input, context);
-      await checkServable(ports, context, container, document);
+      for (const container of accepted(containersAsked(input))) await checkServable(ports, context, container, document);
       const key = keyOf(MODEL, context, input.ModelName);
       const { requestId: _request, ...created } = document;
       const tags = tagsWrite(document.ModelArn, input.Tags, context.nowMs);
@@ -81,7 +80,7 @@ async function checkServable(
   servingImage(ports.runtimes, container.Image ?? '');
   const source = accepted(dataSourceOf(container));
   // a folder of files is only read when it is served: it may be long
-  if (source?.form === 'object') await readArtifact(ports, context, model, source);
+  if (source && source.form !== 'prefix') await readArtifact(ports, context, model, source);
 }
 
 const describeModelOperation = ({ store }: HostingPorts) =>

@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http';
+import { exchange, type ModelRequest } from './exchange.ts';
+import type { Instance } from './instance.ts';
+import type { VariantEntry } from './route-table.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What came of one instance's try at an invocation. `container`: the one that answered, or did not. */
+export type Attempt =
+  | { readonly kind: 'answered'; readonly container: string; readonly answer: IncomingMessage }
+  | { readonly kind: 'refused' | 'broken' | 'late' | 'aborted'; readonly container: string };
+
+/** What one container of a pipeline hands to the next is at most this; both ends are processes on this host. */
+const BETWEEN_BYTES_MAX = 100 * 1024 * 1024;
+
+/**
+ * One attempt at one instance: its one container, the one that the request names, or all of them in series. The instance counts as busy
+ * until the answer was read to its end.
+ */
+export async function attempt(
+  instance: Instance,
+  variant: VariantEntry,
+  asked: ModelRequest,
+  target: number | undefined,
+): Promise<Attempt> {
+  instance.begin();
+  let outcome: Attempt = { kind: 'refused', container: 'primary' };
+  try {
+    outcome = await askContainers(instance, variant, asked, target);
+  } finally {
+    if (outcome.kind === 'answered') outcome.answer.once('close', () => instance.end());
+    else instance.end();
+    if (outcome.kind === 'refused') instance.refusedAtMs = Date.now();
+    else if (outcome.kind === 'answered') instance.refusedAtMs = 0;
+  }
+  return outcome;
+}
+
+async function askContainers(
+  { upstreams }: Instance,
+  { containers }: VariantEntry,
+  asked: ModelRequest,
+  target: number | undefined,
+): Promise<Attempt> {
+  if (!containers || target !== undefined) {
+    const place = target ?? 0;
+    return { container: containers?.names[place] ?? 'primary', ...(await exchange(upstreams[place] as Upstream, asked)) };
+  }
+  const { accept, ...between } = asked.headers;
+  let request: ModelRequest = { ...asked, headers: between };
+  for (const [place, upstream] of upstreams.entries()) {
+    const container = containers.names[place] ?? '';
+    const last = place === upstreams.length - 1;
+    // only the last one answers the client, so only it is told what the client accepts
+    if (last && accept !== undefined) request = { ...request, headers: { ...request.headers, accept } };
+    const outcome = await exchange(upstream, request);
+    if (outcome.kind !== 'answered' || last || !isSuccess(outcome.answer)) return { container, ...outcome };
+    const body = await readWhole(outcome.answer);
+    if (body === undefined) return { kind: 'broken', container };
+    const { 'content-type': _type, 'content-length': _length, ...kept } = request.headers;
+    const type = outcome.answer.headers['content-type'];
+    request = {
+      ...request,
+      body,
+      headers: { ...kept, ...(type !== undefined && { 'content-type': type }), 'content-length': body.length },
+    };
+  }
+  return { kind: 'refused', container: 'primary' }; // a model has at least one container
+}
+
+export const isSuccess = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300;
+
+/** Undefined when the answer breaks off, or is larger than anything that could go on. */
+async function readWhole(answer: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > BETWEEN_BYTES_MAX) return undefined; // leaving the loop destroys the answer
+      chunks.push(chunk);
+    }
+  } catch {
+    return undefined; // it broke off: what came is no input for the next
+  }
+  return answer.complete ? Buffer.concat(chunks, sizeBytes) : undefined;
+}
