@@ -1,4 +1,14 @@
 /** The SageMaker pipeline definition language: types, parser, checker, dependency graph and evaluation. Pure, no dependency. */
+export {
+  cacheAttributesOf,
+  cacheExpiryMs,
+  cacheRequestOf,
+  canonicalText,
+  contentUrisOf,
+  differingAttributes,
+  isFresh,
+  withContent,
+} from './cache.ts';
 export type { ArgumentProblems, CheckOptions, PropertyExists, PropertyMissing } from './check.ts';
 export type { Branch, Edge, FlatStep, Graph, GraphStep } from './graph.ts';
 export { buildGraph, findCycles, flattenSteps } from './graph.ts';

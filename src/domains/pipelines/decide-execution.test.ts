@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Graph, Json, PipelineDefinition, Step } from '../../../sdk/definition/index.ts';
 import { parseDefinition } from '../../../sdk/definition/index.ts';
 import type { Effect, Observation, Run, Situation } from './decide-execution.ts';
-import { decideExecution } from './decide-execution.ts';
+import { createRun, decideExecution } from './decide-execution.ts';
 import { begin, createProgress, fail, succeed } from './decide-progress.ts';
 import type { StepDocument } from './resources.ts';
 
@@ -76,7 +76,7 @@ class Engine {
     this.world = world;
     this.random = random;
     this.maxParallel = maxParallel;
-    this.run = { progress: createProgress(graph), active: new Map(), failures: [] };
+    this.run = createRun(createProgress(graph));
   }
 
   /** The projection from the rows alone. */
@@ -93,7 +93,7 @@ class Engine {
         if (row.status === 'Failed') failures.push(row.stepName);
       } else active.set(index, row);
     }
-    this.run = { progress, active, failures };
+    this.run = { ...createRun(progress), active, failures };
     return [...active.keys()].map((step) => ({ kind: 'unconfirmed', step }));
   }
 
@@ -355,7 +355,7 @@ test('a job stopped by others fails its step; after a stop of the execution it i
 
 test('a condition that needs a file asks for it and is decided when it is there', () => {
   const graph = graphOf([condition('C', [work('A')], [])]);
-  const run: Run = { progress: createProgress(graph), active: new Map(), failures: [] };
+  const run = createRun(createProgress(graph));
   let there = false;
   const situation: Situation = {
     execution: { status: 'Executing' },
@@ -375,7 +375,7 @@ test('what a step costs does not grow with the graph', () => {
   const count = 10_000;
   const steps = Array.from({ length: count }, (_, i) => work(`S${i}`, i === 0 ? [] : [`S${i - 1}`]));
   const graph = graphOf(steps);
-  const run: Run = { progress: createProgress(graph), active: new Map(), failures: [] };
+  const run = createRun(createProgress(graph));
   const decide = (observations: Observation[]) =>
     decideExecution({
       execution: { status: 'Executing' },

@@ -1,9 +1,10 @@
 import type { PipelineExecutionStepMetadata } from '../../contract/generated/sagemaker.ts';
 import type { JsonObject } from '../../platform/json.ts';
-import { type GraphStep, nth } from '../../../sdk/definition/index.ts';
+import { type GraphStep, nth, type RetryException } from '../../../sdk/definition/index.ts';
 import type { Progress } from './decide-progress.ts';
-import { begin, fail, isExhausted, nextOf, succeed } from './decide-progress.ts';
-import type { ExecutionDocument, StepDocument } from './resources.ts';
+import { begin, fail, isExhausted, needsWork, nextOf, succeed } from './decide-progress.ts';
+import { decideRetry, isFaultOfCall, type Retry } from './decide-retry.ts';
+import type { ExecutionDocument, StepCacheKey, StepDocument } from './resources.ts';
 
 /** What was seen of a step since the last decision: answers of calls and descriptions of jobs. */
 export type Observation =
@@ -21,6 +22,8 @@ export type Observation =
       readonly step: number;
       readonly reason: string;
       readonly metadata?: PipelineExecutionStepMetadata;
+      /** What retry policies call it; absent for failures that none covers. */
+      readonly exception?: RetryException;
     }
   /** Its job was stopped, or never existed when a stop was asked. */
   | { readonly kind: 'stopped'; readonly step: number; readonly reason: string };
@@ -30,14 +33,23 @@ export type Effect =
   | { readonly kind: 'start'; readonly step: number; readonly jobName: string }
   | { readonly kind: 'stop'; readonly step: number; readonly jobName: string }
   /** Read the files a Condition or Fail step needs, then decide again. */
-  | { readonly kind: 'read'; readonly uris: readonly string[] };
+  | { readonly kind: 'read'; readonly uris: readonly string[] }
+  /** Look whether there is a result that the step can take, then decide again. */
+  | { readonly kind: 'look-up'; readonly step: number };
 
-/** What a Condition or Fail step comes to. */
+/** What a step comes to that may need no job. */
 export type Evaluation =
   | { readonly outcome: boolean }
   | { readonly message: string }
   | { readonly problem: string }
-  | { readonly files: readonly string[] };
+  | { readonly files: readonly string[] }
+  | { readonly taken: TakenResult }
+  /** There is no result to take; `cache` is where this one's will be kept. */
+  | { readonly work: true; readonly cache?: StepCacheKey }
+  | { readonly unknown: true };
+
+/** The result of a step in an earlier execution. */
+export type TakenResult = Pick<StepDocument, 'metadata' | 'properties' | 'outcome' | 'takenFrom'>;
 
 /** An execution as its reconciler knows it. `progress` and `active` are moved on by deciding; discard them when the commit fails. */
 export interface Run {
@@ -46,15 +58,32 @@ export interface Run {
   readonly active: Map<number, StepDocument>;
   /** The first few failures, for the execution's FailureReason. */
   readonly failures: string[];
+  /** Active steps that wait for their next attempt. */
+  readonly retrying: Set<number>;
+  /** Steps that failed or were stopped before the execution was retried, as they stood then. */
+  readonly earlier: Map<number, StepDocument>;
+  /** Keys under which results of steps that may start will be kept. */
+  readonly cacheKeys: Map<number, StepCacheKey>;
 }
 
+/** An execution of which nothing is active. */
+export const createRun = (progress: Progress): Run => ({
+  progress,
+  active: new Map(),
+  failures: [],
+  retrying: new Set(),
+  earlier: new Map(),
+  cacheKeys: new Map(),
+});
+
 export interface Situation {
-  readonly execution: Pick<ExecutionDocument, 'status' | 'maxParallelSteps'>;
+  readonly execution: Pick<ExecutionDocument, 'status' | 'maxParallelSteps' | 'round'>;
   readonly run: Run;
   readonly observations: readonly Observation[];
   readonly nowMs: number;
-  evaluate(step: GraphStep): Evaluation;
-  jobName(step: GraphStep): string;
+  evaluate(step: GraphStep, index: number): Evaluation;
+  /** `serial`: which job of this step it names, from 1. */
+  jobName(step: GraphStep, serial: number): string;
 }
 
 export interface StepChange {
@@ -69,6 +98,8 @@ export interface Decision {
   /** The execution is settled. */
   readonly ended?: { readonly status: 'Succeeded' | 'Failed' | 'Stopped'; readonly failureReason?: string };
   readonly effects: readonly Effect[];
+  /** When a step is to be tried again. */
+  readonly retryAtMs?: number;
 }
 
 /** Of StepFailureReason and of the execution's, in the API model. */
@@ -87,14 +118,23 @@ export function decideExecution(situation: Situation): Decision {
   const stopping = situation.execution.status === 'Stopping';
   for (const observation of situation.observations) applyObservation(deciding, observation, stopping);
   if (stopping) stopActive(deciding);
-  else startReady(deciding);
+  else {
+    startRetries(deciding);
+    startReady(deciding);
+  }
   const { run } = deciding;
   const over = stopping ? run.progress.active.size === 0 : isExhausted(run.progress);
   return {
     steps: [...deciding.changes.values()],
     ended: over ? endOf(run, stopping) : undefined,
     effects: deciding.effects,
+    retryAtMs: nextRetryMs(run),
   };
+}
+
+function nextRetryMs({ retrying, active }: Run): number | undefined {
+  const times = [...retrying].map((index) => active.get(index)?.retryAtMs ?? 0);
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 function endOf(run: Run, stopping: boolean): NonNullable<Decision['ended']> {
@@ -109,16 +149,17 @@ function shorten(text: string, max: number): string {
 }
 
 function change(deciding: Deciding, index: number, members: Partial<StepDocument>): void {
-  const before = deciding.changes.get(index)?.before ?? deciding.run.active.get(index);
   const now = deciding.run.active.get(index);
+  const before = now ?? deciding.run.earlier.get(index);
   const step = nth(deciding.run.progress.graph.steps, index);
-  const after: StepDocument = { ...(now ?? newDocument(step, index, deciding.nowMs)), ...members };
+  const after: StepDocument = { ...(now ?? newDocument(deciding, step, index)), ...members };
   const known = deciding.changes.get(index);
   deciding.changes.set(index, { index, before: known ? known.before : before, after });
   deciding.run.active.set(index, after);
 }
 
-function newDocument(step: GraphStep, index: number, nowMs: number): StepDocument {
+function newDocument({ run, execution, nowMs }: Deciding, step: GraphStep, index: number): StepDocument {
+  const serial = run.earlier.get(index)?.serial;
   return {
     stepName: step.name,
     index,
@@ -128,12 +169,15 @@ function newDocument(step: GraphStep, index: number, nowMs: number): StepDocumen
     ...(step.step.Description ? { description: step.step.Description } : {}),
     startedAtMs: nowMs,
     attemptCount: 1,
+    ...(execution.round !== undefined && { round: execution.round }),
+    ...(serial !== undefined && { serial }),
   };
 }
 
 function settle(deciding: Deciding, index: number, members: Partial<StepDocument>): void {
-  change(deciding, index, { ...members, endedAtMs: deciding.nowMs });
+  change(deciding, index, { ...members, endedAtMs: deciding.nowMs, retryAtMs: undefined });
   deciding.run.active.delete(index);
+  deciding.run.retrying.delete(index);
 }
 
 function failStep(deciding: Deciding, index: number, reason: string, members: Partial<StepDocument> = {}): void {
@@ -159,7 +203,8 @@ function applyObservation(deciding: Deciding, observation: Observation, stopping
     case 'unconfirmed': {
       const jobName = document.jobName ?? '';
       if (document.status === 'Stopping') effects.push({ kind: 'stop', step: index, jobName });
-      else if (document.status === 'Starting' && !stopping) effects.push({ kind: 'start', step: index, jobName });
+      else if (document.status === 'Starting' && document.retryAtMs === undefined && !stopping)
+        effects.push({ kind: 'start', step: index, jobName });
       break;
     }
     case 'started':
@@ -170,9 +215,12 @@ function applyObservation(deciding: Deciding, observation: Observation, stopping
       settle(deciding, index, { status: 'Succeeded', metadata, properties: observation.document });
       succeed(run.progress, index);
       break;
-    case 'failed':
-      failStep(deciding, index, observation.reason, metadata ? { metadata } : {});
+    case 'failed': {
+      const retry = stopping ? undefined : retryOf(deciding, document, observation.exception);
+      if (retry) retryStep(deciding, document, observation, retry);
+      else failStep(deciding, index, observation.reason, metadata ? { metadata } : {});
       break;
+    }
     case 'stopped':
       if (stopping) {
         settle(deciding, index, { status: 'Stopped' });
@@ -181,11 +229,53 @@ function applyObservation(deciding: Deciding, observation: Observation, stopping
   }
 }
 
+function retryOf(deciding: Deciding, document: StepDocument, exception: RetryException | undefined): Retry | undefined {
+  if (exception === undefined) return undefined;
+  const { step } = nth(deciding.run.progress.graph.steps, document.index);
+  const { retries = {}, startedAtMs } = document;
+  return decideRetry(step, exception, { retries, startedAtMs }, deciding.nowMs);
+}
+
+/** What failed has a name that is taken, so the next job gets a new one; a call that did not get through is made again as it was. */
+function retryStep(
+  deciding: Deciding,
+  document: StepDocument,
+  { reason, exception }: Extract<Observation, { kind: 'failed' }>,
+  { atMs, retries }: Retry,
+): void {
+  const { index } = document;
+  const isSameJob = exception !== undefined && isFaultOfCall(exception);
+  const serial = (document.serial ?? 1) + (isSameJob ? 0 : 1);
+  change(deciding, index, {
+    status: 'Starting',
+    attemptCount: document.attemptCount + 1,
+    retries: { ...retries },
+    retryAtMs: atMs,
+    retryReason: shorten(reason, STEP_REASON_MAX),
+    metadata: undefined,
+    ...(!isSameJob && { serial, jobName: deciding.jobName(nth(deciding.run.progress.graph.steps, index), serial) }),
+  });
+  deciding.run.retrying.add(index);
+}
+
+/** Begins the attempts whose time has come. */
+function startRetries(deciding: Deciding): void {
+  const { run, nowMs } = deciding;
+  for (const index of run.retrying) {
+    const { retryAtMs = 0, jobName = '' } = run.active.get(index) ?? {};
+    if (retryAtMs > nowMs) continue;
+    run.retrying.delete(index);
+    change(deciding, index, { retryAtMs: undefined });
+    deciding.effects.push({ kind: 'start', step: index, jobName });
+  }
+}
+
 /** Running jobs are stopped; a step still `Starting` may have a job already, so it is stopped like the others. */
 function stopActive(deciding: Deciding): void {
   for (const [index, document] of deciding.run.active) {
     if (document.status === 'Stopping') continue;
-    change(deciding, index, { status: 'Stopping' });
+    change(deciding, index, { status: 'Stopping', retryAtMs: undefined });
+    deciding.run.retrying.delete(index);
     deciding.effects.push({ kind: 'stop', step: index, jobName: document.jobName ?? '' });
   }
 }
@@ -203,22 +293,43 @@ function startReady(deciding: Deciding): void {
   instant.steps.push(...waiting);
   const most = execution.maxParallelSteps ?? Number.POSITIVE_INFINITY;
   for (let index = nextOf(progress, ready); index !== undefined && progress.active.size < most; index = nextOf(progress, ready)) {
-    const jobName = deciding.jobName(nth(progress.graph.steps, index));
+    const earlier = run.earlier.get(index);
+    const serial = earlier ? (earlier.serial ?? 1) + 1 : 1;
+    const jobName = deciding.jobName(nth(progress.graph.steps, index), serial);
+    const cache = run.cacheKeys.get(index);
+    run.cacheKeys.delete(index);
     begin(progress, index);
-    change(deciding, index, { status: 'Starting', jobName });
+    change(deciding, index, { status: 'Starting', jobName, ...(serial > 1 && { serial }), ...(cache && { cache }) });
     effects.push({ kind: 'start', step: index, jobName });
   }
 }
 
-/** Condition and Fail steps take no time and need no job. False when a file must be read first. */
+/**
+ * Condition and Fail steps take no time and need no job, nor do steps whose result is there already. False when something must be read
+ * first.
+ */
 function decideAtOnce(deciding: Deciding, index: number, step: GraphStep): boolean {
   const { progress } = deciding.run;
-  const evaluation = deciding.evaluate(step);
+  const evaluation = deciding.evaluate(step, index);
   if ('files' in evaluation) {
     deciding.effects.push({ kind: 'read', uris: evaluation.files });
     return false;
   }
+  if ('unknown' in evaluation) {
+    deciding.effects.push({ kind: 'look-up', step: index });
+    return false;
+  }
+  if ('work' in evaluation) {
+    if (evaluation.cache) deciding.run.cacheKeys.set(index, evaluation.cache);
+    needsWork(progress, index);
+    return true;
+  }
   begin(progress, index);
+  if ('taken' in evaluation) {
+    settle(deciding, index, { status: 'Succeeded', ...evaluation.taken });
+    succeed(progress, index, evaluation.taken.outcome);
+    return true;
+  }
   if ('problem' in evaluation) failStep(deciding, index, evaluation.problem);
   else if ('message' in evaluation) {
     failStep(deciding, index, evaluation.message, { metadata: { Fail: { ErrorMessage: evaluation.message } } });

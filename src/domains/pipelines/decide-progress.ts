@@ -1,4 +1,5 @@
 import { type Graph, nth } from '../../../sdk/definition/index.ts';
+import type { Selection } from './decide-selection.ts';
 
 /**
  * How far an execution is, as counts per vertex of its graph: a discardable projection, rebuilt from the step rows in O(n). What a step
@@ -6,12 +7,13 @@ import { type Graph, nth } from '../../../sdk/definition/index.ts';
  */
 export interface Progress {
   readonly graph: Graph;
+  readonly course: Course;
   readonly vertices: Uint8Array;
   /** Predecessors each vertex still waits for. */
   readonly pending: Int32Array;
   /** Steps that need a job and may start, in the order they became ready. */
   readonly ready: Queue;
-  /** Condition and Fail steps that may be decided; they take no slot of the execution's parallelism. */
+  /** Steps that may be decided without a job (Condition, Fail, those whose result may be there already): they take no slot. */
   readonly instant: Queue;
   readonly active: Set<number>;
   readonly outcomes: Map<number, boolean>;
@@ -30,10 +32,23 @@ const SUCCEEDED = 3;
 const FAILED = 4;
 /** Will never run: on the branch not taken, or behind such a step, or behind one that failed. */
 const BLOCKED = 5;
+/** No part of a selective execution: nothing waits for it. */
+const LEFT_OUT = 6;
 
-export function createProgress(graph: Graph): Progress {
+/** What an execution does otherwise than by its graph alone. */
+export interface Course {
+  /** Of a selective execution. */
+  readonly selection?: Selection;
+  /** Whether to look first for a result that is there already. */
+  looksUp(step: number): boolean;
+}
+
+const ALL_STEPS: Course = { looksUp: () => false };
+
+export function createProgress(graph: Graph, course: Course = ALL_STEPS): Progress {
   const progress: Progress = {
     graph,
+    course,
     vertices: new Uint8Array(graph.vertexCount),
     pending: Int32Array.from(graph.waitsFor, (before) => before.length),
     ready: { steps: [], head: 0 },
@@ -41,10 +56,22 @@ export function createProgress(graph: Graph): Progress {
     active: new Set(),
     outcomes: new Map(),
   };
+  if (course.selection) leaveOut(progress, course.selection);
   for (let vertex = 0; vertex < graph.vertexCount; vertex++) {
-    if (progress.pending[vertex] === 0) makeReady(progress, vertex);
+    if (progress.pending[vertex] === 0 && progress.vertices[vertex] === WAITING) makeReady(progress, vertex);
   }
   return progress;
+}
+
+/** Nothing waits for what is left out, and what is reused waits for nothing. */
+function leaveOut(progress: Progress, { run, reuse }: Selection): void {
+  const { graph, vertices, pending } = progress;
+  const takesPart = (vertex: number) => run.has(nth(graph.stepOf, vertex)) || reuse.has(nth(graph.stepOf, vertex));
+  for (let vertex = 0; vertex < graph.vertexCount; vertex++) {
+    if (!takesPart(vertex)) vertices[vertex] = LEFT_OUT;
+    const isReused = vertex < graph.steps.length && reuse.has(vertex);
+    pending[vertex] = isReused ? 0 : nth(graph.waitsFor, vertex).filter(takesPart).length;
+  }
 }
 
 /** The step at the head of a queue; begun ones are passed over. */
@@ -81,7 +108,13 @@ export function isExhausted(progress: Progress): boolean {
 function makeReady(progress: Progress, vertex: number): void {
   progress.vertices[vertex] = READY;
   const { type } = nth(progress.graph.steps, vertex);
-  (type === 'Condition' || type === 'Fail' ? progress.instant : progress.ready).steps.push(vertex);
+  const isInstant = type === 'Condition' || type === 'Fail' || progress.course.looksUp(vertex);
+  (isInstant ? progress.instant : progress.ready).steps.push(vertex);
+}
+
+/** There was no result to take: the step waits for its turn like others. */
+export function needsWork(progress: Progress, step: number): void {
+  progress.ready.steps.push(step);
 }
 
 /** Marks a vertex done and whatever follows from it: closing vertices complete by themselves, so this walks on without recursion. */
@@ -91,6 +124,7 @@ function complete(progress: Progress, start: number): void {
   for (let vertex = done.pop(); vertex !== undefined; vertex = done.pop()) {
     vertices[vertex] = SUCCEEDED;
     for (const next of nth(graph.releases, vertex)) {
+      if (vertices[next] === LEFT_OUT) continue;
       const ready = placeOf(progress, vertex, next) === 'untaken' ? skip(progress, next) : release(progress, vertex, next);
       if (ready !== undefined) done.push(ready);
     }

@@ -1,9 +1,10 @@
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Cursor, Store } from '../../platform/store/port.ts';
 import { listRows, readRow } from '../../platform/store/typed-rows.ts';
-import type { JsonObject } from '../../../sdk/definition/index.ts';
-import { describeFailure } from './decide-execution.ts';
+import { cacheExpiryMs, type Graph, type JsonObject, nth } from '../../../sdk/definition/index.ts';
+import { createRun, describeFailure } from './decide-execution.ts';
 import { begin, createProgress, fail, succeed } from './decide-progress.ts';
+import { type Selection, selectionOf } from './decide-selection.ts';
 import type { Definitions } from './definitions.ts';
 import { type ExecutionDocument, type StepDocument, UNSETTLED } from './resources.ts';
 import type { ExecutionRun } from './run.ts';
@@ -16,15 +17,17 @@ export async function loadRun(store: Store, definitions: Definitions, key: Resou
   const row = await readRow<ExecutionDocument>(store, key);
   if (!row || !UNSETTLED.has(row.document.status)) return undefined;
   const compiled = await definitions.compiled(key, row.document.definitionDigest);
+  const selection = row.document.selective && selectionOf(compiled.graph, row.document.selective.steps);
   const run: ExecutionRun = {
     key,
     incarnation: row.index.parent ?? '',
     compiled,
     execution: row.document,
     executionVersion: row.version,
-    progress: createProgress(compiled.graph),
-    active: new Map(),
-    failures: [],
+    selection,
+    ...createRun(createProgress(compiled.graph, { selection, looksUp: (step) => looksUp(compiled.graph, selection, step) })),
+    earlierVersions: new Map(),
+    lookedUp: new Map(),
     rows: new Map(),
     startedCount: 0,
     documents: new Map(),
@@ -50,10 +53,19 @@ export async function loadRun(store: Store, definitions: Definitions, key: Resou
   return run;
 }
 
+/** Whether a step may have a result that is there already: taken from the source execution, or kept in the cache. */
+const looksUp = (graph: Graph, selection: Selection | undefined, step: number): boolean =>
+  selection?.reuse.has(step) === true || cacheExpiryMs(nth(graph.steps, step).step) !== undefined;
+
 /** Steps started in this order, so everything a step waited for comes before it. */
 function replay(run: ExecutionRun, document: StepDocument, version: number, ordinal: number): void {
   const { index, status } = document;
   run.startedCount = Math.max(run.startedCount, ordinal);
+  if ((status === 'Failed' || status === 'Stopped') && (document.round ?? 0) < (run.execution.round ?? 0)) {
+    run.earlier.set(index, document);
+    run.earlierVersions.set(index, version);
+    return;
+  }
   begin(run.progress, index);
   if (status === 'Succeeded') {
     keepDocument(run, index, document.properties as JsonObject | undefined);
@@ -66,6 +78,7 @@ function replay(run: ExecutionRun, document: StepDocument, version: number, ordi
   } else {
     run.active.set(index, document);
     run.rows.set(index, { version, ordinal });
+    if (document.retryAtMs !== undefined) run.retrying.add(index);
     if (status === 'Executing') run.changed.add(index);
     else run.unconfirmed.add(index);
   }

@@ -1,7 +1,8 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
-import { absentError, arnOf } from '../../platform/resources/declaration.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import { absentError, arnOf, type Place } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import {
@@ -52,6 +53,12 @@ export function executionOf(context: OperationContext, arnText: string): NamedEx
     throw absentError(PIPELINE_EXECUTION, arn, executionName(pipelineName, executionId));
   }
   return { pipelineName, executionId, arn: arnOf(PIPELINE_EXECUTION, context, executionName(pipelineName, executionId)) };
+}
+
+/** Of an ARN that `executionOf` accepted. */
+export function executionKeyOfArn(place: Place, arn: string): ResourceKey {
+  const [, pipelineName = '', , executionId = ''] = parseArn(arn)?.resource.split('/') ?? [];
+  return executionKey(place, pipelineName, executionId);
 }
 
 export async function readPipeline(store: Store, context: OperationContext, nameOrArn: string): Promise<Read<PipelineDocument>> {

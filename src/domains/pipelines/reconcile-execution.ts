@@ -16,12 +16,15 @@ import {
 import { jobName } from './decide-names.ts';
 import { type Definitions, digestOf } from './definitions.ts';
 import { keepDocument, loadRun } from './load-run.ts';
+import { isContentUnchanged, lookUp } from './look-up.ts';
 import type { PipelinePorts } from './ports.ts';
 import { readJsonFile } from './read-files.ts';
 import {
   EXECUTION_RECONCILER,
   type ExecutionDocument,
   executionIndex,
+  type StepCacheDocument,
+  stepCacheKey,
   type StepDocument,
   stepIndex,
   stepKey,
@@ -69,7 +72,7 @@ function lookWhereDue(run: ExecutionRun, nowMs: number): void {
 
 function nextLookMs(run: ExecutionRun, nowMs: number): number {
   run.lookAtMs ??= nowMs + LOOK_AGAIN_MS;
-  let dueMs = run.lookAtMs;
+  let dueMs = Math.min(run.lookAtMs, run.retryAtMs ?? Number.POSITIVE_INFINITY);
   for (const document of run.active.values()) {
     const deadlineMs = deadlineOf(document);
     dueMs = Math.min(dueMs, deadlineMs > nowMs ? deadlineMs : nowMs + LOOK_SOON_MS);
@@ -117,7 +120,9 @@ async function moveOn(
   for (;;) {
     seen.push(...unconfirmed(run, seen), ...(await lookAround(ports, run, watch)));
     for (const observation of seen) {
-      if (observation.kind === 'succeeded') keepDocument(run, observation.step, observation.document as JsonObject);
+      if (observation.kind !== 'succeeded') continue;
+      keepDocument(run, observation.step, observation.document as JsonObject);
+      await confirmContent(ports, run, observation.step);
     }
     const decision = decide(ports, run, seen);
     if (!decision.effects.some(({ kind }) => kind === 'read')) run.files.clear();
@@ -130,8 +135,19 @@ async function moveOn(
     }
     if (decision.ended) return undefined;
     seen = await performAll(ports, watch, run, decision.effects);
-    if (decision.effects.length === 0 || (seen.length === 0 && run.files.size === 0)) return run;
+    if (seen.length > 0 || decision.effects.some(({ kind }) => kind === 'read' || kind === 'look-up')) continue;
+    if (lookable(run).length > 0) continue;
+    run.retryAtMs = decision.retryAtMs;
+    return run;
   }
+}
+
+/** In content mode a result is kept only for inputs that did not change while the step may have been reading them. */
+async function confirmContent(ports: PipelinePorts, run: ExecutionRun, step: number): Promise<void> {
+  const document = run.active.get(step);
+  if (!document?.cache?.content || (await isContentUnchanged(ports, run, document))) return;
+  const { cache: _let, ...rest } = document;
+  run.active.set(step, rest);
 }
 
 function unconfirmed(run: ExecutionRun, seen: readonly Observation[]): Observation[] {
@@ -140,11 +156,15 @@ function unconfirmed(run: ExecutionRun, seen: readonly Observation[]): Observati
   return steps.map((step) => ({ kind: 'unconfirmed', step }));
 }
 
+/** What ended before its start was recorded is looked at once it is. */
+const lookable = ({ changed, active }: ExecutionRun): number[] =>
+  [...changed].filter((step) => active.has(step) && active.get(step)?.status !== 'Starting');
+
 /** Looks at the jobs that may have ended. */
 async function lookAround(ports: PipelinePorts, run: ExecutionRun, watch: Watch): Promise<Observation[]> {
   for (const step of watch.take(run.key)) run.changed.add(step);
-  const steps = [...run.changed].filter((step) => run.active.get(step)?.status !== 'Starting' && run.active.has(step));
-  run.changed.clear();
+  const steps = lookable(run);
+  for (const step of run.changed) if (run.active.get(step)?.status !== 'Starting') run.changed.delete(step);
   return inTurn(steps, (step) => lookAtStep(ports, run, step));
 }
 
@@ -155,12 +175,13 @@ function decide(ports: PipelinePorts, run: ExecutionRun, observations: readonly 
     run,
     observations,
     nowMs,
-    evaluate: (step) => evaluate(run, step, nowMs),
-    jobName: (step) => nameOf(run, step),
+    evaluate: (step, index) => evaluate(run, step, index, nowMs),
+    jobName: (step, serial) => nameOf(run, step, serial),
   });
 }
 
-function evaluate(run: ExecutionRun, { step, name }: GraphStep, nowMs: number): Evaluation {
+function evaluate(run: ExecutionRun, { step, name }: GraphStep, index: number, nowMs: number): Evaluation {
+  if (run.progress.course.looksUp(index)) return run.lookedUp.get(index) ?? { unknown: true };
   const scope = scopeOf(run, run.files, undefined, nowMs);
   if (step.Type === 'Condition') {
     const { value, files, problem } = resolveConditions(step.Arguments.Conditions, scope);
@@ -173,10 +194,10 @@ function evaluate(run: ExecutionRun, { step, name }: GraphStep, nowMs: number): 
   return files ? { files } : { message: String(value) };
 }
 
-function nameOf(run: ExecutionRun, { name, type, step }: GraphStep): string {
+function nameOf(run: ExecutionRun, { name, type, step }: GraphStep, serial: number): string {
   const member = STEP_KINDS[type]?.nameMember;
   const prefix = member === undefined ? undefined : (step.Arguments as JsonObject)[member];
-  const digest = digestOf(`${run.execution.arn}/${name}`);
+  const digest = digestOf(`${run.execution.arn}/${name}${serial === 1 ? '' : `#${serial}`}`);
   return jobName(run.execution.executionId, name, digest, typeof prefix === 'string' ? prefix : undefined);
 }
 
@@ -191,6 +212,7 @@ async function commit(ports: PipelinePorts, watch: Watch, run: ExecutionRun, dec
     expect: [{ key, version: run.executionVersion }, ...rows.map(({ write, version }) => ({ key: write.key, version }))],
     write: [
       ...rows.map(({ write }) => write),
+      ...cacheWrites(run, decision),
       ...(decision.ended ? [writeOf(key, after, executionIndex(after, run.incarnation))] : []),
     ],
     ...(decision.ended && { timers: [{ reconciler: EXECUTION_RECONCILER, key, dueAtMs: null }] }),
@@ -208,6 +230,9 @@ async function commit(ports: PipelinePorts, watch: Watch, run: ExecutionRun, dec
     throw new BackendError('storage', `A commit was not answered: ${result.reason}`, { retryable: true });
   for (const { change, version, ordinal } of rows) {
     run.startedCount = Math.max(run.startedCount, ordinal);
+    run.lookedUp.delete(change.index);
+    run.earlierVersions.delete(change.index);
+    if (isAnotherJob(change)) forgetWork(run, watch, change.before);
     if (run.active.has(change.index)) run.rows.set(change.index, { version: version + 1, ordinal });
     else forgetStep(run, watch, change);
   }
@@ -219,12 +244,31 @@ function rowOf(run: ExecutionRun, { index, after }: StepChange): { write: Write;
   const ordinal = known?.ordinal ?? ++run.startedCount;
   const key = stepKey(run.key, after.stepName);
   const write = writeOf(key, after, stepIndex(after, run.key, ordinal));
-  return { write, version: known?.version ?? 0, ordinal };
+  return { write, version: known?.version ?? run.earlierVersions.get(index) ?? 0, ordinal };
 }
+
+/** Results that were computed are kept under their key, the newest in the place of an older one. */
+function cacheWrites(run: ExecutionRun, { steps }: Decision): Write[] {
+  return steps.flatMap(({ after }) => {
+    const { cache, stepName, endedAtMs = 0, metadata, properties } = after;
+    if (after.status !== 'Succeeded' || !cache || after.takenFrom) return [];
+    const kept: StepCacheDocument = { executionArn: run.execution.arn, stepName, endedAtMs, metadata, properties };
+    const key = stepCacheKey(run.key, run.incarnation, stepName, cache.digest);
+    return [writeOf(key, kept, { parent: run.incarnation, createdAtMs: endedAtMs, modifiedAtMs: endedAtMs })];
+  });
+}
+
+/** The step is tried again by a job of another name. */
+const isAnotherJob = ({ before, after }: StepChange): boolean =>
+  before?.jobName !== undefined && after.status === 'Starting' && before.jobName !== after.jobName;
 
 function forgetStep(run: ExecutionRun, watch: Watch, { index, after }: StepChange): void {
   run.rows.delete(index);
-  const id = awaitedId(run, after);
+  forgetWork(run, watch, after);
+}
+
+function forgetWork(run: ExecutionRun, watch: Watch, document: StepDocument | undefined): void {
+  const id = document && awaitedId(run, document);
   if (id !== undefined) watch.remove(id);
 }
 
@@ -237,6 +281,7 @@ async function performAll(
 ): Promise<Observation[]> {
   return inTurn(effects, async (effect) => {
     if (effect.kind === 'read') return readAll(ports, run, effect.uris);
+    if (effect.kind === 'look-up') return look(ports, run, effect.step);
     if (effect.kind === 'stop') return stopStep(ports, run, effect.step);
     const document = run.active.get(effect.step);
     const id = document && awaitedId(run, document);
@@ -244,6 +289,12 @@ async function performAll(
     if (id !== undefined) watch.add(id, run.key, effect.step);
     return startStep(ports, run, effect.step);
   });
+}
+
+async function look(ports: PipelinePorts, run: ExecutionRun, step: number): Promise<undefined> {
+  const found = await lookUp(ports, run, step);
+  if ('taken' in found) keepDocument(run, step, found.taken.properties as JsonObject | undefined);
+  run.lookedUp.set(step, found);
 }
 
 async function readAll(ports: PipelinePorts, run: ExecutionRun, uris: readonly string[]): Promise<undefined> {

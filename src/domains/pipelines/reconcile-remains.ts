@@ -12,7 +12,7 @@ const PAGE = 200;
 const VERSIONS_PAGE = 50;
 
 /**
- * Removes what a deleted pipeline leaves: its executions with their steps, then its versions, with each definition that no version of
+ * Removes what a deleted pipeline leaves: its executions with their steps, the results kept of them, then its versions, with each definition that no version of
  * another pipeline has, in bounded commits. Nothing reaches them any more, since they belong to an incarnation that is gone; the ledger
  * keeps what happened. An execution's definition is always that of a version of its pipeline, so executions go before versions.
  */
@@ -22,6 +22,7 @@ export const remainsReconciler = ({ store }: { store: Store; clock: Clock }): Re
     await removeChildren(store, key, 'PipelineExecution', key.name, async (execution) => {
       await removeChildren(store, execution, 'PipelineExecutionStep', execution.name);
     });
+    await removeChildren(store, key, 'PipelineStepCache', key.name);
     await removeVersions(store, key);
     const row = await store.get(key);
     await commit(store, row ? [{ key, version: row.version }] : [], {

@@ -91,6 +91,12 @@ export type ExecutionDocument = {
   startedBy: Principal;
   /** SHA-256 of the request, so that its token cannot start something else. */
   requestDigest: string;
+  /** How often the execution was retried; steps that did not succeed in an earlier round run again. */
+  round?: number;
+  /** Only these steps run; what they wait for is taken from the source execution. */
+  selective?: { sourceArn?: string; steps: string[] };
+  /** Inputs count by their content in the cache's keys (tag `slipway:cache` of the pipeline when it started). */
+  cacheMode?: 'content';
   createdAtMs: number;
   modifiedAtMs: number;
   createdBy: UserContext;
@@ -112,9 +118,40 @@ export type StepDocument = {
   metadata?: PipelineExecutionStepMetadata;
   /** Name of what the step makes; deterministic. */
   jobName?: string;
+  /** Which job of the step `jobName` names; 1 when absent. */
+  serial?: number;
+  /** Of the execution when the step started. */
+  round?: number;
+  /** Retries made, by the position of their policy. */
+  retries?: Record<string, number>;
+  /** When the next attempt begins. */
+  retryAtMs?: number;
+  /** Why there was another attempt. */
+  retryReason?: string;
+  /** Where the step's result will be kept for later executions. */
+  cache?: StepCacheKey;
+  /** The execution whose result this is, and why it was taken. */
+  takenFrom?: { by: 'cache' | 'selection'; executionArn: string };
   /** Which branch a Condition took. */
   outcome?: boolean;
   /** The Describe response of what the step made: property references are paths into it. */
+  properties?: JsonObject;
+};
+
+/** Digests of what a step was asked. */
+export type StepCacheKey = {
+  /** SHA-256 of the attributes that count. */
+  digest: string;
+  /** In content mode: SHA-256 over the objects, by URI. */
+  content?: Record<string, string>;
+};
+
+/** The newest result of a step for one key, kept for later executions of the pipeline. */
+export type StepCacheDocument = {
+  executionArn: string;
+  stepName: string;
+  endedAtMs: number;
+  metadata?: PipelineExecutionStepMetadata;
   properties?: JsonObject;
 };
 
@@ -152,6 +189,14 @@ export const stepKey = (execution: ResourceKey, stepName: string): ResourceKey =
   region: execution.region,
   kind: 'PipelineExecutionStep',
   name: `${execution.name}/${stepName}`,
+});
+
+/** Looked up by step and key of one pipeline; columns: `parent` the pipeline's incarnation. */
+export const stepCacheKey = (place: Place, incarnation: string, stepName: string, digest: string): ResourceKey => ({
+  account: place.account,
+  region: place.region,
+  kind: 'PipelineStepCache',
+  name: `${incarnation}/${stepName}/${digest}`,
 });
 
 /** What is left to remove of a deleted pipeline: its executions, their steps and its versions. */

@@ -315,10 +315,6 @@ test('wrong parameters and other mistakes of a start are said all at once', asyn
     refused('ResourceNotFound', /^Pipeline 'arn:aws:sagemaker:us-east-1:123456789012:pipeline\/Q' does not exist\.$/),
   );
   await assert.rejects(
-    start(at, { SelectiveExecutionConfig: { SelectedSteps: [{ StepName: 'A' }] } }),
-    refused('NotImplementedException', /not implemented yet/),
-  );
-  await assert.rejects(
     describe(at, `arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/P/execution/abcdefabcdef`),
     refused('ResourceNotFound', /does not exist/),
   );

@@ -1,6 +1,7 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import { checkOptionsOf } from '../../platform/definitions/check-options.ts';
 import { Definitions } from './definitions.ts';
+import { sendPipelineExecutionStepFailure, sendPipelineExecutionStepSuccess } from './operations/answer-callbacks.ts';
 import {
   describePipelineDefinitionForExecution,
   describePipelineExecution,
@@ -9,6 +10,7 @@ import {
   listPipelineParametersForExecution,
 } from './operations/read-executions.ts';
 import { describePipeline, listPipelines, listPipelineVersions } from './operations/read-pipelines.ts';
+import { retryPipelineExecution } from './operations/retry-execution.ts';
 import { startPipelineExecution, stopPipelineExecution, updatePipelineExecution } from './operations/write-executions.ts';
 import { createPipeline, deletePipeline, updatePipeline, updatePipelineVersion } from './operations/write-pipelines.ts';
 import type { PipelinePorts } from './ports.ts';
@@ -35,6 +37,7 @@ export function createPipelinesRoom(ports: PipelinePorts): Room {
       listPipelines(store),
       listPipelineVersions(store),
       startPipelineExecution(ports, definitions),
+      retryPipelineExecution(ports),
       stopPipelineExecution(ports),
       updatePipelineExecution(ports),
       describePipelineExecution(store),
@@ -42,10 +45,12 @@ export function createPipelinesRoom(ports: PipelinePorts): Room {
       listPipelineExecutionSteps(store),
       listPipelineParametersForExecution(store),
       describePipelineDefinitionForExecution(store, definitions),
+      sendPipelineExecutionStepSuccess(store),
+      sendPipelineExecutionStepFailure(store),
     ],
     resources: [PIPELINE, PIPELINE_EXECUTION],
     reconcilers: [executionReconciler(ports, definitions, watch), remainsReconciler(ports)],
-    calls: ['s3:GetObject', ...stepCalls()],
+    calls: ['s3:GetObject', 's3:ListObjectsV2', ...stepCalls()],
     subscriptions: watch.subscriptions,
   };
 }

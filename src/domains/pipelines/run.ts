@@ -2,7 +2,8 @@ import type { Principal } from '../../platform/authorization/principal.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { FileReading, JsonObject, Scope, WorkStep } from '../../../sdk/definition/index.ts';
-import type { Run } from './decide-execution.ts';
+import type { Evaluation, Run } from './decide-execution.ts';
+import type { Selection } from './decide-selection.ts';
 import type { Compiled } from './definitions.ts';
 import type { ExecutionDocument, StepDocument } from './resources.ts';
 
@@ -18,6 +19,12 @@ export interface ExecutionRun extends Run {
   executionVersion: number;
   /** Version and ordinal of the row of each active step. */
   readonly rows: Map<number, { version: number; ordinal: number }>;
+  /** Versions of the rows of `earlier` steps. */
+  readonly earlierVersions: Map<number, number>;
+  /** Of a selective execution. */
+  readonly selection?: Selection;
+  /** What looking for a result that is there already came to. */
+  readonly lookedUp: Map<number, Evaluation>;
   /** Steps started so far. */
   startedCount: number;
   /** Describe documents of succeeded steps that others refer to, by name. */
@@ -30,6 +37,8 @@ export interface ExecutionRun extends Run {
   readonly unconfirmed: Set<number>;
   /** When all active steps are looked at though nothing was told of them. */
   lookAtMs?: number;
+  /** When the next attempt of a step begins. */
+  retryAtMs?: number;
   principal?: Principal;
 }
 

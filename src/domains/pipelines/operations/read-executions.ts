@@ -30,6 +30,10 @@ export const describePipelineExecution = (store: Store) =>
         ParallelismConfiguration: parallelismOf(document),
         PipelineVersionId: document.versionId,
         RoleArn: document.roleArn,
+        SelectiveExecutionConfig: document.selective && {
+          SourcePipelineExecutionArn: document.selective.sourceArn,
+          SelectedSteps: document.selective.steps.map((StepName) => ({ StepName })),
+        },
       };
     },
   });
@@ -103,7 +107,12 @@ const summarize = (document: StepDocument) => ({
   FailureReason: document.failureReason,
   Metadata: document.metadata ?? {},
   AttemptCount: document.attemptCount,
+  CacheHitResult: takenFrom(document, 'cache'),
+  SelectiveExecutionResult: takenFrom(document, 'selection'),
 });
+
+const takenFrom = ({ takenFrom: from }: StepDocument, by: 'cache' | 'selection') =>
+  from?.by === by ? { SourcePipelineExecutionArn: from.executionArn } : undefined;
 
 export const listPipelineParametersForExecution = (store: Store) =>
   operation('sagemaker:ListPipelineParametersForExecution', {

@@ -6,7 +6,9 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
+import { tagsKey } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
+import type { Store } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
 import { type ParameterValue, resolveParameters } from '../../../../sdk/definition/index.ts';
@@ -27,6 +29,7 @@ import {
 import { writeOf } from '../rows.ts';
 import { executionEvent } from '../transitions.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
+import { selectiveOf } from './selective-execution.ts';
 import { pipelineWrite } from './write-pipelines.ts';
 
 const ID_LENGTH = 12;
@@ -40,7 +43,7 @@ export const startPipelineExecution = (ports: PipelinePorts, definitions: Defini
     ],
     handle: (input, context) =>
       decideAndCommit(ports.store, async () => {
-        refuseLater(input);
+        if (input.PipelineVersionAlias !== undefined) throw aliasesLacking();
         const { key: pipelineRow, version, document: pipeline } = await readPipeline(ports.store, context, input.PipelineName);
         // The id comes from the token, so that the same call sent twice finds the execution of the first.
         const executionId = executionIdOf(pipeline, input.ClientRequestToken ?? context.requestId);
@@ -58,6 +61,8 @@ export const startPipelineExecution = (ports: PipelinePorts, definitions: Defini
           requestDigest,
           digest,
           ...parametersOf(input, compiled),
+          ...(await selectiveOf(ports.store, context, pipeline, compiled, input.SelectiveExecutionConfig)),
+          ...(await cacheModeOf(ports.store, pipeline)),
         });
         const started = { ...pipeline, lastRunAtMs: Math.max(context.nowMs, pipeline.lastRunAtMs ?? 0) };
         const { displayName, description, versionId, roleArn, parameters } = document;
@@ -84,6 +89,8 @@ export const startPipelineExecution = (ports: PipelinePorts, definitions: Defini
                   definitionDigest: digest,
                   roleArn,
                   parameters,
+                  selective: document.selective,
+                  cacheMode: document.cacheMode,
                 }),
               ),
             ],
@@ -92,13 +99,16 @@ export const startPipelineExecution = (ports: PipelinePorts, definitions: Defini
       }),
   });
 
-function refuseLater(input: StartPipelineExecutionRequest): void {
-  if (input.PipelineVersionAlias !== undefined) throw aliasesLacking();
-  if (!input.SelectiveExecutionConfig) return;
-  throw new ServiceError(
-    'NotImplementedException',
-    'Selective execution (SelectiveExecutionConfig) is not implemented yet. Start the whole pipeline.',
-  );
+/** Tag of a pipeline by which unchanged clients choose what its cache compares. */
+const CACHE_TAG = 'slipway:cache';
+
+async function cacheModeOf(store: Store, pipeline: PipelineDocument): Promise<Pick<ExecutionDocument, 'cacheMode'>> {
+  const row = await store.get<{ tags: { Key: string; Value: string }[] }>(tagsKey(pipeline.arn));
+  const value = row?.document.tags.find(({ Key }) => Key === CACHE_TAG)?.Value;
+  if (value === undefined || value === 'documented') return {};
+  if (value === 'content') return { cacheMode: 'content' };
+  const text = `The tag ${CACHE_TAG} of pipeline ${pipeline.name} is "${value}"`;
+  throw new ServiceError('ValidationException', `${text}, but must be "content" or "documented". Change or remove it.`);
 }
 
 const executionIdOf = (pipeline: PipelineDocument, token: string): string =>
@@ -138,9 +148,10 @@ function newExecution(
   input: StartPipelineExecutionRequest,
   context: OperationContext,
   pipeline: PipelineDocument,
-  facts: StartedParameters & { executionId: string; requestDigest: string; digest: string },
+  facts: StartedParameters &
+    Pick<ExecutionDocument, 'executionId' | 'requestDigest' | 'selective' | 'cacheMode'> & { readonly digest: string },
 ): ExecutionDocument {
-  const { executionId, requestDigest, digest, parameters, values } = facts;
+  const { executionId, requestDigest, digest, parameters, values, selective, cacheMode } = facts;
   const maxParallelSteps = input.ParallelismConfiguration?.MaxParallelExecutionSteps ?? pipeline.maxParallelSteps;
   return {
     pipelineName: pipeline.name,
@@ -158,6 +169,8 @@ function newExecution(
     ...(maxParallelSteps !== undefined && { maxParallelSteps }),
     startedBy: context.principal,
     requestDigest,
+    ...(selective && { selective }),
+    ...(cacheMode && { cacheMode }),
     createdAtMs: context.nowMs,
     modifiedAtMs: context.nowMs,
     createdBy: userContext(context),
