@@ -209,6 +209,7 @@ export const EXECUTED_STEP_TYPES: ReadonlySet<StepType> = new Set<StepType>([
   'Model',
   'Fail',
   'Lambda',
+  'Callback',
 ]);
 
 /** The output shape of the SageMaker API that a step's properties are paths into; steps of other types offer other things. */

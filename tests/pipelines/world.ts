@@ -21,6 +21,7 @@ import { createVirtualClock, type VirtualClock } from '../../src/platform/virtua
 import type { EventInput } from '../../src/platform/events/event.ts';
 import { createPipelinesRoom } from '../../src/domains/pipelines/room.ts';
 import { type Named, StandInFunctions } from './stand-in-functions.ts';
+import { StandInQueues } from './stand-in-queues.ts';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'us-east-1';
@@ -71,6 +72,7 @@ export class World {
   readonly packages: { input: InputOf<'sagemaker:CreateModelPackage'>; arn: string }[] = [];
   readonly groups = new Set<string>();
   readonly functions = new StandInFunctions();
+  readonly queues = new StandInQueues();
   readonly called: string[] = [];
   /** Called before and after every commit of the store, and before every call of a room; may throw a Crash. */
   fault: (point: string) => void = () => {};
@@ -96,7 +98,7 @@ export class World {
   /** A server with nothing in memory over whatever the store holds. */
   async start(): Promise<void> {
     const { store, clock } = this;
-    const services = [loadService('sagemaker'), loadService('s3'), loadService('lambda')];
+    const services = [loadService('sagemaker'), loadService('s3'), loadService('lambda'), loadService('sqs')];
     const authorizer = createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] });
     const inner = createCalls(() => this.#dispatcher, systemIds);
     const calls: typeof inner = {
@@ -190,6 +192,7 @@ export class World {
       ...this.#jobStandIns('TrainingJob', named),
       ...this.#registryStandIns(named),
       ...this.functions.operations(named),
+      ...this.queues.operations(named),
       named('s3:GetObject', async ({ Bucket, Key }: InputOf<'s3:GetObject'>) => {
         const text = this.objects.get(`s3://${Bucket}/${Key}`);
         if (text === undefined) throw new ServiceError('NoSuchKey', 'The specified key does not exist.');

@@ -1,5 +1,6 @@
 import type { OperationName } from '../../../contract/operations.ts';
 import type { StepType } from '../../../../sdk/definition/index.ts';
+import { callbackStep } from './callback.ts';
 import { lambdaStep } from './lambda.ts';
 import { modelStep } from './model.ts';
 import { processingStep } from './processing.ts';
@@ -14,6 +15,7 @@ export const STEP_KINDS: { readonly [T in StepType]?: StepKind } = {
   Model: modelStep,
   RegisterModel: registerModelStep,
   Lambda: lambdaStep,
+  Callback: callbackStep,
 };
 
 /** Every operation of other rooms that steps call. */
