@@ -12,7 +12,7 @@ import { ensureSetup } from '../toolchain/setup.mjs';
 const MAIN = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src', 'cli', 'main.ts');
 
 /** Verbs that run jobs or model servers in this checkout need everything; the others talk to a server over HTTP. */
-const VERBS_THAT_EXECUTE = new Set(['serve', 'demo', 'dev']);
+const VERBS_THAT_EXECUTE = new Set(['serve', 'demo', 'dev', 'run']);
 
 async function launch(args) {
   const [verb] = args;

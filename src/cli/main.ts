@@ -54,6 +54,9 @@ function serverVerbs(program: Command): void {
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 function pipelineVerbs(program: Command): void {
+  verb(program, 'init [dir]', 'a project of your own that runs as it is')
+    .option('--template <name>', 'kind of project', 'bare')
+    .action(async (dir, options) => (await import('./verbs/init.ts')).init(dir, options));
   verb(program, 'validate <file>', 'check a pipeline: a definition (JSON) or a TypeScript program').action(
     async (file, options) => (await import('./verbs/pipeline.ts')).validate(file, options),
   );
@@ -61,12 +64,17 @@ function pipelineVerbs(program: Command): void {
     .option('--name <name>', 'pipeline name, for a definition file (default: the file name)')
     .option('--role <arn>', 'role the pipeline acts by')
     .action(async (file, options) => (await import('./verbs/pipeline.ts')).upsert(file, options));
-  verb(program, 'run <pipeline-or-file>', 'start an execution (a file is upserted first)')
+  verb(
+    program,
+    'run <pipeline-or-file> [words...]',
+    'start an execution; a file (definition, TypeScript, Python) needs no server beforehand',
+  )
     .option('--name <name>', 'pipeline name, for a definition file (default: the file name)')
     .option('--role <arn>', 'role the pipeline acts by')
     .option('--param <K=V>', 'pipeline parameter, repeatable', collect, [])
     .option('--wait', 'follow the execution to its end; exit 1 unless it succeeds')
-    .action(async (target, options) => (await import('./verbs/pipeline.ts')).run(target, options));
+    .option('--keep', 'leave the server on that was started for this run')
+    .action(async (target, words, options) => (await import('./verbs/run.ts')).run(target, words, options));
   verb(program, 'status [execution]', 'one execution, or the newest of every pipeline').action(async (reference, options) =>
     (await import('./verbs/execution.ts')).status(reference, options),
   );
@@ -110,7 +118,6 @@ function modelVerbs(program: Command): void {
 /** Verbs of the design that later versions bring; they say so instead of being unknown. */
 function laterVerbs(program: Command): void {
   for (const name of [
-    'init',
     'plan',
     'retry',
     'resume',

@@ -7,10 +7,10 @@ import { stepsOf, watchExecution } from '../execution-watch.ts';
 import { CliExit, failed, wrongUse } from '../exit.ts';
 import { tryIsolation } from '../isolation-trial.ts';
 import { createOutput, duration, type Output, shortPath } from '../output.ts';
+import { type OwnServer, startOwnServer } from '../own-server.ts';
 import { deployPackage } from '../verbs/deploy.ts';
 import { upsertFile } from '../verbs/pipeline.ts';
 import { uiLink } from '../verbs/ui.ts';
-import { type DemoServer, startDemoServer } from './demo-server.ts';
 import { collectDifferences } from './differences.ts';
 import { collectEvidence } from './evidence.ts';
 import { showFailure } from './failure.ts';
@@ -41,7 +41,7 @@ export async function demo(chapter: string | undefined, options: DemoOptions): P
   const output = createOutput(options.json ?? false);
   const folder = mkdtempSync(join(tmpdir(), 'slipway-demo-'));
   chooseSandbox(folder, output);
-  const server = startDemoServer(folder);
+  const server = startOwnServer(folder);
   const interruption = stopWhenInterrupted(folder, server);
   try {
     output.line(`server     ${await server.listening}, data folder ${folder}`);
@@ -70,7 +70,7 @@ function chooseSandbox(folder: string, output: Output): void {
   output.line('           The demo runs its own scripts without it, one job at a time. What is missing: npx slipway doctor');
 }
 
-function stopWhenInterrupted(folder: string, server: DemoServer): { happened(): boolean; readonly end: Promise<never> } {
+function stopWhenInterrupted(folder: string, server: OwnServer): { happened(): boolean; readonly end: Promise<never> } {
   let happened = false;
   const end = new Promise<never>(() => {}); // the process ends instead
   const onSignal = (signal: NodeJS.Signals): void => {

@@ -1,11 +1,7 @@
-import { statSync } from 'node:fs';
-import { extname } from 'node:path';
 import { AwsError, callerIdentity, callJson, putObject } from '../client.ts';
 import type { Connection } from '../connection.ts';
-import { dataFlag } from '../data-folder-option.ts';
 import { findingsOf } from '../definition-problems.ts';
-import { sayItGoesOn, watchExecution } from '../execution-watch.ts';
-import { failed, wrongUse } from '../exit.ts';
+import { failed } from '../exit.ts';
 import { createOutput } from '../output.ts';
 import { type CompileTarget, loadPipeline, type LoadedPipeline } from '../pipeline-file.ts';
 import { type GlobalOptions, openSession } from '../session.ts';
@@ -79,38 +75,4 @@ async function createOrUpdate(connection: Connection, loaded: LoadedPipeline, ro
     if (!(error instanceof AwsError) || !error.message.includes('already exists')) throw error;
     return (await callJson(connection, 'sagemaker:UpdatePipeline', shared)).PipelineArn ?? '';
   }
-}
-
-/** `slipway run FILE|PIPELINE [--param K=V]… [--wait]` */
-export async function run(target: string, options: UpsertOptions & { param: string[]; wait?: boolean }): Promise<void> {
-  const { connection, output, folder } = await openSession(options);
-  const name = namesFile(target) ? (await upsertFile(connection, target, options)).name : target;
-  const { PipelineExecutionArn: arn = '' } = await callJson(connection, 'sagemaker:StartPipelineExecution', {
-    PipelineName: name,
-    ClientRequestToken: crypto.randomUUID(),
-    PipelineParameters: options.param.map(parameterOf),
-  });
-  output.line(arn);
-  if (!options.wait) {
-    output.line(`follow it: npx slipway wait ${arn.split('/').at(-1)}${dataFlag(folder)}`);
-    return output.result({ PipelineExecutionArn: arn });
-  }
-  sayItGoesOn(connection, arn);
-  const execution = await watchExecution(connection, arn, output);
-  output.result(execution);
-  const { PipelineExecutionStatus: status = '', FailureReason: reason } = execution;
-  if (status !== 'Succeeded') throw failed(`execution ${status}${reason ? `: ${reason}` : ''}`);
-  output.line(`execution ${status}`);
-}
-
-/** A pipeline's name has no dot and no slash; a folder that happens to be called like the pipeline is not meant. */
-function namesFile(target: string): boolean {
-  if (extname(target) !== '' || target.includes('/')) return true;
-  return statSync(target, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-function parameterOf(text: string): { Name: string; Value: string } {
-  const at = text.indexOf('=');
-  if (at < 1) throw wrongUse(`--param ${text}: write NAME=VALUE.`);
-  return { Name: text.slice(0, at), Value: text.slice(at + 1) };
 }

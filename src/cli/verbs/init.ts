@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { failed, wrongUse } from '../exit.ts';
+import { createOutput, shortPath } from '../output.ts';
+import type { GlobalOptions } from '../session.ts';
+
+const CHECKOUT = resolve(import.meta.dirname, '../../..');
+const EXAMPLE = join(CHECKOUT, 'examples/breast-cancer');
+
+export interface InitOptions extends GlobalOptions {
+  readonly template: string;
+}
+
+/** `slipway init [DIR]`: a project of one's own, which runs as it is. Nothing that is there is written over. */
+export async function init(directory: string | undefined, options: InitOptions): Promise<void> {
+  if (options.template !== 'bare') {
+    throw options.template === 'gitlab' || options.template === 'github'
+      ? failed(
+          `slipway init --template ${options.template}: not implemented in this version. Without --template: a project to run here.`,
+        )
+      : wrongUse(`--template ${options.template}: there are bare, gitlab and github.`);
+  }
+  const folder = resolve(directory ?? '.');
+  const files = projectFiles(folder);
+  refuseExisting(folder, [...files.keys(), ...readdirSync(EXAMPLE)]);
+  mkdirSync(folder, { recursive: true });
+  cpSync(EXAMPLE, folder, { recursive: true, filter: (path) => !path.includes('__pycache__') });
+  for (const [name, text] of files) writeFileSync(join(folder, name), text, { flag: 'wx' });
+  const output = createOutput(options.json ?? false);
+  const problem = installLink(folder);
+  const enter = directory === undefined ? '' : `cd ${shortPath(folder)} && `;
+  output.line(`A project in ${folder}: pipeline.ts and the scripts it runs.`);
+  if (problem) output.line(`npm could not link slipway (${problem}). Do it yourself: ${enter}npm install`);
+  output.line(`run it: ${enter}npx slipway run pipeline.ts`);
+  output.result({ folder, files: [...files.keys(), ...readdirSync(EXAMPLE)].sort(), linked: problem === undefined });
+}
+
+function refuseExisting(folder: string, names: readonly string[]): void {
+  const existing = names.filter((name) => existsSync(join(folder, name)));
+  if (existing.length > 0) {
+    throw failed(`slipway init: ${folder} has ${existing.join(', ')} already. Choose an empty folder: npx slipway init DIR`);
+  }
+}
+
+function projectFiles(folder: string): ReadonlyMap<string, string> {
+  const manifest = {
+    name:
+      basename(folder)
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9._-]+/g, '-')
+        .replace(/^[._-]+/, '') || 'slipway-project',
+    private: true,
+    type: 'module',
+    scripts: { start: 'slipway run pipeline.ts' },
+    dependencies: { slipway: `file:${CHECKOUT}`, '@slipway/sdk': `file:${join(CHECKOUT, 'sdk')}` },
+  };
+  return new Map([
+    ['package.json', `${JSON.stringify(manifest, undefined, 2)}\n`],
+    ['.gitignore', 'node_modules/\n.slipway/\n'],
+    ['README.md', README],
+  ]);
+}
+
+const README = `# A Slipway project
+
+\`pipeline.ts\` says what is run: from raw data to a registered model, if it is good enough. \`scripts/\` is the code of its steps, as it would run on
+Amazon SageMaker.
+
+\`\`\`sh
+npx slipway run pipeline.ts                        # to its end, with a server of its own
+npx slipway run pipeline.ts --param NumRound=200   # another value for a parameter
+npx slipway serve                                  # a server that stays; then, in another shell:
+npx slipway ui                                     # its page
+npx slipway approve breast-cancer --reason "Reviewed"
+npx slipway deploy breast-cancer --endpoint breast-cancer
+npx slipway invoke breast-cancer --body @row.csv
+\`\`\`
+
+State lies in \`.slipway/\`: models, logs, and the ledger of who changed what (\`npx slipway audit verify\`).
+`;
+
+/** Only links into the checkout: nothing is downloaded. Says why when it did not work. */
+function installLink(folder: string): string | undefined {
+  const { status, error, stderr } = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  if (error) return error.message;
+  return status === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? `exit code ${status}`);
+}
