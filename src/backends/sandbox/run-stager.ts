@@ -65,7 +65,7 @@ export class RunStager {
       ownsPlainRoot: plain && spec.kind === 'job',
       diskReserveBytes: diskReserveBytes(runFolder),
       directories: tree.directories,
-      files: [...tree.files, ...(ownHosts ? [{ path: 'hosts', text: hostsFile(spec.hosts) }] : [])],
+      files: [...tree.files, ...(ownHosts ? [{ path: 'hosts', text: hostsFile(spec.hosts, spec.cluster ?? spec.id) }] : [])],
       archives,
       unpackBytesMax: archives.length > 0 ? unpackBytesMax(runFolder) : 0,
       socketFolder: sockets,

@@ -104,9 +104,19 @@ function copyEntry(from: string, to: string): void {
   cpSync(realpathSync(from), to, { recursive: true, verbatimSymlinks: true, filter: readable });
 }
 
-/** The toolkit resolves every host of the job before it starts. */
-export const hostsFile = (hosts: readonly string[]): string =>
-  `127.0.0.1 localhost ${hosts.join(' ')}\n::1 localhost ip6-localhost ip6-loopback\n`;
+/**
+ * The toolkit resolves every host of the job before it starts. Several hosts share this machine's network, so each has a loopback
+ * address of its own, the same in every host's file: two may listen on one port, each under its name (not both on 0.0.0.0).
+ */
+export function hostsFile(hosts: readonly string[], cluster: string): string {
+  const local = '127.0.0.1 localhost';
+  const last = '::1 localhost ip6-localhost ip6-loopback\n';
+  if (hosts.length === 1) return `${local} ${hosts.join(' ')}\n${last}`;
+  // Linux answers to all of 127.0.0.0/8; clusters get networks of their own, so that their ports do not meet
+  const [high = 0, low = 0] = createHash('sha256').update(cluster).digest();
+  const address = (host: string, index: number) => `127.${64 + (high % 64)}.${low}.${index + 1} ${host}\n`;
+  return `${local}\n${hosts.map(address).join('')}${last}`;
+}
 
 /** Jobs on one host, and model servers. */
 export const COMMON_HOSTS = ['algo-1'];
@@ -115,6 +125,6 @@ const OWN_FILES: Readonly<Record<string, string>> = {
   passwd: 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
   group: 'root:x:0:\nnogroup:x:65534:\n',
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n',
-  hosts: hostsFile(COMMON_HOSTS),
+  hosts: hostsFile(COMMON_HOSTS, ''),
   'resolv.conf': '', // where the host's is shown
 };

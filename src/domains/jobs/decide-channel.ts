@@ -8,12 +8,27 @@ export interface ChannelRequest {
   /** For messages, e.g. `channel train`. */
   readonly label: string;
   readonly uri: string;
-  /** `S3Prefix`, or `ManifestFile`: a JSON list of names below a prefix. */
-  readonly dataType: 'S3Prefix' | 'ManifestFile';
+  /** `ManifestFile`: a JSON list of names below a prefix. `AugmentedManifestFile`: a JSON object a line, some of whose attributes are streamed. */
+  readonly dataType: 'S3Prefix' | 'ManifestFile' | 'AugmentedManifestFile';
+  /** Each host gets every n-th object instead of all. */
+  readonly sharded: boolean;
   /** Absolute directory inside. */
   readonly path: string;
   /** FastFile: nothing is downloaded on AWS, so nothing can be added to the folder, and only a folder can be named. */
   readonly fastFile: boolean;
+  /** Pipe mode: no files but named pipes `<path>_<epoch>`. */
+  readonly stream?: StreamRequest;
+}
+
+export interface StreamRequest {
+  /** Objects are gzip files and arrive unpacked. */
+  readonly decompress: boolean;
+  /** Each object (or attribute) arrives as one RecordIO record. */
+  readonly wrap: boolean;
+  /** Another order in each epoch, by this seed. */
+  readonly shuffleSeed?: number;
+  /** Of an augmented manifest: the attributes that are streamed, in this order. */
+  readonly attributeNames: readonly string[];
 }
 
 export function checkS3Uri(label: string, uri: string): Rejection | undefined {
@@ -76,3 +91,42 @@ export function parseManifest(text: string, where: string): Manifest {
     })),
   };
 }
+
+/** One attribute of a line: the object it refers to, or its own value as JSON. */
+export type ManifestValue = { readonly uri: string } | { readonly text: string };
+
+export type AugmentedManifest = { readonly lines: readonly (readonly ManifestValue[])[] } | { readonly problem: string };
+
+/** JSON lines; attributes whose names end in `-ref` name objects, others stand for themselves. Those not asked for are passed over. */
+export function parseAugmentedManifest(text: string, where: string, attributeNames: readonly string[]): AugmentedManifest {
+  const lines: ManifestValue[][] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const values = parseManifestLine(line, attributeNames);
+    if (typeof values === 'string') return { problem: `Line ${index + 1} of the augmented manifest ${where} ${values}.` };
+    lines.push(values);
+  }
+  return lines.length === 0 ? { problem: `The augmented manifest ${where} has no lines.` } : { lines };
+}
+
+function parseManifestLine(line: string, attributeNames: readonly string[]): ManifestValue[] | string {
+  let record: unknown;
+  try {
+    record = JSON.parse(line);
+  } catch {
+    return 'is not valid JSON';
+  }
+  if (typeof record !== 'object' || record === null || Array.isArray(record)) return 'is not a JSON object';
+  const values: ManifestValue[] = [];
+  for (const name of attributeNames) {
+    const value = (record as Record<string, unknown>)[name];
+    if (value === undefined) return `has no attribute "${name}"`;
+    if (!name.endsWith('-ref')) values.push({ text: typeof value === 'string' ? value : JSON.stringify(value) });
+    else if (typeof value === 'string' && parseS3Uri(value)?.key) values.push({ uri: value });
+    else return `has ${JSON.stringify(value)} as "${name}", where an S3 URI belongs`;
+  }
+  return values;
+}
+
+/** What host `index` of `count` gets of the objects in their order: every n-th. */
+export const shardOf = <T>(items: readonly T[], index: number, count: number): T[] => items.filter((_, n) => n % count === index);

@@ -11,6 +11,8 @@ export interface EndEvidence {
   /** The last lines of the log, oldest first. */
   readonly lastLines: readonly string[];
   readonly memoryMiB: number;
+  /** Which of several hosts the end is of. */
+  readonly host?: string;
   /** A stop was asked for. */
   readonly stopping: boolean;
 }
@@ -26,21 +28,22 @@ export interface EndDecision {
  * How a job's end reads: AWS's prefix, then what the job wrote to its failure file, else the last lines of its log. Pure.
  */
 export function decideEnd(end: WorkEnd, evidence: EndEvidence): EndDecision {
+  const host = evidence.host === undefined ? '' : `${evidence.host}: `;
   switch (end.reason) {
     case 'max-runtime':
       return { status: 'Stopped', timedOut: true };
     case 'stopped':
       return { status: 'Stopped', timedOut: false };
     case 'lost':
-      return failed(`InternalServerError: ${end.message ?? 'The job was lost.'}`);
+      return failed(`InternalServerError: ${host}${end.message ?? 'The job was lost.'}`);
     case 'failed-to-start':
       return evidence.stopping
         ? { status: 'Stopped', timedOut: false }
-        : failed(`ClientError: The job could not be started: ${end.message ?? 'unknown reason'}`);
+        : failed(`ClientError: The job could not be started: ${host}${end.message ?? 'unknown reason'}`);
     case 'out-of-memory':
       return failed(
         algorithmError(
-          `The job used more than ${evidence.memoryMiB} MiB of memory. Please use an instance type with more memory, or reduce the size of job data processed on an instance.`,
+          `${host}The job used more than ${evidence.memoryMiB} MiB of memory. Please use an instance type with more memory, or reduce the size of job data processed on an instance.`,
           end.exitCode ?? 137,
         ),
       );
@@ -48,7 +51,7 @@ export function decideEnd(end: WorkEnd, evidence: EndEvidence): EndDecision {
       if (evidence.stopping) return { status: 'Stopped', timedOut: false };
       return end.exitCode === 0
         ? { status: 'Completed', timedOut: false }
-        : failed(algorithmError(`${end.message ? `${end.message} ` : ''}${ownWords(evidence)}`, end.exitCode ?? 1));
+        : failed(algorithmError(`${host}${end.message ? `${end.message} ` : ''}${ownWords(evidence)}`, end.exitCode ?? 1));
   }
 }
 

@@ -87,6 +87,8 @@ export class MetricScan {
   #keep(name: string | undefined, value: string | null, timeMs: number): void {
     const number = value === null || value.trim() === '' ? Number.NaN : Number(value);
     if (name === undefined || !Number.isFinite(number)) return;
+    // of several hosts' logs the newest value counts
+    if (timeMs < Number(this.#found.get(name)?.Timestamp ?? 0)) return;
     this.#found.set(name, { MetricName: name, Value: number, Timestamp: timeMs });
   }
 

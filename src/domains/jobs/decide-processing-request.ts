@@ -1,7 +1,7 @@
 import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 import type { CreateProcessingJobRequest, ProcessingInput, ProcessingOutput } from '../../contract/generated/sagemaker.ts';
 import { checkS3Uri, cleanPath, duplicate, type ChannelRequest } from './decide-channel.ts';
-import { checkInstanceCount, checkIsolation } from './decide-training-request.ts';
+import { checkHosts, checkIsolation } from './decide-training-request.ts';
 import { notYet } from './rejection.ts';
 
 const PROCESSING_FOLDER = '/opt/ml/processing';
@@ -12,7 +12,7 @@ export function checkProcessingRequest(request: CreateProcessingJobRequest, sand
   if (!cluster) return invalid('ProcessingResources.ClusterConfig is required.');
   if (cluster.InstanceType === undefined) return invalid('ProcessingResources.ClusterConfig.InstanceType is required.');
   return (
-    checkInstanceCount(cluster.InstanceCount) ??
+    checkHosts(cluster.InstanceCount, request.NetworkConfig?.EnableNetworkIsolation, sandbox) ??
     checkNames(request) ??
     firstOf(request.ProcessingInputs, checkInput) ??
     firstOf(request.ProcessingOutputConfig?.Outputs, checkOutput) ??
@@ -74,6 +74,7 @@ export function processingChannels({ ProcessingInputs = [] }: Omit<CreateProcess
     uri: S3Input?.S3Uri ?? '',
     dataType: S3Input?.S3DataType === 'ManifestFile' ? 'ManifestFile' : 'S3Prefix',
     path: cleanPath(S3Input?.LocalPath ?? '') ?? '',
+    sharded: S3Input?.S3DataDistributionType === 'ShardedByS3Key',
     fastFile: false,
   }));
 }

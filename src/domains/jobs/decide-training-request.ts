@@ -1,6 +1,7 @@
 import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 import type { Channel, CreateTrainingJobRequest } from '../../contract/generated/sagemaker.ts';
-import { checkS3Uri, duplicate, type ChannelRequest } from './decide-channel.ts';
+import { checkS3Uri, duplicate, type ChannelRequest, type StreamRequest } from './decide-channel.ts';
+import { HOSTS_MAX } from './decide-hosts.ts';
 import { compileMetrics } from './decide-metrics.ts';
 import { notYet } from './rejection.ts';
 
@@ -8,6 +9,7 @@ import { notYet } from './rejection.ts';
 export function checkTrainingRequest(request: CreateTrainingJobRequest, sandbox: string): Rejection | undefined {
   return (
     checkResources(request) ??
+    checkHosts(request.ResourceConfig?.InstanceCount, request.EnableNetworkIsolation, sandbox) ??
     checkAlgorithm(request) ??
     checkChannels(request) ??
     checkOutput(request) ??
@@ -19,14 +21,26 @@ export function checkTrainingRequest(request: CreateTrainingJobRequest, sandbox:
 function checkResources({ ResourceConfig, ServerlessJobConfig }: CreateTrainingJobRequest): Rejection | undefined {
   if (ServerlessJobConfig) return notYet('ServerlessJobConfig', 'Name an image and a ResourceConfig.');
   if (!ResourceConfig) return invalid('ResourceConfig is required: name InstanceType, InstanceCount and VolumeSizeInGB.');
-  if (ResourceConfig.InstanceGroups) return notYet('ResourceConfig.InstanceGroups', 'Use InstanceType with InstanceCount 1.');
+  if (ResourceConfig.InstanceGroups) return notYet('ResourceConfig.InstanceGroups', 'Use InstanceType with InstanceCount.');
   if (ResourceConfig.InstanceType === undefined) return invalid('ResourceConfig.InstanceType is required.');
-  return checkInstanceCount(ResourceConfig.InstanceCount);
+  return undefined;
 }
 
-export function checkInstanceCount(count: number | undefined): Rejection | undefined {
+/** How many hosts a job may have here. */
+export function checkHosts(count: number | undefined, isolated: boolean | undefined, sandbox: string): Rejection | undefined {
   if (count === undefined) return invalid('InstanceCount is required.');
-  return count > 1 ? notYet(`InstanceCount ${count}: running a job on several hosts`, 'Use InstanceCount 1.') : undefined;
+  if (count < 1) return invalid(`InstanceCount is ${count}. A job has at least one host.`);
+  if (count === 1) return undefined;
+  if (count > HOSTS_MAX) return notYet(`InstanceCount ${count}: more than ${HOSTS_MAX} hosts on one machine`, 'Use fewer.');
+  if (sandbox === 'plain') {
+    return notYet(
+      `InstanceCount ${count} without isolation (\`sandbox: plain\`), where all hosts would share one /opt/ml`,
+      'Use InstanceCount 1.',
+    );
+  }
+  return isolated
+    ? notYet(`InstanceCount ${count} with EnableNetworkIsolation`, 'Use InstanceCount 1, or leave network isolation out.')
+    : undefined;
 }
 
 export function checkIsolation(wanted: boolean | undefined, sandbox: string): Rejection | undefined {
@@ -98,6 +112,21 @@ function checkTimes({ StoppingCondition, EnableManagedSpotTraining }: CreateTrai
 
 export const CHANNEL_FOLDER = '/opt/ml/input/data';
 
+const inputMode = (channel: Channel, algorithm: CreateTrainingJobRequest['AlgorithmSpecification']): string =>
+  channel.InputMode ?? algorithm?.TrainingInputMode ?? 'File';
+
+function dataTypeOf({ DataSource: { S3DataSource } }: Channel): ChannelRequest['dataType'] {
+  const type = S3DataSource?.S3DataType;
+  return type === 'ManifestFile' || type === 'AugmentedManifestFile' ? type : 'S3Prefix';
+}
+
+const streamOf = ({ CompressionType, RecordWrapperType, ShuffleConfig, DataSource }: Channel): StreamRequest => ({
+  decompress: CompressionType === 'Gzip',
+  wrap: RecordWrapperType === 'RecordIO',
+  ...(ShuffleConfig && { shuffleSeed: ShuffleConfig.Seed }),
+  attributeNames: DataSource.S3DataSource?.AttributeNames ?? [],
+});
+
 export function trainingChannels({
   InputDataConfig = [],
   AlgorithmSpecification,
@@ -105,8 +134,10 @@ export function trainingChannels({
   return InputDataConfig.map((channel) => ({
     label: `channel ${channel.ChannelName}`,
     uri: channel.DataSource.S3DataSource?.S3Uri ?? '',
-    dataType: channel.DataSource.S3DataSource?.S3DataType === 'ManifestFile' ? 'ManifestFile' : 'S3Prefix',
+    dataType: dataTypeOf(channel),
+    sharded: channel.DataSource.S3DataSource?.S3DataDistributionType === 'ShardedByS3Key',
     path: `${CHANNEL_FOLDER}/${channel.ChannelName}`,
-    fastFile: (channel.InputMode ?? AlgorithmSpecification?.TrainingInputMode) === 'FastFile',
+    fastFile: inputMode(channel, AlgorithmSpecification) === 'FastFile',
+    ...(inputMode(channel, AlgorithmSpecification) === 'Pipe' && { stream: streamOf(channel) }),
   }));
 }

@@ -6,6 +6,7 @@ import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import type { WorkEnd, WorkOutput } from '../../platform/ports/work.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
 import type { ChannelRequest } from './decide-channel.ts';
+import type { JobHost } from './decide-hosts.ts';
 import type { EndDecision } from './decide-end.ts';
 import type { JobsPorts } from './ports.ts';
 import type { AnyJobDocument, JobFacts, JobStatus } from './resources.ts';
@@ -21,6 +22,8 @@ export interface JobRecordKind<D extends AnyJobDocument = AnyJobDocument> {
   readonly eventType: string;
   describe(job: D): JsonObject;
   stopping(job: D, atMs: number): D;
+  /** Of all hosts and attempts; the document's own `workId` when not given. */
+  workIds?(job: D): readonly string[];
   /** Digests of content that the record keeps alive. */
   blobs?(job: D): readonly string[];
 }
@@ -28,15 +31,19 @@ export interface JobRecordKind<D extends AnyJobDocument = AnyJobDocument> {
 /** What differs between training and processing; everything else is one reconciler. */
 export interface JobKind<D extends AnyJobDocument = AnyJobDocument> extends JobRecordKind<D> {
   readonly noun: 'TrainingJob' | 'ProcessingJob';
+  workIds(job: D): readonly string[];
   readonly graceSeconds: number;
   image(job: D): string;
   instanceType(job: D): string;
+  instanceCount(job: D): number;
+  /** How often a job that failed for no fault of its own is begun anew. */
+  retries(job: D): number;
   networkIsolation(job: D): boolean;
   runtimeSeconds(job: D): number;
   channels(job: D): readonly ChannelRequest[];
   command(job: D, image: ResolvedImage): readonly string[] | { readonly problem: string };
   environment(job: D): Record<string, string>;
-  files(job: D): { path: string; text: string }[];
+  files(job: D, hosts: HostNames): { path: string; text: string }[];
   outputs(job: D): readonly WorkOutput[];
   /** The job waits; `reason` is for users. */
   waiting(job: D, reason: string, atMs: number): D;
@@ -46,6 +53,12 @@ export interface JobKind<D extends AnyJobDocument = AnyJobDocument> extends JobR
   /** Writes the outputs and gathers what the job left. */
   collect(context: EndContext, job: D): Promise<Collected<D>>;
   settled(job: D, settlement: Settlement, collected: Partial<D>): D;
+}
+
+/** A host's own name, and all names sorted. */
+export interface HostNames {
+  readonly current: string;
+  readonly all: readonly string[];
 }
 
 export interface Started {
@@ -58,7 +71,8 @@ export interface EndContext {
   readonly ports: JobsPorts;
   readonly principal: Principal;
   readonly origin: CallOrigin;
-  readonly logStream: LogStreamName;
+  readonly hosts: readonly JobHost[];
+  readonly logStreams: readonly LogStreamName[];
   readonly end: WorkEnd;
   readonly decision: EndDecision;
   /** Says to users that outputs are being written; for uploads that take a while. */

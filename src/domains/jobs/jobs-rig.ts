@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -262,6 +262,12 @@ export class JobsRig {
 
   async ledger(): Promise<{ action: string; outcome: string; resources: readonly string[] }[]> {
     return (await this.store.ledger({ afterSequence: 0, limit: 1000 })).map(({ entry }) => entry);
+  }
+
+  /** The run whose name begins and ends so; empty when there is none. */
+  works(prefix: string, suffix: string): string {
+    const hash = new RegExp(`^${prefix}[0-9a-f]{12}${suffix}$`);
+    return readdirSync(join(this.folder, 'runs')).find((name) => hash.test(name)) ?? '';
   }
 
   /** The supervisor's claim of a job's run. */

@@ -354,8 +354,8 @@ test('combinations that cannot work are refused before anything is made', async 
     ],
     [{ ProcessingInputs: [{ ...input, S3Input: { ...input.S3Input, S3InputMode: 'Pipe' } }] }, /Pipe .* not implemented yet/],
     [
-      { ProcessingResources: { ClusterConfig: { InstanceCount: 2, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 } } },
-      /InstanceCount 2.* not implemented yet/,
+      { ProcessingResources: { ClusterConfig: { InstanceCount: 21, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 } } },
+      /InstanceCount 21.* not implemented yet/,
     ],
   ];
   for (const [more, expected] of cases) {

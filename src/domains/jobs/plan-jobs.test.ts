@@ -51,6 +51,8 @@ test('the processing command: entry point then arguments, either alone', () => {
   assert.ok('problem' in command({}));
 });
 
+const ALONE = { current: 'algo-1', all: ['algo-1'] };
+
 test("configuration files are those of AWS's contract", () => {
   const files = Object.fromEntries(
     trainingFiles(
@@ -59,6 +61,7 @@ test("configuration files are those of AWS's contract", () => {
         AlgorithmSpecification: { TrainingInputMode: 'FastFile' },
         InputDataConfig: [{ ChannelName: 'train', DataSource: { S3DataSource: { S3DataType: 'S3Prefix', S3Uri: 's3://b/x' } } }],
       }),
+      ALONE,
     ).map(({ path, text }) => [path, JSON.parse(text)]),
   );
   assert.deepEqual(files['/opt/ml/input/config/hyperparameters.json'], { depth: '5' });
@@ -70,15 +73,18 @@ test("configuration files are those of AWS's contract", () => {
     [resources.current_host, resources.hosts, resources.current_instance_type],
     ['algo-1', ['algo-1'], 'ml.m5.large'],
   );
-  const echoed = processingFiles({
-    name: 'p',
-    arn: 'arn:p',
-    request: {
-      AppSpecification: { ImageUri: 'python' },
-      ProcessingResources: { ClusterConfig: { InstanceType: 'ml.m5.large' } },
-      RoleArn: 'role',
-    },
-  } as unknown as ProcessingJobDocument);
+  const echoed = processingFiles(
+    {
+      name: 'p',
+      arn: 'arn:p',
+      request: {
+        AppSpecification: { ImageUri: 'python' },
+        ProcessingResources: { ClusterConfig: { InstanceType: 'ml.m5.large' } },
+        RoleArn: 'role',
+      },
+    } as unknown as ProcessingJobDocument,
+    ALONE,
+  );
   const config = JSON.parse(echoed[0]?.text ?? '');
   assert.deepEqual(config.AppSpecification, { ImageUri: 'python', ContainerEntrypoint: null, ContainerArguments: null });
   assert.deepEqual([config.ProcessingJobName, config.Environment, config.ProcessingInputs], ['p', {}, []]);

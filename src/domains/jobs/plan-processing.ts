@@ -2,7 +2,8 @@ import type { CreateProcessingJobRequest } from '../../contract/generated/sagema
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import type { WorkOutput } from '../../platform/ports/work.ts';
 import { cleanPath } from './decide-channel.ts';
-import { HOST, json } from './plan-training.ts';
+import type { HostNames } from './job-kind.ts';
+import { json, networkInterface } from './plan-training.ts';
 import type { ProcessingJobDocument } from './resources.ts';
 
 /** What a processing job's process finds. Pure. */
@@ -29,7 +30,7 @@ export function processingCommand(
 
 export const processingEnvironment = ({ request }: ProcessingJobDocument): Record<string, string> => ({ ...request.Environment });
 
-export function processingFiles(job: ProcessingJobDocument): { path: string; text: string }[] {
+export function processingFiles(job: ProcessingJobDocument, hosts: HostNames): { path: string; text: string }[] {
   const { request } = job;
   const cluster = request.ProcessingResources.ClusterConfig;
   return [
@@ -49,9 +50,9 @@ export function processingFiles(job: ProcessingJobDocument): { path: string; tex
       StoppingCondition: { MaxRuntimeInSeconds: processingRuntimeSeconds(request) },
     }),
     json('/opt/ml/config/resourceconfig.json', {
-      current_host: HOST,
-      hosts: [HOST],
-      network_interface_name: 'eth0',
+      current_host: hosts.current,
+      hosts: hosts.all,
+      network_interface_name: networkInterface(hosts),
       current_instance_type: cluster?.InstanceType ?? '',
     }),
   ];

@@ -1,6 +1,7 @@
 import type { CreateTrainingJobRequest } from '../../contract/generated/sagemaker.ts';
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import type { WorkOutput } from '../../platform/ports/work.ts';
+import type { HostNames } from './job-kind.ts';
 import type { TrainingJobDocument } from './resources.ts';
 
 /** What a training job's process finds; runtime.md of AWS's contract: files, command, environment. Pure. */
@@ -34,27 +35,29 @@ export function trainingEnvironment(job: TrainingJobDocument): Record<string, st
   return { ...job.request.Environment, TRAINING_JOB_NAME: job.name, TRAINING_JOB_ARN: job.arn };
 }
 
-export function trainingFiles({ request }: TrainingJobDocument): { path: string; text: string }[] {
+export function trainingFiles({ request }: TrainingJobDocument, hosts: HostNames): { path: string; text: string }[] {
   const folder = '/opt/ml/input/config';
   const instanceType = request.ResourceConfig?.InstanceType ?? '';
-  const group = { instance_group_name: GROUP, instance_type: instanceType, hosts: [HOST] };
+  const group = { instance_group_name: GROUP, instance_type: instanceType, hosts: hosts.all };
   return [
     json(`${folder}/hyperparameters.json`, request.HyperParameters ?? {}),
     json(`${folder}/inputdataconfig.json`, inputDataConfig(request)),
     json(`${folder}/resourceconfig.json`, {
-      current_host: HOST,
+      current_host: hosts.current,
       current_instance_type: instanceType,
       // the toolkit reads one name here and the other there
       current_group_name: GROUP,
       current_instance_group: GROUP,
-      hosts: [HOST],
+      hosts: hosts.all,
       instance_groups: [group],
-      network_interface_name: 'eth0',
+      network_interface_name: networkInterface(hosts),
     }),
   ];
 }
 
-export const HOST = 'algo-1';
+/** Several hosts meet on the loopback device; one alone is told what AWS tells. */
+export const networkInterface = ({ all }: HostNames): string => (all.length > 1 ? 'lo' : 'eth0');
+
 const GROUP = 'homogeneousCluster';
 
 function inputDataConfig({ InputDataConfig = [], AlgorithmSpecification }: Request): Record<string, object> {

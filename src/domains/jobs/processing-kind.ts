@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../platform/json.ts';
 import { cut, REASON_CHARS_MAX } from './decide-end.ts';
 import { processingChannels } from './decide-processing-request.ts';
+import { workIdsOf } from './decide-hosts.ts';
 import { describeProcessingJob } from './describe-jobs.ts';
 import type { Collected, EndContext, JobKind, Settlement } from './job-kind.ts';
 import {
@@ -13,7 +14,11 @@ import {
 } from './plan-processing.ts';
 import { GRACE_SECONDS } from './plan-training.ts';
 import { publishTree } from './publish.ts';
+import { hostTexts, mergedOutputs } from './host-outputs.ts';
 import { PROCESSING_JOB, type ProcessingJobDocument } from './resources.ts';
+
+const instanceCount = ({ request }: ProcessingJobDocument): number =>
+  request.ProcessingResources.ClusterConfig?.InstanceCount ?? 1;
 
 export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   declaration: PROCESSING_JOB,
@@ -24,6 +29,9 @@ export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   graceSeconds: GRACE_SECONDS,
   image: ({ request }) => request.AppSpecification.ImageUri,
   instanceType: ({ request }) => request.ProcessingResources.ClusterConfig?.InstanceType ?? '',
+  instanceCount,
+  workIds: (job) => workIdsOf(job, instanceCount(job)),
+  retries: () => 0,
   networkIsolation: ({ request }) => request.NetworkConfig?.EnableNetworkIsolation === true,
   runtimeSeconds: ({ request }) => processingRuntimeSeconds(request),
   channels: ({ request }) => processingChannels(request),
@@ -40,15 +48,15 @@ export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
 };
 
 async function collect(
-  { ports, principal, origin, decision }: EndContext,
+  { ports, principal, origin, decision, hosts }: EndContext,
   job: ProcessingJobDocument,
 ): Promise<Collected<ProcessingJobDocument>> {
-  const message = await ports.backend.readText(job.workId, MESSAGE_FILE, REASON_CHARS_MAX);
+  const message = await hostTexts(ports.backend, hosts, MESSAGE_FILE, REASON_CHARS_MAX);
   let problem: string | undefined;
   for (const { name, uri, continuous } of processingOutputs(job.request)) {
     // outputs at the end of the job exist only when it ended well; a continuous one shows what there is
     if (decision.status !== 'Completed' && !continuous) continue;
-    const tree = await ports.backend.outputs(job.workId, name);
+    const tree = await mergedOutputs(ports.backend, hosts, name);
     const published = await publishTree({ calls: ports.calls, principal, origin }, tree, uri);
     if ('problem' in published) problem ??= published.problem;
   }

@@ -1,21 +1,22 @@
+import { type Reservation, timesHosts } from '../../platform/admission/port.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
-import { lastLogLines, openLogStream, OWN_LINE } from '../../platform/log-streams.ts';
+import { lastLogLines } from '../../platform/log-streams.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
-import type { ResolvedImage } from '../../platform/ports/runtime.ts';
-import type { WorkEnd, WorkSpec } from '../../platform/ports/work.ts';
+import type { WorkEnd } from '../../platform/ports/work.ts';
 import type { Reconciler, ReconcileResult } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { decideEnd } from './decide-end.ts';
+import { decideHosts, type HostStatus, type JobHost, planHosts } from './decide-hosts.ts';
 import type { Collected, EndContext, JobKind, Settlement } from './job-kind.ts';
-import { RELEASE_AFTER_MS, transitionCommit } from './job-rows.ts';
-import { FAILURE_FILE, HOST } from './plan-training.ts';
+import { jobWrite, RELEASE_AFTER_MS, transitionCommit } from './job-rows.ts';
+import { FAILURE_FILE } from './plan-training.ts';
 import type { JobsPorts } from './ports.ts';
-import { createInputReader, resolveInputs } from './resolve-inputs.ts';
-import { type AnyJobDocument, isSettled, type JobFacts, logStreamOf } from './resources.ts';
+import { type AnyJobDocument, isSettled, logStreamOf } from './resources.ts';
+import { factsAgain, planJob, specifyHost } from './specify-work.ts';
 
 /** Users are told of a start once the job has lasted this long: a shorter one shows its end at once, with one commit less. */
 const SHOW_START_AFTER_MS = 300;
@@ -24,7 +25,7 @@ const FAILURE_BYTES_MAX = 4096;
 
 /** Which job a piece of work belongs to; what backend and admission tell comes by work id. */
 export interface WorkIndex {
-  remember(workId: string, reconciler: string, key: ResourceKey): void;
+  remember(workId: string, hosts: readonly JobHost[], reconciler: string, key: ResourceKey): void;
   forget(workId: string): void;
   /** False once the server is about to end its jobs. */
   mayStart(): boolean;
@@ -58,33 +59,40 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     if (!row) return this.#clearTimer(key, 0);
     const { document: job } = row;
     if (isSettled(job.status)) return this.#release(row);
-    this.#index.remember(job.workId, this.name, key);
-    const status = await this.#ports.backend.status(job.workId);
-    if (status.phase === 'absent') return this.#begin(row);
-    this.#ports.admission.restore(job.workId, this.#ports.settings.reservations.job);
-    if (status.phase === 'ended') {
-      // a reason to wait must not stand there while the outputs of a short job are written
-      if (this.#showsWaiting(job) && status.startedAtMs !== undefined)
-        return (await this.#showStart(row, status.startedAtMs, status.isolation)) ?? { retryAtMs: this.#now() };
-      return this.#finish(row, status);
+    const hosts = this.#hosts(job);
+    this.#index.remember(job.workId, hosts, this.name, key);
+    const { backend } = this.#ports;
+    const statuses = await Promise.all(hosts.map(async (host) => ({ host, status: await backend.status(host.workId) })));
+    if (statuses.some(({ status }) => status.phase !== 'absent'))
+      this.#ports.admission.restore(job.workId, this.#reservation(job));
+    const ending = job.status === 'Stopping' || job.failing !== undefined;
+    const view = decideHosts(statuses, { ending, runtimeSeconds: this.#kind.runtimeSeconds(job) });
+    switch (view.step) {
+      case 'begin':
+        return this.#begin(row, statuses);
+      case 'run':
+        return this.#run(row, view);
+      case 'stop':
+        for (const { workId } of view.live) await backend.stop(workId);
+        return;
+      case 'never-ran':
+        return this.#endUnrun(row, hosts);
+      case 'ended':
+        // a reason to wait must not stand there while the outputs of a short job are written
+        if (this.#showsWaiting(job) && view.end.startedAtMs !== undefined)
+          return (await this.#showStart(row, view.end.startedAtMs, view.end.isolation)) ?? { retryAtMs: this.#now() };
+        await this.#stopUnclaimed(statuses);
+        return this.#finish(row, view);
     }
-    if (job.status === 'Stopping') await this.#ports.backend.stop(job.workId);
-    if (status.phase === 'running' && job.startedAtMs === undefined)
-      return this.#showStart(row, status.startedAtMs, status.isolation);
   }
 
   // start
 
-  async #begin(row: Read<D>): Promise<ReconcileResult> {
+  async #begin(row: Read<D>, statuses: readonly HostStatus[]): Promise<ReconcileResult> {
     const { document: job } = row;
-    if (job.status === 'Stopping') {
-      // a server that died just after handing the run over left a spawner that may still claim it: it must find the stop
-      await this.#ports.backend.stop(job.workId);
-      return this.#settle(row, { status: 'Stopped', timedOut: false, atMs: this.#now() });
-    }
     if (!this.#index.mayStart()) return;
     const admitted = this.#ports.admission.request(job.workId, {
-      reservation: this.#ports.settings.reservations.job,
+      reservation: this.#reservation(job),
       queuedAtMs: job.createdAtMs,
       owner: job.owner,
     });
@@ -94,9 +102,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     }
     this.#stagedAtMs.set(job.workId, this.#now());
     try {
-      const spec = await this.#specify(row);
-      if ('problem' in spec) return await this.#fail(row, spec.problem);
-      await this.#ports.backend.start(spec);
+      return await this.#start(row, statuses);
     } catch (error) {
       if (error instanceof ServiceError) return this.#fail(row, `ClientError: ${error.code}: ${error.message}`);
       if (error instanceof BackendError && !error.retryable) return this.#fail(row, `InternalServerError: ${error.message}`);
@@ -104,80 +110,40 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     }
   }
 
-  async #specify({ key, document: job }: Read<D>): Promise<WorkSpec | { readonly problem: string }> {
-    const { runtimes, calls } = this.#ports;
-    const image = runtimes.resolve(this.#kind.image(job));
-    if ('problem' in image) return { problem: `ClientError: ${image.problem}` };
-    const command = this.#kind.command(job, image);
-    if ('problem' in command) return { problem: `ClientError: ${command.problem}` };
-    const principal = await this.#assume(key, job);
-    const origin = originOf(key, job);
-    const resolved = await resolveInputs(createInputReader({ calls, principal, origin }), this.#kind.channels(job));
-    if ('problem' in resolved) return resolved;
-    const logFile = await openLogStream(this.#ports, principal, origin, this.#logStream(key, job));
-    const facts = this.#facts(job, image);
-    return {
-      id: job.workId,
-      kind: 'job',
-      hostname: HOST,
-      hosts: [HOST],
-      runtime: { name: image.runtime },
-      image: image.image,
-      command: command as readonly string[],
-      workingDirectory: '/', // where containers of AWS's images start; scripts unpack to `..` and look in `.`
-      environment: await this.#environment(key, job, image),
-      files: this.#kind.files(job),
-      inputs: resolved.inputs,
-      outputs: this.#kind.outputs(job),
-      limits: {
-        maxRuntimeSeconds: this.#kind.runtimeSeconds(job),
-        graceSeconds: this.#kind.graceSeconds,
-        memoryBytes: facts.limits.memoryMiB * 1024 * 1024,
-        cpus: facts.limits.cpus,
-      },
-      network: this.#kind.networkIsolation(job) ? 'none' : 'host',
-      logFile,
-      preamble: [...facts.notes, '{isolation}'].map((note) => `${OWN_LINE}${note}`),
-    };
-  }
-
-  async #environment(key: ResourceKey, job: D, image: ResolvedImage): Promise<Record<string, string>> {
-    const { note: _note, ...profile } = image.profile; // the log's head says it already
-    const region = { AWS_REGION: key.region, AWS_DEFAULT_REGION: key.region, SAGEMAKER_REGION: key.region };
-    const access = this.#kind.networkIsolation(job)
-      ? {}
-      : await this.#ports.credentials.environment({
-          account: key.account,
-          region: key.region,
-          roleArn: job.request.RoleArn,
-          workId: job.workId,
-          onBehalfOf: job.arn,
-        });
-    return { ...region, ...access, ...this.#kind.environment(job), SLIPWAY_IMAGE_PROFILE: JSON.stringify(profile) };
-  }
-
-  #facts(job: D, image: ResolvedImage): JobFacts {
-    const { cpus, memoryMiB, note } = this.#ports.instanceLimits(this.#kind.instanceType(job));
-    const about = image.profile['note'];
-    return {
-      framework: image.framework,
-      image: image.image,
-      libraries: image.actual,
-      promised: image.promised,
-      limits: { cpus, memoryMiB },
-      notes: [...(typeof about === 'string' ? [about] : []), ...(note === undefined ? [] : [note])],
-    };
-  }
-
-  #factsAgain(job: D, isolation: string): JobFacts | undefined {
-    if (job.facts) return { ...job.facts, isolation };
-    try {
-      const image = this.#ports.runtimes.resolve(this.#kind.image(job));
-      return 'problem' in image ? undefined : { ...this.#facts(job, image), isolation };
-    } catch (error) {
-      if (error instanceof BackendError) return undefined; // the runtime was removed meanwhile: the job ran all the same
-      throw error;
+  /** Starts the hosts that have no work yet: all of them, or what a server that died on the way left. */
+  async #start(row: Read<D>, statuses: readonly HostStatus[]): Promise<ReconcileResult> {
+    const { key, document: job } = row;
+    const rights = { key, principal: await this.#assume(key, job), origin: originOf(key, job) };
+    const plan = await planJob(this.#kind, this.#ports, job, rights);
+    if ('problem' in plan) return this.#fail(row, plan.problem);
+    const hosts = statuses.map(({ host }) => host);
+    const absent = statuses.filter(({ status }) => status.phase === 'absent').map(({ host }) => host);
+    if (hosts.length > 1 && job.inputsDigest !== plan.inputsDigest) {
+      if (absent.length < hosts.length)
+        return this.#fail(row, 'ClientError: The inputs changed in S3 while the hosts were started. Run the job again.');
+      // before the first has it, so that after a crash the others get the same or none
+      return this.#commitQuietly(row, { ...job, inputsDigest: plan.inputsDigest });
     }
+    for (const host of absent)
+      await this.#ports.backend.start(await specifyHost(this.#kind, this.#ports, job, rights, plan, host, hosts));
+  }
+
+  async #run(row: Read<D>, view: { readonly startedAtMs?: number; readonly isolation: string }): Promise<ReconcileResult> {
+    if (row.document.startedAtMs === undefined && view.startedAtMs !== undefined)
+      return this.#showStart(row, view.startedAtMs, view.isolation);
+  }
+
+  async #endUnrun(row: Read<D>, hosts: readonly JobHost[]): Promise<ReconcileResult> {
+    // a server that died just after handing a run over left a spawner that may still claim it: it must find the stop
+    for (const { workId } of hosts) await this.#ports.backend.stop(workId);
+    const { failing } = row.document;
+    if (failing !== undefined) return this.#settleFailed(row, failing);
+    return this.#settle(row, { status: 'Stopped', timedOut: false, atMs: this.#now() });
+  }
+
+  /** Hosts that never got work, of a job whose others have ended. */
+  async #stopUnclaimed(statuses: readonly HostStatus[]): Promise<void> {
+    for (const { host, status } of statuses) if (status.phase === 'absent') await this.#ports.backend.stop(host.workId);
   }
 
   #showsWaiting(job: D): boolean {
@@ -188,7 +154,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const showAtMs = startedAtMs + SHOW_START_AFTER_MS;
     if (this.#now() < showAtMs && !this.#showsWaiting(row.document)) return { retryAtMs: showAtMs };
     const { document: job } = row;
-    const facts = this.#factsAgain(job, isolation);
+    const facts = factsAgain(this.#kind, this.#ports, job, isolation);
     const stagedAtMs = this.#stagedAtMs.get(job.workId) ?? startedAtMs;
     return this.#commit(row, {
       ...this.#kind.running({ ...job, ...(facts && { facts }) }, { stagedAtMs, startedAtMs }),
@@ -198,15 +164,22 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
 
   // end
 
-  async #finish(row: Read<D>, end: WorkEnd): Promise<ReconcileResult> {
+  async #finish(row: Read<D>, { end, host }: { readonly end: WorkEnd; readonly host: JobHost }): Promise<ReconcileResult> {
     const { key, document } = row;
-    const facts = this.#factsAgain(document, end.isolation);
+    const facts = factsAgain(this.#kind, this.#ports, document, end.isolation);
     const job: D = { ...document, ...(facts && { facts }) };
-    const decision = decideEnd(end, {
-      stopping: job.status === 'Stopping',
-      memoryMiB: facts?.limits.memoryMiB ?? 0,
-      ...(end.reason === 'exited' && end.exitCode !== 0 ? await this.#evidence(key, job) : { lastLines: [] }),
-    });
+    const hosts = this.#hosts(job);
+    const decision =
+      job.failing === undefined
+        ? decideEnd(end, {
+            stopping: job.status === 'Stopping',
+            memoryMiB: facts?.limits.memoryMiB ?? 0,
+            ...(hosts.length > 1 && { host: host.name }),
+            ...(end.reason === 'exited' && end.exitCode !== 0 ? await this.#evidence(key, job, host) : { lastLines: [] }),
+          })
+        : ({ status: 'Failed', failureReason: job.failing, timedOut: false } as const);
+    const again = await this.#beginAnew(row, decision.failureReason);
+    if (again) return again;
     const settlement: Settlement = {
       ...decision,
       atMs: this.#now(),
@@ -233,7 +206,8 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       ports: this.#ports,
       principal,
       origin: originOf(key, job),
-      logStream: this.#logStream(key, job),
+      hosts,
+      logStreams: hosts.map((each) => this.#logStream(key, job, each)),
       end,
       decision,
       uploading: async () => {
@@ -277,21 +251,39 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     return outcome === 'done' ? { ...row, version: row.version + 1, document: next } : undefined;
   }
 
-  async #evidence(key: ResourceKey, job: D): Promise<{ failureText?: string; lastLines: readonly string[] }> {
-    const failureText = await this.#ports.backend.readText(job.workId, FAILURE_FILE, FAILURE_BYTES_MAX);
+  async #evidence(key: ResourceKey, job: D, host: JobHost): Promise<{ failureText?: string; lastLines: readonly string[] }> {
+    const failureText = await this.#ports.backend.readText(host.workId, FAILURE_FILE, FAILURE_BYTES_MAX);
     return {
-      lastLines: await lastLogLines(this.#ports.logFiles, this.#logStream(key, job)),
+      lastLines: await lastLogLines(this.#ports.logFiles, this.#logStream(key, job, host)),
       ...(failureText !== undefined && { failureText }),
     };
   }
 
-  #fail(row: Read<D>, failureReason: string): Promise<ReconcileResult> {
+  /** The job cannot go on. Hosts that run are ended first: the reason is kept meanwhile. */
+  async #fail(row: Read<D>, failureReason: string): Promise<ReconcileResult> {
+    const { backend } = this.#ports;
+    const phases = await Promise.all(this.#hosts(row.document).map(async ({ workId }) => (await backend.status(workId)).phase));
+    if (phases.some((phase) => phase !== 'absent')) return this.#commitQuietly(row, { ...row.document, failing: failureReason });
+    return (await this.#beginAnew(row, failureReason)) ?? this.#settleFailed(row, failureReason);
+  }
+
+  #settleFailed(row: Read<D>, failureReason: string): Promise<ReconcileResult> {
     return this.#settle(row, {
       status: 'Failed',
       failureReason: failureReason.slice(0, 1024),
       timedOut: false,
       atMs: this.#now(),
     });
+  }
+
+  /** Another attempt, under other names, where the job asks for it and the fault was not its own. */
+  async #beginAnew(row: Read<D>, failureReason: string | undefined): Promise<ReconcileResult> {
+    const { document: job } = row;
+    const { attempt = 0 } = job;
+    if (!failureReason?.startsWith('InternalServerError: ') || attempt >= this.#kind.retries(job)) return undefined;
+    const { startedAtMs: _started, failing: _failing, inputsDigest: _inputs, ...kept } = job;
+    const next = this.#kind.waiting({ ...(kept as D), attempt: attempt + 1 }, `Begun anew after: ${failureReason}`, this.#now());
+    return (await this.#commit(row, next)) ?? { retryAtMs: this.#now() };
   }
 
   async #settle(row: Read<D>, settlement: Settlement, collected: Partial<D> = {}): Promise<ReconcileResult> {
@@ -306,7 +298,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   async #release({ key, version, document: job }: Read<D>): Promise<ReconcileResult> {
     this.#ports.admission.release(job.workId); // a crash may have come between the commit and this
     if (this.#now() < (job.endedAtMs ?? 0) + RELEASE_AFTER_MS) return;
-    await this.#ports.backend.release(job.workId);
+    for (const workId of this.#kind.workIds(job)) await this.#ports.backend.release(workId);
     return this.#clearTimer(key, version);
   }
 
@@ -321,14 +313,32 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     return outcome === 'done' ? undefined : { retryAtMs: this.#now() };
   }
 
+  /** A note of our own, which users see nothing of. */
+  async #commitQuietly(row: Read<D>, next: D): Promise<ReconcileResult> {
+    await this.#ports.store.commit({
+      expect: [{ key: row.key, version: row.version }],
+      write: [jobWrite(this.#kind, row.key, next)],
+    });
+    return { retryAtMs: this.#now() };
+  }
+
+  #hosts(job: D): JobHost[] {
+    return planHosts(job, this.#kind.instanceCount(job));
+  }
+
+  /** All hosts of a job get in together. */
+  #reservation(job: D): Reservation {
+    return timesHosts(this.#ports.settings.reservations.job, this.#kind.instanceCount(job));
+  }
+
   #assume(key: ResourceKey, job: D): Promise<Principal> {
     return this.#ports.roles.assume(
       assumptionOf({ account: key.account, workId: job.workId, onBehalfOf: job.arn }, job.request.RoleArn),
     );
   }
 
-  #logStream(key: ResourceKey, job: D): LogStreamName {
-    return { account: key.account, region: key.region, ...logStreamOf(this.#kind.noun, job) };
+  #logStream(key: ResourceKey, job: D, host: JobHost): LogStreamName {
+    return { account: key.account, region: key.region, ...logStreamOf(this.#kind.noun, job, host.name) };
   }
 
   #now(): number {

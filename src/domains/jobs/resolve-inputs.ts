@@ -2,12 +2,23 @@ import { ServiceError } from '../../platform/errors/families.ts';
 import { pinObject, pinPrefix, type PinReader } from '../../platform/objects/pin.ts';
 import { readObjectText } from '../../platform/objects/read-object-text.ts';
 import { formatS3Uri, parseS3Uri } from '../../platform/objects/s3-uri.ts';
-import type { WorkInput } from '../../platform/ports/work.ts';
-import { parseManifest, relativeName, type ChannelRequest } from './decide-channel.ts';
+import type { WorkInput, WorkStream } from '../../platform/ports/work.ts';
+import { type ChannelRequest, parseAugmentedManifest, parseManifest, relativeName, shardOf } from './decide-channel.ts';
 
-export type ResolvedInputs = { readonly inputs: readonly WorkInput[] } | { readonly problem: string };
+/** One channel as it is at this moment, for all hosts together. */
+export interface ResolvedChannel {
+  readonly path: string;
+  readonly fastFile: boolean;
+  readonly sharded: boolean;
+  readonly entries: Entries;
+  readonly stream?: Omit<WorkStream, 'items'>;
+  /** Of an augmented manifest: what is streamed for each line. */
+  readonly items?: WorkStream['items'];
+}
+
+export type ResolvedInputs = { readonly channels: readonly ResolvedChannel[] } | { readonly problem: string };
 type Entries = WorkInput['entries'];
-type Found = { readonly entries: Entries } | { readonly problem: string };
+type Found = { readonly entries: Entries; readonly items?: WorkStream['items'] } | { readonly problem: string };
 
 /** How a manifest is read: the same call as for any input, then its text. */
 export interface InputReader extends PinReader {
@@ -21,18 +32,34 @@ const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
  * worded for the job's FailureReason.
  */
 export async function resolveInputs(reader: InputReader, channels: readonly ChannelRequest[]): Promise<ResolvedInputs> {
-  const inputs: WorkInput[] = [];
+  const resolved: ResolvedChannel[] = [];
   for (const channel of channels) {
     const found = await resolveChannel(reader, channel);
     if ('problem' in found) return { problem: `ClientError: Data download failed: ${found.problem}` };
-    inputs.push({ path: channel.path, access: channel.fastFile ? 'read-only' : 'additive', entries: found.entries });
+    const { path, fastFile, sharded, stream } = channel;
+    const { attributeNames: _names, ...how } = stream ?? { attributeNames: [] };
+    resolved.push({ path, fastFile, sharded, ...found, ...(stream && { stream: how as Omit<WorkStream, 'items'> }) });
   }
-  return { inputs };
+  return { channels: resolved };
+}
+
+/** What one host gets of the channels. */
+export function hostInputs(channels: readonly ResolvedChannel[], host: number, hosts: number): WorkInput[] {
+  return channels.map(({ path, fastFile, sharded, entries, stream, items }) => {
+    const mine = <T>(all: readonly T[]) => (sharded ? shardOf(all, host, hosts) : all);
+    if (!stream) return { path, access: fastFile ? 'read-only' : 'additive', entries: mine(entries) };
+    // pipes of a manifest's lines: each line is one host's, whatever objects it names
+    return items
+      ? { path, access: 'read-only', entries, stream: { ...stream, items: mine(items) } }
+      : { path, access: 'read-only', entries: mine(entries), stream };
+  });
 }
 
 async function resolveChannel(reader: InputReader, channel: ChannelRequest): Promise<Found> {
   try {
-    return channel.dataType === 'ManifestFile' ? await resolveManifest(reader, channel) : await resolvePrefix(reader, channel);
+    if (channel.dataType === 'ManifestFile') return await resolveManifest(reader, channel);
+    if (channel.dataType === 'AugmentedManifestFile') return await resolveAugmentedManifest(reader, channel);
+    return await resolvePrefix(reader, channel);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     if (error.code === 'NoSuchBucket') return absent(channel, 'The bucket does not exist.');
@@ -84,6 +111,26 @@ async function resolveManifest(reader: InputReader, channel: ChannelRequest): Pr
     entries.push({ relativePath, digest: object.digest, sizeBytes: object.sizeBytes });
   }
   return { entries };
+}
+
+async function resolveAugmentedManifest(reader: InputReader, channel: ChannelRequest): Promise<Found> {
+  const text = await reader.readText(channel.uri, MANIFEST_BYTES_MAX);
+  if (text === undefined) return absent(channel, 'The manifest does not exist.');
+  const manifest = parseAugmentedManifest(text, channel.uri, channel.stream?.attributeNames ?? []);
+  if ('problem' in manifest) return manifest;
+  const entries: Entries[number][] = [];
+  const places = new Map<string, number>();
+  for (const value of manifest.lines.flat()) {
+    if (!('uri' in value) || places.has(value.uri)) continue;
+    const object = await pinObject(reader, value.uri);
+    if (!object) return absent({ ...channel, uri: value.uri }, `The manifest ${channel.uri} names it.`);
+    places.set(value.uri, entries.length);
+    entries.push({ relativePath: String(entries.length), digest: object.digest, sizeBytes: object.sizeBytes });
+  }
+  const items = manifest.lines.map((line) =>
+    line.map((value) => ('uri' in value ? { entry: places.get(value.uri) ?? 0 } : { text: value.text })),
+  );
+  return { entries, items };
 }
 
 /** Reads a small object with the rights of the job. */

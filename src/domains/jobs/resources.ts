@@ -48,6 +48,12 @@ export interface JobDocument<R> {
   /** Which library versions stand behind the image, which limits hold, how the job was isolated. */
   readonly facts?: JobFacts;
   readonly end?: Pick<WorkEnd, 'reason' | 'exitCode'>;
+  /** How often it was begun anew after a fault that was not its own. */
+  readonly attempt?: number;
+  /** It cannot go on for this reason; it fails with it once its hosts have ended. */
+  readonly failing?: string;
+  /** What the inputs of a job on several hosts were when the first was started: the others must get the same. */
+  readonly inputsDigest?: string;
   /** The create call that made it: recognises our own write when a commit's answer was lost. */
   readonly requestId: string;
 }
@@ -76,11 +82,12 @@ export interface ProcessingJobDocument extends JobDocument<Omit<CreateProcessing
 
 export type AnyJobDocument = TrainingJobDocument | ProcessingJobDocument;
 
-/** The log group of a kind of job and the stream of its one host. */
+/** The log group of a kind of job and the stream of one host. */
 export const logStreamOf = (
   kind: 'TrainingJob' | 'ProcessingJob',
   job: { readonly name: string; readonly createdAtMs: number },
+  host: string,
 ) => ({
   group: `/aws/sagemaker/${kind}s`,
-  stream: `${job.name}/algo-1-${Math.floor(job.createdAtMs / 1000)}`,
+  stream: `${job.name}/${host}-${Math.floor(job.createdAtMs / 1000)}`,
 });

@@ -1,8 +1,10 @@
+import { timesHosts } from '../../platform/admission/port.ts';
 import type { Room } from '../../platform/calls/operation.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Timer } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
+import { type JobHost, planHosts } from './decide-hosts.ts';
 import type { JobKind } from './job-kind.ts';
 import { transitionCommit } from './job-rows.ts';
 import { processingJobOperations } from './operations/processing-jobs.ts';
@@ -23,20 +25,26 @@ export interface JobsRoom extends Room {
 
 /** Training and processing jobs: from the create call to outputs in S3. */
 export function createJobsRoom(ports: JobsPorts): JobsRoom {
-  const jobs = new Map<string, { readonly reconciler: string; readonly key: ResourceKey }>();
+  const jobs = new Map<string, { readonly reconciler: string; readonly key: ResourceKey; readonly hosts: readonly JobHost[] }>();
+  /** Which job a host's work belongs to. */
+  const jobOfHost = new Map<string, string>();
   let onSettled = () => {};
   /** Work that the end of the server waits for; while there is such a set nothing new is started. */
   let ending: Set<string> | undefined;
   const index: WorkIndex = {
-    remember: (workId, reconciler, key) => jobs.set(workId, { reconciler, key }),
+    remember(workId, hosts, reconciler, key) {
+      jobs.set(workId, { reconciler, key, hosts });
+      for (const host of hosts) jobOfHost.set(host.workId, workId);
+    },
     forget(workId) {
+      for (const host of jobs.get(workId)?.hosts ?? []) jobOfHost.delete(host.workId);
       jobs.delete(workId);
       if (ending?.delete(workId) && ending.size === 0) onSettled();
     },
     mayStart: () => ending === undefined,
   };
   const wake = (workId: string) => {
-    const job = jobs.get(workId);
+    const job = jobs.get(jobOfHost.get(workId) ?? workId);
     if (job) ports.loop.wake(job.reconciler, job.key);
   };
   const forgets: (() => void)[] = [];
@@ -54,8 +62,8 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
       for (const forget of forgets) forget();
     },
     async running() {
-      const phases = await Promise.all([...jobs.keys()].map(async (workId) => (await ports.backend.status(workId)).phase));
-      return phases.filter((phase) => phase === 'running' || phase === 'preparing').length;
+      const works = await Promise.all([...jobs.values()].map(({ hosts }) => phasesOf(ports, hosts)));
+      return works.filter((phases) => phases.some((phase) => phase === 'running' || phase === 'preparing')).length;
     },
     async endAll(timeoutMs) {
       const settled = new Promise<void>((resolve) => {
@@ -100,19 +108,27 @@ async function restoreReservations(ports: JobsPorts, index: WorkIndex): Promise<
   do {
     const timers = await ports.store.timers({ after, limit: TIMERS_PAGE });
     for (const { reconciler, key } of timers) {
-      if (!kinds.has(reconciler) || seen.has(keyText(key))) continue;
+      const kind = kinds.get(reconciler);
+      if (!kind || seen.has(keyText(key))) continue;
       seen.add(keyText(key));
-      await restoreJob(ports, index, reconciler, key);
+      await restoreJob(ports, index, kind, key);
     }
     after = timers.length === TIMERS_PAGE ? timers.at(-1) : undefined;
   } while (after);
 }
 
-async function restoreJob(ports: JobsPorts, index: WorkIndex, reconciler: string, key: ResourceKey): Promise<void> {
+async function restoreJob(ports: JobsPorts, index: WorkIndex, kind: JobKind, key: ResourceKey): Promise<void> {
   const row = await readRow<AnyJobDocument>(ports.store, key);
   if (!row || isSettled(row.document.status)) return;
-  const { workId } = row.document;
-  index.remember(workId, reconciler, key);
-  const { phase } = await ports.backend.status(workId);
-  if (phase === 'running' || phase === 'preparing') ports.admission.restore(workId, ports.settings.reservations.job);
+  const { document: job } = row;
+  const count = kind.instanceCount(job);
+  const hosts = planHosts(job, count);
+  index.remember(job.workId, hosts, kind.reconciler, key);
+  const phases = await phasesOf(ports, hosts);
+  // all hosts count as soon as one runs: the others follow without asking
+  if (phases.some((phase) => phase === 'running' || phase === 'preparing'))
+    ports.admission.restore(job.workId, timesHosts(ports.settings.reservations.job, count));
 }
+
+const phasesOf = (ports: JobsPorts, hosts: readonly JobHost[]) =>
+  Promise.all(hosts.map(async ({ workId }) => (await ports.backend.status(workId)).phase));

@@ -2,7 +2,9 @@ import type { SecondaryStatus } from '../../contract/generated/sagemaker.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { WorkOutputTree } from '../../platform/ports/work.ts';
 import { MetricScan } from './decide-metrics.ts';
+import { mergedOutputs } from './host-outputs.ts';
 import { trainingChannels } from './decide-training-request.ts';
+import { workIdsOf } from './decide-hosts.ts';
 import { describeTrainingJob } from './describe-jobs.ts';
 import type { Collected, EndContext, JobKind, Settlement, Started } from './job-kind.ts';
 import {
@@ -21,6 +23,8 @@ import { TRAINING_JOB, type TrainingJobDocument } from './resources.ts';
 import { closed, withTransition } from './transitions.ts';
 import { scanLog } from './scan-log.ts';
 
+const instanceCount = ({ request }: TrainingJobDocument): number => request.ResourceConfig?.InstanceCount ?? 1;
+
 export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
   declaration: TRAINING_JOB,
   noun: 'TrainingJob',
@@ -30,6 +34,9 @@ export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
   graceSeconds: GRACE_SECONDS,
   image: ({ request }) => request.AlgorithmSpecification?.TrainingImage ?? '',
   instanceType: ({ request }) => request.ResourceConfig?.InstanceType ?? '',
+  instanceCount,
+  workIds: (job) => workIdsOf(job, instanceCount(job)),
+  retries: ({ request }) => request.RetryStrategy?.MaximumRetryAttempts ?? 0,
   networkIsolation: ({ request }) => request.EnableNetworkIsolation === true,
   runtimeSeconds: ({ request }) => trainingRuntimeSeconds(request),
   channels: ({ request }) => trainingChannels(request),
@@ -69,13 +76,13 @@ function running(job: TrainingJobDocument, { stagedAtMs, startedAtMs }: Started)
 const SLOW_UPLOAD_BYTES = 8 * 1024 * 1024;
 
 async function collect(context: EndContext, job: TrainingJobDocument): Promise<Collected<TrainingJobDocument>> {
-  const { ports, logStream, decision } = context;
+  const { ports, hosts, logStreams, decision } = context;
   const definitions = job.request.AlgorithmSpecification?.MetricDefinitions ?? [];
   const builtIn = isBuiltInXgboost(job.request, job.facts?.framework);
   const scan = new MetricScan(definitions, builtIn);
-  await scanLog(ports.logFiles, logStream, scan);
-  const model = await ports.backend.outputs(job.workId, MODEL_OUTPUT.name);
-  const data = await ports.backend.outputs(job.workId, DATA_OUTPUT.name);
+  for (const logStream of logStreams) await scanLog(ports.logFiles, logStream, scan);
+  const model = await mergedOutputs(ports.backend, hosts, MODEL_OUTPUT.name);
+  const data = await mergedOutputs(ports.backend, hosts, DATA_OUTPUT.name);
   const uris = artifactUris(job);
   if (sizeOf(model) + sizeOf(data) > SLOW_UPLOAD_BYTES) await context.uploading();
   const results: Published[] = [];

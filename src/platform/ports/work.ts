@@ -61,7 +61,23 @@ export interface WorkInput {
   readonly entries: readonly { readonly relativePath: string; readonly digest: string; readonly sizeBytes: number }[];
   /** The single entry is an archive to be unpacked into `path`; members that would leave it are refused. */
   readonly extract?: 'tar.gz' | 'zip';
+  /** Not shown as files: fed through named pipes `<path>_<epoch>`. */
+  readonly stream?: WorkStream;
 }
+
+/** One epoch after the other, each through a pipe of its own, whose reader may leave early; each epoch has all items. */
+export interface WorkStream {
+  /** Entries are gzip files and arrive unpacked. */
+  readonly decompress: boolean;
+  /** Each part arrives as one RecordIO record. */
+  readonly wrap: boolean;
+  /** Items come in another order in each epoch, the same for the same seed. */
+  readonly shuffleSeed?: number;
+  /** What is fed, in order: contents of entries by their number, or texts. All entries, one by one, when not given. */
+  readonly items?: readonly (readonly WorkStreamPart[])[];
+}
+
+export type WorkStreamPart = { readonly entry: number } | { readonly text: string };
 
 export interface WorkOutput {
   readonly name: string;

@@ -141,7 +141,7 @@ export async function deleteJob<D extends AnyJobDocument>(
         `The ${kind.words} ${name} is in status ${document.status}. Stop it and wait for its end before deleting it.`,
       );
     }
-    await ports.backend.release(document.workId);
+    for (const workId of kind.workIds?.(document) ?? [document.workId]) await ports.backend.release(workId);
     return {
       result: undefined,
       commit: {
