@@ -48,7 +48,7 @@ def load(profile, files):
 
 
 def body_bytes_max():
-    """Largest accepted body: 6 MiB, or what the platform or user set (batch transform goes up to 100 MiB)."""
+    """Largest accepted body: 6 MiB, or what the platform or user set; 0 is no limit, which batch transform keeps to 100 MiB."""
     if os.environ.get("MAX_CONTENT_LENGTH"):
         return int(os.environ["MAX_CONTENT_LENGTH"])
-    return int(os.environ.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 6) * 1024**2
+    return (int(os.environ.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 6) or 100) * 1024**2
