@@ -11,6 +11,7 @@ import { seedIdentity } from './domains/identity/seed.ts';
 import { createJobsRoom, type JobsRoom } from './domains/jobs/room.ts';
 import { createLogsRoom } from './domains/logs/room.ts';
 import { createPipelinesRoom } from './domains/pipelines/room.ts';
+import { createQueuesRoom } from './domains/queues/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
 import { ensureDefaultBucket } from './domains/storage/default-bucket.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
@@ -223,6 +224,7 @@ function createRooms(base: Foundation, late: LateParts) {
     identity,
     createStorageRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
+    createQueuesRoom({ ...base, serverUrl: () => late.url }),
     createRegistryRoom({ ...shared, calls: callsOf('registry') }),
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
@@ -333,6 +335,7 @@ async function stopServer(
   { rooms, jobs }: { rooms: readonly Room[]; jobs: JobsRoom },
   endJobs: boolean,
 ): Promise<void> {
+  for (const room of rooms) room.release?.();
   await gateway.close(CLOSE_GRACE_MS);
   if (endJobs) await jobs.endAll(JOBS_GRACE_MS);
   base.log.info({ jobs: await jobs.running() }, 'Jobs that run on without the server.');

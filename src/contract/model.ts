@@ -116,6 +116,8 @@ export interface ServiceMetadata {
   /** The part of X-Amz-Target before the dot. */
   targetPrefix?: string;
   globalEndpoint?: string;
+  /** The service once spoke the query protocol: errors also carry their code of those days in a header. */
+  awsQueryCompatible?: object;
   xmlNamespace?: XmlNamespace;
 }
 

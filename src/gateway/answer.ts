@@ -42,6 +42,11 @@ const BODY_BYTES_MAX: Readonly<Record<Protocol, number>> = {
   'rest-xml': 8 * MIB,
   'smithy-rpc-v2-cbor': 10 * MIB,
 };
+/** Operations that take more than their service's others: 50 MB of zipped code, in base64. */
+const OPERATION_BYTES_MAX: Readonly<Record<string, number>> = {
+  'lambda:CreateFunction': 70 * MIB,
+  'lambda:UpdateFunctionCode': 70 * MIB,
+};
 const OBJECT_BYTES_MAX = 5 * 1024 * MIB;
 
 /** One request being answered: what is known of it grows on the way, and an error uses what is known so far. */
@@ -52,6 +57,7 @@ interface Exchange {
   readonly path: string;
   readonly query: [string, string][];
   readonly sendContinue: () => void;
+  readonly gone: AbortSignal;
   protocol: Protocol;
   service: Service | undefined;
 }
@@ -74,6 +80,7 @@ export async function answer(
     path,
     query: query ?? [],
     sendContinue,
+    gone: goneSignal(response),
     protocol: guessProtocol(request, path),
     service: undefined,
   };
@@ -92,6 +99,13 @@ export async function answer(
     const codec = codecs[protocol] ?? codecs.json;
     if (codec) await sendResponse(request, response, codec.encodeError(service, error), requestId, ports.log);
   }
+}
+
+/** Aborted when the connection closes before the answer is out. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => response.writableFinished || gone.abort());
+  return gone.signal;
 }
 
 const undecodable = (protocol: Protocol): ServiceError =>
@@ -128,7 +142,7 @@ async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResp
   const streams = early?.kind === 'operation' && early.operation.inputPayload?.kind === 'stream';
   const input = streams
     ? streamedInput(exchange, claim, credential, payload.hash ?? '')
-    : await bufferedInput(exchange, claim, credential, payload.hash);
+    : await bufferedInput(exchange, claim, credential, payload.hash, early?.kind === 'operation' ? early.operation.key : '');
   const route = early ?? routeByAction(ports.routing, candidates, exchange, input.body, claim);
   return dispatchRoute(ports, exchange, route, { ...input, headers: { ...input.headers, ...hoisted } }, claim, credential);
 }
@@ -201,12 +215,13 @@ async function bufferedInput(
   claim: SignatureClaim,
   credential: Credential,
   claimedHash: string | undefined,
+  operation: string,
 ): Promise<Input> {
   const { request, protocol } = exchange;
   if (claimedHash !== undefined && STREAMING_FORMS.includes(claimedHash)) {
     throw new ServiceError('InvalidRequest', 'This operation does not take an aws-chunked body.');
   }
-  const body = await readBody(request, BODY_BYTES_MAX[protocol], exchange.sendContinue);
+  const body = await readBody(request, OPERATION_BYTES_MAX[operation] ?? BODY_BYTES_MAX[protocol], exchange.sendContinue);
   const literal = claimedHash !== undefined && claimedHash.length !== 64;
   const hash = literal ? claimedHash : sha256Hex(body);
   verify(exchange, claim, credential, claimedHash ?? hash);
@@ -290,7 +305,12 @@ async function dispatchRoute(
     principal: credential.principal,
     region: claim.scope.region || ports.region,
     requestId: exchange.requestId,
-    client: { sourceIp: request.socket.remoteAddress ?? '', userAgent: (request.headers['user-agent'] ?? '').slice(0, 512) },
+    client: {
+      sourceIp: request.socket.remoteAddress ?? '',
+      userAgent: (request.headers['user-agent'] ?? '').slice(0, 512),
+      endpoint: `http://${printable(request.headers.host ?? '')}`,
+      gone: exchange.gone,
+    },
   });
   return codec.encode(service, operation, output as Record<string, unknown>, exchange.requestId);
 }

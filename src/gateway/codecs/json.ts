@@ -19,7 +19,29 @@ export const jsonCodec: Codec = {
     const body = ref ? JSON.stringify(toJson(service, ref, output)) : '';
     return { status: operation.responseCode, headers: { 'content-type': contentType(service) }, body };
   },
-  encodeError: (service, error) => jsonError(error, contentType(service)),
+  encodeError(service, error) {
+    const response = jsonError(error, contentType(service));
+    if (!service?.model.metadata.awsQueryCompatible) return response;
+    const side = error.status >= 500 ? 'Receiver' : 'Sender';
+    const code = QUERY_CODES[error.code] ?? error.code;
+    return { ...response, headers: { ...response.headers, 'x-amzn-query-error': `${code};${side}` } };
+  },
+};
+
+/**
+ * Services that once spoke the query protocol tell in a header which code they used then; programs written at that time compare
+ * with it. Here where it is not the shape's name (botocore's and AWS's SQS documentation of both protocols).
+ */
+const QUERY_CODES: Readonly<Record<string, string>> = {
+  QueueDoesNotExist: 'AWS.SimpleQueueService.NonExistentQueue',
+  QueueNameExists: 'QueueAlreadyExists',
+  PurgeQueueInProgress: 'AWS.SimpleQueueService.PurgeQueueInProgress',
+  UnsupportedOperation: 'AWS.SimpleQueueService.UnsupportedOperation',
+  BatchEntryIdsNotDistinct: 'AWS.SimpleQueueService.BatchEntryIdsNotDistinct',
+  BatchRequestTooLong: 'AWS.SimpleQueueService.BatchRequestTooLong',
+  EmptyBatchRequest: 'AWS.SimpleQueueService.EmptyBatchRequest',
+  InvalidBatchEntryId: 'AWS.SimpleQueueService.InvalidBatchEntryId',
+  TooManyEntriesInBatchRequest: 'AWS.SimpleQueueService.TooManyEntriesInBatchRequest',
 };
 
 const contentType = (service: Service | undefined): string =>

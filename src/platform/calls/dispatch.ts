@@ -1,6 +1,6 @@
 import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
 import type { ApiOperation, Service } from '../../contract/services.ts';
-import { printFaults } from '../../contract/fault.ts';
+import { type Fault, printFaults } from '../../contract/fault.ts';
 import { compileConstraints } from '../../contract/validate.ts';
 import type { AuthorizationNeed } from '../authorization/policy.ts';
 import type { Authorizer } from '../authorization/port.ts';
@@ -113,19 +113,33 @@ const S3_REFUSALS: Readonly<Record<string, readonly [code: ErrorCode, message: s
 };
 
 function validate(entry: Entry, input: object): void {
-  const faults = entry.check(input);
+  const faults = entry.check(input).filter((fault) => !isOldAttributeName(entry, fault));
   const first = faults[0];
   if (!first) return;
   const message = printFaults(faults);
   const protocol = entry.service.model.metadata.protocol;
   if (protocol === 'query') throw new ServiceError('ValidationError', message);
   if (entry.service.prefix === 'logs') throw new ServiceError('InvalidParameterException', message);
+  if (entry.service.prefix === 'sqs') throw queueFault(first, message);
   if (protocol !== 'rest-xml') throw new ServiceError('ValidationException', message);
   const own = S3_REFUSALS[first.path];
   if (own) throw new ServiceError(...own);
   const payload = entry.api.inputPayload?.member.toLowerCase();
   const inBody = payload !== undefined && first.path.toLowerCase().startsWith(payload);
   throw new ServiceError(inBody ? 'MalformedXML' : 'InvalidArgument', message);
+}
+
+/** A receive names attributes of messages where the model has those of queues: its room knows which there are. */
+const isOldAttributeName = ({ operation }: Entry, { path }: Fault): boolean =>
+  operation.name === 'sqs:ReceiveMessage' && path.startsWith('attributeNames.');
+
+/** SQS speaks of parameters, not of constraints. */
+function queueFault(first: Fault, message: string): ServiceError {
+  const parameter = first.path.charAt(0).toUpperCase() + first.path.slice(1);
+  if (first.value === 'null') return new ServiceError('MissingParameter', `The request must contain the parameter ${parameter}.`);
+  const name = /^(?:attributeNames|messageSystemAttributeNames)\./.test(first.path) ? first.value.slice(1, -1) : undefined;
+  if (name !== undefined) return new ServiceError('InvalidAttributeName', `Unknown Attribute ${name}.`);
+  return new ServiceError('InvalidParameterValue', message);
 }
 
 async function authorize(

@@ -15,7 +15,16 @@ export interface OperationContext {
   readonly requestId: string;
   readonly nowMs: number;
   /** Absent for calls between rooms. */
-  readonly client?: { readonly sourceIp: string; readonly userAgent: string };
+  readonly client?: ClientOrigin;
+}
+
+export interface ClientOrigin {
+  readonly sourceIp: string;
+  readonly userAgent: string;
+  /** The address the client reached us under, e.g. `http://127.0.0.1:7600`: answers that hold URLs hold this one. */
+  readonly endpoint?: string;
+  /** Aborted when the client went away: whoever waits for something on its behalf need not any more. */
+  readonly gone?: AbortSignal;
 }
 
 export interface Operation<N extends OperationName = OperationName> {
@@ -60,6 +69,8 @@ export interface Room {
   readonly subscriptions?: readonly Subscription[];
   /** Runs once before requests are answered: rebuild projections, check what must exist. */
   start?(): Promise<void>;
+  /** Before a server stops: answers requests that only wait (long polls), so that none holds it up. */
+  release?(): void;
   stop?(): Promise<void>;
 }
 

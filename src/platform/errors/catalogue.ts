@@ -96,6 +96,32 @@ export const ERROR_CATALOGUE = {
   ResourceNotFoundException: lower(400),
   ResourceAlreadyExistsException: lower(400),
   InvalidParameterException: lower(400),
+  // SQS
+  QueueDoesNotExist: lower(400),
+  QueueNameExists: lower(400),
+  PurgeQueueInProgress: lower(403),
+  ReceiptHandleIsInvalid: lower(400),
+  InvalidMessageContents: lower(400),
+  InvalidAttributeName: lower(400),
+  InvalidAttributeValue: lower(400),
+  InvalidParameterValue: lower(400),
+  MissingParameter: lower(400),
+  InvalidAddress: lower(404),
+  UnsupportedOperation: lower(400),
+  RequestThrottled: lower(403),
+  BatchEntryIdsNotDistinct: lower(400),
+  BatchRequestTooLong: lower(400),
+  EmptyBatchRequest: lower(400),
+  InvalidBatchEntryId: lower(400),
+  TooManyEntriesInBatchRequest: lower(400),
+  // Lambda; statuses and spellings on the wire are those of its model
+  ResourceConflictException: lower(409),
+  InvalidParameterValueException: lower(400),
+  InvalidRequestContentException: lower(400),
+  RequestTooLargeException: upper(413),
+  TooManyRequestsException: lower(429),
+  PolicyLengthExceededException: lower(400),
+  PreconditionFailedException: upper(412),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

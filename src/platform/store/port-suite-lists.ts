@@ -23,6 +23,27 @@ function addModelSuite(check: Check): void {
     }
   });
 
+  check('rows of a parent are counted behind an ordinal, and by facet', async ({ store }) => {
+    await writeAll(
+      store,
+      Array.from({ length: 20 }, (_, at) => ({
+        key: keyOf(`n${at}`),
+        document: {},
+        index: {
+          parent: at % 2 ? 'odd' : 'even',
+          ...(at % 3 === 0 && { facet: 'third' }),
+          createdAtMs: 0,
+          modifiedAtMs: 0,
+          ...(at < 18 && { ordinal: at }),
+        },
+      })),
+    );
+    assert.equal(await store.count({ ...SCOPE, parent: 'odd', ordinalAbove: -1 }), 9);
+    assert.equal(await store.count({ ...SCOPE, parent: 'odd', ordinalAbove: 15 }), 1);
+    assert.equal(await store.count({ ...SCOPE, parent: 'even', facet: 'third', ordinalAbove: 6 }), 1);
+    assert.equal(await store.count({ ...SCOPE, parent: 'none', ordinalAbove: -1 }), 0);
+  });
+
   check('a page tells truly whether there is more', async ({ store }) => {
     await writeAll(
       store,

@@ -13,6 +13,8 @@ export interface Store {
   getMany<D extends JsonObject = JsonObject>(keys: readonly ResourceKey[]): Promise<(Row<D> | undefined)[]>;
   /** One bounded page by declared index columns; cost does not grow with the table (keyset pagination). */
   list<D extends JsonObject = JsonObject>(query: ListQuery): Promise<Page<D>>;
+  /** How many rows a list of these filters has, from an index alone: no document is read. */
+  count(query: CountQuery): Promise<number>;
   /** Rows that refer to `key` (see Commit.refer); at most `limit`. */
   referrers(key: ResourceKey, limit: number): Promise<ResourceKey[]>;
   commit(commit: Commit): Promise<CommitResult>;
@@ -73,6 +75,16 @@ export interface ListQuery {
   /** Exclusive start: a cursor from the page before, or `{ sort: name, name }` of any name when sorting by name. */
   readonly after?: Cursor;
   readonly limit: number;
+}
+
+/** Rows of one parent whose `ordinal` is greater than `ordinalAbove`; `facet` narrows further. */
+export interface CountQuery {
+  readonly account: string;
+  readonly region: string;
+  readonly kind: string;
+  readonly parent: string;
+  readonly facet?: string;
+  readonly ordinalAbove: number;
 }
 
 export interface Cursor {

@@ -94,6 +94,18 @@ function addResourceStatements(add: Add): void {
   update('updateStatus', ['version', 'status', 'modified_at', 'document']);
   update('updateRow', [...INDEX_COLUMNS, 'document']);
   add('deleteRow', KEY, whereKey(db.deleteFrom('resource') as never));
+  for (const [name, column] of [
+    ['countParent', 'parent'],
+    ['countFacet', 'facet'],
+  ] as const) {
+    const scope = ['account', 'region', 'kind', column] as const;
+    let query = db.selectFrom('resource').select(sql<number>`count(*)`.as('rows'));
+    for (const part of scope) query = query.where(part, '=', p(part));
+    // the second filter is a comparison of its own, so that the index of the first one is taken
+    if (column === 'facet') query = query.where(sql<boolean>`+parent = ${'parent'}`);
+    query = query.where(column === 'facet' ? sql<boolean>`+ordinal > ${'ordinal'}` : sql<boolean>`ordinal > ${'ordinal'}`);
+    add(name, [...scope, ...(column === 'facet' ? ['parent'] : []), 'ordinal'], query);
+  }
 }
 
 function addTimerStatements(add: Add): void {

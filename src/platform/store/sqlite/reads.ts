@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../events/event.ts';
 import type { JsonObject } from '../../json.ts';
 import type { LedgerEntry, LedgerHead } from '../../ledger/entry.ts';
 import { keyText, parseKeyText, type ResourceKey } from '../../resource-key.ts';
-import type { Cursor, ListQuery, Page, Row, RowIndex, Timer } from '../port.ts';
+import type { CountQuery, Cursor, ListQuery, Page, Row, RowIndex, Timer } from '../port.ts';
 import { type Statements, preparedStatements } from './open-connection.ts';
 import { listStatementName } from './list-families.ts';
 import { cursorOf, type ListPlan, planList } from './plan-list.ts';
@@ -14,6 +14,7 @@ export interface Reads {
   get(key: ResourceKey): Row | undefined;
   /** At most `scanRows` rows are looked at where a filter has no index; `cut` tells that the page ended because of that. */
   list(query: ListQuery, scanRows: number): Page<JsonObject> & { readonly cut: boolean };
+  count(query: CountQuery): number;
   referrers(key: ResourceKey, limit: number): ResourceKey[];
   timers(page: { after?: Timer; limit: number }): Timer[];
   events(page: { afterSequence: number; limit: number }): StoredEvent[];
@@ -35,6 +36,14 @@ export function createReads(db: DatabaseSync): Reads {
   return {
     get: (key) => getRow(statements, key),
     list: (query, scanRows) => listPage(statements, query, scanRows),
+    count({ account, region, kind, parent, facet, ordinalAbove }) {
+      const scope = [account, region, kind];
+      const [found] =
+        facet === undefined
+          ? all<[number]>('countParent', ...scope, parent, ordinalAbove)
+          : all<[number]>('countFacet', ...scope, facet, parent, ordinalAbove);
+      return found?.[0] ?? 0;
+    },
     referrers: (key, limit) => all<[string]>('referrers', keyText(key), limit).map(([from]) => parseKeyText(from)),
     timers: ({ after, limit }) =>
       all<[number, string, string]>(

@@ -69,6 +69,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
       const rest = await scanner.scan({ ...query, after: page.next, limit: query.limit - page.rows.length }, SCAN_ROWS_THREAD);
       return pageOf<D>({ rows: [...page.rows, ...rest.rows], next: rest.next });
     },
+    count: (query) => read((from) => from.count(query)),
     referrers: (key, limit) => read((from) => from.referrers(key, limit)),
     commit: async (commit) => writer.submit(commit),
     onCommitted(listener) {

@@ -7,6 +7,8 @@ export const STATEMENTS = {
   updateStatus: "update \"resource\" set \"version\" = ?, \"status\" = ?, \"modified_at\" = ?, \"document\" = ? where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
   updateRow: "update \"resource\" set \"version\" = ?, \"parent\" = ?, \"status\" = ?, \"facet\" = ?, \"created_at\" = ?, \"modified_at\" = ?, \"ordinal\" = ?, \"document\" = ? where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
   deleteRow: "delete from \"resource\" where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
+  countParent: "select count(*) as \"rows\" from \"resource\" where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"parent\" = ? and ordinal > ?",
+  countFacet: "select count(*) as \"rows\" from \"resource\" where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"facet\" = ? and +parent = ? and +ordinal > ?",
   putTimer: "insert into \"timer\" (\"reconciler\", \"key\", \"due_at\") values (?, ?, ?) on conflict (\"reconciler\", \"key\") do update set \"due_at\" = \"excluded\".\"due_at\"",
   deleteTimer: "delete from \"timer\" where \"reconciler\" = ? and \"key\" = ?",
   timersAfter: "select \"due_at\", \"reconciler\", \"key\" from \"timer\" where (due_at, reconciler, key) > (?, ?, ?) order by \"due_at\", \"reconciler\", \"key\" limit ?",

@@ -1,0 +1,69 @@
+import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
+import type { OperationName } from '../../contract/operations.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import type { Ids } from '../../platform/ids.ts';
+import { absentError, type Place } from '../../platform/resources/declaration.ts';
+import type { Store } from '../../platform/store/port.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { parseQueueUrl, QUEUE, type QueueDocument, queueArn, queueKey } from './resources.ts';
+import type { Waiters } from './waiters.ts';
+
+export interface QueuesPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** The server's own address, for callers that have none of their own to name it by. */
+  readonly serverUrl: () => string;
+}
+
+export interface QueuesRoomPorts extends QueuesPorts {
+  readonly waiters: Waiters;
+  /** Messages that a receive is just handing out, by row name: another one leaves them alone. */
+  readonly claimed: Set<string>;
+  /** Of two receives of one FIFO queue one comes after the other; by box. */
+  readonly turns: Map<string, Promise<unknown>>;
+  /** Larger for each message, also over restarts. */
+  readonly nextSequence: (nowMs: number) => string;
+}
+
+export type QueueRow = Read<QueueDocument>;
+
+export const placeOf = ({ account, region }: OperationContext): Place => ({ account, region });
+
+export const queueUrl = (ports: QueuesPorts, context: OperationContext, name: string): string =>
+  `${context.client?.endpoint ?? ports.serverUrl()}/${context.account}/${name}`;
+
+/** The queue's name; a URL of another account's queue names one that is not there for this caller. */
+export function queueNameOf(context: OperationContext, url: string): string {
+  const parsed = parseQueueUrl(url);
+  if (!parsed) {
+    throw new ServiceError('InvalidAddress', `The address ${url.slice(0, 200)} is not valid for this endpoint.`);
+  }
+  if (parsed.account !== context.account) throw absentError(QUEUE, placeOf(context), parsed.name);
+  return parsed.name;
+}
+
+export async function readQueue(store: Pick<Store, 'get'>, context: OperationContext, url: string): Promise<QueueRow> {
+  const name = queueNameOf(context, url);
+  const row = await readRow<QueueDocument>(store, queueKey(placeOf(context), name));
+  if (!row) throw absentError(QUEUE, placeOf(context), name);
+  return row;
+}
+
+/** What an operation on one queue needs. Batches are authorised as the single operation, as at AWS. */
+export const queueNeeds =
+  <N extends OperationName>(action: string): Operation<N>['needs'] =>
+  (input, context) => [
+    { action, resources: [queueArn(placeOf(context), queueNameOf(context, (input as { QueueUrl: string }).QueueUrl))] },
+  ];
+
+/** `nowMs`, then a count within the millisecond: 20 digits, so that they sort as text. */
+export function sequences(): (nowMs: number) => string {
+  let last = 0n;
+  return (nowMs) => {
+    const least = BigInt(nowMs) * 1_000_000n;
+    last = least > last ? least : last + 1n;
+    return last.toString().padStart(20, '0');
+  };
+}
