@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { callJson, defaultRoleArn } from './client.ts';
 import { type ExecutionDescription, watchExecution } from './execution-watch.ts';
 import { runCommand } from './exec/command.ts';
-import { CliExit, wrongUse } from './exit.ts';
+import { CliExit } from './exit.ts';
 import type { Session } from './session.ts';
 
 /** Executions looked at per pipeline, newest first: more than a program starts. */
@@ -19,7 +19,6 @@ export async function runPython(
   words: readonly string[],
   follow: boolean,
 ): Promise<ExecutionDescription[]> {
-  if (!existsSync(file)) throw wrongUse(`${file}: there is no such file.`);
   const { connection, output } = session;
   const before = new Set(await newestExecutions(session));
   const actAs = { roleArn: await defaultRoleArn(connection) };

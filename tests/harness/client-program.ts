@@ -72,7 +72,7 @@ export async function runToSuccess(server: TestServer, command: readonly string[
 }
 
 /** The folder of the client environment, built when it is not there. */
-async function clientEnvironment(): Promise<string> {
+export async function clientEnvironment(): Promise<string> {
   const found = findRuntime('clients', LOCK);
   if (found) return found.path;
   const python = findPython();

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { callJson } from '../client.ts';
 import { dataFlag } from '../data-folder-option.ts';
@@ -25,7 +25,13 @@ export async function run(target: string, words: readonly string[], options: Run
     refuseWords(target, words);
     return start({ ...(await openSession(options)), ownServer: false }, target, options);
   }
-  if (extname(target) === '.py') return withServer(options, (session) => runProgram(session, target, words, options));
+  if (!existsSync(target)) throw wrongUse(`${target}: there is no such file.`); // before a server is started for it
+  if (extname(target) === '.py') {
+    if (options.param.length > 0) {
+      throw wrongUse(`--param: give a Python program its own arguments, after --: run ${target} -- ...`);
+    }
+    return withServer(options, (session) => runProgram(session, target, words, options));
+  }
   refuseWords(target, words);
   return withServer(options, async (session) =>
     start(session, (await upsertFile(session.connection, target, options)).name, options),
@@ -56,7 +62,6 @@ async function start(session: RunSession, name: string, options: RunOptions): Pr
 }
 
 async function runProgram(session: RunSession, file: string, words: readonly string[], options: RunOptions): Promise<void> {
-  if (options.param.length > 0) throw wrongUse(`--param: give a Python program its own arguments, after --: run ${file} -- ...`);
   const executions = await runPython(session, file, words, session.ownServer || options.wait === true);
   session.output.result(executions);
   for (const execution of executions) requireSuccess(execution);
