@@ -18,6 +18,12 @@ const SHOW_START_AFTER_SECONDS = 0.25;
 
 const SOCKET_INSIDE = '/run/slipway';
 
+/** A socket of another piece of work, which this one talks to: where its folder is here, and inside. */
+interface ServiceSocket {
+  readonly folder: string;
+  readonly inside: string;
+}
+
 type Made = Exclude<IsolationFound, { readonly isolation: 'none' }>;
 type Runtime = ReturnType<SandboxOptions['locateRuntime']>;
 
@@ -50,6 +56,7 @@ export class RunStager {
     const runFolder = this.#runs.of(spec.id);
     const plain = made.isolation === 'plain';
     const sockets = spec.kind === 'service' ? socketFolder(this.#options.folder, spec.id) : null;
+    const services = this.#serviceSockets(spec, plain);
     const ownHosts = spec.hosts.join() !== COMMON_HOSTS.join();
     return {
       isolation: made.isolation,
@@ -57,9 +64,11 @@ export class RunStager {
       hostname: spec.hostname,
       command: spec.command,
       workingDirectory: plain ? plainFolder(spec.workingDirectory, runFolder) : spec.workingDirectory,
-      environment: environmentOf(spec, runtime, plain, runFolder, sockets),
+      environment: { ...environmentOf(spec, runtime, plain, runFolder, sockets), ...servicesVariable(services) },
       network: spec.network,
-      mounts: plain ? [] : this.#mounts(runFolder, runtime.folders, tree.mounts, sockets, ownHosts),
+      mounts: plain
+        ? []
+        : [...this.#mounts(runFolder, runtime.folders, tree.mounts, sockets, ownHosts), ...services.map(socketMount)],
       root: this.#runs.emptyFolder,
       tree: join(runFolder, 'ml'),
       ownsPlainRoot: plain && spec.kind === 'job',
@@ -78,6 +87,15 @@ export class RunStager {
       showStartAfterSeconds: spec.kind === 'job' ? SHOW_START_AFTER_SECONDS : 0,
       outputs: tree.outputs,
     };
+  }
+
+  /** The folders are made here: what is mounted must be there, even when the service starts later. */
+  #serviceSockets({ services = [] }: WorkSpec, plain: boolean): ServiceSocket[] {
+    return services.map((id, index) => {
+      const folder = socketFolder(this.#options.folder, id);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return { folder, inside: plain ? folder : `${SOCKET_INSIDE}-services/${index}` };
+    });
   }
 
   #mounts(
@@ -101,6 +119,11 @@ export class RunStager {
     ];
   }
 }
+
+const socketMount = ({ folder, inside }: ServiceSocket): Mount => ({ kind: 'read-only', from: folder, to: inside });
+
+const servicesVariable = (services: readonly ServiceSocket[]): Record<string, string> =>
+  services.length === 0 ? {} : { SLIPWAY_SERVICES: JSON.stringify(services.map(({ inside }) => `unix:${inside}/serve.sock`)) };
 
 /** The whole environment of the process: what the runtime needs, below what was asked for, below where to serve. */
 function environmentOf(

@@ -248,6 +248,29 @@ while True: server.accept()[0].sendall(b"hello")`;
     const [error] = await once(connectTo(next.backend.address('service')), 'error');
     assert.ok(error);
   });
+  check('work that names services talks to them, also when it starts before them and without a network', async (trial) => {
+    const client = `
+import json, os, socket, time
+kind, _, place = json.loads(os.environ["SLIPWAY_SERVICES"])[0].partition(":")
+while True:
+    try:
+        host, _, port = place.rpartition(":")
+        found = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
+        found.connect(place if kind == "unix" else (host, int(port)))
+        break
+    except OSError: time.sleep(0.02)
+print(found.recv(100).decode(), flush=True)`;
+    await trial.backend.start(trial.spec('asks', client, { services: ['answers'], network: 'none' }));
+    const server = `
+import os, socket
+server = socket.socket(socket.AF_UNIX)
+server.bind(os.environ["SLIPWAY_SERVE_SOCKET"])
+server.listen()
+server.accept()[0].sendall(b"hello")`;
+    await trial.backend.start(trial.spec('answers', server, { kind: 'service', network: 'none' }));
+    assert.equal((await waitForEnd(trial.backend, 'asks')).exitCode, 0);
+    assert.deepEqual(trial.lines('asks'), ['hello']);
+  });
 }
 
 function addLogSuite(check: WorkCheck): void {

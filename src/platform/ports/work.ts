@@ -30,6 +30,8 @@ export interface WorkSpec {
   readonly hosts: readonly string[];
   /** Common to the works that are hosts of one job: under the names in `hosts` they find each other. */
   readonly cluster?: string;
+  /** Ids of services this work talks to: their addresses (`unix:…`, `tcp:…`) are a JSON list in SLIPWAY_SERVICES. */
+  readonly services?: readonly string[];
   readonly runtime: { readonly name: string };
   /** The image as asked for, for messages and the log. */
   readonly image: string;
