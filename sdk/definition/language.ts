@@ -208,6 +208,9 @@ export const EXECUTED_STEP_TYPES: ReadonlySet<StepType> = new Set<StepType>([
   'RegisterModel',
   'Model',
   'Fail',
+  'Transform',
+  'EndpointConfig',
+  'Endpoint',
   'Lambda',
   'Callback',
 ]);
@@ -229,6 +232,9 @@ export const CREATE_SHAPES: { readonly [T in StepType]?: { readonly shape: strin
   Training: { shape: 'CreateTrainingJobRequest', given: ['TrainingJobName'] },
   RegisterModel: { shape: 'CreateModelPackageInput', given: [] },
   Model: { shape: 'CreateModelInput', given: ['ModelName'] },
+  Transform: { shape: 'CreateTransformJobRequest', given: ['TransformJobName'] },
+  EndpointConfig: { shape: 'CreateEndpointConfigInput', given: ['EndpointConfigName'] },
+  Endpoint: { shape: 'CreateEndpointInput', given: [] },
 };
 
 /** Limits of the AWS API model (ParameterList, StepName, StepDisplayName, StepDescription) and of the retry documentation. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +22,7 @@ import { createVirtualClock, type VirtualClock } from '../../src/platform/virtua
 import type { EventInput } from '../../src/platform/events/event.ts';
 import { createPipelinesRoom } from '../../src/domains/pipelines/room.ts';
 import { type Named, StandInFunctions } from './stand-in-functions.ts';
+import { StandInHosting } from './stand-in-hosting.ts';
 import { StandInQueues } from './stand-in-queues.ts';
 
 export const ACCOUNT = '123456789012';
@@ -47,7 +49,7 @@ export class Crash extends Error {}
 
 type Status = 'InProgress' | 'Completed' | 'Failed' | 'Stopped';
 export interface StandInJob {
-  readonly type: 'ProcessingJob' | 'TrainingJob';
+  readonly type: 'ProcessingJob' | 'TrainingJob' | 'TransformJob';
   readonly input: Record<string, unknown>;
   status: Status;
   reason?: string;
@@ -73,6 +75,10 @@ export class World {
   readonly groups = new Set<string>();
   readonly functions = new StandInFunctions();
   readonly queues = new StandInQueues();
+  readonly hosting = new StandInHosting(
+    (resource) => `arn:aws:sagemaker:${REGION}:${ACCOUNT}:${resource}`,
+    () => this.clock.now(),
+  );
   readonly called: string[] = [];
   /** Called before and after every commit of the store, and before every call of a room; may throw a Crash. */
   fault: (point: string) => void = () => {};
@@ -141,10 +147,9 @@ export class World {
     const job = this.jobs.get(name)!;
     job.status = status;
     job.reason = reason;
-    const processing = job.type === 'ProcessingJob';
     await this.#tell({
       source: 'aws.sagemaker',
-      detailType: processing ? 'SageMaker Processing Job State Change' : 'SageMaker Training Job State Change',
+      detailType: `SageMaker ${job.type.replace('Job', '')} Job State Change`,
       resources: [this.#jobArn(name, job)],
       detail: { [`${job.type}Name`]: name, [`${job.type}Status`]: status },
     });
@@ -153,6 +158,11 @@ export class World {
   /** Ends the invocation of a function with what it returns, or the error it ends by. */
   endFunction(requestId: string, returned: unknown, functionError?: string): Promise<void> {
     return this.#tell(this.functions.end(requestId, JSON.stringify(returned), functionError));
+  }
+
+  /** Ends the deployment of an endpoint; with a reason it fails. */
+  endDeployment(name: string, reason?: string): Promise<void> {
+    return this.#tell(this.hosting.end(name, reason));
   }
 
   async #tell(event: Pick<EventInput, 'source' | 'detailType' | 'resources' | 'detail'>): Promise<void> {
@@ -165,7 +175,7 @@ export class World {
   }
 
   #jobArn(name: string, { type }: Pick<StandInJob, 'type'>): string {
-    return `arn:aws:sagemaker:${REGION}:${ACCOUNT}:${type === 'ProcessingJob' ? 'processing-job' : 'training-job'}/${name}`;
+    return `arn:aws:sagemaker:${REGION}:${ACCOUNT}:${type.replace('Job', '').toLowerCase()}-job/${name}`;
   }
 
   readonly #roles: RoleSessions = {
@@ -190,9 +200,21 @@ export class World {
     return [
       ...this.#jobStandIns('ProcessingJob', named),
       ...this.#jobStandIns('TrainingJob', named),
+      ...this.#jobStandIns('TransformJob', named),
       ...this.#registryStandIns(named),
       ...this.functions.operations(named),
       ...this.queues.operations(named),
+      ...this.hosting.operations(named),
+      named('s3:ListObjectsV2', async ({ Bucket, Prefix = '' }: InputOf<'s3:ListObjectsV2'>) => {
+        const start = `s3://${Bucket}/`;
+        const under = [...this.objects]
+          .filter(([uri]) => uri.startsWith(`${start}${Prefix}`))
+          .sort(([a], [b]) => (a < b ? -1 : 1));
+        const etag = (text: string) => `"${createHash('md5').update(text).digest('hex')}"`;
+        return {
+          Contents: under.map(([uri, text]) => ({ Key: uri.slice(start.length), ETag: etag(text), Size: text.length })),
+        };
+      }),
       named('s3:GetObject', async ({ Bucket, Key }: InputOf<'s3:GetObject'>) => {
         const text = this.objects.get(`s3://${Bucket}/${Key}`);
         if (text === undefined) throw new ServiceError('NoSuchKey', 'The specified key does not exist.');

@@ -104,8 +104,8 @@ async function load(
 }
 
 /** Under which id the end of what a step made will be told. */
-function awaitedId(run: ExecutionRun, { type, jobName: name }: Pick<StepDocument, 'type' | 'jobName'>): string | undefined {
-  return name === undefined ? undefined : STEP_KINDS[type]?.end?.idOf(run, name);
+function awaitedId(run: ExecutionRun, { type, index, jobName: name }: StepDocument): string | undefined {
+  return name === undefined ? undefined : STEP_KINDS[type]?.end?.idOf(run, index, name);
 }
 
 /** Decides, commits and acts until there is nothing to do but wait. Undefined when the execution is settled. */
@@ -269,7 +269,7 @@ function forgetStep(run: ExecutionRun, watch: Watch, { index, after }: StepChang
 
 function forgetWork(run: ExecutionRun, watch: Watch, document: StepDocument | undefined): void {
   const id = document && awaitedId(run, document);
-  if (id !== undefined) watch.remove(id);
+  if (document && id !== undefined) watch.remove(id, run.key, document.index);
 }
 
 /** Performs every effect, also when one of them fails: a fault of the world ends this look only after the others are through. */

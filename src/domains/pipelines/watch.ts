@@ -18,7 +18,8 @@ interface Watcher {
  * execution look at that job and at no other; after a restart every unsettled execution looks at all of its steps.
  */
 export class Watch {
-  readonly #awaited = new Map<string, Watched>();
+  /** Several executions may wait for one endpoint. */
+  readonly #awaited = new Map<string, Watched[]>();
   readonly #watchers = new Map<string, Watcher>();
   readonly subscriptions: readonly Subscription[];
 
@@ -30,15 +31,15 @@ export class Watch {
 
   add(name: string, key: ResourceKey, step: number): void {
     const id = name.toLowerCase();
-    this.#awaited.set(id, { key, step });
+    const others = (this.#awaited.get(id) ?? []).filter((watched) => !isOf(watched, key, step));
+    this.#awaited.set(id, [...others, { key, step }]);
     this.#watcherOf(key).ids.add(id);
   }
 
-  remove(name: string): void {
+  remove(name: string, key: ResourceKey, step: number): void {
     const id = name.toLowerCase();
-    const watched = this.#awaited.get(id);
-    this.#awaited.delete(id);
-    if (watched) this.#watchers.get(keyText(watched.key))?.ids.delete(id);
+    const others = this.#drop(id, key, step);
+    if (!others.some((watched) => isOf(watched, key))) this.#watchers.get(keyText(key))?.ids.delete(id);
   }
 
   /** The steps whose end was told since the last question. */
@@ -51,15 +52,23 @@ export class Watch {
 
   forget(key: ResourceKey): void {
     const watcher = this.#watchers.get(keyText(key));
-    for (const id of watcher?.ids ?? []) this.#awaited.delete(id);
+    for (const id of watcher?.ids ?? []) this.#drop(id, key);
     this.#watchers.delete(keyText(key));
   }
 
   #changed(name: string): { reconciler: string; key: ResourceKey }[] {
-    const watched = this.#awaited.get(name.toLowerCase());
-    if (!watched) return [];
-    this.#watcherOf(watched.key).changed.add(watched.step);
-    return [{ reconciler: EXECUTION_RECONCILER, key: watched.key }];
+    return (this.#awaited.get(name.toLowerCase()) ?? []).map(({ key, step }) => {
+      this.#watcherOf(key).changed.add(step);
+      return { reconciler: EXECUTION_RECONCILER, key };
+    });
+  }
+
+  /** Who still waits for it. */
+  #drop(id: string, key: ResourceKey, step?: number): Watched[] {
+    const others = (this.#awaited.get(id) ?? []).filter((watched) => !isOf(watched, key, step));
+    if (others.length > 0) this.#awaited.set(id, others);
+    else this.#awaited.delete(id);
+    return others;
   }
 
   #watcherOf(key: ResourceKey): Watcher {
@@ -72,3 +81,6 @@ export class Watch {
     return watcher;
   }
 }
+
+const isOf = (watched: Watched, key: ResourceKey, step?: number): boolean =>
+  keyText(watched.key) === keyText(key) && (step === undefined || watched.step === step);

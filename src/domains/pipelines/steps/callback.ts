@@ -51,7 +51,7 @@ export const callbackStep: StepKind = {
   end: {
     detailType: CALLBACK_ANSWERED,
     ended: ({ detail }) => (typeof detail['token'] === 'string' ? [detail['token']] : []),
-    idOf: (run, jobName) => callbackToken(run.key.name, jobName),
+    idOf: (run, _index, jobName) => callbackToken(run.key.name, jobName),
   },
 };
 

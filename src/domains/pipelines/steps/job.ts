@@ -46,7 +46,7 @@ export function jobStep(shape: JobShape): StepKind {
         const status = detail[shape.statusMember];
         return status === undefined || ENDED.has(status) ? resources : [];
       },
-      idOf: (run, jobName) => jobArn(run, shape, jobName),
+      idOf: (run, _index, jobName) => jobArn(run, shape, jobName),
     },
   };
 }

@@ -39,7 +39,7 @@ export const lambdaStep: StepKind = {
   end: {
     detailType: INVOCATION_ENDED,
     ended: ({ detail }) => (typeof detail['requestId'] === 'string' ? [detail['requestId']] : []),
-    idOf: (run, jobName) => requestId(run.key.name, jobName),
+    idOf: (run, _index, jobName) => requestId(run.key.name, jobName),
   },
 };
 

@@ -46,6 +46,6 @@ export interface StepEnd {
   readonly detailType: string;
   /** What ended by the event, as ids; none when it tells of something else than an end. */
   ended(event: EventInput): readonly string[];
-  /** The id under which the end of this step's work is told. */
-  idOf(run: Pick<ExecutionRun, 'key'>, jobName: string): string;
+  /** The id under which the end of a step's work is told; undefined while that is not known, which leaves it to the slow look. */
+  idOf(run: ExecutionRun, index: number, jobName: string): string | undefined;
 }
