@@ -1,12 +1,12 @@
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { openLogStream } from '../../platform/log-streams.ts';
+import { planModelServer } from '../../platform/serving/plan-model-server.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { WorkEnd } from '../../platform/ports/work.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { ServerSight } from './decide-endpoint.ts';
 import { describeEnd, isForgiven, restartDelayMs } from './decide-restart.ts';
-import { planModelServer } from './decide-work.ts';
 import { ping } from './ping.ts';
 import type { HostingPorts } from './ports.ts';
 import {
@@ -114,7 +114,8 @@ export class ModelServers {
     };
     try {
       await backend.start(
-        planModelServer(variant.model, containersOf(variant.model)[place] ?? variant.model, workId, {
+        planModelServer(containersOf(variant.model)[place] ?? variant.model, workId, {
+          networkIsolation: variant.model.networkIsolation,
           region: key.region,
           logFile: await this.#openLog(plan),
           limits: instanceLimits(variant.instanceType),

@@ -3,10 +3,9 @@ import type {
   CreateModelInput,
   DeploymentConfig,
   EndpointStatus,
-  ModelApprovalStatus,
 } from '../../contract/generated/sagemaker.ts';
-import type { PinnedArtifact } from '../../platform/objects/pin.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
+import type { PinnedContainer } from '../../platform/serving/pinned-container.ts';
 
 export const MODEL: ResourceDeclaration = {
   kind: 'Model',
@@ -48,23 +47,6 @@ export interface ModelDocument extends Omit<CreateModelInput, 'Tags'>, Made {
 
 export interface EndpointConfigDocument extends Omit<CreateEndpointConfigInput, 'Tags'>, Made {
   readonly EndpointConfigArn: string;
-}
-
-/** Everything one model server needs, copied when the endpoint was made: no later change or deletion reaches it. */
-export interface PinnedContainer {
-  /** ContainerHostname of the model; names it in messages and log streams, and as a target. */
-  readonly hostname?: string;
-  readonly image: string;
-  /** From the image table. */
-  readonly runtime: string;
-  readonly command: readonly string[];
-  /** The image's behaviour switches, for the entry points. */
-  readonly profile: Readonly<Record<string, string | boolean | number>>;
-  /** Of the container, over the image's own. */
-  readonly environment: Readonly<Record<string, string>>;
-  readonly artifacts: readonly PinnedArtifact[];
-  /** The registered package that is served, and what was said of it then. */
-  readonly modelPackage?: { readonly arn: string; readonly approval?: ModelApprovalStatus };
 }
 
 /** A model as it is served: its first container, and those after it if it has several. */

@@ -14,7 +14,9 @@ import { checkUpdatable, planFleet, planScaling, retainProperties, withWeights }
 import { endpointEvent } from '../describe-endpoint.ts';
 import type { EndpointRoutes } from '../endpoint-routes.ts';
 import { instanceNames } from '../instance-names.ts';
-import { accepted, pinModel } from '../pin-model.ts';
+import { accepted } from '../../../platform/serving/pin-containers.ts';
+import type { PinnedContainer } from '../../../platform/serving/pinned-container.ts';
+import { pinModel } from '../pin-model.ts';
 import type { HostingPorts } from '../ports.ts';
 import { RECONCILER } from '../reconcile-endpoint.ts';
 import {
@@ -25,7 +27,6 @@ import {
   type Fleet,
   MODEL,
   type ModelDocument,
-  type PinnedContainer,
 } from '../resources.ts';
 import { endpointWrite } from '../rows.ts';
 

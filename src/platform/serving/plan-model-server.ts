@@ -1,12 +1,13 @@
-import { OWN_LINE } from '../../platform/log-streams.ts';
-import type { WorkSpec } from '../../platform/ports/work.ts';
-import { modelInput } from '../../platform/serving/model-input.ts';
-import type { PinnedContainer, PinnedModel } from './resources.ts';
+import { OWN_LINE } from '../log-streams.ts';
+import type { WorkSpec } from '../ports/work.ts';
+import { modelInput } from './model-input.ts';
+import type { PinnedContainer } from './pinned-container.ts';
 
 /** AWS: SIGTERM, 30 seconds, SIGKILL. */
 const GRACE_SECONDS = 30;
 
-export interface WorkFacts {
+export interface ModelServerFacts {
+  readonly networkIsolation: boolean;
   readonly region: string;
   readonly logFile: string;
   readonly limits: { readonly cpus: number; readonly memoryMiB: number; readonly note?: string };
@@ -15,7 +16,7 @@ export interface WorkFacts {
 }
 
 /** The process of one container: the image's `serve` over the pinned model data. */
-export function planModelServer(model: PinnedModel, container: PinnedContainer, workId: string, facts: WorkFacts): WorkSpec {
+export function planModelServer(container: PinnedContainer, workId: string, facts: ModelServerFacts): WorkSpec {
   return {
     id: workId,
     kind: 'service',
@@ -40,7 +41,7 @@ export function planModelServer(model: PinnedModel, container: PinnedContainer, 
     inputs: container.artifacts.map(modelInput),
     outputs: [],
     limits: { graceSeconds: GRACE_SECONDS, memoryBytes: facts.limits.memoryMiB * 1024 * 1024, cpus: facts.limits.cpus },
-    network: model.networkIsolation ? 'none' : 'host',
+    network: facts.networkIsolation ? 'none' : 'host',
     logFile: facts.logFile,
   };
 }

@@ -1,0 +1,19 @@
+import type { ModelApprovalStatus } from '../../contract/generated/sagemaker.ts';
+import type { PinnedArtifact } from '../objects/pin.ts';
+
+/** Everything one model server needs, copied when an endpoint or a transform job was made: no later change or deletion reaches it. */
+export interface PinnedContainer {
+  /** ContainerHostname of the model; names it in messages and log streams, and as a target. */
+  readonly hostname?: string;
+  readonly image: string;
+  /** From the image table. */
+  readonly runtime: string;
+  readonly command: readonly string[];
+  /** The image's behaviour switches, for the entry points. */
+  readonly profile: Readonly<Record<string, string | boolean | number>>;
+  /** Of the container, over the image's own. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly artifacts: readonly PinnedArtifact[];
+  /** The registered package that is served, and what was said of it then. */
+  readonly modelPackage?: { readonly arn: string; readonly approval?: ModelApprovalStatus };
+}
