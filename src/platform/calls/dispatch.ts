@@ -131,13 +131,14 @@ function validate(entry: Entry, input: object): void {
 
 /** A receive names attributes of messages where the model has those of queues: its room knows which there are. */
 const isOldAttributeName = ({ operation }: Entry, { path }: Fault): boolean =>
-  operation.name === 'sqs:ReceiveMessage' && path.startsWith('attributeNames.');
+  operation.name === 'sqs:ReceiveMessage' && path === 'attributeNames';
 
 /** SQS speaks of parameters, not of constraints. */
 function queueFault(first: Fault, message: string): ServiceError {
   const parameter = first.path.charAt(0).toUpperCase() + first.path.slice(1);
   if (first.value === 'null') return new ServiceError('MissingParameter', `The request must contain the parameter ${parameter}.`);
-  const name = /^(?:attributeNames|messageSystemAttributeNames)\./.test(first.path) ? first.value.slice(1, -1) : undefined;
+  const known = /enum value set: \[([^\]]*)\]/.exec(first.constraint)?.[1]?.split(', ');
+  const name = known && [...first.value.matchAll(/(?<=[[{]|, )\w+/g)].find(([text]) => !known.includes(text))?.[0];
   if (name !== undefined) return new ServiceError('InvalidAttributeName', `Unknown Attribute ${name}.`);
   return new ServiceError('InvalidParameterValue', message);
 }
