@@ -148,8 +148,6 @@ class Failures(TrainingTestCase):
     def test_what_is_not_built_yet_says_so(self):
         self.configure({"num_round": "1", "_kfold": "3"})
         self.failed("cross validation is not supported yet")
-        self.configure({"num_round": "1"}, hosts=("algo-1", "algo-2"))
-        self.failed("Training on 2 hosts is not supported yet")
 
     def test_data(self):
         self.configure({"num_round": "1"})

@@ -5,7 +5,7 @@ import pickle
 import re
 import signal
 
-from . import xgboost_data
+from . import xgboost_cluster, xgboost_data
 from .faults import AlgorithmError, UserError
 from .xgboost_hyperparameters import validate
 from .xgboost_metrics import choose_metrics, custom_metric, is_maximized
@@ -29,7 +29,7 @@ def run_algorithm(profile, environment):
     logging.info("Running XGBoost Sagemaker in algorithm mode")
     parameters = validate(profile, environment.raw_hyperparameters)
     family = xgboost_data.validate_channels(environment.channels)
-    _refuse_unsupported(parameters, environment)
+    _refuse_unsupported(parameters)
     files = environment.files
     train_path = files.channel("train")
     validation_path = files.channel("validation") if "validation" in environment.channels else None
@@ -37,19 +37,43 @@ def run_algorithm(profile, environment):
         xgboost_data.warn_of_duplicates(train_path, validation_path)
     weights = parameters.pop("csv_weights", 0)
     train = xgboost_data.read_channel(train_path, family, weights)
-    if train is None:
-        raise UserError(f"No data in training channel path {train_path}")
     validation = xgboost_data.read_channel(validation_path, family, weights) if validation_path else None
-    if validation_path and validation is None:
-        raise UserError(f"No data in validation channel path {validation_path}")
-    checkpoints = files.read_config("checkpointconfig.json", {}).get("LocalPath")
-    booster = Training(profile, parameters, files.model, checkpoints).run(train, validation)
-    save_model(booster, os.path.join(files.model, MODEL_NAME), profile.model_file)
-
-
-def _refuse_unsupported(parameters, environment):
+    training = Training(profile, parameters, files.model, files.read_config("checkpointconfig.json", {}).get("LocalPath"))
+    missing = train_path if train is None else validation_path if validation_path and validation is None else None
     if len(environment.hosts) > 1:
-        raise UserError(f"Training on {len(environment.hosts)} hosts is not supported yet for the built-in algorithm. Use one instance.")
+        _train_together(training, environment, train, validation, missing)
+        return
+    if missing:
+        raise _no_data(missing)
+    training.save(training.run(train, validation))
+
+
+def _no_data(path):
+    return UserError(f"No data in {os.path.basename(path).replace('train', 'training')} channel path {path}")
+
+
+def _train_together(training, environment, train, validation, missing):
+    """One model of all hosts' data. A host without data is left out; the first of the others logs and saves."""
+    report = {"takes_part": missing is None, **({} if missing else table_facts(train, validation))}
+    with xgboost_cluster.meeting(environment.hosts, environment.current_host, report) as cluster:
+        if not cluster.members:
+            raise _no_data(missing)
+        if cluster.rank is None:
+            logging.warning("Host %s does not have data. Will broadcast to cluster and will not be used in distributed training.", environment.current_host)
+            return
+        facts = [cluster.reports[host] for host in cluster.members]
+        widths = {fact["width"] for fact in facts}
+        if len(widths) > 1 and not all(fact["sparse"] for fact in facts):
+            raise UserError(f"The hosts' data differ in the number of feature columns: {sorted(widths)}; they must be equal.")
+        if train.one_based and not all(fact["one_based"] for fact in facts):
+            train.one_based = False
+        with cluster.joined():
+            booster = training.run(train, validation, width=max(widths), cluster=cluster)
+        if cluster.is_master:
+            training.save(booster)
+
+
+def _refuse_unsupported(parameters):
     for name in ("_kfold", "_nfold", "_num_cv_round"):
         if name in parameters:
             raise UserError(f"Hyperparameter {name}: cross validation is not supported yet. Remove it.")
@@ -57,13 +81,21 @@ def _refuse_unsupported(parameters, environment):
         raise UserError("GPU training is not supported yet. Use tree_method hist and no use_dask_gpu_training.")
 
 
-def matrices(train, validation, weight_parameters=None):
-    """DMatrix of both tables, made equally wide: a sparse file ends at its own last used column."""
+def table_facts(train, validation):
+    """What hosts must agree on."""
+    from scipy.sparse import issparse
+
+    width = max(train.width, validation.width if validation else 0)
+    return {"width": width, "sparse": bool(issparse(train.features)), "one_based": train.one_based}
+
+
+def matrices(train, validation, width=0):
+    """DMatrix of both tables, made equally wide (at least `width`): a sparse file ends at its own last used column."""
     import numpy as np
     import xgboost
     from scipy.sparse import issparse
 
-    width = max(train.width, validation.width if validation else 0)
+    width = max(width, train.width, validation.width if validation else 0)
 
     def matrix(table):
         features = table.features
@@ -88,6 +120,7 @@ class Training:
         self.parameters = dict(parameters)
         self.model_path = os.path.join(model_folder, MODEL_NAME)
         self.checkpoints = checkpoint_folder
+        self.writes = True
         self.keep_on_termination = self.parameters.pop("save_model_on_termination", "false") == "true"
         self.rounds = self.parameters.pop("num_round")
         self.patience = self.parameters.pop("early_stopping_rounds", None)
@@ -110,18 +143,26 @@ class Training:
         if "updater" in parameters:
             parameters["updater"] = ",".join(parameters["updater"])
 
-    def run(self, train_table, validation_table):
+    def save(self, booster):
+        save_model(booster, self.model_path, self.profile.model_file)
+
+    def run(self, train_table, validation_table, width=0, cluster=None):
+        """The trained Booster. With a `cluster` the caller has joined, all its members do this together."""
         import xgboost
 
         self._check_labels(train_table)
-        train, validation = matrices(train_table, validation_table)
-        logging.info("Single node training.")
+        train, validation = matrices(train_table, validation_table, width)
+        if cluster:
+            self.writes = cluster.is_master
+            logging.info("Distributed node training with %d hosts: %s. Current host is rank %d.", len(cluster.members), cluster.members, cluster.rank)
+        else:
+            logging.info("Single node training.")
         logging.info("Train matrix has %d rows and %d columns", train.num_row(), train.num_col())
         watched = [(train, "train")]
         if validation is not None:
             logging.info("Validation matrix has %d rows", validation.num_row())
             watched.append((validation, "validation"))
-        start, done = load_checkpoint(self.checkpoints)
+        start, done = self._start(cluster)
         if self.keep_on_termination:
             # The model of the last finished round is in place already, so ending here loses nothing.
             signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
@@ -140,6 +181,17 @@ class Training:
             booster.set_attr(**{ONE_BASED: "1"})
         return booster
 
+    def _start(self, cluster):
+        """The checkpoint to go on from. All hosts go on from the master's, whatever each of them found."""
+        if cluster is None:
+            return load_checkpoint(self.checkpoints)
+        import xgboost
+        from xgboost import collective
+
+        booster, done = load_checkpoint(self.checkpoints) if cluster.is_master else (None, 0)
+        content, done = collective.broadcast((bytes(booster.save_raw("ubj")) if booster else None, done), 0)
+        return (xgboost.Booster(model_file=bytearray(content)) if content else None), done
+
     def _check_labels(self, table):
         """xgboost estimates the base score first and would complain of that, not of the labels it came from."""
         if self.parameters.get("objective") in ("binary:logistic", "binary:logitraw", "reg:logistic"):
@@ -155,11 +207,13 @@ class Training:
 
             def after_iteration(self, model, epoch, evals_log):
                 number = model.num_boosted_rounds() - 1
+                if not training.writes:
+                    return False
                 print(format_round(number, evals_log), flush=True)
                 if training.checkpoints:
                     save_checkpoint(model, training.checkpoints, number)
                 if training.keep_on_termination:
-                    save_model(model, training.model_path, training.profile.model_file)
+                    training.save(model)
                 return False
 
         callbacks = [Rounds()]
