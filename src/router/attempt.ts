@@ -1,13 +1,13 @@
-import type { IncomingMessage } from 'node:http';
-import { exchange, type ModelRequest } from './exchange.ts';
+import { type Ended, exchange, type ModelRequest } from './exchange.ts';
 import type { Instance } from './instance.ts';
+import type { ModelAnswer } from './model-answer.ts';
 import type { VariantEntry } from './route-table.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What came of one instance's try at an invocation. `container`: the one that answered, or did not. */
 export type Attempt =
-  | { readonly kind: 'answered'; readonly container: string; readonly answer: IncomingMessage }
-  | { readonly kind: 'refused' | 'broken' | 'late' | 'aborted'; readonly container: string };
+  | { readonly kind: 'answered'; readonly container: string; readonly answer: ModelAnswer }
+  | { readonly kind: Ended; readonly container: string };
 
 /** What one container of a pipeline hands to the next is at most this; both ends are processes on this host. */
 const BETWEEN_BYTES_MAX = 100 * 1024 * 1024;
@@ -27,7 +27,7 @@ export async function attempt(
   try {
     outcome = await askContainers(instance, variant, asked, target);
   } finally {
-    if (outcome.kind === 'answered') outcome.answer.once('close', () => instance.end());
+    if (outcome.kind === 'answered') outcome.answer.onEnd(() => instance.end());
     else instance.end();
     if (outcome.kind === 'refused') instance.refusedAtMs = Date.now();
     else if (outcome.kind === 'answered') instance.refusedAtMs = 0;
@@ -53,34 +53,32 @@ async function askContainers(
     // only the last one answers the client, so only it is told what the client accepts
     if (last && accept !== undefined) request = { ...request, headers: { ...request.headers, accept } };
     const outcome = await exchange(upstream, request);
-    if (outcome.kind !== 'answered' || last || !isSuccess(outcome.answer)) return { container, ...outcome };
+    if (outcome.kind !== 'answered' || last || !outcome.answer.isSuccess) return { container, ...outcome };
     const body = await readWhole(outcome.answer);
     if (body === undefined) return { kind: 'broken', container };
-    const { 'content-type': _type, 'content-length': _length, ...kept } = request.headers;
+    const { 'content-type': _type, ...kept } = request.headers;
     const type = outcome.answer.headers['content-type'];
     request = {
       ...request,
       body,
-      headers: { ...kept, ...(type !== undefined && { 'content-type': type }), 'content-length': body.length },
+      headers: { ...kept, ...(type !== undefined && { 'content-type': type }) },
     };
   }
   return { kind: 'refused', container: 'primary' }; // a model has at least one container
 }
 
-export const isSuccess = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300;
-
 /** Undefined when the answer breaks off, or is larger than anything that could go on. */
-async function readWhole(answer: IncomingMessage): Promise<Buffer | undefined> {
+async function readWhole(answer: ModelAnswer): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
+    for await (const chunk of answer.chunks()) {
       sizeBytes += chunk.length;
-      if (sizeBytes > BETWEEN_BYTES_MAX) return undefined; // leaving the loop destroys the answer
+      if (sizeBytes > BETWEEN_BYTES_MAX) return undefined; // leaving the loop gives the answer up
       chunks.push(chunk);
     }
   } catch {
     return undefined; // it broke off: what came is no input for the next
   }
-  return answer.complete ? Buffer.concat(chunks, sizeBytes) : undefined;
+  return Buffer.concat(chunks, sizeBytes);
 }

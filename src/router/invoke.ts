@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { answerFault, containerAbsent, modelError, notReady, type RuntimeFault, variantAbsent } from './answer.ts';
 import { type Attempt, attempt } from './attempt.ts';
 import { pickInstance, pickVariant } from './decide-route.ts';
-import type { ModelRequest } from './exchange.ts';
+import { Client, type ModelRequest } from './exchange.ts';
 import type { Instance } from './instance.ts';
 import { relay } from './relay.ts';
 import type { EndpointEntry, VariantEntry } from './route-table.ts';
@@ -31,14 +31,14 @@ export async function invoke(invocation: Invocation, response: ServerResponse): 
   if (!variant) return answerFault(response, requestId, variantAbsent(String(target), entry.route.name));
   const container = targetContainer(variant, headers['x-amzn-sagemaker-target-container-hostname']);
   if (container === 'absent') return answerFault(response, requestId, containerAbsent(variant.containers?.names ?? []));
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  const client = new Client();
+  response.once('close', () => client.leave());
   const asked: ModelRequest = {
     path: '/invocations',
-    headers: modelHeaders(headers, invocation.body.length),
+    headers: modelHeaders(headers),
     body: invocation.body,
     deadlineMs: Date.now() + ANSWER_TIMEOUT_MS,
-    signal: gone.signal,
+    client,
   };
   const outcome = await attemptWithRetry(variant, asked, container);
   if (outcome.kind === 'aborted') return;
@@ -70,7 +70,7 @@ const isRetried = ({ kind }: Attempt): boolean => kind === 'refused' || kind ===
 
 async function whenReachable(instances: readonly Instance[], asked: ModelRequest): Promise<Instance | undefined> {
   const untilMs = Math.min(Date.now() + RESTART_WAIT_MS, asked.deadlineMs);
-  while (Date.now() < untilMs && !asked.signal.aborted) {
+  while (Date.now() < untilMs && !asked.client.isGone) {
     for (const instance of instances) if (await instance.reachable()) return instance;
     await new Promise((resolve) => setTimeout(resolve, RESTART_POLL_MS));
   }
@@ -88,10 +88,12 @@ function failure({ kind, container }: Exclude<Attempt, { kind: 'answered' }>, { 
 }
 
 /** AWS keeps these and strips the rest. */
-function modelHeaders(headers: IncomingHttpHeaders, sizeBytes: number): OutgoingHttpHeaders {
-  const kept: OutgoingHttpHeaders = { 'content-length': sizeBytes };
+function modelHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const kept: Record<string, string> = {};
   for (const name in headers) {
-    if (name === 'content-type' || name === 'accept' || name.startsWith('x-amzn-sagemaker-')) kept[name] = headers[name];
+    const value = headers[name];
+    if (typeof value === 'string' && (name === 'content-type' || name === 'accept' || name.startsWith('x-amzn-sagemaker-')))
+      kept[name] = value;
   }
   return kept;
 }

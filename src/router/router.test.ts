@@ -274,6 +274,52 @@ test('a model server that stays away is a 503, one that breaks off every time a 
   assert.equal(JSON.parse(answer.text).OriginalStatusCode, 0);
 });
 
+test('an answer in chunks arrives in chunks, and one that breaks off does not look complete', async () => {
+  const model = await modelServer((_request, response, body) => {
+    response.write('first ');
+    response.flushHeaders();
+    if (String(body) === 'break') setImmediate(() => response.destroy());
+    else setImmediate(() => response.end('last'));
+  });
+  await router.publishEndpoints([route('live', { chunked: model.socketPath })]);
+  assert.equal((await call()).text, 'first last');
+  await assert.rejects(call({ body: 'break' }), /aborted|hang up|ECONNRESET/);
+  assert.equal((await call()).text, 'first last');
+});
+
+test('an answer far larger than what may wait here arrives whole, and one that nobody reads is given up', async () => {
+  const large = Buffer.alloc(5_000_000, 'abcdefg');
+  let closed = 0;
+  const model = await modelServer((_request, response, body) => {
+    response.once('close', () => (closed += response.writableFinished ? 0 : 1));
+    if (String(body) === 'endless') {
+      const more = () => {
+        while (!response.destroyed && response.write(large));
+      };
+      response.on('drain', more);
+      more();
+    } else response.end(large);
+  });
+  await router.publishEndpoints([route('live', { large: model.socketPath })]);
+  assert.equal((await call()).text, large.toString());
+  const url = new URL(`http://127.0.0.1:${router.port}/endpoints/live/invocations`);
+  const headers = signRequest({
+    method: 'POST',
+    url,
+    body: 'endless',
+    headers: {},
+    region: 'us-east-1',
+    service: 'sagemaker',
+    nowMs: Date.now(),
+    credentials: { accessKeyId: 'AKIAADMIN', secretAccessKey: 'admin-secret' },
+  });
+  const request = httpRequest(url, { method: 'POST', headers: { ...headers, 'content-length': '7' } });
+  request.on('response', (response) => response.once('data', () => request.destroy()));
+  request.on('error', () => {});
+  request.end('endless');
+  while (closed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
 test('an instance taken out of the routes finishes what it answers, and drained() tells when', async () => {
   const held: ServerResponse[] = [];
   const old = await modelServer((_request, response) => void held.push(response));

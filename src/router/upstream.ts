@@ -1,32 +1,55 @@
-import type { Agent as HttpAgent, RequestOptions } from 'node:http';
-import { connect } from 'node:net';
-import { Agent } from '../platform/node-http.ts';
 import type { WorkAddress } from '../platform/ports/work.ts';
+import { Connection, openSocket, type Settled } from './connection.ts';
+import type { ModelRequest } from './exchange.ts';
 
-/** Connections held open to one model server, and how many at once; further requests wait in the agent. */
-const SOCKETS_MAX = 256;
-const IDLE_SOCKETS_MAX = 32;
+/** Connections to one model server at once, further requests wait; and those held open when none is in use. */
+const CONNECTIONS_MAX = 256;
+const IDLE_MAX = 32;
 
 /** One model server: its address and the open connections to it. */
 export class Upstream {
-  readonly requestOptions: RequestOptions;
   readonly #address: WorkAddress;
-  readonly #agent: HttpAgent;
+  readonly #idle: Connection[] = [];
+  readonly #open = new Set<Connection>();
+  readonly #waiting: (() => void)[] = [];
+  #isRetired = false;
 
   constructor(address: WorkAddress) {
     this.#address = address;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: IDLE_SOCKETS_MAX, scheduling: 'lifo' });
-    this.requestOptions = {
-      agent: this.#agent,
-      ...(address.kind === 'unix' ? { socketPath: address.socketPath } : { host: address.host, port: address.port }),
-    };
+  }
+
+  /** One request on one connection, up to the head of its answer. */
+  async send(asked: ModelRequest): Promise<Settled> {
+    while (this.#idle.length === 0 && this.#open.size >= CONNECTIONS_MAX) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    // the one used last is the least likely to have been closed meanwhile
+    return (this.#idle.pop() ?? this.#connect()).send(asked);
+  }
+
+  #connect(): Connection {
+    const connection: Connection = new Connection(this.#address, (reusable) => this.#released(connection, reusable));
+    this.#open.add(connection);
+    return connection;
+  }
+
+  #released(connection: Connection, reusable: boolean): void {
+    if (!reusable) {
+      this.#open.delete(connection);
+      const place = this.#idle.indexOf(connection);
+      if (place >= 0) this.#idle.splice(place, 1);
+    } else if (this.#isRetired || this.#idle.length >= IDLE_MAX) {
+      connection.close();
+    } else {
+      this.#idle.push(connection);
+    }
+    this.#waiting.shift()?.();
   }
 
   /** Whether something accepts connections at the address now. */
   reachable(): Promise<boolean> {
-    const address = this.#address;
     return new Promise((resolve) => {
-      const socket = address.kind === 'unix' ? connect(address.socketPath) : connect(address.port, address.host);
+      const socket = openSocket(this.#address);
       const answer = (reached: boolean) => {
         socket.destroy();
         resolve(reached);
@@ -37,7 +60,9 @@ export class Upstream {
     });
   }
 
+  /** Idle connections close; those in use when their request is over. */
   retire(): void {
-    this.#agent.destroy();
+    this.#isRetired = true;
+    for (const connection of [...this.#idle]) connection.close();
   }
 }
