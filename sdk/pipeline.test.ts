@@ -7,6 +7,7 @@ import { parseDefinition } from './definition/index.ts';
 import type { Json } from './definition/language.ts';
 import {
   booleanParameter,
+  CallbackStep,
   ConditionStep,
   equals,
   executionVariables,
@@ -18,6 +19,7 @@ import {
   isIn,
   join,
   jsonGet,
+  LambdaStep,
   lessThan,
   lessThanOrEqualTo,
   ModelStep,
@@ -30,6 +32,7 @@ import {
   sklearnImage,
   stringParameter,
   TrainingStep,
+  TransformStep,
   xgboost,
   xgboostImage,
 } from './index.ts';
@@ -192,6 +195,41 @@ const programs: Record<string, () => Pipeline> = {
     const parameters = [data, depth, eta, verbose, owner];
     return new Pipeline('Everything', { parameters, steps: [prepare, train, evaluate, outer] });
   },
+
+  'service-steps': () => {
+    const rows = stringParameter('Rows', { defaultValue: `s3://${bucket}/rows` });
+    const limit = integerParameter('Limit', { defaultValue: 10 });
+    const transform = new TransformStep('Score', {
+      modelName: 'risk',
+      ...large,
+      source: rows,
+      contentType: 'text/csv',
+      splitType: 'Line',
+      outputPath: `s3://${bucket}/scores`,
+      strategy: 'MultiRecord',
+      assembleWith: 'Line',
+      accept: 'text/csv',
+      maxPayloadInMB: 6,
+      maxConcurrentTransforms: 2,
+      environment: { MODE: 'fast' },
+      dataProcessing: { InputFilter: '$[1:]', JoinSource: 'Input' },
+      cacheConfig: { enabled: true, expireAfter: 'P1D' },
+    });
+    const count = new LambdaStep('Count', {
+      functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:count',
+      inputs: { where: transform.properties.TransformOutput.S3OutputPath, limit, nested: { list: [1, true, 'x'] } },
+      outputs: { rows: 'Integer', message: 'String' },
+    });
+    const ask = new CallbackStep('Ask', {
+      queueUrl: 'https://sqs.us-east-1.amazonaws.com/123456789012/q',
+      inputs: { rows: count.outputs.rows },
+      outputs: { agreed: 'Boolean' },
+      displayName: 'Ask somebody',
+    });
+    const refused = new FailStep('Refused', { errorMessage: join(': ', ['refused', count.outputs.message]) });
+    const check = new ConditionStep('Agreed', { conditions: [equals(ask.outputs.agreed, true)], elseSteps: [refused] });
+    return new Pipeline('Services', { parameters: [rows, limit], steps: [transform, count, ask, check] });
+  },
 };
 
 /**
@@ -313,7 +351,8 @@ test('images have the addresses of their region', () => {
 
 test('members reached by keys are those the API names by keys, in every answer a step can refer to', () => {
   const model = loadModel('sagemaker');
-  const roots = ['DescribeProcessingJob', 'DescribeTrainingJob', 'DescribeModel', 'DescribeModelPackage'];
+  const roots = ['Processing', 'Training', 'Transform'].map((job) => `Describe${job}Job`);
+  roots.push('DescribeModel', 'DescribeModelPackage', 'DescribeEndpointConfig', 'DescribeEndpoint');
   const pending = roots.map((name) => model.operations[name]?.output?.shape ?? '');
   const seen = new Set<string>();
   const keyed = new Set<string>();

@@ -33,8 +33,10 @@ export const keyedMembers: ReadonlySet<string> = new Set([
   'InputDataConfig',
   'Outputs',
   'ProcessingInputs',
+  'ProductionVariants',
   'ProfilingParameters',
   'RuleParameters',
+  'ShadowProductionVariants',
 ]);
 
 /** Follows member accesses and writes them down as a property path. */

@@ -17,6 +17,7 @@ const declared = new Map<string, ParameterDefinition>([
 const document: JsonObject = {
   ProcessingJobName: 'job',
   ProcessingInputs: [{ InputName: 'code', S3Input: { S3Uri: 's3://b/code' } }],
+  FinalMetricDataList: [{ MetricName: 'validation:auc', Value: 0.9 }],
   ProcessingOutputConfig: {
     Outputs: [
       { OutputName: 'train', S3Output: { S3Uri: 's3://b/train' } },
@@ -77,6 +78,7 @@ test('a join writes integers without a fraction, floats with one, and booleans i
 test('lists of a document are indexed by position and by name', () => {
   const at = (path: string) => resolve(get(`Steps.P.${path}`), scope());
   assert.deepEqual(at("ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri"), { value: 's3://b/train' });
+  assert.deepEqual(at("FinalMetricDataList['validation:auc'].Value"), { value: 0.9 });
   assert.deepEqual(at('ProcessingOutputConfig.Outputs[1].S3Output.S3Uri'), { value: 's3://b/report/' });
   assert.deepEqual(at("ProcessingInputs['code'].S3Input.S3Uri"), { value: 's3://b/code' });
   assert.match(

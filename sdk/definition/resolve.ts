@@ -106,7 +106,7 @@ function evaluateProperty(at: Resolving, { step, path }: Reference & { kind: 'st
 }
 
 /** Elements of these lists are also found by the named member: `Outputs['train']` is the one whose OutputName is train. */
-const KEY_MEMBERS = ['OutputName', 'InputName', 'ChannelName'];
+const KEY_MEMBERS = ['OutputName', 'InputName', 'ChannelName', 'MetricName', 'VariantName', 'Key'];
 
 /** Follows a path into a document. `missing` says at which part it ends, in words. */
 export function follow(

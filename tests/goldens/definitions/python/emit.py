@@ -3,7 +3,7 @@
     python3 -m venv NEW && NEW/bin/pip install 'sagemaker<3' && NEW/bin/python emit.py newest
     python3 -m venv OLD && OLD/bin/pip install 'sagemaker==2.100.0' && OLD/bin/python emit.py 2.100
 
-Writes <dialect>/<program>.json beside this file. A local HTTP answerer stands in for S3 so that no account is needed: compiling a
+Writes <dialect>/<program>.json beside this file; with names of programs behind the dialect, only those. A local HTTP answerer stands in for S3 so that no account is needed: compiling a
 pipeline uploads code, and nothing else of AWS is called.
 """
 import http.server
@@ -86,6 +86,8 @@ from sagemaker.workflow.conditions import (  # noqa: E402
 from sagemaker.workflow.execution_variables import ExecutionVariables  # noqa: E402
 from sagemaker.workflow.fail_step import FailStep  # noqa: E402
 from sagemaker.workflow.functions import Join, JsonGet  # noqa: E402
+from sagemaker.lambda_helper import Lambda  # noqa: E402
+from sagemaker.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep  # noqa: E402
 from sagemaker.workflow.model_step import ModelStep  # noqa: E402
 from sagemaker.workflow.parameters import (  # noqa: E402
     ParameterBoolean,
@@ -280,7 +282,7 @@ def every_executed_step():
 
 
 def steps_of_later():
-    """Step types which are parsed but not executed: Tuning, Transform, Callback."""
+    """Tuning, which is parsed but not executed, and what follows it: Transform, Callback."""
     estimator = xgb_estimator()
     tuner = HyperparameterTuner(
         estimator, "validation:auc", {"eta": ContinuousParameter(0, 1), "max_depth": IntegerParameter(1, 5)}, max_jobs=2,
@@ -306,11 +308,53 @@ def steps_of_later():
     return Pipeline(name="Later", steps=[tune, create, transform, callback], sagemaker_session=session)
 
 
+def service_steps():
+    """What models, functions and people do: Transform, Lambda, Callback."""
+    rows = ParameterString(name="Rows", default_value=f"s3://{BUCKET}/rows")
+    limit = ParameterInteger(name="Limit", default_value=10)
+    transformer = sagemaker.transformer.Transformer(
+        model_name="risk", instance_count=1, instance_type="ml.m5.large", output_path=f"s3://{BUCKET}/scores",
+        strategy="MultiRecord", assemble_with="Line", accept="text/csv", max_payload=6, max_concurrent_transforms=2,
+        env={"MODE": "fast"}, sagemaker_session=session,
+    )
+    transform = TransformStep(
+        name="Score",
+        step_args=transformer.transform(
+            data=rows, content_type="text/csv", split_type="Line", input_filter="$[1:]", join_source="Input"
+        ),
+        cache_config=CacheConfig(enable_caching=True, expire_after="P1D"),
+    )
+    count = LambdaStep(
+        name="Count",
+        lambda_func=Lambda(function_arn="arn:aws:lambda:us-east-1:123456789012:function:count"),
+        inputs={"where": transform.properties.TransformOutput.S3OutputPath, "limit": limit, "nested": {"list": [1, True, "x"]}},
+        outputs=[
+            LambdaOutput(output_name="rows", output_type=LambdaOutputTypeEnum.Integer),
+            LambdaOutput(output_name="message", output_type=LambdaOutputTypeEnum.String),
+        ],
+    )
+    ask = CallbackStep(
+        name="Ask", sqs_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/q",
+        inputs={"rows": count.properties.Outputs["rows"]},
+        outputs=[CallbackOutput(output_name="agreed", output_type=CallbackOutputTypeEnum.Boolean)],
+        display_name="Ask somebody",
+    )
+    check = ConditionStep(
+        name="Agreed", conditions=[ConditionEquals(left=ask.properties.Outputs["agreed"], right=True)],
+        if_steps=[], else_steps=[FailStep(name="Refused", error_message=Join(on=": ", values=["refused", count.properties.Outputs["message"]]))],
+    )
+    return Pipeline(
+        name="Services", parameters=[rows, limit], steps=[transform, count, ask, check], sagemaker_session=session
+    )
+
+
 dialect = sys.argv[1]
 out = here / dialect
 out.mkdir(exist_ok=True)
-programs = [seed_000, seed_002, every_executed_step, steps_of_later]
+programs = [seed_000, seed_002, every_executed_step, steps_of_later, service_steps]
 for program in programs:
+    if sys.argv[2:] and program.__name__.replace("_", "-") not in sys.argv[2:]:
+        continue
     definition = json.loads(program().definition())
     (out / f"{program.__name__.replace('_', '-')}.json").write_text(json.dumps(definition, indent=1) + "\n")
     print("wrote", program.__name__)
