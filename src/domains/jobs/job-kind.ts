@@ -8,11 +8,12 @@ import type { ResourceDeclaration } from '../../platform/resources/declaration.t
 import type { ChannelRequest } from './decide-channel.ts';
 import type { JobHost } from './decide-hosts.ts';
 import type { EndDecision } from './decide-end.ts';
+import type { SyncedOutput } from './synced-outputs.ts';
 import type { JobsPorts } from './ports.ts';
-import type { AnyJobDocument, JobFacts, JobStatus } from './resources.ts';
+import type { AnyJobDocument, AnyJobRecord, JobFacts, JobStatus } from './resources.ts';
 
 /** What the records of all kinds of job differ in: names, events, what describe says. */
-export interface JobRecordKind<D extends AnyJobDocument = AnyJobDocument> {
+export interface JobRecordKind<D extends AnyJobRecord = AnyJobRecord> {
   readonly declaration: ResourceDeclaration;
   readonly noun: 'TrainingJob' | 'ProcessingJob' | 'TransformJob';
   /** For messages, e.g. `training job`. */
@@ -45,6 +46,8 @@ export interface JobKind<D extends AnyJobDocument = AnyJobDocument> extends JobR
   environment(job: D): Record<string, string>;
   files(job: D, hosts: HostNames): { path: string; text: string }[];
   outputs(job: D): readonly WorkOutput[];
+  /** Those of the outputs that are kept in S3 while the job runs. */
+  synced(job: D): readonly SyncedOutput[];
   /** The job waits; `reason` is for users. */
   waiting(job: D, reason: string, atMs: number): D;
   running(job: D, started: Started): D;

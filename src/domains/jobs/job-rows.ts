@@ -7,16 +7,16 @@ import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Commit, TimerChange, Write } from '../../platform/store/port.ts';
 import type { Read } from '../../platform/store/typed-rows.ts';
 import type { JobRecordKind } from './job-kind.ts';
-import { type AnyJobDocument, isSettled } from './resources.ts';
+import { type AnyJobRecord, isSettled } from './resources.ts';
 
-export const jobWrite = <D extends AnyJobDocument>(kind: JobRecordKind<D>, key: ResourceKey, document: D): Write => ({
+export const jobWrite = <D extends AnyJobRecord>(kind: JobRecordKind<D>, key: ResourceKey, document: D): Write => ({
   key,
   document: document as unknown as JsonObject,
   index: { status: document.status, createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
   ...(kind.blobs && { blobs: kind.blobs(document) }),
 });
 
-export function jobEvent<D extends AnyJobDocument>(kind: JobRecordKind<D>, key: ResourceKey, job: D): EventInput {
+export function jobEvent<D extends AnyJobRecord>(kind: JobRecordKind<D>, key: ResourceKey, job: D): EventInput {
   return {
     source: 'aws.sagemaker',
     detailType: kind.eventType,
@@ -32,7 +32,7 @@ export function jobEvent<D extends AnyJobDocument>(kind: JobRecordKind<D>, key: 
 export const RELEASE_AFTER_MS = 60_000;
 
 /** The commit of a change the control loop makes: row, event, ledger, and the timer that keeps an unsettled job awake. */
-export function transitionCommit<D extends AnyJobDocument>(kind: JobRecordKind<D>, row: Read<D>, next: D, nowMs: number): Commit {
+export function transitionCommit<D extends AnyJobRecord>(kind: JobRecordKind<D>, row: Read<D>, next: D, nowMs: number): Commit {
   const { key, version, document } = row;
   return {
     expect: [{ key, version }],
@@ -44,7 +44,7 @@ export function transitionCommit<D extends AnyJobDocument>(kind: JobRecordKind<D
 }
 
 /** A settled job is woken once more for its files; one that begins to stop at once. Otherwise the timer of its creation stays. */
-function timersOf<D extends AnyJobDocument>(
+function timersOf<D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   key: ResourceKey,
   before: D,
@@ -56,7 +56,7 @@ function timersOf<D extends AnyJobDocument>(
   return after.status !== before.status ? [{ reconciler, key, dueAtMs: nowMs }] : [];
 }
 
-function transitionEntry<D extends AnyJobDocument>(kind: JobRecordKind<D>, key: ResourceKey, before: D, after: D): LedgerInput {
+function transitionEntry<D extends AnyJobRecord>(kind: JobRecordKind<D>, key: ResourceKey, before: D, after: D): LedgerInput {
   const status = 'secondaryStatus' in after ? after.secondaryStatus : after.status;
   return ownEntry('jobs', key, {
     timeMs: after.modifiedAtMs,

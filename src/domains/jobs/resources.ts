@@ -1,12 +1,14 @@
 import type {
   CreateProcessingJobRequest,
   CreateTrainingJobRequest,
+  CreateTransformJobRequest,
   MetricData,
   SecondaryStatus,
   SecondaryStatusTransition,
 } from '../../contract/generated/sagemaker.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
 import type { WorkEnd } from '../../platform/ports/work.ts';
+import type { PinnedContainer } from '../../platform/serving/pinned-container.ts';
 
 const noun = (word: string, arnType: string, kind: string): ResourceDeclaration => ({
   kind,
@@ -22,8 +24,9 @@ const noun = (word: string, arnType: string, kind: string): ResourceDeclaration 
 
 export const TRAINING_JOB = noun('Training', 'training-job', 'TrainingJob');
 export const PROCESSING_JOB = noun('Processing', 'processing-job', 'ProcessingJob');
+export const TRANSFORM_JOB = noun('Transform', 'transform-job', 'TransformJob');
 
-/** Common to TrainingJobStatus and ProcessingJobStatus. */
+/** Common to the statuses of all kinds of job. */
 export type JobStatus = 'InProgress' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped';
 
 export const isSettled = (status: JobStatus): boolean => status === 'Completed' || status === 'Failed' || status === 'Stopped';
@@ -80,7 +83,35 @@ export interface ProcessingJobDocument extends JobDocument<Omit<CreateProcessing
   readonly exitMessage?: string;
 }
 
+/** Jobs whose image runs to its end by itself, one work per host. */
 export type AnyJobDocument = TrainingJobDocument | ProcessingJobDocument;
+
+/** A model as it was when the job was made: no later change or deletion reaches it. */
+export interface TransformModel {
+  readonly arn: string;
+  /** Reads inputs, writes outputs, and is what code in the model server acts by. */
+  readonly roleArn: string;
+  readonly networkIsolation: boolean;
+  /** In the order in which they answer. */
+  readonly containers: readonly PinnedContainer[];
+}
+
+export interface TransformFile {
+  readonly uri: string;
+  /** What its output is called, without `.out`. */
+  readonly relativePath: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+/** A batch transform: per host a driver and the model servers that it asks. */
+export interface TransformJobDocument extends JobDocument<Omit<CreateTransformJobRequest, 'Tags'>> {
+  readonly model: TransformModel;
+  /** What the inputs were when the first work was started; sorted by URI. */
+  readonly files?: readonly TransformFile[];
+}
+
+export type AnyJobRecord = AnyJobDocument | TransformJobDocument;
 
 /** The log group of a kind of job and the stream of one host. */
 export const logStreamOf = (

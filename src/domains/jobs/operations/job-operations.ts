@@ -15,11 +15,11 @@ import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import type { JobRecordKind } from '../job-kind.ts';
 import { jobEvent, jobWrite } from '../job-rows.ts';
 import type { JobsPorts } from '../ports.ts';
-import { type AnyJobDocument, isSettled } from '../resources.ts';
+import { type AnyJobRecord, isSettled } from '../resources.ts';
 
 /** What the operations of both kinds of job share. */
 
-export const jobNeed = <D extends AnyJobDocument>(
+export const jobNeed = <D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   action: string,
   name: string,
@@ -30,7 +30,7 @@ export const jobNeed = <D extends AnyJobDocument>(
 });
 
 /** Creating a job hands its role to SageMaker. */
-export async function createNeeds<D extends AnyJobDocument>(
+export async function createNeeds<D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
@@ -41,12 +41,7 @@ export async function createNeeds<D extends AnyJobDocument>(
 }
 
 /** Deterministic for a creation, and different from that of an earlier job of the same name. */
-export function workIdOf<D extends AnyJobDocument>(
-  kind: JobRecordKind<D>,
-  arn: string,
-  name: string,
-  createdAtMs: number,
-): string {
+export function workIdOf<D extends AnyJobRecord>(kind: JobRecordKind<D>, arn: string, name: string, createdAtMs: number): string {
   const hash = createHash('sha256').update(`${arn} ${createdAtMs}`).digest('hex').slice(0, 12);
   return `${kind.reconciler}-${name.toLowerCase()}-${hash}`;
 }
@@ -55,7 +50,7 @@ export function workIdOf<D extends AnyJobDocument>(
 export const ownerOf = ({ principal }: OperationContext): string => principal.onBehalfOf ?? principal.arn;
 
 /** Row, tags, timer, event and ledger entry of a new job, in one commit. */
-export async function createJob<D extends AnyJobDocument>(
+export async function createJob<D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   ports: JobsPorts,
   document: D,
@@ -81,7 +76,7 @@ export async function createJob<D extends AnyJobDocument>(
   });
 }
 
-export async function requireJob<D extends AnyJobDocument>(
+export async function requireJob<D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
@@ -93,7 +88,7 @@ export async function requireJob<D extends AnyJobDocument>(
 }
 
 /** Marks the job as stopping; its reconciler, woken by the timer, does the rest. */
-export async function stopJob<D extends AnyJobDocument>(
+export async function stopJob<D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
@@ -125,7 +120,7 @@ export async function stopJob<D extends AnyJobDocument>(
 }
 
 /** Only a settled job can go; its files go first, which may be repeated. */
-export async function deleteJob<D extends AnyJobDocument>(
+export async function deleteJob<D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   ports: JobsPorts,
   name: string,
@@ -170,7 +165,7 @@ interface JobFilters {
 const PAGE_SIZE = 10;
 
 /** Newest first when nothing else is asked for, as AWS answers. */
-export const jobsQuery = <D extends AnyJobDocument>(
+export const jobsQuery = <D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   input: JobFilters,
   context: OperationContext,
