@@ -122,6 +122,21 @@ export const ERROR_CATALOGUE = {
   TooManyRequestsException: lower(429),
   PolicyLengthExceededException: lower(400),
   PreconditionFailedException: upper(412),
+  // ECR
+  RepositoryNotFoundException: lower(400),
+  RepositoryAlreadyExistsException: lower(400),
+  RepositoryNotEmptyException: lower(400),
+  ImageNotFoundException: lower(400),
+  ImageAlreadyExistsException: lower(400),
+  ImageTagAlreadyExistsException: lower(400),
+  ImageDigestDoesNotMatchException: lower(400),
+  ReferencedImagesNotFoundException: lower(400),
+  LayersNotFoundException: lower(400),
+  InvalidLayerException: lower(400),
+  InvalidLayerPartException: lower(400),
+  UploadNotFoundException: lower(400),
+  EmptyUploadException: lower(400),
+  LimitExceededException: lower(400),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
