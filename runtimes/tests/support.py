@@ -106,4 +106,13 @@ def read_response(stream):
     while (line := stream.readline().strip()):
         name, _, value = line.decode().partition(":")
         headers[name.lower()] = value.strip()
+    if headers.get("transfer-encoding") == "chunked":
+        return status, headers, b"".join(read_chunks(stream))
     return status, headers, stream.read(int(headers.get("content-length", 0)))
+
+
+def read_chunks(stream):
+    while (size := int(stream.readline(), 16)):
+        yield stream.read(size)
+        stream.readline()
+    stream.readline()

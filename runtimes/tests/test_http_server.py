@@ -28,9 +28,27 @@ class Echo:
         if request.body == b"wait":
             self.waiting.set()
             self.gate.wait(30)
+        if request.body.startswith(b"stream"):
+            return Response(200, content_type="text/plain", parts=self.parts(request.body))
         if request.body == b"bug":
             raise RuntimeError("a fault of ours")
         return Response(200, request.body, "text/plain", {"X-Length": len(request.body)})
+
+
+    def parts(self, body):
+        try:
+            yield b"one "
+            yield b""
+            if body == b"stream gated":
+                self.gate.wait(30)
+            if body == b"stream broken":
+                raise ValueError("half-way")
+            if body == b"stream large":
+                for _ in range(64):
+                    yield b"x" * 65_536
+            yield b"two"
+        finally:
+            self.closed = getattr(self, "closed", 0) + 1
 
 
 class ServerTestCase(unittest.TestCase):
@@ -213,6 +231,67 @@ class Stopping(ServerTestCase):
         self.thread.join(30)
         self.assertFalse(self.thread.is_alive())
         self.assertFalse(os.path.exists(self.path))
+
+
+class Streaming(ServerTestCase):
+    def ask(self, body):
+        client, stream = self.connect()
+        client.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.assertEqual(stream.readline(), b"HTTP/1.1 200 OK\r\n")
+        head = b"".join(iter(stream.readline, b"\r\n"))
+        self.assertIn(b"Transfer-Encoding: chunked", head)
+        self.assertNotIn(b"Content-Length", head)
+        return client, stream
+
+    def chunk(self, stream):
+        size = int(stream.readline(), 16)
+        content = stream.read(size)
+        self.assertEqual(stream.readline(), b"\r\n")
+        return content
+
+    def test_parts_leave_when_they_are_made_and_the_connection_goes_on(self):
+        client, stream = self.ask(b"stream gated")
+        self.assertEqual(self.chunk(stream), b"one ")  # while the second one cannot be made yet
+        self.application.gate.set()
+        self.assertEqual([self.chunk(stream), self.chunk(stream)], [b"two", b""])
+        client.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: 4\r\n\r\nnext")
+        self.assertEqual(read_response(stream)[2], b"next")
+
+    def test_a_part_that_fails_breaks_the_answer_off(self):
+        client, stream = self.ask(b"stream broken")
+        self.assertEqual(self.chunk(stream), b"one ")
+        self.assertEqual(stream.read(), b"", "no end of the chunks: the answer does not look whole")
+
+    def test_a_client_that_leaves_or_does_not_read_closes_the_generator(self):
+        client, stream = self.ask(b"stream large")
+        self.chunk(stream)
+        client.shutdown(socket.SHUT_RDWR)
+        client.close()
+        while not getattr(self.application, "closed", 0):
+            time.sleep(0.01)
+
+
+class Quick(ServerTestCase):
+    """Requests that the application calls quick are answered in the loop, in order with the others."""
+
+    def setUp(self):
+        Echo.quick_bytes = 3
+        self.addCleanup(delattr, Echo, "quick_bytes")
+        super().setUp()
+
+    def test_hundreds_at_once_are_answered_in_order(self):
+        client, stream = self.connect()
+        bodies = [b"%d" % n for n in range(900)]
+        bodies[500] = b"wait"
+        client.sendall(b"".join(b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(b), b) for b in bodies))
+        self.assertTrue(self.application.waiting.wait(30))
+        self.application.gate.set()
+        self.assertEqual([read_response(stream)[2] for _ in bodies], bodies)
+
+    def test_a_fault_of_ours_is_a_500(self):
+        Echo.quick_bytes = 3
+        (status, _, _), _ = self.exchange(b"POST /invocations HTTP/1.1\r\nContent-Length: 3\r\n\r\nbug")
+        self.assertEqual(status, 500)
 
 
 if __name__ == "__main__":

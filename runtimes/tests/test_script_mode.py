@@ -240,6 +240,16 @@ def output_fn(prediction, accept):
         self.assertEqual(json.loads(self.invoke("1,1")[2]), [[1.0, 2.0], "1,1", "text/csv"])
         self.assertEqual(json.loads(self.invoke("{}", "application/json", Accept="application/json")[2])[1], "{}")
 
+    def test_what_a_generator_makes_is_streamed(self):
+        self.start(MODEL + "def transform_fn(model, body, content_type, accept):\n    yield 'text '\n    yield b'bytes '\n    yield {'a': 1}\n")
+        status, headers, body = self.invoke("1,1", "text/csv", Accept="text/plain")
+        self.assertEqual((status, headers["content-type"], body), (200, "text/plain", b'text bytes {"a": 1}\n'))
+        self.assertEqual(headers["transfer-encoding"], "chunked")
+
+    def test_a_prediction_that_is_a_generator_is_streamed_without_output_fn(self):
+        self.start(LINEAR + "def predict_fn(data, model):\n    return (f'{one} ' for one in model.predict(data))\n")
+        self.assertEqual(self.invoke("1,1\n2,3")[2], b"3.0 8.0 ")
+
     def test_program_and_source_by_environment(self):
         self.write("elsewhere/entry.py", LINEAR)
         self.start("raise RuntimeError('not this one')", SAGEMAKER_PROGRAM="entry.py", SAGEMAKER_SUBMIT_DIRECTORY=self.path("elsewhere"))

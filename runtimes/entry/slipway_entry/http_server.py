@@ -1,14 +1,17 @@
 """A small HTTP/1.1 server for one model: keep-alive, pipelining answered in order, limits on everything a client controls.
 
-The event loop only moves bytes. The application's `invoke` runs in one worker thread, so that user code may block and
-`/ping` still answers; models are seldom thread-safe, hence exactly one.
+The event loop moves bytes. The application's `invoke` runs in one worker thread, so that user code may block and
+`/ping` still answers; models are seldom thread-safe, hence exactly one. What an application calls quick is answered in the loop itself: to
+hand a request to a thread and back costs as much as to predict one row.
 """
 import asyncio
+import math
 import os
 import re
 import signal
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -34,6 +37,8 @@ class Response:
     body: bytes = b""
     content_type: str = None
     headers: dict = field(default_factory=dict)
+    #: Instead of `body`: an iterator of bytes, sent as they come.
+    parts: object = None
 
 
 class MalformedRequest(Exception):
@@ -85,53 +90,78 @@ def _body_length(headers):
     return int(length)
 
 
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+LINE_BREAKS = re.compile(r"[\r\n]+")
+
+
 def encode_response(response, keep_alive):
-    reason = HTTPStatus(response.status).phrase if response.status in HTTPStatus._value2member_map_ else "Unknown"
-    lines = [f"HTTP/1.1 {response.status} {reason}"]
+    """Head and body; of a response in parts the head alone."""
+    status, body = response.status, response.body
+    lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}"]
     if response.content_type:
         lines.append(f"Content-Type: {response.content_type}")
-    # 204 has no body and, by the standard, no length either.
-    if response.status != 204:
-        lines.append(f"Content-Length: {len(response.body)}")
+    if response.parts is not None:
+        lines.append("Transfer-Encoding: chunked")
+    elif status != 204:  # which has no body and, by the standard, no length either
+        lines.append(f"Content-Length: {len(body)}")
     for name, value in response.headers.items():
         lines.append(f"{name}: {value}")
     if not keep_alive:
         lines.append("Connection: close")
-    head = re.sub(r"[\r\n]+(?! )", " ", "\x00".join(lines)).replace("\x00", "\r\n")
-    return head.encode("latin-1", "replace") + b"\r\n\r\n" + (b"" if response.status == 204 else response.body)
+    # what user code puts into a header must not become a header of its own
+    head = "\r\n".join([LINE_BREAKS.sub(" ", line) for line in lines])
+    return head.encode("latin-1", "replace") + b"\r\n\r\n" + (b"" if status == 204 or response.parts is not None else body)
 
 
 class Server:
-    """Serves `application`: an object with `ping()`, `execution_parameters()` and `invoke(request)`, each giving a Response."""
+    """
+    Serves `application`: an object with `ping()`, `execution_parameters()` and `invoke(request)`, each giving a Response. Optional:
+    `quick_bytes`, up to which a body is answered in the event loop; `manage(request)` for other paths, giving None where there is nothing.
+    """
 
     def __init__(self, application, body_bytes_max, idle_seconds=75.0, request_seconds=30.0, access_log=False):
         self.application = application
         self.body_bytes_max = body_bytes_max
+        self.quick_bytes = getattr(application, "quick_bytes", -1)
         #: How long a connection may sit between requests, and how long a request may take to arrive.
         self.idle_seconds, self.request_seconds = idle_seconds, request_seconds
         self.access_log = access_log
         self.connections = set()
         self.stopping = False
+        #: Requests handed to the worker; while there are any none is quick, so that two never run at a time.
+        self.handed_over = 0
         self.worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
+
+    def is_quick(self, request):
+        return len(request.body) <= self.quick_bytes and self.handed_over == 0 and request.path == "/invocations" and request.method == "POST"
 
     async def answer(self, request):
         path, method = request.path, request.method
         if path == "/invocations":
             if method != "POST":
                 return Response(405, headers={"Allow": "POST"})
-            return await asyncio.get_running_loop().run_in_executor(self.worker, self._invoke, request)
+            return await self.in_worker(self.invoke, request)
         if path not in ("/ping", "/execution-parameters"):
-            return Response(404, b"Not found: this server answers /ping, /invocations and /execution-parameters.\n", "text/plain")
+            managed = await self.in_worker(self.application.manage, request) if hasattr(self.application, "manage") else None
+            return managed or Response(404, b"Not found: this server answers /ping, /invocations and /execution-parameters.\n", "text/plain")
         if method not in ("GET", "HEAD"):
             return Response(405, headers={"Allow": "GET"})
         return self.application.ping() if path == "/ping" else self.application.execution_parameters()
 
-    def _invoke(self, request):
+    async def in_worker(self, function, *arguments):
+        self.handed_over += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.worker, function, *arguments)
+        finally:
+            self.handed_over -= 1
+
+    def invoke(self, request):
+        if not self.access_log:
+            return self.application.invoke(request)
         start = time.perf_counter()
         response = self.application.invoke(request)
-        if self.access_log:
-            microseconds = (time.perf_counter() - start) * 1e6
-            print(f"POST /invocations {response.status} {len(request.body)} bytes in {microseconds:.0f} us", flush=True)
+        microseconds = (time.perf_counter() - start) * 1e6
+        print(f"POST /invocations {response.status} {len(request.body)} bytes in {microseconds:.0f} us", flush=True)
         return response
 
     async def run(self, socket_path=None, port=8080, ready=None):
@@ -171,8 +201,11 @@ class Connection(asyncio.Protocol):
         self.chunks = None
         self.answering = False
         self.paused = False
+        #: The loop's time at which waiting for bytes is over; the timer looks at it when it fires, and is not moved with each request.
+        self.deadline = math.inf
         self.timer = None
         self.transport = None
+        self.writable = None
 
     def connection_made(self, transport):
         self.transport = transport
@@ -183,15 +216,22 @@ class Connection(asyncio.Protocol):
         self.server.connections.discard(self)
         if self.timer:
             self.timer.cancel()
+        self.resume_writing()
+
+    def pause_writing(self):
+        self.writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self):
+        waiting, self.writable = self.writable, None
+        if waiting and not waiting.done():
+            waiting.set_result(None)
 
     def close_when_idle(self):
         if not self.answering and self.request is None and not self.buffer:
             self.transport.close()
 
     def data_received(self, data):
-        if not self.buffer and self.request is None and not self.answering:
-            # A request begins: from here its arrival is bounded, so that a trickle cannot hold the connection for ever.
-            self._await_bytes(self.server.request_seconds)
+        begins = not self.buffer and self.request is None and not self.answering
         self.buffer += data
         if self.answering:
             if len(self.buffer) > HEAD_BYTES_MAX and not self.paused:
@@ -199,19 +239,33 @@ class Connection(asyncio.Protocol):
                 self.transport.pause_reading()
             return
         self._advance()
+        if begins and not self.answering and (self.buffer or self.request is not None):
+            # A request has begun: its arrival is bounded, so that a trickle cannot hold the connection for ever.
+            self._await_bytes(self.server.request_seconds)
 
     def _await_bytes(self, seconds):
+        loop = asyncio.get_running_loop()
+        self.deadline = loop.time() + seconds
+        if self.timer and self.timer.when() <= self.deadline:
+            return
         if self.timer:
             self.timer.cancel()
-        self.timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+        self.timer = loop.call_at(self.deadline, self._expire)
 
     def _expire(self):
-        if self.request is None and not self.buffer:
+        self.timer = None
+        if self.answering:
+            return
+        if asyncio.get_running_loop().time() < self.deadline:
+            self._await_bytes(self.deadline - asyncio.get_running_loop().time())
+        elif self.request is None and not self.buffer:
             self.transport.close()
         else:
             self._refuse(MalformedRequest(408, "The request did not arrive in time."))
 
     def _advance(self):
+        if self.answering or self.transport.is_closing():
+            return
         try:
             if self.request is None and not self._read_head():
                 return
@@ -283,23 +337,66 @@ class Connection(asyncio.Protocol):
         return True
 
     def _start_answer(self):
-        self.timer.cancel()
         self.answering = True
         request, self.request, self.chunks = self.request, None, None
-        asyncio.get_running_loop().create_task(self._answer(request))
+        if not self.server.is_quick(request):
+            asyncio.get_running_loop().create_task(self._answer(request))
+            return
+        try:
+            response = self.server.invoke(request)
+        except Exception as error:  # noqa: BLE001
+            response = _own_fault(error)
+        if response.parts is not None:
+            asyncio.get_running_loop().create_task(self._send(request, response))
+        else:
+            self._reply(request, response)
 
     async def _answer(self, request):
         try:
             response = await self.server.answer(request)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not leave the client waiting
-            print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            response = Response(500, b"Internal server error.\n", "text/plain")
+            response = _own_fault(error)
+        await self._send(request, response)
+
+    async def _send(self, request, response):
+        if response.parts is not None and request.method != "HEAD":
+            await self._stream(request, response)
+        else:
+            self._reply(request, response)
+
+    def _reply(self, request, response):
         keep_alive = request.keep_alive and not self.server.stopping
         if request.method == "HEAD":
             response = Response(response.status, b"", response.content_type, response.headers)
         if self.transport.is_closing():
             return
         self.transport.write(encode_response(response, keep_alive))
+        self._next(keep_alive)
+
+    async def _stream(self, request, response):
+        """Each part when it is made, as fast as the client takes them. One that fails breaks the answer off: its head has been sent."""
+        keep_alive = request.keep_alive and not self.server.stopping
+        parts = iter(response.parts)
+        try:
+            self.transport.write(encode_response(response, keep_alive))
+            while not self.transport.is_closing():
+                part = await self.server.in_worker(next, parts, None)
+                if part is None:
+                    self.transport.write(b"0\r\n\r\n")
+                    return self._next(keep_alive)
+                if part:
+                    self.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+                if self.writable:
+                    await self.writable
+        except Exception:  # noqa: BLE001 - user code makes the parts; the traceback belongs to the log
+            traceback.print_exc()
+            self.transport.abort()
+        finally:
+            if hasattr(parts, "close"):
+                await self.server.in_worker(parts.close)
+
+    def _next(self, keep_alive):
+        """The answer is out: on to the next request."""
         self.answering = False
         if not keep_alive:
             self.transport.close()
@@ -309,7 +406,8 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
         self._await_bytes(self.server.request_seconds if self.buffer else self.server.idle_seconds)
         if self.buffer:
-            self._advance()
+            # not at once: requests that came together, answered in the loop, would nest
+            asyncio.get_running_loop().call_soon(self._advance)
 
     def _refuse(self, fault):
         """Answers and closes: after a fault in framing nothing that follows can be trusted."""
@@ -317,3 +415,8 @@ class Connection(asyncio.Protocol):
             self.transport.write(encode_response(Response(fault.status, f"{fault}\n".encode(), "text/plain; charset=utf-8"), keep_alive=False))
             self.transport.close()
         self.buffer.clear()
+
+
+def _own_fault(error):
+    print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    return Response(500, b"Internal server error.\n", "text/plain")

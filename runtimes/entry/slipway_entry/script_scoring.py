@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
 
 from . import codecs
 from .archives import fetch_source
@@ -123,6 +124,8 @@ class ScriptApplication:
         except codecs.UnsupportedFormat as error:
             raise Refusal(415, error) from error
         prediction = _call(self.parts["predict_fn"], (data, self.model), context)
+        if isinstance(prediction, Iterator) and not hasattr(self.module, "output_fn"):
+            return prediction
         try:
             return _call(self.parts["output_fn"], (prediction, accept), context)
         except codecs.UnsupportedFormat as error:
@@ -157,6 +160,8 @@ def _to_response(result, accept, context):
     content_type = context.content_type or accept
     if isinstance(result, tuple) and len(result) == 2:
         result, content_type = result[0], result[1] or content_type
+    if isinstance(result, Iterator):
+        return Response(context.status or 200, content_type=content_type, headers=context.headers, parts=_parts(result))
     if isinstance(result, str):
         result = result.encode()
     elif not isinstance(result, (bytes, bytearray)):
@@ -165,6 +170,19 @@ def _to_response(result, accept, context):
         except codecs.UnsupportedFormat as error:
             raise Refusal(406, error) from error
     return Response(context.status or 200, bytes(result), content_type, context.headers)
+
+
+def _parts(result):
+    """The parts of a streamed answer: bytes as they are, text as UTF-8, anything else as a line of JSON."""
+    try:
+        for part in result:
+            if isinstance(part, str):
+                yield part.encode()
+            else:
+                yield bytes(part) if isinstance(part, (bytes, bytearray)) else json.dumps(part).encode() + b"\n"
+    finally:
+        if hasattr(result, "close"):
+            result.close()
 
 
 def scikit_learn_defaults():

@@ -140,6 +140,9 @@ class Scorer:
 class XgboostApplication:
     """Answers `/invocations` of a built-in model. `batch`: the platform runs a batch transform."""
 
+    #: Some hundred rows: predicted in less time than a ping may wait.
+    quick_bytes = 16 * 1024
+
     def __init__(self, profile, model_folder, body_bytes_max, batch=None):
         self.profile = profile
         self.batch = bool(os.environ.get("SAGEMAKER_BATCH")) if batch is None else batch
