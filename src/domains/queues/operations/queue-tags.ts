@@ -1,10 +1,16 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { entryOf } from '../../../platform/ledger/entry-of.ts';
-import { checkedTags, type Tag, tagsKey } from '../../../platform/resources/tags.ts';
-import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { readRow } from '../../../platform/store/typed-rows.ts';
+import { changeTags, mergedTags, readTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
+import type { Tag } from '../../../platform/resources/tags.ts';
 import { placeOf, queueNameOf, queueNeeds, readQueue, type QueuesPorts } from '../queue-access.ts';
 import { queueArn } from '../resources.ts';
+
+export const tagList = (tags: { readonly [key: string]: string }): Tag[] =>
+  Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
+const taggedQueue = (ports: QueuesPorts, context: OperationContext, url: string) => async () => {
+  const { key, version, document } = await readQueue(ports.store, context, url);
+  return { key, version, arn: queueArn(placeOf(context), document.name) };
+};
 
 export const tagQueue = (ports: QueuesPorts): Operation<'sqs:TagQueue'> =>
   operation('sqs:TagQueue', {
@@ -13,14 +19,12 @@ export const tagQueue = (ports: QueuesPorts): Operation<'sqs:TagQueue'> =>
       {
         action: 'sqs:TagQueue',
         resources: [queueArn(placeOf(context), queueNameOf(context, input.QueueUrl))],
-        context: {
-          'aws:TagKeys': Object.keys(input.Tags),
-          ...Object.fromEntries(Object.entries(input.Tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])),
-        },
+        context: tagContext(tagList(input.Tags)),
       },
     ],
     async handle(input, context) {
-      await changeTags(ports, context, input.QueueUrl, 'sqs:TagQueue', (before) => ({ ...before, ...input.Tags }));
+      const find = taggedQueue(ports, context, input.QueueUrl);
+      await changeTags(ports.store, context, 'sqs:TagQueue', find, (before) => mergedTags(before, tagList(input.Tags)));
       return {};
     },
   });
@@ -30,9 +34,8 @@ export const untagQueue = (ports: QueuesPorts): Operation<'sqs:UntagQueue'> =>
     effect: 'change',
     needs: queueNeeds<'sqs:UntagQueue'>('sqs:UntagQueue'),
     async handle(input, context) {
-      await changeTags(ports, context, input.QueueUrl, 'sqs:UntagQueue', (before) =>
-        Object.fromEntries(Object.entries(before).filter(([key]) => !input.TagKeys.includes(key))),
-      );
+      const find = taggedQueue(ports, context, input.QueueUrl);
+      await changeTags(ports.store, context, 'sqs:UntagQueue', find, (before) => withoutTags(before, input.TagKeys));
       return {};
     },
   });
@@ -42,46 +45,8 @@ export const listQueueTags = (ports: QueuesPorts): Operation<'sqs:ListQueueTags'
     effect: 'read',
     needs: queueNeeds<'sqs:ListQueueTags'>('sqs:ListQueueTags'),
     async handle(input, context) {
-      const { document } = await readQueue(ports.store, context, input.QueueUrl);
-      const row = await readRow<{ tags: Tag[] }>(ports.store, tagsKey(queueArn(placeOf(context), document.name)));
-      const tags = row?.document.tags ?? [];
+      const { arn } = await taggedQueue(ports, context, input.QueueUrl)();
+      const tags = await readTags(ports.store, arn);
       return tags.length > 0 ? { Tags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])) } : {};
     },
   });
-
-async function changeTags(
-  ports: QueuesPorts,
-  context: OperationContext,
-  url: string,
-  action: string,
-  change: (before: Record<string, string>) => Record<string, string>,
-): Promise<void> {
-  await decideAndCommit(ports.store, async () => {
-    const queue = await readQueue(ports.store, context, url);
-    const arn = queueArn(placeOf(context), queue.document.name);
-    const key = tagsKey(arn);
-    const row = await readRow<{ tags: Tag[] }>(ports.store, key);
-    const before = Object.fromEntries((row?.document.tags ?? []).map(({ Key, Value }) => [Key, Value]));
-    const after = change(before);
-    if (JSON.stringify(after) === JSON.stringify(before)) return { result: undefined };
-    const tags = Object.entries(after).map(([Key, Value]) => ({ Key, Value }));
-    checkedTags(tags);
-    return {
-      commit: {
-        expect: [
-          { key: queue.key, version: queue.version },
-          { key, version: row?.version ?? 0 },
-        ],
-        write: [
-          {
-            key,
-            document: { tags },
-            index: { createdAtMs: row?.index.createdAtMs ?? context.nowMs, modifiedAtMs: context.nowMs },
-          },
-        ],
-        ledger: [entryOf(context, action, [arn], { tags: [before, after] })],
-      },
-      result: undefined,
-    };
-  });
-}

@@ -3,6 +3,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
+import { tagContext } from '../../../platform/resources/change-tags.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { absentError } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
@@ -10,6 +11,7 @@ import { readRow } from '../../../platform/store/typed-rows.ts';
 import { attributeNumber, differingAttribute, mergedAttributes, rejectedAttributes, rejectedName } from '../decide-attributes.ts';
 import { placeOf, queueNeeds, queueUrl, readQueue, type QueuesPorts } from '../queue-access.ts';
 import { checkRedrive } from '../redrive.ts';
+import { tagList } from './queue-tags.ts';
 import { boxKey, isFifo, QUEUE, QUEUE_REMAINS, QUEUE_RETENTION, type QueueDocument, queueArn, queueKey } from '../resources.ts';
 
 const QUEUES_PER_PAGE = 1000;
@@ -22,7 +24,7 @@ export const createQueue = (ports: QueuesPorts): Operation<'sqs:CreateQueue'> =>
       {
         action: 'sqs:CreateQueue',
         resources: [queueArn(placeOf(context), input.QueueName)],
-        ...(input.tags && { context: tagContext(input.tags) }),
+        ...(input.tags && { context: tagContext(tagList(input.tags)) }),
       },
     ],
     async handle(input, context) {
@@ -35,11 +37,6 @@ export const createQueue = (ports: QueuesPorts): Operation<'sqs:CreateQueue'> =>
       return { QueueUrl: queueUrl(ports, context, name) };
     },
   });
-
-const tagContext = (tags: { readonly [key: string]: string }) => ({
-  'aws:TagKeys': Object.keys(tags),
-  ...Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])),
-});
 
 async function createOnce(
   ports: QueuesPorts,
@@ -64,7 +61,7 @@ async function createOnce(
   const attributes = mergedAttributes({}, asked);
   const document: QueueDocument = { name, box: ports.ids.alphanumeric(16), attributes, createdAtMs: nowMs, modifiedAtMs: nowMs };
   const arn = queueArn(placeOf(context), name);
-  const tagged = tagsWrite(arn, tags && Object.entries(tags).map(([Key, Value]) => ({ Key, Value })), nowMs);
+  const tagged = tagsWrite(arn, tags && tagList(tags), nowMs);
   return {
     commit: {
       expect: [{ key, version: 0 }],
