@@ -12,7 +12,7 @@ import type { IdentitySnapshot } from '../platform/ports/routes.ts';
 import type { RuntimeFault } from './answer.ts';
 
 export type Entrance =
-  | { readonly admitted: true; readonly account: string; readonly region: string }
+  | { readonly admitted: true; readonly principal: Principal; readonly account: string; readonly region: string }
   | { readonly admitted: false; readonly fault: RuntimeFault };
 
 /** Opened session tokens; a job that predicts uses one for hours. Cleared as a whole. */
@@ -32,8 +32,8 @@ export class Gate {
     this.#opened = new Map();
   }
 
-  /** Checks the signature over the whole request and the right to invoke the endpoint in the region that was signed for. */
-  admit(request: IncomingMessage, body: Buffer, endpoint: string): Entrance {
+  /** Checks the signature over the whole request and the right to `action` on the endpoint in the region that was signed for. */
+  admit(request: IncomingMessage, body: Buffer, endpoint: string, action: string): Entrance {
     const signed = { method: request.method ?? '', target: request.url ?? '', headers: request.headers };
     const claim = parseClaim(signed);
     if ('fault' in claim) return refused(claim);
@@ -48,7 +48,7 @@ export class Gate {
     if (!credential) return refused({ fault: 'unknown-key' });
     if ('problem' in credential) return refused({ fault: credential.problem === 'expired' ? 'token-expired' : 'token-invalid' });
     if (!signatureMatches(claim, credential.secretAccessKey, signed, bodyHash)) return refused({ fault: 'mismatch' });
-    return this.#authorize(credential.principal, claim.scope.region, endpoint, request, nowMs);
+    return this.#authorize(credential.principal, claim.scope.region, { action, endpoint }, request, nowMs);
   }
 
   #credential(claim: SignatureClaim, nowMs: number): Credential | CredentialProblem | undefined {
@@ -65,9 +65,15 @@ export class Gate {
     return opened.credential;
   }
 
-  #authorize(principal: Principal, region: string, endpoint: string, request: IncomingMessage, nowMs: number): Entrance {
+  #authorize(
+    principal: Principal,
+    region: string,
+    { action, endpoint }: { readonly action: string; readonly endpoint: string },
+    request: IncomingMessage,
+    nowMs: number,
+  ): Entrance {
     const need = {
-      action: 'sagemaker:InvokeEndpoint',
+      action,
       resources: [`arn:aws:sagemaker:${region}:${principal.account}:endpoint/${endpoint}`],
     };
     const sourceIp = request.socket.remoteAddress;
@@ -79,7 +85,7 @@ export class Gate {
     };
     const decision = decideAccess(principal, this.#policies[idOf(principal)] ?? [], [need], environment);
     return decision.allowed
-      ? { admitted: true, account: principal.account, region }
+      ? { admitted: true, principal, account: principal.account, region }
       : { admitted: false, fault: { status: 403, code: 'AccessDeniedException', message: decision.message } };
   }
 }

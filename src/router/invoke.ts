@@ -5,6 +5,7 @@ import { pickInstance, pickVariant } from './decide-route.ts';
 import { Client, type ModelRequest } from './exchange.ts';
 import type { Instance } from './instance.ts';
 import { relay } from './relay.ts';
+import { relayStream } from './relay-stream.ts';
 import type { EndpointEntry, VariantEntry } from './route-table.ts';
 
 /** AWS: a container answers within 60 seconds. */
@@ -18,6 +19,8 @@ export interface Invocation {
   readonly requestId: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** The answer goes out as an event stream. */
+  readonly streams: boolean;
 }
 
 /** Sends one authorised invocation to a model server and its answer back. Never throws. */
@@ -43,7 +46,9 @@ export async function invoke(invocation: Invocation, response: ServerResponse): 
   const outcome = await attemptWithRetry(variant, asked, container);
   if (outcome.kind === 'aborted') return;
   if (outcome.kind !== 'answered') return answerFault(response, requestId, failure(outcome, entry));
-  await relay(outcome.answer, { variant: variant.name, container: outcome.container }, invocation, response);
+  const origin = { variant: variant.name, container: outcome.container };
+  if (invocation.streams && outcome.answer.isSuccess) await relayStream(outcome.answer, origin, invocation, response);
+  else await relay(outcome.answer, origin, invocation, response);
 }
 
 /** The container a request is for; undefined when all of them answer it together. */

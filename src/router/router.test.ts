@@ -11,6 +11,7 @@ import { sealSession } from '../platform/authorization/session-token.ts';
 import { systemIds } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import type { EndpointRoute, IdentitySnapshot } from '../platform/ports/routes.ts';
+import { payloadPart } from './event-stream.ts';
 import { type RouterHandle, startOrAdoptRouter } from './control.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-router-'));
@@ -85,6 +86,7 @@ function route(name: string, instances: Record<string, string>, variant = 'AllTr
 }
 
 interface Call {
+  path?: string;
   endpoint?: string;
   body?: string | Buffer;
   headers?: Record<string, string>;
@@ -93,13 +95,14 @@ interface Call {
 }
 
 function call({
+  path = 'invocations',
   endpoint = 'live',
   body = '1,2',
   headers = {},
   credentials,
   tamper,
-}: Call = {}): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
-  const url = new URL(`http://127.0.0.1:${router.port}/endpoints/${endpoint}/invocations`);
+}: Call = {}): Promise<{ status: number; headers: Record<string, unknown>; text: string; raw: Buffer }> {
+  const url = new URL(`http://127.0.0.1:${router.port}/endpoints/${endpoint}/${path}`);
   const signed = signRequest({
     method: 'POST',
     url,
@@ -116,9 +119,12 @@ function call({
       url,
       { method: 'POST', headers: { ...signed, 'content-length': Buffer.byteLength(body) } },
       (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          const raw = Buffer.concat(chunks);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text: raw.toString(), raw });
+        });
         response.on('error', reject);
       },
     );
@@ -318,6 +324,43 @@ test('an answer far larger than what may wait here arrives whole, and one that n
   request.on('error', () => {});
   request.end('endless');
   while (closed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test('a streamed answer is events, and what goes wrong on the way is one, too', async () => {
+  const model = await modelServer((_request, response, body) => {
+    if (String(body) === 'refuse') return void response.writeHead(500).end('no');
+    response.writeHead(200, { 'content-type': 'text/plain', 'x-amzn-sagemaker-custom-attributes': 'c=1' });
+    response.write('one');
+    setImmediate(() => (String(body) === 'break' ? response.destroy() : response.end('two')));
+  });
+  await router.publishEndpoints([route('live', { streaming: model.socketPath })]);
+  const path = 'invocations-response-stream';
+  const answer = await call({ path });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers['content-type'], 'application/vnd.amazon.eventstream');
+  assert.equal(answer.headers['x-amzn-sagemaker-content-type'], 'text/plain');
+  assert.equal(answer.headers['x-amzn-sagemaker-custom-attributes'], 'c=1');
+  assert.ok(answer.raw.equals(Buffer.concat([payloadPart(Buffer.from('one')), payloadPart(Buffer.from('two'))])));
+  const broken = await call({ path, body: 'break' });
+  assert.ok(broken.raw.subarray(0, 30).equals(payloadPart(Buffer.from('one')).subarray(0, 30)));
+  assert.match(broken.text, /ModelStreamError.*"ErrorCode":"StreamBroken"/s);
+  const refused = await call({ path, body: 'refuse' });
+  assert.equal(refused.status, 424);
+  assert.match(refused.text, /Received server error \(500\) from primary/);
+  const credentials = sealSession(
+    sealingKey,
+    {
+      kind: 'role-session',
+      account: '123456789012',
+      arn: 'arn:aws:sts::123456789012:assumed-role/P/s',
+      userId: 'AROA:s',
+      name: 'P',
+    },
+    Date.now() + 60_000,
+    systemIds,
+  );
+  assert.equal((await call({ credentials })).status, 200);
+  assert.equal((await call({ path, credentials })).status, 403, 'InvokeEndpoint does not allow to stream');
 });
 
 test('an instance taken out of the routes finishes what it answers, and drained() tells when', async () => {

@@ -12,6 +12,13 @@ const BODY_BYTES_MAX = 6_291_456;
 const DRAIN_BYTES_MAX = 16 * 1024 * 1024;
 const INVOCATIONS = /^\/endpoints\/([^/?]+)\/(invocations|async-invocations|invocations-response-stream)(?:\?.*)?$/;
 
+/** What a policy has to allow for each path. */
+const ACTIONS = {
+  invocations: 'sagemaker:InvokeEndpoint',
+  'async-invocations': 'sagemaker:InvokeEndpointAsync',
+  'invocations-response-stream': 'sagemaker:InvokeEndpointWithResponseStream',
+} as const;
+
 export interface RuntimeServerPorts {
   readonly routes: RouteTable;
   readonly gate: Gate;
@@ -64,18 +71,20 @@ async function serve(
       message: `HTTP content length exceeded ${BODY_BYTES_MAX} bytes.`,
     });
   }
-  const entrance = ports.gate.admit(request, body, name);
+  const path = match?.[2] ?? 'invocations';
+  const entrance = ports.gate.admit(request, body, name, ACTIONS[path as keyof typeof ACTIONS]);
   if (!entrance.admitted) return refuse(entrance.fault);
-  if (match?.[2] !== 'invocations') {
+  if (path === 'async-invocations') {
     return refuse({
       status: 501,
       code: 'NotImplementedException',
-      message: `${match?.[2] === 'async-invocations' ? 'InvokeEndpointAsync' : 'InvokeEndpointWithResponseStream'} is not implemented yet. Use InvokeEndpoint.`,
+      message: 'InvokeEndpointAsync is not implemented yet. Use InvokeEndpoint.',
     });
   }
   const entry = ports.routes.find(entrance.account, entrance.region, name);
   if (!entry) return refuse(endpointAbsent(name, entrance.account));
-  await invoke({ entry, requestId, headers: request.headers, body }, response);
+  const streams = path === 'invocations-response-stream';
+  await invoke({ entry, requestId, headers: request.headers, body, streams }, response);
 }
 
 /** Whether the rest of the body has a known end near enough to wait for; else the connection ends with the answer. */
