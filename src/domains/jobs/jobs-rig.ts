@@ -14,7 +14,7 @@ import type { Principal } from '../../platform/authorization/principal.ts';
 import { readOrCreateSealingKey } from '../../platform/authorization/sealing-key.ts';
 import { createWorkCredentials, type WorkCredentials } from '../../platform/authorization/work-credentials.ts';
 import { createCalls, createDispatcher, type Dispatcher } from '../../platform/calls/dispatch.ts';
-import type { Calls } from '../../platform/calls/operation.ts';
+import type { AnyOperation, Calls } from '../../platform/calls/operation.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { systemIds } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
@@ -35,6 +35,9 @@ export const REGION = 'us-east-1';
 export const ROLE = `arn:aws:iam::${ACCOUNT}:role/SageMakerPipelineExecutionRole`;
 export const BUCKET = 'data';
 
+/** The entry points of the images; the host's Python runs them. */
+const ENTRY = join(import.meta.dirname, '../../../runtimes/entry');
+
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 const IMAGE: ResolvedImage = {
@@ -52,6 +55,8 @@ export interface JobsRigOptions {
   readonly folder?: string;
   readonly capacity?: Reservation;
   readonly sandbox?: 'auto' | 'bubblewrap' | 'unshare';
+  /** Of rooms that are not here. */
+  readonly operations?: readonly AnyOperation[];
 }
 
 /** One server's worth of jobs on a data folder: real store, blobs, S3, identity, logs and sandboxes. */
@@ -91,7 +96,7 @@ export class JobsRig {
       clock,
       settings,
       log: SILENT,
-      locateRuntime: () => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } }),
+      locateRuntime: () => ({ folders: [ENTRY], environment: { PATH: `${ENTRY}/bin:/usr/bin:/bin` } }),
     });
     this.calls = createCalls(() => this.#dispatcher as Dispatcher, ids);
     this.#identity = createIdentityRoom({
@@ -139,7 +144,7 @@ export class JobsRig {
       this.room,
     ];
     this.#dispatcher = createDispatcher({
-      operations: rooms.flatMap(({ operations }) => operations),
+      operations: [...rooms.flatMap(({ operations }) => operations), ...(options.operations ?? [])],
       services: serviceIds.map(loadService),
       authorizer: createAuthorizer(this.#identity.directory),
       clock,
@@ -227,7 +232,7 @@ export class JobsRig {
   }
 
   /** The lines of the job's log stream, as a client of CloudWatch Logs reads them. */
-  async log(group: 'TrainingJobs' | 'ProcessingJobs', name: string): Promise<string[]> {
+  async log(group: 'TrainingJobs' | 'ProcessingJobs' | 'TransformJobs', name: string): Promise<string[]> {
     const logGroupName = `/aws/sagemaker/${group}`;
     const { logStreams = [] } = await this.call('logs:DescribeLogStreams', { logGroupName, logStreamNamePrefix: `${name}/` });
     const { events = [] } = await this.call('logs:GetLogEvents', {
@@ -277,9 +282,11 @@ export class JobsRig {
 }
 
 const resolved = (image: string): ResolvedImage =>
-  image.includes('xgboost')
-    ? { ...IMAGE, image, framework: 'xgboost', trainCommand: ['/usr/bin/python3', '/opt/ml/input/data/code/train.py'] }
-    : { ...IMAGE, image };
+  image.includes('model')
+    ? { ...IMAGE, image, serveCommand: ['/usr/bin/python3', '/opt/ml/model/serve.py'] }
+    : image.includes('xgboost')
+      ? { ...IMAGE, image, framework: 'xgboost', trainCommand: ['/usr/bin/python3', '/opt/ml/input/data/code/train.py'] }
+      : { ...IMAGE, image };
 
 const ended = (status: string): boolean => ['Completed', 'Failed', 'Stopped'].includes(status);
 

@@ -5,15 +5,19 @@ import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Timer } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import { type JobHost, planHosts } from './decide-hosts.ts';
-import type { JobKind } from './job-kind.ts';
+import type { JobRecordKind } from './job-kind.ts';
 import { transitionCommit } from './job-rows.ts';
 import { processingJobOperations } from './operations/processing-jobs.ts';
 import { trainingJobOperations } from './operations/training-jobs.ts';
+import { transformJobOperations } from './operations/transform-jobs.ts';
+import { transformHostCount, transformWorks } from './plan-transform.ts';
 import type { JobsPorts } from './ports.ts';
 import { PROCESSING_KIND } from './processing-kind.ts';
 import { createJobReconciler, type WorkIndex } from './reconcile-job.ts';
-import { type AnyJobDocument, isSettled, PROCESSING_JOB, TRAINING_JOB } from './resources.ts';
+import { createTransformReconciler } from './reconcile-transform.ts';
+import { type AnyJobRecord, isSettled, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB } from './resources.ts';
 import { TRAINING_KIND } from './training-kind.ts';
+import { TRANSFORM_KIND } from './transform-kind.ts';
 
 /** The room, and what a stop of the server wants to know. */
 export interface JobsRoom extends Room {
@@ -23,7 +27,7 @@ export interface JobsRoom extends Room {
   endAll(timeoutMs: number): Promise<void>;
 }
 
-/** Training and processing jobs: from the create call to outputs in S3. */
+/** Training, processing and transform jobs: from the create call to outputs in S3. */
 export function createJobsRoom(ports: JobsPorts): JobsRoom {
   const jobs = new Map<string, { readonly reconciler: string; readonly key: ResourceKey; readonly hosts: readonly JobHost[] }>();
   /** Which job a host's work belongs to. */
@@ -50,10 +54,22 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
   const forgets: (() => void)[] = [];
   return {
     name: 'jobs',
-    operations: [...trainingJobOperations(ports), ...processingJobOperations(ports)],
-    resources: [TRAINING_JOB, PROCESSING_JOB],
-    reconcilers: [createJobReconciler(TRAINING_KIND, ports, index), createJobReconciler(PROCESSING_KIND, ports, index)],
-    calls: ['s3:GetObject', 's3:ListObjectsV2', 's3:PutObject', 'logs:CreateLogGroup', 'logs:CreateLogStream'],
+    operations: [...trainingJobOperations(ports), ...processingJobOperations(ports), ...transformJobOperations(ports)],
+    resources: [TRAINING_JOB, PROCESSING_JOB, TRANSFORM_JOB],
+    reconcilers: [
+      createJobReconciler(TRAINING_KIND, ports, index),
+      createJobReconciler(PROCESSING_KIND, ports, index),
+      createTransformReconciler(ports, index),
+    ],
+    calls: [
+      's3:GetObject',
+      's3:ListObjectsV2',
+      's3:PutObject',
+      'logs:CreateLogGroup',
+      'logs:CreateLogStream',
+      'sagemaker:DescribeModel',
+      'sagemaker:DescribeModelPackage',
+    ],
     async start() {
       forgets.push(ports.backend.onChange(wake), ports.admission.onAdmitted(wake));
       await restoreReservations(ports, index);
@@ -72,8 +88,8 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
       // a pipeline may go on to its next step meanwhile: that job is made, and waits for the next start
       ending = new Set(jobs.keys());
       for (const { reconciler, key } of jobs.values()) {
-        if (reconciler === TRAINING_KIND.reconciler) await markStopping(TRAINING_KIND, ports, key);
-        else await markStopping(PROCESSING_KIND, ports, key);
+        const kind = KINDS.get(reconciler);
+        if (kind) await markStopping(kind.kind, ports, key);
       }
       if (ending.size === 0) return;
       let cancel = () => {};
@@ -87,9 +103,9 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
 }
 
 /** The end of a server that was told to take its jobs along. */
-async function markStopping<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, key: ResourceKey): Promise<void> {
+async function markStopping(kind: JobRecordKind, ports: JobsPorts, key: ResourceKey): Promise<void> {
   await decideAndCommit(ports.store, async () => {
-    const row = await readRow<D>(ports.store, key);
+    const row = await readRow<AnyJobRecord>(ports.store, key);
     if (row?.document.status !== 'InProgress') return { result: undefined };
     const nowMs = ports.clock.now();
     return { result: undefined, commit: transitionCommit(kind, row, kind.stopping(row.document, nowMs), nowMs) };
@@ -98,17 +114,34 @@ async function markStopping<D extends AnyJobDocument>(kind: JobKind<D>, ports: J
 
 const TIMERS_PAGE = 1_000;
 
+/** What the room must know of a job of any kind before its reconciler has looked at it. */
+interface KnownKind<D extends AnyJobRecord = AnyJobRecord> {
+  readonly kind: JobRecordKind<D>;
+  /** How many hosts it reserves. */
+  hosts(job: D): number;
+  works(job: D): readonly JobHost[];
+}
+
+const known = <D extends AnyJobRecord>(
+  kind: JobRecordKind<D>,
+  hosts: (job: D) => number,
+  works: (job: D) => readonly JobHost[],
+): [string, KnownKind] => [kind.reconciler, { kind, hosts, works } as unknown as KnownKind];
+
+const KINDS: ReadonlyMap<string, KnownKind> = new Map([
+  known(TRAINING_KIND, TRAINING_KIND.instanceCount, (job) => planHosts(job, TRAINING_KIND.instanceCount(job))),
+  known(PROCESSING_KIND, PROCESSING_KIND.instanceCount, (job) => planHosts(job, PROCESSING_KIND.instanceCount(job))),
+  known(TRANSFORM_KIND, transformHostCount, transformWorks),
+]);
+
 /** Work that runs counts before anything new is admitted. Unsettled jobs are found by their timers. */
 async function restoreReservations(ports: JobsPorts, index: WorkIndex): Promise<void> {
-  const kinds = new Map<string, JobKind>(
-    [TRAINING_KIND, PROCESSING_KIND].map((kind) => [kind.reconciler, kind as unknown as JobKind]),
-  );
   const seen = new Set<string>();
   let after: Timer | undefined;
   do {
     const timers = await ports.store.timers({ after, limit: TIMERS_PAGE });
     for (const { reconciler, key } of timers) {
-      const kind = kinds.get(reconciler);
+      const kind = KINDS.get(reconciler);
       if (!kind || seen.has(keyText(key))) continue;
       seen.add(keyText(key));
       await restoreJob(ports, index, kind, key);
@@ -117,17 +150,16 @@ async function restoreReservations(ports: JobsPorts, index: WorkIndex): Promise<
   } while (after);
 }
 
-async function restoreJob(ports: JobsPorts, index: WorkIndex, kind: JobKind, key: ResourceKey): Promise<void> {
-  const row = await readRow<AnyJobDocument>(ports.store, key);
+async function restoreJob(ports: JobsPorts, index: WorkIndex, kind: KnownKind, key: ResourceKey): Promise<void> {
+  const row = await readRow<AnyJobRecord>(ports.store, key);
   if (!row || isSettled(row.document.status)) return;
   const { document: job } = row;
-  const count = kind.instanceCount(job);
-  const hosts = planHosts(job, count);
-  index.remember(job.workId, hosts, kind.reconciler, key);
-  const phases = await phasesOf(ports, hosts);
+  const works = kind.works(job);
+  index.remember(job.workId, works, kind.kind.reconciler, key);
+  const phases = await phasesOf(ports, works);
   // all hosts count as soon as one runs: the others follow without asking
   if (phases.some((phase) => phase === 'running' || phase === 'preparing'))
-    ports.admission.restore(job.workId, timesHosts(ports.settings.reservations.job, count));
+    ports.admission.restore(job.workId, timesHosts(ports.settings.reservations.job, kind.hosts(job)));
 }
 
 const phasesOf = (ports: JobsPorts, hosts: readonly JobHost[]) =>
