@@ -2,14 +2,16 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { loadService, serviceIds } from '../models/load.ts';
 import { cacheDirectory } from '../toolchain/cache.mjs';
+import { functionRuntimes, locateWorkRuntime } from './backends/sandbox/node-runtime.ts';
 import { createRuntimeCatalogue } from './backends/sandbox/runtime-catalogue.ts';
-import { locateRuntime } from './backends/sandbox/runtime-environment.ts';
 import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
+import { createFunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
 import { seedIdentity } from './domains/identity/seed.ts';
 import { createJobsRoom, type JobsRoom } from './domains/jobs/room.ts';
 import { createLogsRoom } from './domains/logs/room.ts';
+import { createParametersRoom } from './domains/parameters/room.ts';
 import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createQueuesRoom } from './domains/queues/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
@@ -170,7 +172,7 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
     clock,
     settings,
     log,
-    locateRuntime,
+    locateRuntime: locateWorkRuntime,
   });
   const runtimes = createRuntimeCatalogue(settings.images);
   const close = async () => {
@@ -220,14 +222,22 @@ function createRooms(base: Foundation, late: LateParts) {
     instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()),
   };
   const jobs = createJobsRoom({ ...shared, calls: callsOf('jobs') });
+  const functions = createFunctionsRoom({
+    ...shared,
+    runtimes: functionRuntimes,
+    serverUrl: () => late.url,
+    calls: callsOf('functions'),
+  });
   all.push(
     identity,
     createStorageRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
+    createParametersRoom(base),
     createQueuesRoom({ ...base, serverUrl: () => late.url }),
     createRegistryRoom({ ...shared, calls: callsOf('registry') }),
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
+    functions,
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
   );
   all.push(createTaggingRoom({ ...base, resources: resources() }));
@@ -237,13 +247,13 @@ function createRooms(base: Foundation, late: LateParts) {
     operations: all.flatMap((room) => room.operations),
     services: serviceIds.map(loadService),
   });
-  return { rooms: all, jobs, identity, dispatcher, credentials };
+  return { rooms: all, jobs, functions, identity, dispatcher, credentials };
 }
 
 function createServerGateway(
   base: Foundation,
   late: LateParts,
-  { dispatcher, identity, credentials }: ReturnType<typeof createRooms>,
+  { dispatcher, functions, identity, credentials }: ReturnType<typeof createRooms>,
   ready: Promise<void>,
 ): Gateway {
   const services = serviceIds.map(loadService);
@@ -265,7 +275,7 @@ function createServerGateway(
     services,
     identities: identity.directory,
     region: base.settings.region,
-    webRoutes: [...consoleRoutes, credentials.route],
+    webRoutes: [...consoleRoutes, credentials.route, functions.route],
     runtimeForward: createForward(address),
     ready,
   });

@@ -137,6 +137,23 @@ export const ERROR_CATALOGUE = {
   UploadNotFoundException: lower(400),
   EmptyUploadException: lower(400),
   LimitExceededException: lower(400),
+  // Systems Manager
+  ParameterNotFound: lower(400),
+  ParameterAlreadyExists: lower(400),
+  ParameterVersionNotFound: lower(400),
+  ParameterPatternMismatchException: lower(400),
+  ParameterVersionLabelLimitExceeded: lower(400),
+  ParameterMaxVersionLimitExceeded: lower(400),
+  HierarchyLevelLimitExceededException: lower(400),
+  HierarchyTypeMismatchException: lower(400),
+  InvalidAllowedPatternException: lower(400),
+  InvalidFilterKey: lower(400),
+  InvalidFilterOption: lower(400),
+  InvalidFilterValue: upper(400),
+  InvalidKeyId: lower(400),
+  InvalidNextToken: upper(400),
+  InvalidResourceId: lower(400),
+  InvalidResourceType: lower(400),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
