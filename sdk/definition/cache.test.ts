@@ -81,8 +81,9 @@ test('a listed attribute counts down to its last leaf, in whatever order it is w
   const key = keyOf(stepOf('Processing', { AppSpecification: spec }));
   let leaves = 0;
   const visit = (value: Json, set: (changed: Json) => JsonObject): void => {
-    if (Array.isArray(value)) value.forEach((item, at) => visit(item, (changed) => set(value.with(at, changed))));
-    else if (typeof value === 'object' && value !== null) {
+    if (Array.isArray(value)) {
+      for (const [at, item] of value.entries()) visit(item, (changed) => set(value.with(at, changed)));
+    } else if (typeof value === 'object' && value !== null) {
       for (const [name, item] of Object.entries(value)) visit(item, (changed) => set({ ...value, [name]: changed }));
     } else {
       leaves++;

@@ -143,6 +143,15 @@ export function withContent(request: JsonObject, digests: ReadonlyMap<string, st
   );
 }
 
+/** Tag of a job in content mode: the SHA-256 of the step's key, by which `plan` recognises it. */
+export const CACHE_KEY_TAG = 'slipway:cache-key';
+/** Tag of a pipeline by which unchanged clients choose what its cache compares: `documented` or `content`. */
+export const CACHE_MODE_TAG = 'slipway:cache';
+
+/** What the digest of the objects below a URI is taken over: name below the prefix, ETag and size of each, in the order of listing. */
+export const contentText = (prefix: string, objects: readonly { Key?: string; ETag?: string; Size?: number }[]): string =>
+  canonicalText(objects.map(({ Key = '', ETag = '', Size = 0 }) => [Key.slice(prefix.length), ETag, Size]));
+
 /** A text that is an S3 URI, also in the JSON quotes that the Python SDK puts around hyperparameters. */
 function s3UriIn(text: string): string | undefined {
   const bare = text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;

@@ -1,16 +1,21 @@
 /** The SageMaker pipeline definition language: types, parser, checker, dependency graph and evaluation. Pure, no dependency. */
 export {
+  CACHE_KEY_TAG,
+  CACHE_MODE_TAG,
   cacheAttributesOf,
   cacheExpiryMs,
   cacheRequestOf,
   canonicalText,
+  contentText,
   contentUrisOf,
   differingAttributes,
   isFresh,
   withContent,
 } from './cache.ts';
 export type { ArgumentProblems, CheckOptions, PropertyExists, PropertyMissing } from './check.ts';
-export type { Branch, Edge, FlatStep, Graph, GraphStep } from './graph.ts';
+export type { Expansion } from './expand.ts';
+export { bodyOf, childName, expandForEach } from './expand.ts';
+export type { Branch, Edge, FlatStep, Graph, GraphStep, Iteration } from './graph.ts';
 export { buildGraph, findCycles, flattenSteps } from './graph.ts';
 export * from './language.ts';
 export { nth } from './nth.ts';

@@ -84,6 +84,31 @@ export async function getObject(connection: Connection, bucket: string, key: str
   return answer.body;
 }
 
+/** Every object whose key begins with `prefix`, in the order of keys. */
+export async function listObjects(
+  connection: Connection,
+  bucket: string,
+  prefix: string,
+): Promise<{ Key: string; ETag: string; Size: number }[]> {
+  const { XMLParser } = await import('fast-xml-parser');
+  const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === 'Contents' });
+  const found: { Key: string; ETag: string; Size: number }[] = [];
+  let token = '';
+  do {
+    const query = new URLSearchParams({ 'list-type': '2', prefix, ...(token !== '' && { 'continuation-token': token }) });
+    const path = `/${bucket}/?${query.toString().replaceAll('+', '%20')}`;
+    const outgoing = { method: 'GET', path, service: 's3', body: Buffer.alloc(0), headers: {} };
+    const answer = await send(connection, connection.url, outgoing);
+    if (answer.status !== 200) throw awsErrorOf(answer, answer.body.toString('utf8'));
+    const { ListBucketResult: page } = parser.parse(answer.body.toString('utf8')) as {
+      ListBucketResult: { Contents?: Record<string, string>[]; NextContinuationToken?: string };
+    };
+    for (const { Key = '', ETag = '', Size = '0' } of page.Contents ?? []) found.push({ Key, ETag, Size: Number(Size) });
+    token = page.NextContinuationToken ?? '';
+  } while (token !== '');
+  return found;
+}
+
 /** InvokeEndpoint through the runtime port. */
 export async function invokeEndpoint(
   connection: Connection,

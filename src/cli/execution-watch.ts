@@ -90,8 +90,16 @@ function printChanges(output: Output, live: LiveLines, steps: readonly StepSumma
 const stepLine = (output: Output, step: StepSummary): string =>
   `  ${(step.StepName ?? '').padEnd(24)} ${statusWord(output, step.StepStatus ?? '')}`;
 
+/** From which execution a step's result was taken instead of being computed; '' for steps that ran. */
+export function takenNote({ CacheHitResult: cached, SelectiveExecutionResult: reused }: StepSummary): string {
+  const source = (cached ?? reused)?.SourcePipelineExecutionArn?.split('/').at(-1);
+  if (source === undefined) return '';
+  return cached ? `cached, from ${source}` : `taken from ${source}`;
+}
+
 function outcomeOf(step: StepSummary): string {
+  const taken = takenNote(step);
   const outcome = step.Metadata?.Condition?.Outcome ? `  outcome ${step.Metadata.Condition.Outcome}` : '';
   const reason = step.FailureReason ? `\n    ${step.FailureReason.trimEnd().replaceAll('\n', '\n    ')}` : '';
-  return outcome + reason;
+  return (taken === '' ? '' : `  ${taken}`) + outcome + reason;
 }

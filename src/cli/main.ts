@@ -73,8 +73,19 @@ function pipelineVerbs(program: Command): void {
     .option('--role <arn>', 'role the pipeline acts by')
     .option('--param <K=V>', 'pipeline parameter, repeatable', collect, [])
     .option('--wait', 'follow the execution to its end; exit 1 unless it succeeds')
+    .option('--select <step>', 'run only this step, repeatable; what it needs is taken from the newest execution', collect, [])
+    .option('--cache <mode>', 'what cached steps compare from now on: content or documented (as AWS does)')
     .option('--keep', 'leave the server on that was started for this run')
     .action(async (target, words, options) => (await import('./verbs/run.ts')).run(target, words, options));
+  verb(program, 'plan <pipeline-or-file>', 'what an execution would run, what it would take from the cache, and why')
+    .option('--name <name>', 'pipeline name, for a definition file (default: the file name)')
+    .option('--role <arn>', 'role the pipeline acts by')
+    .option('--param <K=V>', 'pipeline parameter, repeatable', collect, [])
+    .action(async (target, options) => (await import('./verbs/plan.ts')).plan(target, options));
+  executionVerbs(program);
+}
+
+function executionVerbs(program: Command): void {
   verb(program, 'status [execution]', 'one execution, or the newest of every pipeline').action(async (reference, options) =>
     (await import('./verbs/execution.ts')).status(reference, options),
   );
@@ -90,6 +101,14 @@ function pipelineVerbs(program: Command): void {
   verb(program, 'stop <execution>', 'stop an execution and its running jobs').action(async (reference, options) =>
     (await import('./verbs/execution.ts')).stop(reference, options),
   );
+  verb(program, 'retry <execution>', 'go on with a failed or stopped execution, by the definition it has')
+    .option('--wait', 'follow the execution to its end; exit 1 unless it succeeds')
+    .action(async (reference, options) => (await import('./verbs/retry.ts')).retry(reference, options));
+  verb(program, 'resume <execution>', 'run what an execution did not finish, by the pipeline as it is now')
+    .option('--from <step>', 'run this step and everything after it, also what succeeded')
+    .option('--param <K=V>', 'another value than the execution had, repeatable', collect, [])
+    .option('--wait', 'follow the execution to its end; exit 1 unless it succeeds')
+    .action(async (reference, options) => (await import('./verbs/retry.ts')).resume(reference, options));
 }
 
 function modelVerbs(program: Command): void {
@@ -117,19 +136,7 @@ function modelVerbs(program: Command): void {
 
 /** Verbs of the design that later versions bring; they say so instead of being unknown. */
 function laterVerbs(program: Command): void {
-  for (const name of [
-    'plan',
-    'retry',
-    'resume',
-    'graph',
-    'sign',
-    'promote',
-    'rollback',
-    'monitor',
-    'retrain',
-    'clean',
-    'backup',
-  ]) {
+  for (const name of ['graph', 'sign', 'promote', 'rollback', 'monitor', 'retrain', 'clean', 'backup']) {
     program
       .command(name, { hidden: true })
       .allowUnknownOption()

@@ -37,6 +37,12 @@ export async function loadPipeline(file: string, name: string | undefined, targe
   );
 }
 
+/** Whether a word names a file. A pipeline's name has no dot and no slash; a folder that happens to be called like it is not meant. */
+export function namesFile(target: string): boolean {
+  if (extname(target) !== '' || target.includes('/')) return true;
+  return statSync(target, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
 interface Compilable {
   compile(target: CompileTarget): CompiledPipeline;
 }

@@ -1,6 +1,6 @@
 import { callJson } from '../client.ts';
 import { dataFlag } from '../data-folder-option.ts';
-import { elapsedOf, sayItGoesOn, stepsOf, type StepSummary, watchExecution } from '../execution-watch.ts';
+import { elapsedOf, sayItGoesOn, stepsOf, type StepSummary, takenNote, watchExecution } from '../execution-watch.ts';
 import { failed } from '../exit.ts';
 import { statusWord, table } from '../output.ts';
 import { executionArnOf } from '../references.ts';
@@ -60,8 +60,14 @@ export async function steps(reference: string, options: GlobalOptions): Promise<
   output.result(found);
 }
 
-/** What the step made: a job's or model's name, or the condition's outcome. */
+/** What the step made (a job's or model's name, or the condition's outcome), and where that was taken from. */
 function whatOf(step: StepSummary): string {
+  const taken = takenNote(step);
+  const made = madeBy(step);
+  return taken === '' || made === '' ? made + taken : `${made} (${taken})`;
+}
+
+function madeBy(step: StepSummary): string {
   const metadata = step.Metadata ?? {};
   if (metadata.Condition) return `outcome ${metadata.Condition.Outcome}`;
   for (const made of Object.values(metadata)) {

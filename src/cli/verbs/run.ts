@@ -1,17 +1,22 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { callJson } from '../client.ts';
-import { dataFlag } from '../data-folder-option.ts';
-import { type ExecutionDescription, sayItGoesOn, watchExecution } from '../execution-watch.ts';
-import { failed, wrongUse } from '../exit.ts';
+import { chooseCacheMode } from '../cache-mode.ts';
+import { wrongUse } from '../exit.ts';
+import { namesFile } from '../pipeline-file.ts';
 import { runPython } from '../python-program.ts';
 import { type RunSession, withServer } from '../run-server.ts';
 import { openSession } from '../session.ts';
+import { followExecution, newestSource, parameterOf, requireSuccess } from '../start-execution.ts';
 import { type UpsertOptions, upsertFile } from './pipeline.ts';
 
 export interface RunOptions extends UpsertOptions {
   readonly param: string[];
   readonly wait?: boolean;
+  /** Only these steps run. */
+  readonly select: string[];
+  /** What the pipeline's cache compares from now on: `content` or `documented`. */
+  readonly cache?: string;
   /** Leave the server on that was started for this run. */
   readonly keep?: boolean;
 }
@@ -30,6 +35,11 @@ export async function run(target: string, words: readonly string[], options: Run
     if (options.param.length > 0) {
       throw wrongUse(`--param: give a Python program its own arguments, after --: run ${target} -- ...`);
     }
+    if (options.select.length > 0 || options.cache !== undefined) {
+      throw wrongUse(
+        `${target} starts its executions itself: use --select and --cache with the pipeline's name, once it is there.`,
+      );
+    }
     return withServer(options, (session) => runProgram(session, target, words, options));
   }
   refuseWords(target, words);
@@ -43,22 +53,20 @@ function refuseWords(target: string, words: readonly string[]): void {
 }
 
 async function start(session: RunSession, name: string, options: RunOptions): Promise<void> {
-  const { connection, output, folder } = session;
+  const { connection } = session;
+  if (options.cache !== undefined) await chooseCacheMode(connection, name, options.cache);
   const { PipelineExecutionArn: arn = '' } = await callJson(connection, 'sagemaker:StartPipelineExecution', {
     PipelineName: name,
     ClientRequestToken: crypto.randomUUID(),
     PipelineParameters: options.param.map(parameterOf),
+    ...(options.select.length > 0 && {
+      SelectiveExecutionConfig: {
+        SourcePipelineExecutionArn: await newestSource(connection, name),
+        SelectedSteps: options.select.map((StepName) => ({ StepName })),
+      },
+    }),
   });
-  output.line(arn);
-  if (!options.wait && !session.ownServer) {
-    output.line(`follow it: npx slipway wait ${arn.split('/').at(-1)}${dataFlag(folder)}`);
-    return output.result({ PipelineExecutionArn: arn });
-  }
-  if (!session.ownServer) sayItGoesOn(connection, arn);
-  const execution = await watchExecution(connection, arn, output);
-  output.result(execution);
-  requireSuccess(execution);
-  output.line(`execution ${execution.PipelineExecutionStatus}`);
+  await followExecution(session, arn, { wait: options.wait, ownServer: session.ownServer });
 }
 
 async function runProgram(session: RunSession, file: string, words: readonly string[], options: RunOptions): Promise<void> {
@@ -66,20 +74,4 @@ async function runProgram(session: RunSession, file: string, words: readonly str
   session.output.result(executions);
   for (const execution of executions) requireSuccess(execution);
   if (executions.length > 0) session.output.line('Succeeded');
-}
-
-function requireSuccess({ PipelineExecutionStatus: status, FailureReason: reason }: ExecutionDescription): void {
-  if (status !== 'Succeeded') throw failed(`execution ${status}${reason ? `: ${reason}` : ''}`);
-}
-
-/** A pipeline's name has no dot and no slash; a folder that happens to be called like the pipeline is not meant. */
-function namesFile(target: string): boolean {
-  if (extname(target) !== '' || target.includes('/')) return true;
-  return statSync(target, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-function parameterOf(text: string): { Name: string; Value: string } {
-  const at = text.indexOf('=');
-  if (at < 1) throw wrongUse(`--param ${text}: write NAME=VALUE.`);
-  return { Name: text.slice(0, at), Value: text.slice(at + 1) };
 }

@@ -2,11 +2,12 @@ import { hash } from 'node:crypto';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
-import type { FileReading, GraphStep, Json, JsonObject } from '../../../sdk/definition/index.ts';
+import type { FileReading, GraphStep, JsonObject } from '../../../sdk/definition/index.ts';
 import {
   cacheExpiryMs,
   cacheRequestOf,
   canonicalText,
+  contentText,
   contentUrisOf,
   isFresh,
   nth,
@@ -40,7 +41,8 @@ export async function lookUp(ports: PipelinePorts, run: ExecutionRun, index: num
 }
 
 async function takeFromSource(ports: PipelinePorts, run: ExecutionRun, { name }: GraphStep): Promise<Evaluation> {
-  const executionArn = run.execution.selective?.sourceArn ?? '';
+  const { sourceArn = '', older = {} } = run.execution.selective ?? {};
+  const executionArn = older[name] ?? sourceArn;
   const row = await readRow<StepDocument>(ports.store, stepKey(executionKeyOfArn(run.key, executionArn), name));
   if (row?.document.status !== 'Succeeded')
     return { problem: `ClientError: Step '${name}' has no result in ${executionArn} any more.` };
@@ -118,7 +120,7 @@ async function contentOf(
   for (const uri of uris) {
     const location = parseS3Uri(uri);
     if (!location) continue;
-    const objects: Json[] = [];
+    const objects: { Key?: string; ETag?: string; Size?: number }[] = [];
     let ContinuationToken: string | undefined;
     do {
       const page = await ports.calls.call(principal, originOf(run, name), 's3:ListObjectsV2', {
@@ -126,12 +128,10 @@ async function contentOf(
         Prefix: location.key,
         ...(ContinuationToken !== undefined && { ContinuationToken }),
       });
-      for (const { Key = '', ETag = '', Size = 0 } of page.Contents ?? []) {
-        objects.push([Key.slice(location.key.length), ETag, Size]);
-      }
+      objects.push(...(page.Contents ?? []));
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken !== undefined);
-    digests[uri] = hash('sha256', canonicalText(objects));
+    digests[uri] = hash('sha256', contentText(location.key, objects));
   }
   return digests;
 }

@@ -93,8 +93,8 @@ export type ExecutionDocument = {
   requestDigest: string;
   /** How often the execution was retried; steps that did not succeed in an earlier round run again. */
   round?: number;
-  /** Only these steps run; what they wait for is taken from the source execution. */
-  selective?: { sourceArn?: string; steps: string[] };
+  /** Only these steps run; what they wait for is taken from the source execution, or from the one that `older` names for it. */
+  selective?: { sourceArn?: string; steps: string[]; older?: Record<string, string> };
   /** Inputs count by their content in the cache's keys (tag `slipway:cache` of the pipeline when it started). */
   cacheMode?: 'content';
   createdAtMs: number;

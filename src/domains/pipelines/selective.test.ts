@@ -86,6 +86,23 @@ test('selected steps run, what they need is taken from the source, nothing else 
     SourcePipelineExecutionArn: source,
     SelectedSteps: [{ StepName: 'B' }, { StepName: 'C' }],
   });
+  assert.deepEqual(await statuses(at, await select(at, ['A'], arn)), { A: 'Executing' });
+  const chained = await select(at, ['D'], arn);
+  await endAll(at);
+  assert.deepEqual(await statuses(at, chained), { C: 'Succeeded', D: 'Succeeded' });
+  const further = await select(at, ['B'], chained);
+  await endAll(at);
+  assert.deepEqual(
+    (await steps(at, further)).map(({ StepName, SelectiveExecutionResult: from }) => [
+      StepName,
+      from?.SourcePipelineExecutionArn,
+    ]),
+    [
+      ['A', arn],
+      ['B', undefined],
+    ],
+    'what a selective source left out is taken from its own source',
+  );
   const again = await select(at, ['B'], arn);
   await endAll(at);
   assert.deepEqual(await statuses(at, again), { A: 'Succeeded', B: 'Succeeded' }, 'a selective execution can be a source');

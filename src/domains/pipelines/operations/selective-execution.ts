@@ -1,8 +1,10 @@
 import type { SelectiveExecutionConfig } from '../../../contract/generated/sagemaker.ts';
 import type { OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import type { ResourceKey } from '../../../platform/resource-key.ts';
 import type { Store } from '../../../platform/store/port.ts';
-import { nth } from '../../../../sdk/definition/index.ts';
+import type { Read } from '../../../platform/store/typed-rows.ts';
+import { type Graph, nth } from '../../../../sdk/definition/index.ts';
 import { type Selection, selectionOf, selectionProblems, sourceProblems, type SourceStep } from '../decide-selection.ts';
 import type { Compiled } from '../definitions.ts';
 import { executionOf, readExecution } from '../names.ts';
@@ -12,6 +14,8 @@ import { type ExecutionDocument, incarnationOf, type PipelineDocument, type Step
 const SOURCE_STATUSES = new Set(['Succeeded', 'Failed', 'CompletedWithFailures']);
 /** Of Store.getMany. */
 const KEYS_MAX = 1_000;
+/** Selective executions in a row, each the source of the next. */
+const SOURCES_MAX = 50;
 
 /** What an execution of selected steps runs and takes; throws a ValidationException that says everything that is wrong with it. */
 export async function selectiveOf(
@@ -27,10 +31,9 @@ export async function selectiveOf(
   const sourceArn = config.SourcePipelineExecutionArn;
   const selection = selectionOf(graph, steps);
   const source = sourceArn === undefined ? undefined : await readSource(store, context, pipeline, sourceArn);
-  const names = [...selection.reuse].map((index) => nth(graph.steps, index).name);
-  const known = source ? await sourceSteps(store, source.key, selection, names) : new Map<number, SourceStep>();
-  refuse(sourceProblems(graph, selection, sourceArn, known));
-  return { selective: { steps, ...(source && { sourceArn: source.document.arn }) } };
+  const found = source ? await sourceSteps(store, context, source, graph, selection) : { known: new Map<number, SourceStep>() };
+  refuse(sourceProblems(graph, selection, sourceArn, found.known));
+  return { selective: { steps, ...(source && { sourceArn: source.document.arn }), ...(found.older && { older: found.older }) } };
 }
 
 function refuse(problems: readonly string[]): void {
@@ -53,21 +56,56 @@ async function readSource(store: Store, context: OperationContext, pipeline: Pip
   return source;
 }
 
+interface SourceSteps {
+  readonly known: Map<number, SourceStep>;
+  /** Executions that have the result of a step which the source left out, by the step's name. */
+  readonly older?: Record<string, string>;
+}
+
+/**
+ * What the source knows of the steps that are reused. A source that was selective itself left steps out: those stand as they do in its own
+ * source, and so on.
+ */
 async function sourceSteps(
   store: Store,
-  execution: Parameters<typeof stepKey>[0],
+  context: OperationContext,
+  source: Read<ExecutionDocument>,
+  graph: Graph,
   { reuse }: Selection,
-  names: readonly string[],
-): Promise<Map<number, SourceStep>> {
+): Promise<SourceSteps> {
   const known = new Map<number, SourceStep>();
-  const indexes = [...reuse];
-  for (let start = 0; start < names.length; start += KEYS_MAX) {
-    const keys = names.slice(start, start + KEYS_MAX).map((name) => stepKey(execution, name));
-    for (const [at, row] of (await store.getMany(keys)).entries()) {
+  const older: Record<string, string> = {};
+  let open = [...reuse];
+  let at: Read<ExecutionDocument> | undefined = source;
+  for (let depth = 0; at && open.length > 0 && depth < SOURCES_MAX; depth++) {
+    const { arn, selective }: ExecutionDocument = at.document;
+    const statuses = await statusesIn(store, at.key, graph, open);
+    for (const [index, status] of statuses) {
+      known.set(index, status);
+      if (depth > 0) older[nth(graph.steps, index).name] = arn;
+    }
+    const ownSteps = new Set(selective?.steps ?? graph.indexOf.keys());
+    open = open.filter((index) => !statuses.has(index) && !ownSteps.has(nth(graph.steps, index).name));
+    at = selective?.sourceArn === undefined ? undefined : await readExecution(store, context, selective.sourceArn);
+  }
+  return { known, ...(Object.keys(older).length > 0 && { older }) };
+}
+
+async function statusesIn(
+  store: Store,
+  execution: ResourceKey,
+  graph: Graph,
+  indexes: readonly number[],
+): Promise<Map<number, SourceStep>> {
+  const found = new Map<number, SourceStep>();
+  for (let start = 0; start < indexes.length; start += KEYS_MAX) {
+    const part = indexes.slice(start, start + KEYS_MAX);
+    const rows = await store.getMany(part.map((index) => stepKey(execution, nth(graph.steps, index).name)));
+    for (const [at, row] of rows.entries()) {
       if (!row) continue;
       const { status, outcome } = row.document as unknown as StepDocument;
-      known.set(nth(indexes, start + at), { status, ...(outcome !== undefined && { outcome }) });
+      found.set(nth(part, at), { status, ...(outcome !== undefined && { outcome }) });
     }
   }
-  return known;
+  return found;
 }

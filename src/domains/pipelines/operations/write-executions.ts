@@ -11,7 +11,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Store } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
-import { type ParameterValue, resolveParameters } from '../../../../sdk/definition/index.ts';
+import { CACHE_MODE_TAG, type ParameterValue, resolveParameters } from '../../../../sdk/definition/index.ts';
 import { toBase36 } from '../decide-names.ts';
 import { type Compiled, type Definitions, digestOf } from '../definitions.ts';
 import { executionOf, pipelineArn, readExecution, readPipeline } from '../names.ts';
@@ -99,15 +99,12 @@ export const startPipelineExecution = (ports: PipelinePorts, definitions: Defini
       }),
   });
 
-/** Tag of a pipeline by which unchanged clients choose what its cache compares. */
-const CACHE_TAG = 'slipway:cache';
-
 async function cacheModeOf(store: Store, pipeline: PipelineDocument): Promise<Pick<ExecutionDocument, 'cacheMode'>> {
   const row = await store.get<{ tags: { Key: string; Value: string }[] }>(tagsKey(pipeline.arn));
-  const value = row?.document.tags.find(({ Key }) => Key === CACHE_TAG)?.Value;
+  const value = row?.document.tags.find(({ Key }) => Key === CACHE_MODE_TAG)?.Value;
   if (value === undefined || value === 'documented') return {};
   if (value === 'content') return { cacheMode: 'content' };
-  const text = `The tag ${CACHE_TAG} of pipeline ${pipeline.name} is "${value}"`;
+  const text = `The tag ${CACHE_MODE_TAG} of pipeline ${pipeline.name} is "${value}"`;
   throw new ServiceError('ValidationException', `${text}, but must be "content" or "documented". Change or remove it.`);
 }
 

@@ -2,7 +2,7 @@ import type { OperationName } from '../../../contract/operations.ts';
 import type { Principal } from '../../../platform/authorization/principal.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import type { FileReading, Json, JsonObject } from '../../../../sdk/definition/index.ts';
-import { isJsonObject, resolve } from '../../../../sdk/definition/index.ts';
+import { CACHE_KEY_TAG, isJsonObject, resolve } from '../../../../sdk/definition/index.ts';
 import type { Observation } from '../decide-execution.ts';
 import { isPassing } from '../faults.ts';
 import type { PipelinePorts } from '../ports.ts';
@@ -44,10 +44,11 @@ export async function resolveValue(work: Work, value: Json): Promise<Json> {
 }
 
 /** AWS puts these on everything an execution makes. */
-export function tagsOf({ run, step }: Work, input: JsonObject): Json {
+export function tagsOf({ run, step, document: { cache } }: Work, input: JsonObject): Json {
   const own = [
     { Key: 'sagemaker:pipeline-execution-arn', Value: run.execution.arn },
     { Key: 'sagemaker:pipeline-step-name', Value: step.name },
+    ...(cache?.content ? [{ Key: CACHE_KEY_TAG, Value: cache.digest }] : []),
   ];
   const given = Array.isArray(input['Tags']) ? input['Tags'] : [];
   return [...given.filter((tag) => !isJsonObject(tag) || !own.some(({ Key }) => Key === tag['Key'])), ...own];
