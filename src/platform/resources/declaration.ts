@@ -10,6 +10,8 @@ export interface ResourceDeclaration {
   readonly service: string;
   /** `training-job` in `…:training-job/<name>`; empty where the ARN's resource is the bare name (S3). */
   readonly arnType: string;
+  /** Between type and name; a slash where nothing else is said. */
+  readonly arnSeparator?: ':';
   readonly global?: boolean;
   /** Names that differ only in case are the same resource; its key is lower-case, the document keeps the name as given. */
   readonly caseInsensitive?: boolean;
@@ -34,13 +36,15 @@ export const arnOf = (declaration: ResourceDeclaration, place: Place, name: stri
     service: declaration.service,
     region: declaration.global ? '' : place.region,
     account: place.account,
-    resource: declaration.arnType ? `${declaration.arnType}/${name}` : name,
+    resource: declaration.arnType ? `${arnPrefix(declaration)}${name}` : name,
   });
+
+const arnPrefix = ({ arnType, arnSeparator }: ResourceDeclaration): string => `${arnType}${arnSeparator ?? '/'}`;
 
 /** The key an ARN of this declaration names; undefined when it is of another kind. */
 export function keyOfArn(declaration: ResourceDeclaration, arnText: string): ResourceKey | undefined {
   const arn = parseArn(arnText);
-  const prefix = `${declaration.arnType}/`;
+  const prefix = arnPrefix(declaration);
   if (!arn || arn.service !== declaration.service || !arn.resource.startsWith(prefix)) return undefined;
   return keyOf(declaration, arn, arn.resource.slice(prefix.length));
 }

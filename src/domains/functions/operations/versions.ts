@@ -1,0 +1,307 @@
+import type { AliasConfiguration } from '../../../contract/generated/lambda.ts';
+import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
+import type { JsonObject } from '../../../platform/json.ts';
+import { changedMembers } from '../../../platform/ledger/entry.ts';
+import { entryOf } from '../../../platform/ledger/entry-of.ts';
+import type { ResourceKey } from '../../../platform/resource-key.ts';
+import { absentError, existsError } from '../../../platform/resources/declaration.ts';
+import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
+import { decideAndCommit } from '../../../platform/store/attempt.ts';
+import type { Write } from '../../../platform/store/port.ts';
+import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import type { FunctionsPorts } from '../ports.ts';
+import {
+  type AliasDocument,
+  FUNCTION_ALIAS,
+  FUNCTION_VERSION,
+  functionArn,
+  type FunctionDocument,
+  LATEST,
+  type VersionDocument,
+} from '../resources.ts';
+import { described, functionWrite } from '../revisions.ts';
+import { aliasKey, findVersion, namedFunction, readFunction, versionKey } from '../runnable.ts';
+import { functionNeed } from './create-function.ts';
+
+const PAGE_SIZE = 50;
+
+export const versionOperations = (ports: FunctionsPorts): AnyOperation[] => [
+  publishVersion(ports),
+  listVersions(ports),
+  createAlias(ports),
+  updateAlias(ports),
+  getAlias(ports),
+  deleteAlias(ports),
+  listAliases(ports),
+];
+
+/** The row of a new version: the function's latest code and configuration as they are now. */
+export const publishedVersion = (key: ResourceKey, { latest }: FunctionDocument, version: string, nowMs: number): Write => {
+  const document: VersionDocument = { Version: version, config: latest, createdAtMs: nowMs };
+  const name = key.name;
+  return {
+    key: versionKey(key, name, version),
+    document: document as unknown as JsonObject,
+    index: { parent: name, createdAtMs: nowMs, modifiedAtMs: nowMs, ordinal: Number(version) },
+    blobs: [latest.codeDigest],
+  };
+};
+
+/** The next version, unless nothing changed since the last one: Lambda then answers that. */
+export async function nextVersion(
+  ports: FunctionsPorts,
+  row: Read<FunctionDocument>,
+  nowMs: number,
+): Promise<{ readonly version: string; readonly after?: FunctionDocument; readonly write: Write[] }> {
+  const { key, document } = row;
+  const last =
+    document.published > 0 &&
+    (await readRow<VersionDocument>(ports.store, versionKey(key, key.name, String(document.published))));
+  const same = last && last.document.config.RevisionId === document.latest.RevisionId;
+  if (same) return { version: String(document.published), write: [] };
+  const version = String(document.published + 1);
+  const after = { ...document, published: document.published + 1 };
+  return { version, after, write: [functionWrite(key, after, nowMs), publishedVersion(key, document, version, nowMs)] };
+}
+
+const publishVersion = (ports: FunctionsPorts) =>
+  operation('lambda:PublishVersion', {
+    effect: 'change',
+    needs: functionNeed('lambda:PublishVersion'),
+    async handle(input, context) {
+      const { name } = namedFunction(input.FunctionName, undefined, context);
+      return decideAndCommit(ports.store, async () => {
+        const row = await readFunction(ports.store, context, name);
+        const { latest } = row.document;
+        checkRevision(input.RevisionId, latest.RevisionId);
+        if (input.CodeSha256 !== undefined && input.CodeSha256 !== latest.CodeSha256) {
+          throw new ServiceError(
+            'InvalidParameterValueException',
+            `CodeSHA256 (${input.CodeSha256}) is different from current CodeSHA256 in $LATEST (${latest.CodeSha256}). Please try again with the CodeSHA256 in $LATEST.`,
+          );
+        }
+        const { version, write } = await nextVersion(ports, row, context.nowMs);
+        const config = input.Description === undefined ? latest : { ...latest, Description: input.Description };
+        const result = described(ports, context, { ...row.document, latest: config }, version, config, version);
+        if (write.length === 0) return { result };
+        const arn = functionArn(context, name, version);
+        return {
+          result,
+          commit: {
+            expect: [{ key: row.key, version: row.version }],
+            write: write.map((one) => withDescription(one, config.Description)),
+            ledger: [entryOf(context, context.operation, [arn], { Version: [null, version] })],
+          },
+        };
+      });
+    },
+  });
+
+function withDescription(write: Write, Description: string): Write {
+  if (write.key.kind !== FUNCTION_VERSION.kind) return write;
+  const document = write.document as unknown as VersionDocument;
+  return { ...write, document: { ...document, config: { ...document.config, Description } } as unknown as JsonObject };
+}
+
+export function checkRevision(given: string | undefined, current: string): void {
+  if (given === undefined || given === current) return;
+  throw new ServiceError(
+    'PreconditionFailedException',
+    'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id',
+  );
+}
+
+const listVersions = (ports: FunctionsPorts) =>
+  operation('lambda:ListVersionsByFunction', {
+    effect: 'read',
+    needs: functionNeed('lambda:ListVersionsByFunction'),
+    async handle(input, context) {
+      const { name } = namedFunction(input.FunctionName, undefined, context);
+      const { document } = await readFunction(ports.store, context, name);
+      const page = await listRows<VersionDocument>(ports.store, {
+        account: context.account,
+        region: context.region,
+        kind: FUNCTION_VERSION.kind,
+        parent: name,
+        sortBy: 'ordinal',
+        order: 'ascending',
+        after: decodePageToken(input.Marker),
+        limit: input.MaxItems ?? PAGE_SIZE,
+      });
+      const versions = page.rows.map(({ document: { Version, config } }) => described(ports, context, document, Version, config));
+      const first = input.Marker ? [] : [described(ports, context, document, LATEST, document.latest, LATEST)];
+      return { Versions: [...first, ...versions], NextMarker: encodePageToken(page.next) };
+    },
+  });
+
+const aliasAnswer = (context: OperationContext, name: string, { ...alias }: AliasDocument): AliasConfiguration => ({
+  AliasArn: functionArn(context, name, alias.Name),
+  Name: alias.Name,
+  FunctionVersion: alias.FunctionVersion,
+  Description: alias.Description,
+  RevisionId: alias.RevisionId,
+});
+
+const aliasWrite = (key: ResourceKey, name: string, document: AliasDocument, nowMs: number): Write => ({
+  key,
+  document: document as unknown as JsonObject,
+  index: { parent: name, facet: document.FunctionVersion, createdAtMs: nowMs, modifiedAtMs: nowMs },
+});
+
+function refuseWeights(config: { readonly AdditionalVersionWeights?: object } | undefined): void {
+  if (Object.keys(config?.AdditionalVersionWeights ?? {}).length > 0) {
+    throw new ServiceError('NotImplementedException', 'Weighted aliases are not implemented.');
+  }
+}
+
+const createAlias = (ports: FunctionsPorts) =>
+  operation('lambda:CreateAlias', {
+    effect: 'change',
+    needs: functionNeed('lambda:CreateAlias'),
+    async handle(input, context) {
+      refuseWeights(input.RoutingConfig);
+      const { name } = namedFunction(input.FunctionName, undefined, context);
+      const key = aliasKey(context, name, input.Name);
+      const document: AliasDocument = {
+        Name: input.Name,
+        FunctionVersion: input.FunctionVersion,
+        Description: input.Description ?? '',
+        RevisionId: context.requestId,
+      };
+      return decideAndCommit(ports.store, async () => {
+        const { row } = await findVersion(ports.store, context, { name, qualifier: input.FunctionVersion });
+        const existing = await readRow<AliasDocument>(ports.store, key);
+        const result = aliasAnswer(context, name, document);
+        if (existing?.document.RevisionId === context.requestId) return { result };
+        if (existing) throw existsError(FUNCTION_ALIAS, context, `${name}:${input.Name}`);
+        return {
+          result,
+          commit: {
+            expect: [
+              { key, version: 0 },
+              { key: row.key, version: row.version },
+            ],
+            // the function's row too: its deletion at the same time must see the alias
+            write: [functionWrite(row.key, row.document, context.nowMs), aliasWrite(key, name, document, context.nowMs)],
+            ledger: [aliasEntry(context, name, undefined, document)],
+          },
+        };
+      });
+    },
+  });
+
+const updateAlias = (ports: FunctionsPorts) =>
+  operation('lambda:UpdateAlias', {
+    effect: 'change',
+    needs: functionNeed('lambda:UpdateAlias'),
+    async handle(input, context) {
+      refuseWeights(input.RoutingConfig);
+      const { name } = namedFunction(input.FunctionName, undefined, context);
+      const key = aliasKey(context, name, input.Name);
+      return decideAndCommit(ports.store, async () => {
+        const before = await existingAlias(ports, context, name, input.Name);
+        if (before.document.RevisionId === context.requestId) return { result: aliasAnswer(context, name, before.document) };
+        checkRevision(input.RevisionId, before.document.RevisionId);
+        if (input.FunctionVersion !== undefined) {
+          await findVersion(ports.store, context, { name, qualifier: input.FunctionVersion });
+        }
+        const document: AliasDocument = {
+          ...before.document,
+          ...(input.FunctionVersion !== undefined && { FunctionVersion: input.FunctionVersion }),
+          ...(input.Description !== undefined && { Description: input.Description }),
+          RevisionId: context.requestId,
+        };
+        return {
+          result: aliasAnswer(context, name, document),
+          commit: {
+            expect: [{ key, version: before.version }],
+            write: [aliasWrite(key, name, document, context.nowMs)],
+            ledger: [aliasEntry(context, name, before.document, document)],
+          },
+        };
+      });
+    },
+  });
+
+async function existingAlias(
+  ports: FunctionsPorts,
+  context: OperationContext,
+  name: string,
+  alias: string,
+): Promise<Read<AliasDocument>> {
+  await readFunction(ports.store, context, name);
+  const row = await readRow<AliasDocument>(ports.store, aliasKey(context, name, alias));
+  if (!row) throw absentError(FUNCTION_ALIAS, context, `${name}:${alias}`);
+  return row;
+}
+
+const aliasEntry = (
+  context: OperationContext,
+  name: string,
+  before: AliasDocument | undefined,
+  after: AliasDocument | undefined,
+) =>
+  entryOf(
+    context,
+    context.operation,
+    [functionArn(context, name, (before ?? after)?.Name)],
+    changedMembers(before as unknown as JsonObject, after as unknown as JsonObject),
+  );
+
+const getAlias = (ports: FunctionsPorts) =>
+  operation('lambda:GetAlias', {
+    effect: 'read',
+    needs: functionNeed('lambda:GetAlias'),
+    async handle(input, context) {
+      const { name } = namedFunction(input.FunctionName, undefined, context);
+      return aliasAnswer(context, name, (await existingAlias(ports, context, name, input.Name)).document);
+    },
+  });
+
+const deleteAlias = (ports: FunctionsPorts) =>
+  operation('lambda:DeleteAlias', {
+    effect: 'change',
+    needs: functionNeed('lambda:DeleteAlias'),
+    async handle(input, context) {
+      const { name } = namedFunction(input.FunctionName, undefined, context);
+      const key = aliasKey(context, name, input.Name);
+      return decideAndCommit(ports.store, async () => {
+        const row = await readRow<AliasDocument>(ports.store, key);
+        if (!row) return { result: {} }; // as on AWS: deleting what is not there is no fault
+        return {
+          result: {},
+          commit: {
+            expect: [{ key, version: row.version }],
+            remove: [key],
+            ledger: [aliasEntry(context, name, row.document, undefined)],
+          },
+        };
+      });
+    },
+  });
+
+const listAliases = (ports: FunctionsPorts) =>
+  operation('lambda:ListAliases', {
+    effect: 'read',
+    needs: functionNeed('lambda:ListAliases'),
+    async handle(input, context) {
+      const { name } = namedFunction(input.FunctionName, undefined, context);
+      await readFunction(ports.store, context, name);
+      const page = await listRows<AliasDocument>(ports.store, {
+        account: context.account,
+        region: context.region,
+        kind: FUNCTION_ALIAS.kind,
+        parent: name,
+        ...(input.FunctionVersion !== undefined && { facet: input.FunctionVersion }),
+        sortBy: 'name',
+        order: 'ascending',
+        after: decodePageToken(input.Marker),
+        limit: input.MaxItems ?? PAGE_SIZE,
+      });
+      return {
+        Aliases: page.rows.map(({ document }) => aliasAnswer(context, name, document)),
+        NextMarker: encodePageToken(page.next),
+      };
+    },
+  });

@@ -1,0 +1,50 @@
+import type { FunctionConfiguration } from '../../contract/generated/lambda.ts';
+import type { JsonObject } from '../../platform/json.ts';
+import { formatArn } from '../../platform/resources/arn.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import type { Write } from '../../platform/store/port.ts';
+import { describeConfig, type Revision, runtimeKind } from './decide-config.ts';
+import type { FunctionsPorts } from './ports.ts';
+import { functionArn, type FunctionConfig, type FunctionDocument, LATEST } from './resources.ts';
+
+/** Lambda's way to write a time. */
+export const lambdaTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '+0000');
+
+export const newRevision = ({ ids }: FunctionsPorts, nowMs: number): Revision => ({
+  LastModified: lambdaTime(nowMs),
+  RevisionId: ids.uuid(),
+});
+
+export const functionWrite = (key: ResourceKey, document: FunctionDocument, nowMs: number): Write => ({
+  key,
+  document: document as unknown as JsonObject,
+  index: { status: document.State, createdAtMs: document.createdAtMs, modifiedAtMs: nowMs },
+  blobs: [document.latest.codeDigest],
+});
+
+/** A version of a function as its describing operations answer it; `qualifier` is how it was asked for. */
+export function described(
+  ports: FunctionsPorts,
+  place: Pick<ResourceKey, 'region' | 'account'>,
+  document: FunctionDocument,
+  version: string,
+  config: FunctionConfig,
+  qualifier?: string,
+): FunctionConfiguration {
+  const FunctionArn = functionArn(place, document.FunctionName, qualifier ?? (version === LATEST ? undefined : version));
+  return describeConfig({ ...document, FunctionArn }, config, version, runtimeArn(ports, place.region, config.Runtime));
+}
+
+/** Names the version that really runs: what was asked for need not be on this machine. */
+function runtimeArn({ runtimes }: FunctionsPorts, region: string, runtime: string): string {
+  const kind = runtimeKind(runtime) ?? 'python';
+  return formatArn({ service: 'lambda', region, account: '', resource: `runtime:${kind}-${runtimes.version(kind)}` });
+}
+
+/** For the ledger: which variables a function has is told, what they hold is not. */
+export function auditable({ latest, ...rest }: FunctionDocument): JsonObject {
+  const { variables, ...config } = latest;
+  const names = variables && Object.keys(variables);
+  const { requestId: _request, createdAtMs: _created, policies, ...shown } = rest;
+  return { ...shown, ...config, policies, ...(names && { EnvironmentVariables: names }) } as unknown as JsonObject;
+}
