@@ -201,6 +201,8 @@ function createRooms(base: Foundation, late: LateParts) {
     publishEndpoints: (endpoints: Parameters<RouterHandle['publishEndpoints']>[0]) => router().publishEndpoints(endpoints),
     publishIdentities: (identities: Parameters<RouterHandle['publishIdentities']>[0]) => router().publishIdentities(identities),
     drained: (instances: readonly string[], timeoutMs: number) => router().drained(instances, timeoutMs),
+    usage: (instances: readonly string[]) => router().usage(instances),
+    answer: (questions: Parameters<RouterHandle['answer']>[0]) => router().answer(questions),
   };
   const identity = createIdentityRoom({ ...base, routes });
   const resources = () => all.flatMap((room) => room.resources);

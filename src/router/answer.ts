@@ -42,14 +42,14 @@ export const variantAbsent = (variant: string, endpoint: string): RuntimeFault =
   message: `Variant ${variant} of endpoint ${endpoint} not found. Leave TargetVariant out or name one of its variants.`,
 });
 
-export const containerAbsent = (names: readonly string[]): RuntimeFault => ({
-  status: 400,
-  code: 'ValidationError',
-  message:
-    names.length > 0
-      ? `TargetContainerHostname has to name one of the containers: ${names.join(', ')}.`
-      : 'TargetContainerHostname is for models of several containers with InferenceExecutionConfig Mode Direct only. Leave it out.',
-});
+/** A target that this endpoint does not have, or that is missing. */
+export const targetFault = (message: string): RuntimeFault => ({ status: 400, code: 'ValidationError', message });
+
+export const endpointAsynchronous = (name: string): RuntimeFault =>
+  targetFault(`Endpoint ${name} is asynchronous: use InvokeEndpointAsync with an InputLocation.`);
+
+/** AWS: not there yet, come again. */
+export const modelNotReady = (message: string): RuntimeFault => ({ status: 429, code: 'ModelNotReadyException', message });
 
 export const notReady = (endpoint: string): RuntimeFault => ({
   status: 503,

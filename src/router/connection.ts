@@ -104,11 +104,15 @@ export class Connection {
         return;
       }
       const head = parseAnswerHead(rest.toString('latin1', 0, end));
-      if (!head || head.status === 101) return this.#refuseAnswer();
+      if (!head || head.status === 101) {
+        this.#refuseAnswer();
+        return;
+      }
       rest = rest.subarray(end + HEAD_END.length);
       if (head.status < 200) continue; // an interim answer, e.g. 100 Continue
       this.#kept = EMPTY;
-      return this.#begin(head, rest);
+      this.#begin(head, rest);
+      return;
     }
   }
 

@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { createServer } from '../platform/node-http.ts';
-import type { RouteSnapshot } from '../platform/ports/routes.ts';
+import type { InstanceUsage, RouteSnapshot } from '../platform/ports/routes.ts';
 import { openSocketPath } from './socket-path.ts';
 
 /** What the router tells of itself. */
@@ -20,15 +20,23 @@ export interface ControlPorts {
   /** Applies and keeps a snapshot that is newer than the present one; false otherwise. */
   apply(snapshot: RouteSnapshot, text: string): boolean;
   drained(instances: readonly string[], timeoutMs: number): Promise<boolean>;
+  usage(instances: readonly string[]): Readonly<Record<string, InstanceUsage>>;
   stop(): void;
 }
+
+type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** The server's side door: a unix socket that only the owner of the data folder can open. */
 export async function listenForControl(path: string, ports: ControlPorts): Promise<Server> {
   if (await answers(path)) throw new Error('another router serves this data folder');
+  return listenOnSocket(path, (request, response) => handle(ports, request, response));
+}
+
+/** Listens in place of whatever a killed process left at the path. */
+export async function listenOnSocket(path: string, answerOne: Handle): Promise<Server> {
   rmSync(path, { force: true });
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    handle(ports, request, response).catch((error: unknown) => answer(response, 500, { problem: String(error) }));
+    answerOne(request, response).catch((error: unknown) => reply(response, 500, { problem: String(error) }));
   });
   const address = openSocketPath(path);
   const before = process.umask(0o177);
@@ -48,7 +56,7 @@ export async function listenForControl(path: string, ports: ControlPorts): Promi
 async function handle(ports: ControlPorts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   switch (`${request.method} ${request.url}`) {
     case 'GET /status':
-      return answer(response, 200, ports.status());
+      return reply(response, 200, ports.status());
     case 'GET /watch':
       // never ends: the watcher sees the router's death as the end of this answer
       response.writeHead(200);
@@ -57,26 +65,30 @@ async function handle(ports: ControlPorts, request: IncomingMessage, response: S
     case 'PUT /snapshot': {
       const text = await readText(request);
       const snapshot = JSON.parse(text) as RouteSnapshot;
-      return answer(response, ports.apply(snapshot, text) ? 200 : 409, ports.status());
+      return reply(response, ports.apply(snapshot, text) ? 200 : 409, ports.status());
     }
     case 'POST /drain': {
       const { instances, timeoutMs } = JSON.parse(await readText(request)) as { instances: string[]; timeoutMs: number };
-      return answer(response, 200, { drained: await ports.drained(instances, timeoutMs) });
+      return reply(response, 200, { drained: await ports.drained(instances, timeoutMs) });
+    }
+    case 'POST /usage': {
+      const { instances } = JSON.parse(await readText(request)) as { instances: string[] };
+      return reply(response, 200, ports.usage(instances));
     }
     case 'POST /stop':
-      answer(response, 200, ports.status());
+      reply(response, 200, ports.status());
       return ports.stop();
     default:
-      return answer(response, 404, { problem: 'no such control request' });
+      return reply(response, 404, { problem: 'no such control request' });
   }
 }
 
-function answer(response: ServerResponse, status: number, value: object): void {
+export function reply(response: ServerResponse, status: number, value: object): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(value));
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+export async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');

@@ -2,9 +2,18 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackendError, ConfigError } from '../platform/errors/families.ts';
 import type { Log } from '../platform/log.ts';
-import type { EndpointRoute, IdentitySnapshot, RoutePublisher, RouteSnapshot } from '../platform/ports/routes.ts';
+import type { Server } from 'node:http';
+import type {
+  EndpointRoute,
+  IdentitySnapshot,
+  InstanceUsage,
+  RoutePublisher,
+  RouterQuestions,
+  RouteSnapshot,
+} from '../platform/ports/routes.ts';
 import { askRouter, watchRouter } from './control-client.ts';
 import type { RouterStatus } from './control-server.ts';
+import { listenForQuestions } from './question-server.ts';
 import { NO_ROUTES, readSnapshotFile } from './snapshot-file.ts';
 import { routerBuild, spawnRouter } from './spawn.ts';
 
@@ -53,6 +62,8 @@ class RouterLink implements RouterHandle {
   readonly #folder: string;
   readonly #socket: string;
   readonly #build = routerBuild();
+  #questions: RouterQuestions | undefined;
+  #ear: Server | undefined;
   #status: RouterStatus = { pid: 0, host: '', port: 0, build: '', revision: 0 };
   #wanted: RouteSnapshot = NO_ROUTES;
   #applied = 0;
@@ -77,6 +88,18 @@ class RouterLink implements RouterHandle {
   }
 
   async open(): Promise<void> {
+    const report = (error: unknown) =>
+      this.#options.log.error({ error: String(error) }, 'A question of the router could not be answered.');
+    this.#ear = await listenForQuestions(join(this.#folder, 'server.sock'), () => this.#questions, report);
+    try {
+      await this.#openRouter();
+    } catch (error) {
+      this.#ear.close();
+      throw error;
+    }
+  }
+
+  async #openRouter(): Promise<void> {
     // parts that are not published yet stay as the router has them: an empty table would stop live endpoints
     this.#wanted = readSnapshotFile(join(this.#folder, 'snapshot.json')) ?? NO_ROUTES;
     const running = await this.#running();
@@ -101,6 +124,20 @@ class RouterLink implements RouterHandle {
     }
   }
 
+  async usage(instances: readonly string[]): Promise<Readonly<Record<string, InstanceUsage>>> {
+    if (instances.length === 0) return {};
+    try {
+      return (await askRouter<Record<string, InstanceUsage>>(this.#socket, 'POST', '/usage', JSON.stringify({ instances })))
+        .value;
+    } catch (error) {
+      throw unreachable(error);
+    }
+  }
+
+  answer(questions: RouterQuestions): void {
+    this.#questions = questions;
+  }
+
   async stop(): Promise<void> {
     this.detach();
     const status = await this.#running();
@@ -116,6 +153,8 @@ class RouterLink implements RouterHandle {
   detach(): void {
     this.#closed = true;
     this.#unwatch();
+    this.#ear?.close();
+    this.#ear?.closeAllConnections();
   }
 
   async abandon(): Promise<void> {

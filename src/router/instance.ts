@@ -1,4 +1,5 @@
 import type { InstanceRoute } from '../platform/ports/routes.ts';
+import { ModelCache } from './models.ts';
 import { Upstream } from './upstream.ts';
 
 /** One instance as the router knows it: the model servers of its containers, and its load. */
@@ -7,6 +8,9 @@ export class Instance {
   readonly upstreams: readonly Upstream[];
   inFlight = 0;
   refusedAtMs = 0;
+  /** When it was last busy. */
+  usedAtMs = 0;
+  readonly models = new ModelCache();
   readonly #route: string;
   #idle: (() => void)[] = [];
 
@@ -22,10 +26,12 @@ export class Instance {
 
   begin(): void {
     this.inFlight += 1;
+    this.usedAtMs = Date.now();
   }
 
   end(): void {
     this.inFlight -= 1;
+    this.usedAtMs = Date.now();
     if (this.inFlight > 0) return;
     const waiting = this.#idle;
     this.#idle = [];

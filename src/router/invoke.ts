@@ -1,18 +1,19 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { answerFault, containerAbsent, modelError, notReady, type RuntimeFault, variantAbsent } from './answer.ts';
-import { type Attempt, attempt } from './attempt.ts';
-import { pickInstance, pickVariant } from './decide-route.ts';
+import { answerFault, endpointAsynchronous, type RuntimeFault, targetFault, variantAbsent } from './answer.ts';
+import type { Aim, Attempt } from './attempt.ts';
+import { attemptWithRetry } from './attempt-with-retry.ts';
+import { pickVariant } from './decide-route.ts';
 import { Client, type ModelRequest } from './exchange.ts';
-import type { Instance } from './instance.ts';
+import { faultOf } from './fault-of-attempt.ts';
 import { relay } from './relay.ts';
 import { relayStream } from './relay-stream.ts';
 import type { EndpointEntry, VariantEntry } from './route-table.ts';
+import type { ServerLink } from './server-link.ts';
+import { enterServerless } from './serverless.ts';
+import { SESSION_HEADER, type SessionPlace } from './sessions.ts';
 
 /** AWS: a container answers within 60 seconds. */
 const ANSWER_TIMEOUT_MS = 60_000;
-/** How long a request waits for a model server that is being started again. */
-const RESTART_WAIT_MS = 5_000;
-const RESTART_POLL_MS = 50;
 
 export interface Invocation {
   readonly entry: EndpointEntry;
@@ -24,16 +25,14 @@ export interface Invocation {
 }
 
 /** Sends one authorised invocation to a model server and its answer back. Never throws. */
-export async function invoke(invocation: Invocation, response: ServerResponse): Promise<void> {
+export async function invoke(invocation: Invocation, server: ServerLink, response: ServerResponse): Promise<void> {
   const { entry, requestId, headers } = invocation;
-  const target = headers['x-amzn-sagemaker-target-variant'];
-  const variant =
-    typeof target === 'string'
-      ? entry.variants.find(({ name }) => name === target)
-      : pickVariant(entry.variants, entry.credits, Math.random());
-  if (!variant) return answerFault(response, requestId, variantAbsent(String(target), entry.route.name));
-  const container = targetContainer(variant, headers['x-amzn-sagemaker-target-container-hostname']);
-  if (container === 'absent') return answerFault(response, requestId, containerAbsent(variant.containers?.names ?? []));
+  if (entry.route.asynchronous) return answerFault(response, requestId, endpointAsynchronous(entry.route.name));
+  const session = entry.sessions.find(headers[SESSION_HEADER]);
+  const variant = chooseVariant(entry, headers, session);
+  if ('code' in variant) return answerFault(response, requestId, variant);
+  const aim = aimOf(variant, headers);
+  if ('code' in aim) return answerFault(response, requestId, aim);
   const client = new Client();
   response.once('close', () => client.leave());
   const asked: ModelRequest = {
@@ -43,54 +42,61 @@ export async function invoke(invocation: Invocation, response: ServerResponse): 
     deadlineMs: Date.now() + ANSWER_TIMEOUT_MS,
     client,
   };
-  const outcome = await attemptWithRetry(variant, asked, container);
+  if (!variant.serverless)
+    return answer(invocation, await attemptWithRetry({ entry, variant, server }, asked, aim, session), response);
+  const pass = await enterServerless({ entry, variant, server }, asked);
+  if ('code' in pass) return answerFault(response, requestId, pass);
+  response.once('close', pass.leave);
+  await answer(invocation, await attemptWithRetry({ ...pass.place, server }, asked, aim, session), response);
+}
+
+async function answer(invocation: Invocation, outcome: Attempt, response: ServerResponse): Promise<void> {
+  const { entry, requestId, headers } = invocation;
   if (outcome.kind === 'aborted') return;
-  if (outcome.kind !== 'answered') return answerFault(response, requestId, failure(outcome, entry));
-  const origin = { variant: variant.name, container: outcome.container };
+  if (outcome.kind !== 'answered') return answerFault(response, requestId, faultOf(outcome, entry.route));
+  const { variant, container, instance } = outcome;
+  const sessions = entry.sessions.note(headers[SESSION_HEADER], outcome.answer.headers, { variant, instance });
+  const origin = { variant, container, headers: sessions };
   if (invocation.streams && outcome.answer.isSuccess) await relayStream(outcome.answer, origin, invocation, response);
   else await relay(outcome.answer, origin, invocation, response);
 }
 
-/** The container a request is for; undefined when all of them answer it together. */
-function targetContainer({ containers }: VariantEntry, named: string | string[] | undefined): number | 'absent' | undefined {
-  if (containers?.mode !== 'Direct') return named === undefined ? undefined : 'absent';
-  const place = containers.names.indexOf(String(named));
-  return place < 0 ? 'absent' : place;
-}
-
-/** A request that got no answer is tried once more: elsewhere, or here as soon as the model server is back. */
-async function attemptWithRetry(variant: VariantEntry, asked: ModelRequest, container: number | undefined): Promise<Attempt> {
-  const first = pickInstance(variant.instances, new Set(), Date.now(), Math.random());
-  if (!first) return { kind: 'refused', container: 'primary' };
-  let outcome = await attempt(first, variant, asked, container);
-  if (!isRetried(outcome)) return outcome;
-  const other = pickInstance(variant.instances, new Set([first.id]), Date.now(), Math.random());
-  if (other) outcome = await attempt(other, variant, asked, container);
-  if (other && outcome.kind !== 'refused') return outcome;
-  const back = await whenReachable(variant.instances, asked);
-  return back ? attempt(back, variant, asked, container) : outcome;
-}
-
-const isRetried = ({ kind }: Attempt): boolean => kind === 'refused' || kind === 'broken';
-
-async function whenReachable(instances: readonly Instance[], asked: ModelRequest): Promise<Instance | undefined> {
-  const untilMs = Math.min(Date.now() + RESTART_WAIT_MS, asked.deadlineMs);
-  while (Date.now() < untilMs && !asked.client.isGone) {
-    for (const instance of instances) if (await instance.reachable()) return instance;
-    await new Promise((resolve) => setTimeout(resolve, RESTART_POLL_MS));
+/** The variant that the request names, that its session lives in, or whose turn it is. */
+function chooseVariant(
+  { variants, credits, route }: EndpointEntry,
+  headers: IncomingHttpHeaders,
+  session: SessionPlace | undefined,
+): VariantEntry | RuntimeFault {
+  const named = headers['x-amzn-sagemaker-target-variant'] ?? session?.variant;
+  if (named !== undefined) {
+    return variants.find(({ name }) => name === named) ?? variantAbsent(String(named), route.name);
   }
-  return undefined;
+  return pickVariant(variants, credits, Math.random()) ?? variantAbsent('', route.name);
 }
 
-function failure({ kind, container }: Exclude<Attempt, { kind: 'answered' }>, { route }: EndpointEntry): RuntimeFault {
-  const place = { account: route.account, region: route.region, endpoint: route.name };
-  if (kind === 'late') {
-    const text = `Your invocation timed out while waiting for a response from container ${container}. Look at its log for what it was doing.`;
-    return modelError(place, container, 0, text);
+/** What a request is for within a model: one of its containers, one of its models, or neither. */
+function aimOf({ containers, multiModel }: VariantEntry, headers: IncomingHttpHeaders): Aim | RuntimeFault {
+  const container = headers['x-amzn-sagemaker-target-container-hostname'];
+  const model = headers['x-amzn-sagemaker-target-model'];
+  const isDirect = containers?.mode === 'Direct';
+  if (isDirect) {
+    const place = containers.names.indexOf(String(container));
+    if (place < 0)
+      return targetFault(`TargetContainerHostname has to name one of the containers: ${containers.names.join(', ')}.`);
+    if (!multiModel?.includes(place)) return model === undefined ? { place } : targetFault(NO_MODELS);
+    return typeof model === 'string' ? { place, model } : targetFault(WHICH_MODEL);
   }
-  if (kind === 'refused') return notReady(route.name);
-  return modelError(place, container, 0, `The connection was closed by container ${container} before it answered.`);
+  if (container !== undefined)
+    return targetFault(
+      'TargetContainerHostname is for models of several containers with InferenceExecutionConfig Mode Direct only. Leave it out.',
+    );
+  if (!multiModel) return model === undefined ? {} : targetFault(NO_MODELS);
+  return typeof model === 'string' ? { place: 0, model } : targetFault(WHICH_MODEL);
 }
+
+const NO_MODELS = 'TargetModel is for multi-model containers only. Leave it out.';
+const WHICH_MODEL =
+  'This endpoint serves several models: TargetModel has to name the archive to use, below the S3 prefix of the model.';
 
 /** AWS keeps these and strips the rest. */
 function modelHeaders(headers: IncomingHttpHeaders): Record<string, string> {

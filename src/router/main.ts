@@ -5,6 +5,7 @@ import { listenForControl, type RouterStatus } from './control-server.ts';
 import { Gate } from './gate.ts';
 import { RouteTable } from './route-table.ts';
 import { createRuntimeServer } from './server.ts';
+import { createServerLink } from './server-link.ts';
 import { NO_ROUTES, readSnapshotFile, writeSnapshotFile } from './snapshot-file.ts';
 
 /**
@@ -41,6 +42,7 @@ apply(stored);
 const server = createRuntimeServer({
   routes,
   gate,
+  server: createServerLink(join(folder, 'server.sock')),
   report: (requestId, error) => log('request failed', { requestId, error: error instanceof Error ? error.stack : String(error) }),
 });
 server.on('error', (error: NodeJS.ErrnoException) => {
@@ -62,6 +64,7 @@ const control = await listenForControl(controlPath, {
     return true;
   },
   drained: (instances, timeoutMs) => routes.drained(instances, timeoutMs),
+  usage: (instances) => routes.usage(instances),
   stop,
 });
 log('routing', { host, port, revision });

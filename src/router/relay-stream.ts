@@ -12,7 +12,7 @@ const STREAM_TIMEOUT_MS = 8 * 60_000;
  */
 export async function relayStream(
   answer: ModelAnswer,
-  { variant, container }: Origin,
+  { variant, container, headers: added }: Origin,
   { requestId }: Invocation,
   response: ServerResponse,
 ): Promise<void> {
@@ -20,6 +20,7 @@ export async function relayStream(
     'content-type': EVENT_STREAM,
     'x-amzn-requestid': requestId,
     'x-amzn-invoked-production-variant': variant,
+    ...added,
   };
   const type = answer.headers['content-type'];
   if (type !== undefined) headers['x-amzn-sagemaker-content-type'] = type;

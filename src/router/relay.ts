@@ -10,6 +10,8 @@ const ERROR_TEXT_BYTES_MAX = 16 * 1024;
 export interface Origin {
   readonly variant: string;
   readonly container: string;
+  /** Added to those of the container. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Sends a container's answer on: as it is when it succeeded, as a ModelError otherwise. */
@@ -21,11 +23,11 @@ export function relay(answer: ModelAnswer, origin: Origin, invocation: Invocatio
 
 async function relaySuccess(
   answer: ModelAnswer,
-  { variant }: Origin,
+  { variant, headers: added }: Origin,
   { requestId }: Invocation,
   response: ServerResponse,
 ): Promise<void> {
-  const headers: OutgoingHttpHeaders = { 'x-amzn-requestid': requestId, 'x-amzn-invoked-production-variant': variant };
+  const headers: OutgoingHttpHeaders = { 'x-amzn-requestid': requestId, 'x-amzn-invoked-production-variant': variant, ...added };
   for (const name in answer.headers) {
     if (name === 'content-type' || name.startsWith('x-amzn-sagemaker-')) headers[name] = answer.headers[name];
   }

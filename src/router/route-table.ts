@@ -1,8 +1,16 @@
-import type { EndpointRoute, RouteSnapshot, VariantRoute } from '../platform/ports/routes.ts';
+import type { Answered, EndpointRoute, RouteSnapshot, VariantRoute } from '../platform/ports/routes.ts';
 import { Instance } from './instance.ts';
+import { Sessions } from './sessions.ts';
 
 export interface VariantEntry extends Omit<VariantRoute, 'instances'> {
   readonly instances: readonly Instance[];
+}
+
+/** What a serverless variant has to do. */
+export interface VariantLoad {
+  inFlight: number;
+  /** The question to the server, while it is asked. */
+  waking: Promise<Answered<object>> | undefined;
 }
 
 export interface EndpointEntry {
@@ -10,6 +18,13 @@ export interface EndpointEntry {
   readonly variants: readonly VariantEntry[];
   /** How far each variant is behind its share: see pickVariant. */
   readonly credits: number[];
+  readonly sessions: Sessions;
+  /** Goes on being counted from snapshot to snapshot. */
+  loadOf(variant: string): VariantLoad;
+  /** The endpoint as the newest snapshot has it; undefined when it is gone. */
+  current(): EndpointEntry | undefined;
+  /** Resolves at the next snapshot, or at `deadlineMs`. */
+  changed(deadlineMs: number): Promise<void>;
 }
 
 const endpointKey = (account: string, region: string, name: string): string => `${account}/${region}/${name}`;
@@ -30,6 +45,8 @@ export class RouteTable {
   #instances = new Map<string, Instance>();
   /** No longer routed to, but still answering. */
   readonly #leaving = new Map<string, Instance>();
+  readonly #loads = new Map<string, VariantLoad>();
+  #waiting: (() => void)[] = [];
 
   apply(snapshot: RouteSnapshot): void {
     const endpoints = new Map<string, EndpointEntry>();
@@ -44,17 +61,57 @@ export class RouteTable {
           return instance;
         }),
       }));
-      endpoints.set(endpointKey(route.account, route.region, route.name), {
-        route,
-        variants,
-        credits: keptCredits(this.find(route.account, route.region, route.name), variants),
-      });
+      endpoints.set(endpointKey(route.account, route.region, route.name), this.#entry(route, variants));
     }
     const before = this.#instances;
     this.#endpoints = endpoints;
     this.#instances = instances;
     for (const instance of instances.values()) this.#leaving.delete(instance.id);
     for (const instance of before.values()) if (instances.get(instance.id) !== instance) void this.#leave(instance);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const tell of waiting) tell();
+  }
+
+  #entry(route: EndpointRoute, variants: readonly VariantEntry[]): EndpointEntry {
+    const { account, region, name } = route;
+    const before = this.find(account, region, name);
+    return {
+      route,
+      variants,
+      credits: keptCredits(before, variants),
+      sessions: before?.sessions ?? new Sessions(),
+      loadOf: (variant) => this.#loadOf(`${endpointKey(account, region, name)}/${variant}`),
+      current: () => this.find(account, region, name),
+      changed: (deadlineMs) => this.#changed(deadlineMs),
+    };
+  }
+
+  #loadOf(key: string): VariantLoad {
+    let load = this.#loads.get(key);
+    if (!load) {
+      load = { inFlight: 0, waking: undefined };
+      this.#loads.set(key, load);
+    }
+    return load;
+  }
+
+  #changed(deadlineMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, deadlineMs - Date.now()));
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Of the instances that are known here and were busy since the start. */
+  usage(ids: readonly string[]): Record<string, { inFlight: number; usedAtMs: number }> {
+    const known = ids.flatMap((id) => this.#instances.get(id) ?? this.#leaving.get(id) ?? []);
+    return Object.fromEntries(
+      known.filter(({ usedAtMs }) => usedAtMs > 0).map(({ id, inFlight, usedAtMs }) => [id, { inFlight, usedAtMs }]),
+    );
   }
 
   find(account: string, region: string, name: string): EndpointEntry | undefined {

@@ -4,7 +4,9 @@ import { createServer } from '../platform/node-http.ts';
 import { answerFault, endpointAbsent, type RuntimeFault } from './answer.ts';
 import type { Gate } from './gate.ts';
 import { invoke } from './invoke.ts';
+import { invokeAsync } from './invoke-async.ts';
 import type { RouteTable } from './route-table.ts';
+import type { ServerLink } from './server-link.ts';
 
 /** AWS: the body of an invocation is at most 6 MiB. */
 const BODY_BYTES_MAX = 6_291_456;
@@ -22,6 +24,7 @@ const ACTIONS = {
 export interface RuntimeServerPorts {
   readonly routes: RouteTable;
   readonly gate: Gate;
+  readonly server: ServerLink;
   /** Tells of faults of our own; the client only gets the request id. */
   readonly report: (requestId: string, error: unknown) => void;
 }
@@ -74,17 +77,14 @@ async function serve(
   const path = match?.[2] ?? 'invocations';
   const entrance = ports.gate.admit(request, body, name, ACTIONS[path as keyof typeof ACTIONS]);
   if (!entrance.admitted) return refuse(entrance.fault);
-  if (path === 'async-invocations') {
-    return refuse({
-      status: 501,
-      code: 'NotImplementedException',
-      message: 'InvokeEndpointAsync is not implemented yet. Use InvokeEndpoint.',
-    });
-  }
   const entry = ports.routes.find(entrance.account, entrance.region, name);
   if (!entry) return refuse(endpointAbsent(name, entrance.account));
+  if (path === 'async-invocations') {
+    await invokeAsync({ entry, requestId, headers: request.headers, principal: entrance.principal }, ports.server, response);
+    return;
+  }
   const streams = path === 'invocations-response-stream';
-  await invoke({ entry, requestId, headers: request.headers, body, streams }, response);
+  await invoke({ entry, requestId, headers: request.headers, body, streams }, ports.server, response);
 }
 
 /** Whether the rest of the body has a known end near enough to wait for; else the connection ends with the answer. */
