@@ -4,8 +4,8 @@ import { type AnyOperation, operation } from '../../platform/calls/operation.ts'
 import { BUCKET, type JobsRig, REGION, ROLE } from './jobs-rig.ts';
 
 /**
- * A model server that doubles the first number of each line. `bad` is refused; `die` ends the server; `wait` is answered when the
- * object's line says so no more: never.
+ * A model server that doubles the first number of each line. `bad` is refused, `die` ends the server, `wait` is answered once the test
+ * has put a file named `go` into the server's tree.
  */
 const SERVE = `
 import http.server, os, socketserver, sys, time
@@ -25,7 +25,7 @@ class Model(http.server.BaseHTTPRequestHandler):
             os._exit(3)
         if "wait" in text:
             print("waiting", flush=True)
-            time.sleep(600)
+            while not os.path.exists('/opt/ml/go'): time.sleep(0.02)
         if "bad" in text:
             self.answer(415, b"bad is no number")
         elif "environment" in text:
