@@ -5,6 +5,7 @@ import { cacheDirectory } from '../toolchain/cache.mjs';
 import { functionRuntimes, locateWorkRuntime } from './backends/sandbox/node-runtime.ts';
 import { createRuntimeCatalogue } from './backends/sandbox/runtime-catalogue.ts';
 import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
+import { createDeliveriesRoom } from './domains/deliveries/room.ts';
 import { createFunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
@@ -240,6 +241,7 @@ function createRooms(base: Foundation, late: LateParts) {
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
     functions,
+    createDeliveriesRoom({ ...base, calls: callsOf('deliveries') }),
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
   );
   all.push(createTaggingRoom({ ...base, resources: resources() }));

@@ -18,6 +18,7 @@ import type { Route, RoutingTable } from './routing.ts';
 import { checkedBody, dechunkedBody } from './signature/body.ts';
 import { parseQuery, sha256Hex } from './signature/canonical.ts';
 import { checkClaim, parseClaim, printable, type SignatureClaim, type SignatureFault } from './signature/claim.ts';
+import { pathWithBucket } from './signature/host-bucket.ts';
 import { signatureError } from './signature/signature-errors.ts';
 import { claimedPayload, signatureMatches, STREAMING_FORMS } from './signature/verify.ts';
 
@@ -54,7 +55,8 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly requestId: string;
   readonly target: string;
-  readonly path: string;
+  /** With the bucket in front, where the host names it. */
+  path: string;
   readonly query: [string, string][];
   readonly sendContinue: () => void;
   readonly gone: AbortSignal;
@@ -130,6 +132,7 @@ async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResp
     exchange,
   );
   const candidates = ports.routing.servicesOf(claim.scope.service);
+  if (claim.scope.service === 's3') exchange.path = pathWithBucket(request.headers.host, exchange.path);
   const hoisted = hoistedHeaders(claim, exchange.query, request.headers);
   const early = routeByHead(ports.routing, candidates, exchange, { ...request.headers, ...hoisted });
   settleProtocol(exchange, candidates, early);

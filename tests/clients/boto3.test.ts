@@ -22,6 +22,8 @@ const SUITES: Readonly<Record<string, Suite>> = {
       's3/listing.py',
       's3/multipart.py',
       's3/raw_requests.py',
+      's3/versions.py',
+      's3/notifications.py',
       'logs/logs.py',
       'tags/tags.py',
       'identity/identity.py',

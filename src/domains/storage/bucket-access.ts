@@ -3,10 +3,9 @@ import { ServiceError } from '../../platform/errors/families.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { BlobStore } from '../../platform/objects/port.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
-import { checkKeySize } from './decide-names.ts';
-import { versionRefusal } from './decide-copy.ts';
+import { checkKeySize, checkVersionId } from './decide-names.ts';
 import { accepted } from './rejection.ts';
-import { bucketKey, noSuchBucket, noSuchKey, objectKey, type BucketDocument, type ObjectDocument } from './resources.ts';
+import { bucketKey, noSuchBucket, objectKey, type BucketDocument, type ObjectDocument } from './resources.ts';
 
 /** What the operations of this room use. */
 export interface StoragePorts {
@@ -33,7 +32,7 @@ export function checkOwner(context: OperationContext, expected: string | undefin
 export function checkObjectRequest(context: OperationContext, input: ObjectRequest): void {
   checkOwner(context, input.ExpectedBucketOwner);
   accepted(checkKeySize(Buffer.byteLength(input.Key)));
-  if (input.VersionId !== undefined && input.VersionId !== 'null') accepted(versionRefusal);
+  accepted(checkVersionId(input.VersionId));
 }
 
 /** A bucket that takes part in operations; one whose deletion is being decided refuses until it is. */
@@ -76,12 +75,4 @@ export async function readObjectRows(
     bucket: bucketRow as Row<BucketDocument> | undefined,
     object: objectRow as Row<ObjectDocument> | undefined,
   };
-}
-
-/** The object a read names, or NoSuchBucket or NoSuchKey. */
-export async function readObject(store: Store, account: string, bucket: string, key: string): Promise<Row<ObjectDocument>> {
-  const rows = await readObjectRows(store, account, bucket, key);
-  if (!rows.bucket) throw noSuchBucket(bucket);
-  if (!rows.object) throw noSuchKey(bucket, key);
-  return rows.object;
 }

@@ -1,4 +1,5 @@
 import type { Rejection } from '../../platform/errors/rejection.ts';
+import { parseTagging } from './decide-tags.ts';
 import type { ObjectAttributes, ObjectHeaders } from './resources.ts';
 
 /** What PutObject, CopyObject and CreateMultipartUpload have in common. */
@@ -14,6 +15,8 @@ export interface AttributeRequest {
   readonly ServerSideEncryption?: string;
   readonly SSEKMSKeyId?: string;
   readonly StorageClass?: string;
+  /** `key=value&…`, URL-encoded. */
+  readonly Tagging?: string;
   readonly WebsiteRedirectLocation?: string;
 }
 
@@ -32,7 +35,6 @@ const UNBUILT = [
   'SSECustomerKey',
   'CopySourceSSECustomerAlgorithm',
   'CopySourceSSECustomerKey',
-  'Tagging',
   'ObjectLockMode',
   'ObjectLockRetainUntilDate',
   'ObjectLockLegalHoldStatus',
@@ -43,11 +45,9 @@ const UNBUILT = [
   'MFA',
 ];
 
-/** `conditional`: also conditions on writes. */
-export function checkBuilt(input: object, conditional: 'write' | 'read'): Rejection | undefined {
-  const members = conditional === 'write' ? [...UNBUILT, 'IfMatch', 'IfNoneMatch'] : UNBUILT;
+export function checkBuilt(input: object): Rejection | undefined {
   const given = input as { readonly [member: string]: unknown };
-  const unbuilt = members.find((member) => given[member] !== undefined && given[member] !== false);
+  const unbuilt = UNBUILT.find((member) => given[member] !== undefined && given[member] !== false);
   return unbuilt === undefined ? undefined : notBuilt(unbuilt);
 }
 
@@ -57,6 +57,8 @@ export function decideAttributes(input: AttributeRequest): ObjectAttributes | Re
   if (input.StorageClass !== undefined && !STORAGE_CLASSES.includes(input.StorageClass)) {
     return notBuilt(`StorageClass ${input.StorageClass}`);
   }
+  const tags = input.Tagging === undefined ? undefined : parseTagging(input.Tagging);
+  if (tags && 'code' in tags) return tags;
   const metadata = lowerNames(input.Metadata ?? {});
   const sizeBytes = Object.entries(metadata).reduce((sum, [name, value]) => sum + byteLength(name) + byteLength(value), 0);
   if (sizeBytes > USER_METADATA_BYTES_MAX) {
@@ -70,6 +72,7 @@ export function decideAttributes(input: AttributeRequest): ObjectAttributes | Re
     headers: headersOf(input),
     ...(Object.keys(metadata).length > 0 && { metadata }),
     ...(input.StorageClass !== undefined && input.StorageClass !== 'STANDARD' && { storageClass: input.StorageClass }),
+    ...(tags && tags.tags.length > 0 && { tags: tags.tags }),
     ...(input.ServerSideEncryption !== undefined && {
       requestedEncryption: {
         algorithm: input.ServerSideEncryption,

@@ -1,14 +1,17 @@
 import type { Rejection } from '../../platform/errors/rejection.ts';
+import { checkVersionId } from './decide-names.ts';
 
 export interface CopySource {
   readonly bucket: string;
   readonly key: string;
+  readonly versionId?: string;
 }
 
 /** `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, percent-encoded once. */
 export function parseCopySource(text: string): CopySource | Rejection {
   const query = /\?versionId=([^?&]*)$/.exec(text);
-  if (query && query[1] !== 'null') return versionRefusal;
+  const wrongVersion = checkVersionId(query?.[1]);
+  if (wrongVersion) return wrongVersion;
   const decoded = decodePercent(query ? text.slice(0, query.index) : text);
   const path = decoded?.replace(/^\//, '') ?? '';
   const slash = path.indexOf('/');
@@ -19,7 +22,7 @@ export function parseCopySource(text: string): CopySource | Rejection {
       members: { ArgumentName: 'x-amz-copy-source', ArgumentValue: text },
     };
   }
-  return { bucket: path.slice(0, slash), key: path.slice(slash + 1) };
+  return { bucket: path.slice(0, slash), key: path.slice(slash + 1), ...(query?.[1] && { versionId: query[1] }) };
 }
 
 function decodePercent(text: string): string | undefined {
@@ -38,13 +41,6 @@ function decodePercent(text: string): string | undefined {
   const result = new TextDecoder().decode(Uint8Array.from(decoded));
   return result.includes('\u{FFFD}') && !text.includes('\u{FFFD}') && !/%EF%BF%BD/i.test(text) ? undefined : result;
 }
-
-/** Buckets have no versions yet: only the one S3 calls `null` exists. */
-export const versionRefusal: Rejection = {
-  code: 'InvalidArgument',
-  message: 'Invalid version id specified',
-  members: { ArgumentName: 'versionId' },
-};
 
 export const selfCopyRefusal: Rejection = {
   code: 'InvalidRequest',

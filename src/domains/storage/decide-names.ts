@@ -48,3 +48,13 @@ const incompatible = (constraint: string): Rejection => ({
   code: 'IllegalLocationConstraintException',
   message: `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
 });
+
+/** Our ids of versions have 32 characters; `null` is the version without one. Anything else cannot be an id, as S3 says it. */
+export function checkVersionId(versionId: string | undefined): Rejection | undefined {
+  if (versionId === undefined || versionId === 'null' || /^[a-z0-9]{32}$/.test(versionId)) return undefined;
+  return {
+    code: 'InvalidArgument',
+    message: 'Invalid version id specified',
+    members: { ArgumentName: 'versionId', ArgumentValue: versionId.slice(0, 200) },
+  };
+}

@@ -32,6 +32,29 @@ export function checkPreconditions(given: Preconditions, current: Current, use: 
   return undefined;
 }
 
+/** `If-None-Match: *`: only when nothing is there. `If-Match`: only over what the caller has seen. */
+export interface WriteConditions {
+  readonly IfMatch?: string;
+  readonly IfNoneMatch?: string;
+}
+
+/** Whether a write may go ahead over the object with this ETag; undefined when there is none. */
+export function checkWriteConditions({ IfMatch, IfNoneMatch }: WriteConditions, eTag: string | undefined): Rejection | undefined {
+  if (IfNoneMatch !== undefined) {
+    if (IfNoneMatch.trim() !== '*') {
+      return {
+        code: 'NotImplemented',
+        message: 'A header you provided implies functionality that is not implemented',
+        members: { Header: 'If-None-Match', AdditionalMessage: 'Conditional writes take * only' },
+      };
+    }
+    if (eTag !== undefined) return failed('If-None-Match');
+  }
+  if (IfMatch === undefined) return undefined;
+  if (eTag === undefined) return { code: 'NoSuchKey', message: 'The specified key does not exist.' };
+  return matches(IfMatch, eTag) ? undefined : failed('If-Match');
+}
+
 function matches(header: string, eTag: string): boolean {
   return header.split(',').some((candidate) => {
     const plain = candidate

@@ -161,7 +161,7 @@ test('absent buckets and keys, foreign owners, long keys', () =>
     await assert.rejects(put(call, 'é'.repeat(513), ''), code('KeyTooLongError'));
     await put(call, 'é'.repeat(512), '');
     await call('s3:DeleteObject', { Bucket: 'bucket', Key: 'never there' });
-    await assert.rejects(put(call, 'k', '', { IfNoneMatch: '*' }), code('NotImplemented'));
+    await assert.rejects(put(call, 'k', '', { IfNoneMatch: '*' }), code('PreconditionFailed'));
     await assert.rejects(put(call, 'k', '', { SSECustomerAlgorithm: 'AES256' }), code('NotImplemented'));
     await put(call, 'k', '', { ServerSideEncryption: 'aws:kms' });
   }));

@@ -7,6 +7,7 @@ import {
   BUCKET_DELETION,
   bucketArn,
   OBJECT,
+  OBJECT_VERSION,
   UPLOAD,
   UPLOAD_CLEANUP,
   type BucketDocument,
@@ -24,16 +25,8 @@ export async function finishBucketDeletion(store: Store, key: ResourceKey, nowMs
     const { deletion, ...document } = row.document;
     const expect = [{ key, version: row.version }];
     const timers = [{ reconciler: BUCKET_DELETION, key, dueAtMs: null }];
-    const objects = await store.list({
-      account: key.account,
-      region: GLOBAL,
-      kind: OBJECT.kind,
-      namePrefix: `${key.name}/`,
-      sortBy: 'name',
-      order: 'ascending',
-      limit: 1,
-    });
-    if (objects.rows.length > 0) {
+    const holds = await holdsObjects(store, key.account, key.name);
+    if (holds) {
       return { commit: { expect, write: [{ key, document, index: row.index }], timers }, result: 'not-empty' };
     }
     await abortUploads(store, key, nowMs);
@@ -59,6 +52,23 @@ export async function finishBucketDeletion(store: Store, key: ResourceKey, nowMs
       result: 'deleted',
     };
   });
+}
+
+/** Versions hold a bucket as objects do. */
+export async function holdsObjects(store: Store, account: string, bucket: string): Promise<boolean> {
+  for (const { kind } of [OBJECT, OBJECT_VERSION]) {
+    const page = await store.list({
+      account,
+      region: GLOBAL,
+      kind,
+      namePrefix: `${bucket}/`,
+      sortBy: 'name',
+      order: 'ascending',
+      limit: 1,
+    });
+    if (page.rows.length > 0) return true;
+  }
+  return false;
 }
 
 /** Uploads begun and never completed do not hold a bucket; their parts go by the uploads' own cleanup. */

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../platform/errors/families.ts';
+import type { JsonObject } from '../../platform/json.ts';
 import type { BlobRef, ChecksumAlgorithm } from '../../platform/objects/port.ts';
 import { GLOBAL, type ResourceKey } from '../../platform/resource-key.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
@@ -28,6 +29,16 @@ export const OBJECT: ResourceDeclaration = {
   },
 };
 
+/** What is not current under its key in a bucket with versions: older objects, and delete markers. */
+export const OBJECT_VERSION: ResourceDeclaration = {
+  kind: 'S3ObjectVersion',
+  service: 's3',
+  arnType: '',
+  global: true,
+  absent: { code: 'NoSuchVersion', message: () => 'The specified version does not exist.' },
+  exists: { code: 'OperationAborted', message: () => 'The version already exists.' },
+};
+
 export const UPLOAD: ResourceDeclaration = {
   kind: 'S3Upload',
   service: 's3',
@@ -50,11 +61,33 @@ export const UPLOAD_PART: ResourceDeclaration = {
   exists: { code: 'OperationAborted', message: () => 'The part already exists.' },
 };
 
+/** As on the wire, in the order given. */
+export type TagSet = { Key: string; Value: string }[];
+
+/** Whom a bucket tells of which changes of its objects. */
+export type NotificationTarget = {
+  id: string;
+  kind: 'queue' | 'function' | 'event-bus';
+  /** Of the queue or function; empty for the event bus. */
+  arn: string;
+  /** `s3:ObjectCreated:*` and the like. */
+  events: string[];
+  /** On the key. */
+  prefix?: string;
+  suffix?: string;
+};
+
 export type BucketStatus = 'Active' | 'Deleting';
 
 export type BucketDocument = {
   name: string;
   region: string;
+  /** Absent: never enabled. */
+  versioning?: 'Enabled' | 'Suspended';
+  tags?: TagSet;
+  notifications?: NotificationTarget[];
+  /** Who set them up: they are sent with these rights. */
+  notifiedBy?: JsonObject;
   /**
    * Set while a deletion checks that the bucket is empty: writes into the bucket are refused meanwhile, so that no object can
    * slip in between the check and the removal. Who asked goes to the ledger when the bucket is really gone.
@@ -94,11 +127,14 @@ export type ObjectAttributes = {
    * nothing is lost when keys arrive, and because SDK uploads ask for it by default and must not fail.
    */
   requestedEncryption?: { algorithm: string; keyId?: string };
+  tags?: TagSet;
 };
 
 export type ObjectDocument = ObjectAttributes & {
-  /** Differs for every write of the key: tells our own write from another's; becomes the version id with versioning. */
+  /** Differs for every write of the key: tells our own write from another's. */
   writeId: string;
+  /** Absent: the one S3 calls `null`, written while versioning was off or suspended. */
+  versionId?: string;
   blob: BlobRef & { [member: string]: string | number };
   /** Without quotes: MD5 hex, or `<md5 of md5s>-<parts>`. */
   eTag: string;
@@ -106,6 +142,22 @@ export type ObjectDocument = ObjectAttributes & {
   /** Multipart objects: runs of `[size, how many parts in a row]`, which stays short for ten thousand parts. */
   partSizes?: [number, number][];
 };
+
+/** A version that is not current. */
+export type VersionDocument = {
+  bucket: string;
+  key: string;
+  /** Counts from 1 under the key: the greatest is the newest. */
+  order: number;
+  versionId: string;
+  /** Absent: a delete marker. */
+  object?: ObjectDocument;
+};
+
+/** What S3 calls a version that has no id of its own. */
+export const NULL_VERSION = 'null';
+
+export const versionIdOf = (document: ObjectDocument): string => document.versionId ?? NULL_VERSION;
 
 export type UploadStatus = 'Open' | 'Completed' | 'Aborted';
 
@@ -117,7 +169,7 @@ export type UploadDocument = ObjectAttributes & {
   checksumAlgorithm?: ChecksumAlgorithm;
   checksumType?: ChecksumType;
   /** What completing gave; kept for a day, so that a client whose answer was lost may ask again. */
-  completion?: { eTag: string; writeId: string; checksum: StoredChecksum; completedAtMs: number };
+  completion?: { eTag: string; writeId: string; checksum: StoredChecksum; completedAtMs: number; versionId?: string };
 };
 
 export type PartDocument = {
@@ -132,6 +184,19 @@ export const bucketKey = (account: string, bucket: string): ResourceKey => globa
 
 export const objectKey = (account: string, bucket: string, key: string): ResourceKey =>
   globalKey(account, OBJECT.kind, `${bucket}/${key}`);
+
+const ORDER_MAX = 10 ** 12;
+
+/** Names sort by key, then newest first. */
+export const versionKey = (account: string, bucket: string, key: string, order: number): ResourceKey =>
+  globalKey(account, OBJECT_VERSION.kind, `${versionPrefix(bucket, key)}${String(ORDER_MAX - order).padStart(13, '0')}`);
+
+/** The `parent` column of a version's row. */
+export const versionParent = (bucket: string, key: string, versionId: string): string =>
+  `${versionPrefix(bucket, key)}${versionId}`;
+
+/** Before the names of all versions of a key. */
+export const versionPrefix = (bucket: string, key: string): string => `${bucket}/${key}\u0001`;
 
 /** U+0001 sorts before all that keys usually hold: uploads of `a` come before those of `a!`, as S3 lists them. */
 export const uploadName = (bucket: string, key: string, uploadId = ''): string => `${bucket}/${key}\u0001${uploadId}`;
@@ -153,6 +218,12 @@ export const noSuchBucket = (bucket: string): ServiceError =>
 
 export const noSuchKey = (bucket: string, key: string): ServiceError =>
   new ServiceError(OBJECT.absent.code, OBJECT.absent.message(key, objectArn(bucket, key)), { Key: key });
+
+export const noSuchVersion = (bucket: string, key: string, versionId: string): ServiceError =>
+  new ServiceError(OBJECT_VERSION.absent.code, OBJECT_VERSION.absent.message(key, objectArn(bucket, key)), {
+    Key: key,
+    VersionId: versionId,
+  });
 
 export const noSuchUpload = (uploadId: string): ServiceError =>
   new ServiceError(UPLOAD.absent.code, UPLOAD.absent.message(uploadId, ''), { UploadId: uploadId });

@@ -23,6 +23,7 @@ const ROOTS: Record<string, string> = {
   GetBucketTagging: 'Tagging',
   GetObjectTagging: 'Tagging',
   GetBucketVersioning: 'VersioningConfiguration',
+  GetBucketNotificationConfiguration: 'NotificationConfiguration',
   GetBucketAcl: 'AccessControlPolicy',
   GetObjectAcl: 'AccessControlPolicy',
 };
@@ -115,12 +116,19 @@ function validatorsOf(members: WireError['members']): Record<string, string> {
   };
 }
 
+/** What S3 says of a delete marker in headers, also where the answer is an error without a body. */
+function markerHeaders({ DeleteMarker, VersionId }: WireError['members']): Record<string, string> {
+  return DeleteMarker === true ? { 'x-amz-delete-marker': 'true', 'x-amz-version-id': String(VersionId) } : {};
+}
+
 function xmlError(error: WireError): WireResponse {
   let members = '';
   for (const [name, value] of Object.entries(error.members)) {
+    if (name === 'DeleteMarker') continue;
     if (/^[A-Za-z]+$/.test(name) && value !== null) members += `<${name}>${escapeXml(String(value))}</${name}>`;
   }
   const body = `${XML_DECLARATION}<Error><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>${members}<Resource>${escapeXml(error.resource)}</Resource><RequestId>${error.requestId}</RequestId></Error>`;
   if (error.status === 304) return { status: 304, headers: validatorsOf(error.members), body: '' };
-  return { status: error.status, headers: { 'content-type': 'application/xml' }, body };
+  const headers = { 'content-type': 'application/xml', ...markerHeaders(error.members) };
+  return { status: error.status, headers, body };
 }

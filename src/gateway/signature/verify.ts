@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { canonicalRequest, hmacHex, parseQuery, signingKey, stringToSign, UNSIGNED_PAYLOAD } from './canonical.ts';
 import type { SignatureClaim, SignatureFault, SignedRequest } from './claim.ts';
+import { pathWithBucket } from './host-bucket.ts';
 
 /** Chunked upload forms of S3: the body is signed or checked chunk by chunk (see `body.ts`). */
 export const STREAMING_FORMS = [
@@ -91,7 +92,8 @@ function matchesOld(claim: SignatureClaim, secret: string, request: SignedReques
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => (value === '' ? name : `${name}=${value}`))
     .join('&');
-  const resource = request.target.slice(0, mark) + (subresources ? `?${subresources}` : '');
+  const path = pathWithBucket(header('host'), request.target.slice(0, mark));
+  const resource = path + (subresources ? `?${subresources}` : '');
   const text = [
     request.method,
     header('content-md5') || parameter('content-md5'),

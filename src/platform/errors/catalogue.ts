@@ -56,6 +56,11 @@ export const ERROR_CATALOGUE = {
   NoSuchBucket: lower(404),
   NoSuchKey: lower(404),
   NoSuchUpload: lower(404),
+  NoSuchVersion: lower(404),
+  NoSuchTagSet: lower(404),
+  InvalidTag: lower(400),
+  BadRequest: lower(400),
+  IllegalVersioningConfigurationException: lower(400),
   NotFound: lower(404),
   NotModified: lower(304),
   BucketAlreadyExists: lower(409),
@@ -154,6 +159,11 @@ export const ERROR_CATALOGUE = {
   InvalidNextToken: upper(400),
   InvalidResourceId: lower(400),
   InvalidResourceType: lower(400),
+  // Secrets Manager
+  ResourceExistsException: upper(400),
+  InvalidRequestException: upper(400),
+  InvalidNextTokenException: upper(400),
+  LimitExceededException: upper(400),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -8,10 +8,11 @@ import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkOwner, readBucket, type StoragePorts } from '../bucket-access.ts';
 import { aclRefusal, checkBuilt } from '../decide-attributes.ts';
 import { checkBucketName, decideBucketRegion } from '../decide-names.ts';
+import { checkTags } from '../decide-tags.ts';
 import { ownerOf } from '../owner.ts';
-import { finishBucketDeletion } from '../reconcile-bucket-deletion.ts';
+import { finishBucketDeletion, holdsObjects } from '../reconcile-bucket-deletion.ts';
 import { accepted } from '../rejection.ts';
-import { BUCKET, BUCKET_DELETION, bucketArn, bucketKey, OBJECT, type BucketDocument } from '../resources.ts';
+import { BUCKET, BUCKET_DELETION, bucketArn, bucketKey, type BucketDocument } from '../resources.ts';
 
 const BUCKETS_MAX = 10_000;
 
@@ -22,9 +23,10 @@ export const createBucket = (ports: StoragePorts): Operation<'s3:CreateBucket'> 
     async handle(input, context) {
       const name = input.Bucket;
       accepted(checkBucketName(name));
-      accepted(checkBuilt(input, 'write'));
+      accepted(checkBuilt(input));
       if (input.ACL !== undefined && input.ACL !== 'private') throw rejectionError(aclRefusal);
-      if (input.CreateBucketConfiguration?.Tags?.length) throw notBuilt('Tags');
+      const tags = input.CreateBucketConfiguration?.Tags?.map(({ Key, Value }) => ({ Key, Value })) ?? [];
+      accepted(checkTags(tags, 'bucket'));
       if (input.CreateBucketConfiguration?.Location) throw notBuilt('Location (directory buckets)');
       const { region } = accepted(decideBucketRegion(context.region, input.CreateBucketConfiguration?.LocationConstraint));
       await decideAndCommit(ports.store, async () => {
@@ -35,7 +37,7 @@ export const createBucket = (ports: StoragePorts): Operation<'s3:CreateBucket'> 
           if (activeBucket(found, name).document.region === 'us-east-1' && region === 'us-east-1') return { result: undefined };
           throw new ServiceError(BUCKET.exists.code, BUCKET.exists.message(name, bucketArn(name)), { BucketName: name });
         }
-        const document: BucketDocument = { name, region };
+        const document: BucketDocument = { name, region, ...(tags.length > 0 && { tags }) };
         return {
           commit: {
             expect: [{ key, version: 0 }],
@@ -83,7 +85,7 @@ export const deleteBucket = (ports: StoragePorts): Operation<'s3:DeleteBucket'> 
       await decideAndCommit(ports.store, async () => {
         const row = activeBucket(await ports.store.get<BucketDocument>(key), input.Bucket);
         // A bucket that is plainly in use is refused without stopping its writers for a moment.
-        if (await holdsObjects(ports, context.account, input.Bucket)) throw notEmpty(input.Bucket);
+        if (await holdsObjects(ports.store, context.account, input.Bucket)) throw notEmpty(input.Bucket);
         const deletion = { actor: context.principal.arn, requestId: context.requestId, region: context.region };
         return {
           commit: {
@@ -139,19 +141,6 @@ export const listBuckets = (ports: StoragePorts): Operation<'s3:ListBuckets'> =>
       };
     },
   });
-
-async function holdsObjects(ports: StoragePorts, account: string, bucket: string): Promise<boolean> {
-  const page = await ports.store.list({
-    account,
-    region: GLOBAL,
-    kind: OBJECT.kind,
-    namePrefix: `${bucket}/`,
-    sortBy: 'name',
-    order: 'ascending',
-    limit: 1,
-  });
-  return page.rows.length > 0;
-}
 
 const notEmpty = (bucket: string): ServiceError =>
   new ServiceError('BucketNotEmpty', 'The bucket you tried to delete is not empty', { BucketName: bucket });

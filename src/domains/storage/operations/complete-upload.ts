@@ -4,11 +4,12 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
-import { activeBucket, checkObjectRequest, readBucket, readObjectRows, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest, readBucket, type StoragePorts } from '../bucket-access.ts';
 import { checksumOf, checksumOfParts, eTagOfParts, plainRef } from '../content-checksums.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember, checksumMismatch, parseChecksum, type ChecksumMembers } from '../decide-checksums.ts';
 import { checkPartOrder, planCompletion, runsOf, type ListedPart } from '../decide-completion.ts';
+import { readKeyState } from '../key-state.ts';
 import { accepted } from '../rejection.ts';
 import {
   noSuchUpload,
@@ -22,7 +23,7 @@ import {
   type UploadDocument,
   type UploadStatus,
 } from '../resources.ts';
-import { objectChange } from '../write-object.ts';
+import { newVersionId, objectCommit } from '../write-object.ts';
 import { readUpload, type UploadRequest } from './uploads.ts';
 
 const KEYS_PER_READ = 1000;
@@ -31,6 +32,8 @@ type CompleteRequest = UploadRequest &
   ChecksumMembers & {
     readonly MultipartUpload?: { readonly Parts?: CompletedPart[] };
     readonly MpuObjectSize?: number;
+    readonly IfMatch?: string;
+    readonly IfNoneMatch?: string;
   };
 
 export const completeMultipartUpload = (ports: StoragePorts): Operation<'s3:CompleteMultipartUpload'> =>
@@ -39,7 +42,7 @@ export const completeMultipartUpload = (ports: StoragePorts): Operation<'s3:Comp
     needs: (input) => [{ action: 's3:PutObject', resources: [objectArn(input.Bucket, input.Key)] }],
     async handle(input, context) {
       checkObjectRequest(context, input);
-      accepted(checkBuilt(input, 'write'));
+      accepted(checkBuilt(input));
       await readBucket(ports, context, input);
       const upload = await readUpload(ports.store, context, input);
       if (upload.document.completion) return answer(input, upload.document.completion);
@@ -118,13 +121,14 @@ async function assemble(
       expected.algorithm === checksum.algorithm ? checksum.value : await checksumOf(ports.blobs, blob, expected.algorithm);
     if (own !== expected.value) throw rejectionError(checksumMismatch(expected.algorithm));
   }
-  const { headers, metadata, storageClass, requestedEncryption } = upload;
+  const { headers, metadata, storageClass, requestedEncryption, tags } = upload;
   return {
     headers,
     ...(metadata && { metadata }),
     ...(storageClass && { storageClass }),
     ...(requestedEncryption && { requestedEncryption }),
-    writeId: ports.ids.alphanumeric(24),
+    ...(tags && { tags }),
+    writeId: ports.ids.alphanumeric(32),
     blob,
     eTag: eTagOfParts(parts),
     checksum,
@@ -153,37 +157,45 @@ async function commitCompletion(
     if (count > 0 && held && (await ports.store.get(held.key))?.version !== held.version) {
       throw new ServiceError('InvalidPart', 'A part was uploaded again while the upload was being completed.');
     }
-    const rows = await readObjectRows(ports.store, context.account, input.Bucket, input.Key);
-    const bucket = activeBucket(rows.bucket, input.Bucket);
-    const change = objectChange(context, { bucket: input.Bucket, key: input.Key }, document, rows.object);
+    const place = { bucket: input.Bucket, key: input.Key };
+    const state = await readKeyState(ports.store, context.account, place);
+    const event = 'ObjectCreated:CompleteMultipartUpload';
+    const conditions = { IfMatch: input.IfMatch, IfNoneMatch: input.IfNoneMatch };
+    const commit = objectCommit(context, state, { place, document, event, conditions });
     const { eTag, writeId, checksum } = document;
-    const completion = { eTag, writeId, checksum, completedAtMs: context.nowMs };
+    const versionId = newVersionId(state, document);
+    const completion: Completion = {
+      eTag,
+      writeId,
+      checksum,
+      completedAtMs: context.nowMs,
+      ...(versionId !== undefined && { versionId }),
+    };
     const status: UploadStatus = 'Completed';
     return {
       commit: {
+        ...commit,
         expect: [
-          { key: bucket.key, version: bucket.version },
+          ...commit.expect,
           { key: upload.key, version: upload.version },
-          change.expect,
           ...(held ? [{ key: held.key, version: held.version }] : []),
         ],
         write: [
-          change.write,
+          ...commit.write,
           {
             key: upload.key,
             document: { ...upload.document, completion },
             index: { ...upload.index, status, modifiedAtMs: context.nowMs },
           },
         ],
-        timers: [{ reconciler: UPLOAD_CLEANUP, key: upload.key, dueAtMs: context.nowMs }],
-        ledger: [change.ledger],
+        timers: [...(commit.timers ?? []), { reconciler: UPLOAD_CLEANUP, key: upload.key, dueAtMs: context.nowMs }],
       },
       result: completion,
     };
   });
 }
 
-function answer(input: CompleteRequest, { eTag, checksum }: Completion): CompleteMultipartUploadOutput {
+function answer(input: CompleteRequest, { eTag, checksum, versionId }: Completion): CompleteMultipartUploadOutput {
   return {
     Location: `http://s3.amazonaws.com/${input.Bucket}/${encodeURIComponent(input.Key)}`,
     Bucket: input.Bucket,
@@ -191,5 +203,6 @@ function answer(input: CompleteRequest, { eTag, checksum }: Completion): Complet
     ETag: quoted(eTag),
     ...checksumMember(checksum),
     ChecksumType: checksum.type,
+    ...(versionId !== undefined && { VersionId: versionId }),
   };
 }

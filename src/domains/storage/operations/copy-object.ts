@@ -2,17 +2,17 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import type { Row } from '../../../platform/store/port.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
-import { activeBucket, checkObjectRequest, checkOwner, readObject, readObjectRows, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest, checkOwner, type StoragePorts } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX } from '../content-checksums.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { checksumMember, parseAlgorithm } from '../decide-checksums.ts';
 import { parseCopySource, selfCopyRefusal, type CopySource } from '../decide-copy.ts';
-import { checkPreconditions } from '../decide-preconditions.ts';
+import { checkPreconditions, type WriteConditions } from '../decide-preconditions.ts';
+import { type FoundObject, readKeyState, readObject } from '../key-state.ts';
 import { accepted } from '../rejection.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectAttributes, type ObjectDocument } from '../resources.ts';
-import { objectChange } from '../write-object.ts';
+import { newVersionId, objectCommit } from '../write-object.ts';
 
 export interface CopyRequest {
   readonly Bucket: string;
@@ -29,7 +29,14 @@ export interface CopyRequest {
 export function copyNeeds(input: CopyRequest): AuthorizationNeed[] {
   const source = parseCopySource(input.CopySource);
   return [
-    ...('bucket' in source ? [{ action: 's3:GetObject', resources: [objectArn(source.bucket, source.key)] }] : []),
+    ...('bucket' in source
+      ? [
+          {
+            action: source.versionId === undefined ? 's3:GetObject' : 's3:GetObjectVersion',
+            resources: [objectArn(source.bucket, source.key)],
+          },
+        ]
+      : []),
     { action: 's3:PutObject', resources: [objectArn(input.Bucket, input.Key)] },
   ];
 }
@@ -39,10 +46,10 @@ export async function readSource(
   ports: StoragePorts,
   context: OperationContext,
   input: CopyRequest,
-): Promise<{ source: CopySource; row: Row<ObjectDocument> }> {
+): Promise<{ source: CopySource; found: FoundObject }> {
   checkOwner(context, input.ExpectedSourceBucketOwner);
   const source = accepted(parseCopySource(input.CopySource));
-  const row = await readObject(ports.store, context.account, source.bucket, source.key);
+  const found = await readObject(ports.store, context.account, source, source.versionId);
   accepted(
     checkPreconditions(
       {
@@ -51,11 +58,11 @@ export async function readSource(
         ifModifiedSinceMs: input.CopySourceIfModifiedSince,
         ifUnmodifiedSinceMs: input.CopySourceIfUnmodifiedSince,
       },
-      { eTag: row.document.eTag, modifiedAtMs: wholeSeconds(row.index.modifiedAtMs) },
+      { eTag: found.document.eTag, modifiedAtMs: wholeSeconds(found.modifiedAtMs) },
       'copy',
     ),
   );
-  return { source, row };
+  return { source, found };
 }
 
 export const copyObject = (ports: StoragePorts): Operation<'s3:CopyObject'> =>
@@ -64,55 +71,63 @@ export const copyObject = (ports: StoragePorts): Operation<'s3:CopyObject'> =>
     needs: copyNeeds,
     async handle(input, context) {
       checkObjectRequest(context, input);
-      accepted(checkBuilt(input, 'write'));
+      accepted(checkBuilt(input));
       const asked = accepted(decideAttributes(input));
       const place = { bucket: input.Bucket, key: input.Key };
-      const writeId = ports.ids.alphanumeric(24);
-      const document = await decideAndCommit<ObjectDocument>(ports.store, async () => {
-        const target = await readObjectRows(ports.store, context.account, input.Bucket, input.Key);
+      const writeId = ports.ids.alphanumeric(32);
+      const conditions: WriteConditions = { IfMatch: input.IfMatch, IfNoneMatch: input.IfNoneMatch };
+      const made = await decideAndCommit<Copied>(ports.store, async () => {
+        const target = await readKeyState(ports.store, context.account, place);
         // The commit before was answered "unknown" and did take effect.
-        if (target.object?.document.writeId === writeId) return { result: target.object.document };
-        const bucket = activeBucket(target.bucket, input.Bucket);
-        const { source, row } = await readSource(ports, context, input);
-        const isSelf = source.bucket === input.Bucket && source.key === input.Key;
-        const made = await copyOf(ports, row.document, input, asked, isSelf);
-        const copy: ObjectDocument = { ...made, writeId };
-        const change = objectChange(context, place, copy, target.object);
+        if (target.object?.document.writeId === writeId) return { result: { document: target.object.document } };
+        const { source, found } = await readSource(ports, context, input);
+        const isCurrent = source.versionId === undefined || found.row.key.name === target.object?.key.name;
+        const isSelf = source.bucket === input.Bucket && source.key === input.Key && isCurrent;
+        const document = { ...(await copyOf(ports, found.document, input, asked, isSelf)), writeId };
+        const commit = objectCommit(context, target, { place, document, event: 'ObjectCreated:Copy', conditions });
+        // The source as it was: its row kept the bytes alive until this one does.
+        const asRead = isSelf ? [] : [{ key: found.row.key, version: found.row.version }];
         return {
-          commit: {
-            // The source as it was: its row kept the bytes alive until this one does.
-            expect: [
-              { key: bucket.key, version: bucket.version },
-              change.expect,
-              ...(isSelf ? [] : [{ key: row.key, version: row.version }]),
-            ],
-            write: [change.write],
-            ledger: [change.ledger],
-          },
-          result: copy,
+          commit: { ...commit, expect: [...commit.expect, ...asRead] },
+          result: { document, versionId: newVersionId(target, document), sourceVersionId: found.versionId },
         };
       });
       return {
         CopyObjectResult: {
-          ETag: quoted(document.eTag),
+          ETag: quoted(made.document.eTag),
           LastModified: wholeSeconds(context.nowMs),
-          ...checksumMember(document.checksum),
+          ...checksumMember(made.document.checksum),
           ChecksumType: 'FULL_OBJECT',
         },
+        ...(made.versionId !== undefined && { VersionId: made.versionId }),
+        ...(made.sourceVersionId !== undefined && { CopySourceVersionId: made.sourceVersionId }),
       };
     },
   });
 
+interface Copied {
+  readonly document: ObjectDocument;
+  readonly versionId?: string;
+  readonly sourceVersionId?: string;
+}
+
 async function copyOf(
   ports: StoragePorts,
   before: ObjectDocument,
-  input: { readonly MetadataDirective?: string; readonly ChecksumAlgorithm?: string; readonly StorageClass?: string },
+  input: {
+    readonly MetadataDirective?: string;
+    readonly TaggingDirective?: string;
+    readonly ChecksumAlgorithm?: string;
+    readonly StorageClass?: string;
+  },
   asked: ObjectAttributes,
   isSelf: boolean,
 ): Promise<Omit<ObjectDocument, 'writeId'>> {
+  const tags = input.TaggingDirective === 'REPLACE' ? asked.tags : before.tags;
   const replaces = input.MetadataDirective === 'REPLACE';
   const changes =
     replaces ||
+    input.TaggingDirective === 'REPLACE' ||
     // Naming a class is enough, also the one it has: clients do so to write an object anew.
     input.StorageClass !== undefined ||
     asked.storageClass !== before.storageClass ||
@@ -126,13 +141,16 @@ async function copyOf(
       ? before.checksum.value
       : await checksumOf(ports.blobs, before.blob, algorithm);
   return {
-    ...(replaces ? asked : keptAttributes(before, asked)),
+    ...(replaces ? withoutTags(asked) : keptAttributes(before, asked)),
+    ...(tags && { tags }),
     blob: plainRef(before.blob),
     // A copy is one piece, however its source was uploaded.
     eTag: before.blob.md5,
     checksum: { algorithm, value, type: 'FULL_OBJECT' },
   };
 }
+
+const withoutTags = ({ tags: _byDirective, ...attributes }: ObjectAttributes): ObjectAttributes => attributes;
 
 /** `MetadataDirective: COPY`: headers and metadata come along; storage class and encryption never do. */
 function keptAttributes(before: ObjectDocument, asked: ObjectAttributes): ObjectAttributes {

@@ -1,43 +1,45 @@
 import type { DeletedObject, Error as DeleteError, ObjectIdentifier } from '../../../contract/generated/s3.ts';
-import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
+import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
+import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import { entryOf } from '../../../platform/ledger/entry-of.ts';
-import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import type { Row, Store } from '../../../platform/store/port.ts';
 import type { Rejection } from '../../../platform/errors/rejection.ts';
 import { checkObjectRequest, readBucket, type StoragePorts } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
-import { checkKeySize } from '../decide-names.ts';
+import { checkKeySize, checkVersionId } from '../decide-names.ts';
+import { deleteOne, deletePlain } from '../delete-object.ts';
 import { accepted } from '../rejection.ts';
-import { objectArn, objectKey, type ObjectDocument } from '../resources.ts';
+import { objectArn } from '../resources.ts';
 
 const KEYS_MAX = 1000;
+
+/** Deleting a version for good is a right of its own. */
+const needOf = (bucket: string, key: string, versionId: string | undefined): AuthorizationNeed => ({
+  action: versionId === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion',
+  resources: [objectArn(bucket, key)],
+});
 
 export const deleteObject = (ports: StoragePorts): Operation<'s3:DeleteObject'> =>
   operation('s3:DeleteObject', {
     effect: 'change',
-    needs: (input) => [{ action: 's3:DeleteObject', resources: [objectArn(input.Bucket, input.Key)] }],
+    needs: (input) => [needOf(input.Bucket, input.Key, input.VersionId)],
     async handle(input, context) {
       checkObjectRequest(context, input);
-      accepted(checkBuilt(input, 'write'));
+      accepted(checkBuilt(input));
       await readBucket(ports, context, input);
-      await removeObjects(ports.store, context, input.Bucket, [input.Key]);
-      return {};
+      const place = { bucket: input.Bucket, key: input.Key };
+      const asked = { versionId: input.VersionId, ifMatch: input.IfMatch };
+      const { versionId, deleteMarker } = await deleteOne(ports, context, place, asked);
+      return { ...(versionId !== undefined && { VersionId: versionId }), ...(deleteMarker && { DeleteMarker: true }) };
     },
   });
 
 export const deleteObjects = (ports: StoragePorts): Operation<'s3:DeleteObjects'> =>
   operation('s3:DeleteObjects', {
     effect: 'change',
-    needs: (input) => [
-      {
-        action: 's3:DeleteObject',
-        resources: input.Delete.Objects.map(({ Key }) => objectArn(input.Bucket, Key)),
-      },
-    ],
+    needs: (input) => input.Delete.Objects.map(({ Key, VersionId }) => needOf(input.Bucket, Key, VersionId)),
     async handle(input, context) {
-      accepted(checkBuilt(input, 'write'));
-      await readBucket(ports, context, input);
+      accepted(checkBuilt(input));
+      const bucket = await readBucket(ports, context, input);
       if (input.Delete.Objects.length === 0 || input.Delete.Objects.length > KEYS_MAX) {
         throw new ServiceError(
           'MalformedXML',
@@ -46,46 +48,46 @@ export const deleteObjects = (ports: StoragePorts): Operation<'s3:DeleteObjects'
       }
       const deleted: DeletedObject[] = [];
       const errors: DeleteError[] = [];
+      const plain = bucket.document.versioning === undefined && !bucket.document.notifications?.length;
       for (const object of input.Delete.Objects) {
         const refused = checkIdentifier(object);
-        if (refused) errors.push({ Key: object.Key, VersionId: object.VersionId, Code: refused.code, Message: refused.message });
-        else deleted.push({ Key: object.Key });
+        if (refused) {
+          errors.push({ Key: object.Key, VersionId: object.VersionId, Code: refused.code, Message: refused.message });
+        } else if (plain && object.ETag === undefined && (object.VersionId ?? 'null') === 'null') deleted.push({ Key: object.Key });
+        else {
+          const place = { bucket: input.Bucket, key: object.Key };
+          const outcome = await deleteOne(ports, context, place, { versionId: object.VersionId, ifMatch: object.ETag }).catch(
+            (error: unknown) => {
+              if (!(error instanceof ServiceError)) throw error;
+              errors.push({ Key: object.Key, VersionId: object.VersionId, Code: error.code, Message: error.message });
+            },
+          );
+          if (outcome) deleted.push(deletedEntry(object, outcome));
+        }
       }
-      await removeObjects(ports.store, context, input.Bucket, [...new Set(deleted.map(({ Key }) => Key ?? ''))]);
+      if (plain) {
+        const keys = deleted.map(({ Key }) => Key ?? '');
+        await deletePlain(ports.store, context, input.Bucket, [...new Set(keys)]);
+      }
       return { Deleted: input.Delete.Quiet ? [] : deleted, Errors: errors };
     },
   });
 
-/** What stands against deleting this one key; the others of the request are not affected. */
-function checkIdentifier(object: ObjectIdentifier): Rejection | undefined {
-  if (object.VersionId !== undefined && object.VersionId !== 'null') {
-    return { code: 'InvalidArgument', message: 'Invalid version id specified' };
-  }
-  if (object.ETag !== undefined || object.LastModifiedTime !== undefined || object.Size !== undefined) {
-    return { code: 'NotImplemented', message: 'Conditional deletes are not implemented.' };
-  }
-  return checkKeySize(Buffer.byteLength(object.Key));
+function deletedEntry(
+  { Key, VersionId }: ObjectIdentifier,
+  { versionId, deleteMarker }: { versionId?: string; deleteMarker: boolean },
+): DeletedObject {
+  return {
+    Key,
+    ...(VersionId !== undefined && { VersionId }),
+    ...(deleteMarker && { DeleteMarker: true, DeleteMarkerVersionId: versionId }),
+  };
 }
 
-/** Absent ones are as deleted as present ones. One commit, hence all or nothing when the server dies. */
-async function removeObjects(store: Store, context: OperationContext, bucket: string, keys: readonly string[]): Promise<void> {
-  if (keys.length === 0) return;
-  await decideAndCommit(store, async () => {
-    const rows = await store.getMany<ObjectDocument>(keys.map((key) => objectKey(context.account, bucket, key)));
-    const present = rows.filter((row): row is Row<ObjectDocument> => row !== undefined);
-    if (present.length === 0) return { result: undefined };
-    return {
-      commit: {
-        expect: present.map(({ key, version }) => ({ key, version })),
-        remove: present.map(({ key }) => key),
-        ledger: present.map(({ key, document }) =>
-          entryOf(context, 's3:DeleteObject', [`arn:aws:s3:::${key.name}`], {
-            digest: [document.blob.digest, null],
-            sizeBytes: [document.blob.sizeBytes, null],
-          }),
-        ),
-      },
-      result: undefined,
-    };
-  });
+/** What stands against deleting this one key; the others of the request are not affected. */
+function checkIdentifier(object: ObjectIdentifier): Rejection | undefined {
+  if (object.LastModifiedTime !== undefined || object.Size !== undefined) {
+    return { code: 'NotImplemented', message: 'Deletes under conditions other than an ETag are not implemented.' };
+  }
+  return checkVersionId(object.VersionId) ?? checkKeySize(Buffer.byteLength(object.Key));
 }

@@ -1,13 +1,14 @@
 import type { GetObjectOutput } from '../../../contract/generated/s3.ts';
+import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import type { BlobBody, BlobStore } from '../../../platform/objects/port.ts';
-import type { Row } from '../../../platform/store/port.ts';
-import { checkObjectRequest, readObject, type ObjectRequest, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest, type ObjectRequest, type StoragePorts } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember } from '../decide-checksums.ts';
 import { checkPreconditions } from '../decide-preconditions.ts';
 import { decideRange, rangeOfPart, type ByteRange } from '../decide-range.ts';
+import { type FoundObject, readObject } from '../key-state.ts';
 import { accepted } from '../rejection.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
 
@@ -27,28 +28,37 @@ interface ReadRequest extends ObjectRequest {
   readonly ResponseExpires?: number;
 }
 
+/** Reading a version by its id is a right of its own. */
+const readNeeds = (input: ReadRequest): AuthorizationNeed[] => [
+  {
+    action: input.VersionId === undefined ? 's3:GetObject' : 's3:GetObjectVersion',
+    resources: [objectArn(input.Bucket, input.Key)],
+  },
+];
+
 export const getObject = (ports: StoragePorts): Operation<'s3:GetObject'> =>
   operation('s3:GetObject', {
     effect: 'read',
-    needs: (input) => [{ action: 's3:GetObject', resources: [objectArn(input.Bucket, input.Key)] }],
+    needs: readNeeds,
     async handle(input, context) {
-      const row = context.client ? await readForAnswer(ports, context, input) : await readToRefer(ports, context, input);
-      const { output, range } = describe(row, input);
-      return { ...output, Body: bodyOf(ports.blobs, row.document.blob, range) };
+      const found = context.client ? await readForAnswer(ports, context, input) : await readToRefer(ports, context, input);
+      const { output, range } = describe(found, input);
+      return { ...output, Body: bodyOf(ports.blobs, found.document.blob, range) };
     },
   });
 
 export const headObject = (ports: StoragePorts): Operation<'s3:HeadObject'> =>
   operation('s3:HeadObject', {
     effect: 'read',
-    needs: (input) => [{ action: 's3:GetObject', resources: [objectArn(input.Bucket, input.Key)] }],
+    needs: readNeeds,
     async handle(input, context) {
-      const row = await readForAnswer(ports, context, input).catch((error: unknown) => {
+      const found = await readForAnswer(ports, context, input).catch((error: unknown) => {
         // An answer to HEAD has no body to hold a code; clients make "404" and "Not Found" of it.
-        const absent = error instanceof ServiceError && ['NoSuchKey', 'NoSuchBucket'].includes(error.code);
-        throw absent ? new ServiceError('NotFound', 'Not Found') : error;
+        if (!(error instanceof ServiceError)) throw error;
+        const absent = ['NoSuchKey', 'NoSuchBucket', 'NoSuchVersion'].includes(error.code);
+        throw absent ? new ServiceError('NotFound', 'Not Found', error.members) : error;
       });
-      return describe(row, input).output;
+      return describe(found, input).output;
     },
   });
 
@@ -56,16 +66,17 @@ export const headObject = (ports: StoragePorts): Operation<'s3:HeadObject'> =>
  * For another room, which may record the digest it is given: until it has, only the object's row holds the bytes, and that
  * may go at any moment. A digest that is gone already belongs to an object that is: the second look says so.
  */
-async function readToRefer(ports: StoragePorts, context: OperationContext, input: ReadRequest): Promise<Row<ObjectDocument>> {
-  const row = await readForAnswer(ports, context, input);
-  return (await ports.blobs.keep(row.document.blob.digest)) ? row : readForAnswer(ports, context, input);
+async function readToRefer(ports: StoragePorts, context: OperationContext, input: ReadRequest): Promise<FoundObject> {
+  const found = await readForAnswer(ports, context, input);
+  return (await ports.blobs.keep(found.document.blob.digest)) ? found : readForAnswer(ports, context, input);
 }
 
-async function readForAnswer(ports: StoragePorts, context: OperationContext, input: ReadRequest): Promise<Row<ObjectDocument>> {
+async function readForAnswer(ports: StoragePorts, context: OperationContext, input: ReadRequest): Promise<FoundObject> {
   checkObjectRequest(context, input);
-  accepted(checkBuilt(input, 'read'));
-  const row = await readObject(ports.store, context.account, input.Bucket, input.Key);
-  const current = { eTag: row.document.eTag, modifiedAtMs: wholeSeconds(row.index.modifiedAtMs) };
+  accepted(checkBuilt(input));
+  const place = { bucket: input.Bucket, key: input.Key };
+  const found = await readObject(ports.store, context.account, place, input.VersionId);
+  const current = { eTag: found.document.eTag, modifiedAtMs: wholeSeconds(found.modifiedAtMs) };
   accepted(
     checkPreconditions(
       {
@@ -78,18 +89,18 @@ async function readForAnswer(ports: StoragePorts, context: OperationContext, inp
       'read',
     ),
   );
-  return row;
+  return found;
 }
 
 /** Everything but the body; GET and HEAD agree to the last header. */
-function describe(row: Row<ObjectDocument>, input: ReadRequest): { output: Omit<GetObjectOutput, 'Body'>; range?: ByteRange } {
-  const { document } = row;
+function describe(found: FoundObject, input: ReadRequest): { output: Omit<GetObjectOutput, 'Body'>; range?: ByteRange } {
+  const { document } = found;
   const { sizeBytes } = document.blob;
   const { range, partCount } = askedRange(document, input);
   const headers = document.headers;
   const output: Omit<GetObjectOutput, 'Body'> = {
     AcceptRanges: 'bytes',
-    LastModified: wholeSeconds(row.index.modifiedAtMs),
+    LastModified: wholeSeconds(found.modifiedAtMs),
     ContentLength: range ? range.endByte - range.startByte : sizeBytes,
     ETag: quoted(document.eTag),
     ContentType: input.ResponseContentType ?? headers.ContentType ?? 'binary/octet-stream',
@@ -101,6 +112,8 @@ function describe(row: Row<ObjectDocument>, input: ReadRequest): { output: Omit<
     WebsiteRedirectLocation: headers.WebsiteRedirectLocation,
     Metadata: document.metadata ?? {},
   };
+  if (found.versionId !== undefined) output.VersionId = found.versionId;
+  if (document.tags) output.TagCount = document.tags.length;
   if (document.storageClass) output.StorageClass = document.storageClass as GetObjectOutput['StorageClass'];
   if (range) output.ContentRange = `bytes ${range.startByte}-${range.endByte - 1}/${sizeBytes}`;
   if (partCount !== undefined && document.partSizes) output.PartsCount = partCount;

@@ -60,10 +60,10 @@ export const uploadPartCopy = (ports: StoragePorts): Operation<'s3:UploadPartCop
       const algorithm = upload.checksumAlgorithm ?? 'CRC32';
       // Read again with every attempt: the commit expects the source as it was, so that its bytes cannot have gone meanwhile.
       const part = await writePart(ports, context, input, async () => {
-        const { row } = await readSource(ports, context, input);
-        const blob = await copiedBlob(ports, row.document, input.CopySourceRange);
+        const { found } = await readSource(ports, context, input);
+        const blob = await copiedBlob(ports, found.document, input.CopySourceRange);
         const checksum = { algorithm, value: await checksumOf(ports.blobs, blob, algorithm) };
-        return { part: { partNumber: input.PartNumber, blob, checksum }, source: row };
+        return { part: { partNumber: input.PartNumber, blob, checksum }, source: found.row };
       });
       return {
         CopyPartResult: {
@@ -125,7 +125,7 @@ const listedPart = (part: PartDocument, modifiedAtMs: number, upload: UploadDocu
 
 function checkPartRequest(context: OperationContext, input: UploadRequest & { PartNumber: number }): void {
   checkObjectRequest(context, input);
-  accepted(checkBuilt(input, 'read'));
+  accepted(checkBuilt(input));
   if (!Number.isInteger(input.PartNumber) || input.PartNumber < 1 || input.PartNumber > PARTS_MAX) {
     throw new ServiceError('InvalidArgument', `Part number must be an integer between 1 and ${PARTS_MAX}, inclusive`, {
       ArgumentName: 'partNumber',

@@ -56,7 +56,7 @@ export const createMultipartUpload = (ports: StoragePorts): Operation<'s3:Create
     needs: (input) => [{ action: 's3:PutObject', resources: [objectArn(input.Bucket, input.Key)] }],
     async handle(input, context) {
       checkObjectRequest(context, input);
-      accepted(checkBuilt(input, 'write'));
+      accepted(checkBuilt(input));
       const { algorithm } = accepted(parseAlgorithm(input.ChecksumAlgorithm));
       const { type } = accepted(decideChecksumType(algorithm, input.ChecksumType));
       const document: UploadDocument = {
