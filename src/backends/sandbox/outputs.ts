@@ -44,7 +44,7 @@ async function walk(top: string, below: string, files: WorkOutputFile[], skipped
     }
     const found = entry.isFile() ? await lookAt(top, relativePath) : undefined;
     if (!found?.isFile()) skipped.push(relativePath);
-    else files.push(outputFile(join(top, relativePath), relativePath, found.size, (found.mode & 0o100) !== 0));
+    else files.push(outputFile(join(top, relativePath), relativePath, found));
   }
 }
 
@@ -75,8 +75,9 @@ function unpublishable(path: string, error: unknown): unknown {
 
 const shortened = (path: string): string => (path.length <= 200 ? path || '.' : `${path.slice(0, 100)}…${path.slice(-100)}`);
 
-function outputFile(path: string, relativePath: string, sizeBytes: number, executable: boolean): WorkOutputFile {
-  return { relativePath, sizeBytes, executable, open: () => content(path, relativePath, sizeBytes) };
+function outputFile(path: string, relativePath: string, { size: sizeBytes, mtimeMs, mode }: Stats): WorkOutputFile {
+  const executable = (mode & 0o100) !== 0;
+  return { relativePath, sizeBytes, modifiedAtMs: mtimeMs, executable, open: () => content(path, relativePath, sizeBytes) };
 }
 
 async function* content(path: string, relativePath: string, sizeBytes: number): AsyncGenerator<Uint8Array> {

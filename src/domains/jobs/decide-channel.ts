@@ -18,6 +18,8 @@ export interface ChannelRequest {
   readonly fastFile: boolean;
   /** Pipe mode: no files but named pipes `<path>_<epoch>`. */
   readonly stream?: StreamRequest;
+  /** Files of earlier runs: there may be none, and the job may change its copies. */
+  readonly checkpoints?: boolean;
 }
 
 export interface StreamRequest {

@@ -1,7 +1,8 @@
 import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 import type { Channel, CreateTrainingJobRequest } from '../../contract/generated/sagemaker.ts';
-import { checkS3Uri, duplicate, type ChannelRequest, type StreamRequest } from './decide-channel.ts';
+import { checkS3Uri, cleanPath, duplicate, type ChannelRequest, type StreamRequest } from './decide-channel.ts';
 import { HOSTS_MAX } from './decide-hosts.ts';
+import { checkpointsOf } from './plan-training.ts';
 import { compileMetrics } from './decide-metrics.ts';
 import { notYet } from './rejection.ts';
 
@@ -13,6 +14,7 @@ export function checkTrainingRequest(request: CreateTrainingJobRequest, sandbox:
     checkAlgorithm(request) ??
     checkChannels(request) ??
     checkOutput(request) ??
+    checkSynced(request) ??
     checkTimes(request) ??
     checkIsolation(request.EnableNetworkIsolation, sandbox)
   );
@@ -50,16 +52,12 @@ export function checkIsolation(wanted: boolean | undefined, sandbox: string): Re
   );
 }
 
-function checkAlgorithm({
-  AlgorithmSpecification: algorithm,
-  CheckpointConfig,
-}: CreateTrainingJobRequest): Rejection | undefined {
+function checkAlgorithm({ AlgorithmSpecification: algorithm }: CreateTrainingJobRequest): Rejection | undefined {
   if (!algorithm) return invalid('AlgorithmSpecification is required.');
   if (algorithm.AlgorithmName !== undefined)
     return notYet('AlgorithmSpecification.AlgorithmName', 'Name the image as TrainingImage.');
   if (algorithm.TrainingImage === undefined) return invalid('AlgorithmSpecification must name a TrainingImage.');
   if (algorithm.TrainingInputMode === 'Pipe') return notYet('TrainingInputMode Pipe', 'Use File or FastFile.');
-  if (CheckpointConfig) return notYet('CheckpointConfig', 'Leave it out.');
   const problem = compileMetrics(algorithm.MetricDefinitions ?? []).problem;
   return problem === undefined ? undefined : invalid(problem);
 }
@@ -99,6 +97,29 @@ function checkOutput({ OutputDataConfig }: CreateTrainingJobRequest): Rejection 
   return checkS3Uri('OutputDataConfig.S3OutputPath', OutputDataConfig.S3OutputPath);
 }
 
+function checkSynced({
+  CheckpointConfig: checkpoints,
+  TensorBoardOutputConfig: board,
+}: CreateTrainingJobRequest): Rejection | undefined {
+  return (
+    (checkpoints && checkS3Uri('CheckpointConfig.S3Uri', checkpoints.S3Uri)) ??
+    checkOwnFolder('CheckpointConfig.LocalPath', checkpoints?.LocalPath) ??
+    (board && checkS3Uri('TensorBoardOutputConfig.S3OutputPath', board.S3OutputPath)) ??
+    checkOwnFolder('TensorBoardOutputConfig.LocalPath', board?.LocalPath)
+  );
+}
+
+const TAKEN_FOLDERS = ['/opt/ml/input', '/opt/ml/model', '/opt/ml/output/data', '/opt/ml/output/failure'];
+
+/** A folder of the job that nothing else is written to or read from. */
+function checkOwnFolder(label: string, path: string | undefined): Rejection | undefined {
+  if (path === undefined) return undefined;
+  const clean = cleanPath(path);
+  if (!clean?.startsWith('/opt/ml/')) return notYet(`${label} "${path}", outside of /opt/ml`, 'Use /opt/ml/checkpoints.');
+  const taken = TAKEN_FOLDERS.find((folder) => `${clean}/`.startsWith(`${folder}/`) || `${folder}/`.startsWith(`${clean}/`));
+  return taken === undefined ? undefined : invalid(`${label} is "${path}", which belongs to ${taken}. Use a folder of its own.`);
+}
+
 function checkTimes({ StoppingCondition, EnableManagedSpotTraining }: CreateTrainingJobRequest): Rejection | undefined {
   const { MaxRuntimeInSeconds, MaxWaitTimeInSeconds } = StoppingCondition ?? {};
   if (MaxWaitTimeInSeconds === undefined) {
@@ -130,8 +151,10 @@ const streamOf = ({ CompressionType, RecordWrapperType, ShuffleConfig, DataSourc
 export function trainingChannels({
   InputDataConfig = [],
   AlgorithmSpecification,
+  CheckpointConfig,
 }: Omit<CreateTrainingJobRequest, 'Tags'>): ChannelRequest[] {
-  return InputDataConfig.map((channel) => ({
+  const checkpoints = checkpointsOf({ CheckpointConfig });
+  const channels = InputDataConfig.map((channel) => ({
     label: `channel ${channel.ChannelName}`,
     uri: channel.DataSource.S3DataSource?.S3Uri ?? '',
     dataType: dataTypeOf(channel),
@@ -140,4 +163,10 @@ export function trainingChannels({
     fastFile: inputMode(channel, AlgorithmSpecification) === 'FastFile',
     ...(inputMode(channel, AlgorithmSpecification) === 'Pipe' && { stream: streamOf(channel) }),
   }));
+  if (!checkpoints) return channels;
+  const { path, uri } = checkpoints;
+  return [
+    ...channels,
+    { label: 'checkpoints', uri, dataType: 'S3Prefix', sharded: false, path, fastFile: false, checkpoints: true },
+  ];
 }

@@ -1,6 +1,8 @@
 import type { CreateTrainingJobRequest } from '../../contract/generated/sagemaker.ts';
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import type { WorkOutput } from '../../platform/ports/work.ts';
+import { cleanPath } from './decide-channel.ts';
+import type { SyncedOutput } from './synced-outputs.ts';
 import type { HostNames } from './job-kind.ts';
 import type { TrainingJobDocument } from './resources.ts';
 
@@ -8,6 +10,31 @@ import type { TrainingJobDocument } from './resources.ts';
 
 export const MODEL_OUTPUT: WorkOutput = { name: 'model', path: '/opt/ml/model' };
 export const DATA_OUTPUT: WorkOutput = { name: 'data', path: '/opt/ml/output/data' };
+
+/** Where checkpoints are in the job and in S3. */
+export const checkpointsOf = ({
+  CheckpointConfig: config,
+}: Pick<Request, 'CheckpointConfig'>): { readonly path: string; readonly uri: string } | undefined =>
+  config && { path: cleanPath(config.LocalPath ?? '') ?? '/opt/ml/checkpoints', uri: config.S3Uri };
+
+/** Outputs that are in S3 while the job runs. */
+export function syncedOutputs({ name, request }: Pick<TrainingJobDocument, 'name' | 'request'>): (SyncedOutput & WorkOutput)[] {
+  const checkpoints = checkpointsOf(request);
+  const board = request.TensorBoardOutputConfig;
+  return [
+    ...(checkpoints ? [{ name: 'checkpoints', ...checkpoints }] : []),
+    ...(board
+      ? [
+          {
+            name: 'tensorboard',
+            path: cleanPath(board.LocalPath ?? '') ?? '/opt/ml/output/tensorboard',
+            uri: `${board.S3OutputPath.replace(/\/+$/, '')}/${name}/tensorboard-output`,
+          },
+        ]
+      : []),
+  ];
+}
+
 export const FAILURE_FILE = '/opt/ml/output/failure';
 export const GRACE_SECONDS = 120;
 const RUNTIME_SECONDS_DEFAULT = 86_400;
@@ -37,6 +64,7 @@ export function trainingEnvironment(job: TrainingJobDocument): Record<string, st
 
 export function trainingFiles({ request }: TrainingJobDocument, hosts: HostNames): { path: string; text: string }[] {
   const folder = '/opt/ml/input/config';
+  const checkpoints = checkpointsOf(request);
   const instanceType = request.ResourceConfig?.InstanceType ?? '';
   const group = { instance_group_name: GROUP, instance_type: instanceType, hosts: hosts.all };
   return [
@@ -52,6 +80,7 @@ export function trainingFiles({ request }: TrainingJobDocument, hosts: HostNames
       instance_groups: [group],
       network_interface_name: networkInterface(hosts),
     }),
+    ...(checkpoints ? [json(`${folder}/checkpointconfig.json`, { S3Uri: checkpoints.uri, LocalPath: checkpoints.path })] : []),
   ];
 }
 

@@ -39,6 +39,7 @@ export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   environment: processingEnvironment,
   files: processingFiles,
   outputs: ({ request }) => processingOutputs(request).map(({ name, path }) => ({ name, path })),
+  synced: ({ request }) => processingOutputs(request).filter(({ continuous }) => continuous),
   describe: (job) => describeProcessingJob(job) as unknown as JsonObject,
   waiting: (job, reason, atMs) => ({ ...job, waitingReason: reason, modifiedAtMs: atMs }),
   running: (job, { startedAtMs }) => ({ ...job, startedAtMs, modifiedAtMs: startedAtMs }),
@@ -54,8 +55,8 @@ async function collect(
   const message = await hostTexts(ports.backend, hosts, MESSAGE_FILE, REASON_CHARS_MAX);
   let problem: string | undefined;
   for (const { name, uri, continuous } of processingOutputs(job.request)) {
-    // outputs at the end of the job exist only when it ended well; a continuous one shows what there is
-    if (decision.status !== 'Completed' && !continuous) continue;
+    // outputs at the end of the job exist only when it ended well; a continuous one has been written by the last pass
+    if (decision.status !== 'Completed' || continuous) continue;
     const tree = await mergedOutputs(ports.backend, hosts, name);
     const published = await publishTree({ calls: ports.calls, principal, origin }, tree, uri);
     if ('problem' in published) problem ??= published.problem;

@@ -2,7 +2,7 @@ import type { Principal } from '../../platform/authorization/principal.ts';
 import type { CallOrigin, Calls } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { formatS3Uri, parseS3Uri } from '../../platform/objects/s3-uri.ts';
-import type { WorkOutputTree } from '../../platform/ports/work.ts';
+import type { WorkOutputFile, WorkOutputTree } from '../../platform/ports/work.ts';
 import { archiveOf } from './artifact-archive.ts';
 
 /** By whose rights and where to objects are written. */
@@ -29,10 +29,13 @@ export async function publishArchive(publisher: Publisher, tree: WorkOutputTree,
 export async function publishTree(publisher: Publisher, tree: WorkOutputTree, uri: string): Promise<Published> {
   const folder = uri.replace(/\/+$/, '');
   return refusals(uri, async () => {
-    for (const file of tree.files)
-      await put(publisher, `${folder}/${file.relativePath}`, file.open(), { ContentLength: file.sizeBytes });
+    for (const file of tree.files) await publishFile(publisher, file, `${folder}/${file.relativePath}`);
   });
 }
+
+/** One file; S3's refusals are thrown. */
+export const publishFile = (publisher: Publisher, file: WorkOutputFile, uri: string): Promise<void> =>
+  put(publisher, uri, file.open(), { ContentLength: file.sizeBytes });
 
 async function put(
   { calls, principal, origin }: Publisher,
@@ -44,7 +47,8 @@ async function put(
   await calls.call(principal, origin, 's3:PutObject', { Bucket: bucket, Key: key, Body: body, ...more });
 }
 
-async function refusals(uri: string, act: () => Promise<void>): Promise<Published> {
+/** What S3 refuses becomes the reason why the job fails. */
+export async function refusals(uri: string, act: () => Promise<void>): Promise<Published> {
   try {
     await act();
     const { bucket, key } = parseS3Uri(uri) ?? { bucket: '', key: '' };

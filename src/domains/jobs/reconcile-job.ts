@@ -1,5 +1,4 @@
 import { type Reservation, timesHosts } from '../../platform/admission/port.ts';
-import type { Principal } from '../../platform/authorization/principal.ts';
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
@@ -15,8 +14,10 @@ import type { Collected, EndContext, JobKind, Settlement } from './job-kind.ts';
 import { jobWrite, RELEASE_AFTER_MS, transitionCommit } from './job-rows.ts';
 import { FAILURE_FILE } from './plan-training.ts';
 import type { JobsPorts } from './ports.ts';
+import type { Publisher } from './publish.ts';
 import { type AnyJobDocument, isSettled, logStreamOf } from './resources.ts';
 import { factsAgain, planJob, specifyHost } from './specify-work.ts';
+import { OutputSync, SYNC_EVERY_MS } from './synced-outputs.ts';
 
 /** Users are told of a start once the job has lasted this long: a shorter one shows its end at once, with one commit less. */
 const SHOW_START_AFTER_MS = 300;
@@ -47,7 +48,10 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   /** When staging began, for the times shown; after a restart the start itself stands in. */
   readonly #stagedAtMs = new Map<string, number>();
 
+  readonly #sync: OutputSync;
+
   constructor(kind: JobKind<D>, ports: JobsPorts, index: WorkIndex) {
+    this.#sync = new OutputSync(ports);
     this.name = kind.reconciler;
     this.#kind = kind;
     this.#ports = ports;
@@ -113,7 +117,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   /** Starts the hosts that have no work yet: all of them, or what a server that died on the way left. */
   async #start(row: Read<D>, statuses: readonly HostStatus[]): Promise<ReconcileResult> {
     const { key, document: job } = row;
-    const rights = { key, principal: await this.#assume(key, job), origin: originOf(key, job) };
+    const rights = { key, ...(await this.#publisher(key, job)) };
     const plan = await planJob(this.#kind, this.#ports, job, rights);
     if ('problem' in plan) return this.#fail(row, plan.problem);
     const hosts = statuses.map(({ host }) => host);
@@ -129,8 +133,13 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
   }
 
   async #run(row: Read<D>, view: { readonly startedAtMs?: number; readonly isolation: string }): Promise<ReconcileResult> {
-    if (row.document.startedAtMs === undefined && view.startedAtMs !== undefined)
-      return this.#showStart(row, view.startedAtMs, view.isolation);
+    const { key, document: job } = row;
+    const synced = this.#kind.synced(job);
+    const again = synced.length > 0 ? { retryAtMs: this.#now() + SYNC_EVERY_MS } : undefined;
+    if (view.startedAtMs === undefined) return;
+    if (job.startedAtMs === undefined) return (await this.#showStart(row, view.startedAtMs, view.isolation)) ?? again;
+    if (again) await this.#sync.pass(await this.#publisher(key, job), job.workId, this.#hosts(job), synced);
+    return again;
   }
 
   async #endUnrun(row: Read<D>, hosts: readonly JobHost[]): Promise<ReconcileResult> {
@@ -178,8 +187,6 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
             ...(end.reason === 'exited' && end.exitCode !== 0 ? await this.#evidence(key, job, host) : { lastLines: [] }),
           })
         : ({ status: 'Failed', failureReason: job.failing, timedOut: false } as const);
-    const again = await this.#beginAnew(row, decision.failureReason);
-    if (again) return again;
     const settlement: Settlement = {
       ...decision,
       atMs: this.#now(),
@@ -189,23 +196,25 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       end: { reason: end.reason, ...(end.exitCode !== undefined && { exitCode: end.exitCode }) },
     };
     // without a process there are no outputs
-    if (end.startedAtMs === undefined) return this.#settle(row, { ...settlement, workEndedAtMs: undefined });
-    let principal: Principal;
+    if (end.startedAtMs === undefined) {
+      const again = await this.#beginAnew(row, decision.failureReason);
+      return again ?? this.#settle(row, { ...settlement, workEndedAtMs: undefined });
+    }
+    let publisher: Publisher;
     try {
-      principal = await this.#assume(key, job);
+      publisher = await this.#publisher(key, job);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      return this.#settle(row, {
-        ...settlement,
-        status: 'Failed',
-        failureReason: decision.failureReason ?? `ClientError: ${error.message}`,
-      });
+      const failureReason = decision.failureReason ?? `ClientError: ${error.message}`;
+      return this.#settle(row, { ...settlement, status: 'Failed', failureReason });
     }
+    const unsynced = await this.#syncLast(publisher, job, hosts);
+    const again = await this.#beginAnew(row, decision.failureReason); // with the checkpoints as they are now
+    if (again) return again;
     let current = { ...row, document: job };
     const context: EndContext = {
       ports: this.#ports,
-      principal,
-      origin: originOf(key, job),
+      ...publisher,
       hosts,
       logStreams: hosts.map((each) => this.#logStream(key, job, each)),
       end,
@@ -215,25 +224,37 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       },
     };
     const collected = await this.#collect(context, job);
-    const failed = collected.problem !== undefined && decision.status !== 'Failed';
+    const problem = unsynced ?? collected.problem;
+    const failed = problem !== undefined && decision.status !== 'Failed';
     return this.#settle(
       current,
-      {
-        ...settlement,
-        atMs: this.#now(),
-        ...(failed && { status: 'Failed', failureReason: collected.problem, timedOut: false }),
-      },
+      { ...settlement, atMs: this.#now(), ...(failed && { status: 'Failed', failureReason: problem, timedOut: false }) },
       collected.members,
     );
   }
 
-  /** Outputs that cannot be read, however often that is tried, are the job's failure. */
+  /** What S3 refused of the outputs that it has while the job runs. */
+  async #syncLast(publisher: Publisher, job: D, hosts: readonly JobHost[]): Promise<string | undefined> {
+    let problem: string | undefined;
+    for (const output of this.#kind.synced(job)) {
+      const published = await this.#unlessUnreadable(() => this.#sync.lastPass(publisher, job.workId, hosts, output));
+      if ('problem' in published) problem ??= published.problem;
+    }
+    return problem;
+  }
+
   async #collect(context: EndContext, job: D): Promise<Collected<D>> {
+    const collected = await this.#unlessUnreadable(() => this.#kind.collect(context, job));
+    return 'members' in collected ? collected : { members: {}, ...collected };
+  }
+
+  /** Outputs that cannot be read, however often that is tried, are the job's failure. */
+  async #unlessUnreadable<T>(act: () => Promise<T>): Promise<T | { readonly problem: string }> {
     try {
-      return await this.#kind.collect(context, job);
+      return await act();
     } catch (error) {
       if (!(error instanceof BackendError) || error.reason !== 'user-code') throw error;
-      return { members: {}, problem: `ClientError: Failed to upload outputs: ${error.message}` };
+      return { problem: `ClientError: Failed to upload outputs: ${error.message}` };
     }
   }
 
@@ -290,6 +311,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const again = await this.#commit(row, this.#kind.settled(row.document, settlement, collected));
     if (again) return again;
     this.#stagedAtMs.delete(row.document.workId);
+    this.#sync.forget(row.document.workId);
     this.#index.forget(row.document.workId);
     this.#ports.admission.release(row.document.workId);
   }
@@ -331,10 +353,12 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     return timesHosts(this.#ports.settings.reservations.job, this.#kind.instanceCount(job));
   }
 
-  #assume(key: ResourceKey, job: D): Promise<Principal> {
-    return this.#ports.roles.assume(
+  /** The rights of the job's role. */
+  async #publisher(key: ResourceKey, job: D): Promise<Publisher> {
+    const principal = await this.#ports.roles.assume(
       assumptionOf({ account: key.account, workId: job.workId, onBehalfOf: job.arn }, job.request.RoleArn),
     );
+    return { calls: this.#ports.calls, principal, origin: originOf(key, job) };
   }
 
   #logStream(key: ResourceKey, job: D, host: JobHost): LogStreamName {

@@ -8,7 +8,7 @@ import { type ChannelRequest, parseAugmentedManifest, parseManifest, relativeNam
 /** One channel as it is at this moment, for all hosts together. */
 export interface ResolvedChannel {
   readonly path: string;
-  readonly fastFile: boolean;
+  readonly access: WorkInput['access'];
   readonly sharded: boolean;
   readonly entries: Entries;
   readonly stream?: Omit<WorkStream, 'items'>;
@@ -36,22 +36,33 @@ export async function resolveInputs(reader: InputReader, channels: readonly Chan
   for (const channel of channels) {
     const found = await resolveChannel(reader, channel);
     if ('problem' in found) return { problem: `ClientError: Data download failed: ${found.problem}` };
-    const { path, fastFile, sharded, stream } = channel;
+    const { path, sharded, stream } = channel;
     const { attributeNames: _names, ...how } = stream ?? { attributeNames: [] };
-    resolved.push({ path, fastFile, sharded, ...found, ...(stream && { stream: how as Omit<WorkStream, 'items'> }) });
+    resolved.push({
+      path,
+      access: accessOf(channel),
+      sharded,
+      ...found,
+      ...(stream && { stream: how as Omit<WorkStream, 'items'> }),
+    });
   }
   return { channels: resolved };
 }
 
+function accessOf({ stream, fastFile, checkpoints }: ChannelRequest): WorkInput['access'] {
+  if (checkpoints) return 'writable';
+  return stream || fastFile ? 'read-only' : 'additive';
+}
+
 /** What one host gets of the channels. */
 export function hostInputs(channels: readonly ResolvedChannel[], host: number, hosts: number): WorkInput[] {
-  return channels.map(({ path, fastFile, sharded, entries, stream, items }) => {
+  return channels.map(({ path, access, sharded, entries, stream, items }) => {
     const mine = <T>(all: readonly T[]) => (sharded ? shardOf(all, host, hosts) : all);
-    if (!stream) return { path, access: fastFile ? 'read-only' : 'additive', entries: mine(entries) };
+    if (!stream) return { path, access, entries: mine(entries) };
     // pipes of a manifest's lines: each line is one host's, whatever objects it names
     return items
-      ? { path, access: 'read-only', entries, stream: { ...stream, items: mine(items) } }
-      : { path, access: 'read-only', entries: mine(entries), stream };
+      ? { path, access, entries, stream: { ...stream, items: mine(items) } }
+      : { path, access, entries: mine(entries), stream };
   });
 }
 
@@ -59,6 +70,7 @@ async function resolveChannel(reader: InputReader, channel: ChannelRequest): Pro
   try {
     if (channel.dataType === 'ManifestFile') return await resolveManifest(reader, channel);
     if (channel.dataType === 'AugmentedManifestFile') return await resolveAugmentedManifest(reader, channel);
+    if (channel.checkpoints) return { entries: await folderEntries(reader, channel.uri) };
     return await resolvePrefix(reader, channel);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
@@ -83,20 +95,27 @@ async function resolvePrefix(reader: InputReader, { uri, fastFile, ...channel }:
   }
   // FastFile shows a folder: the prefix must end at one
   const prefix = isFolder || !fastFile ? location.key : `${location.key}/`;
-  const objects = await pinPrefix(reader, formatS3Uri({ bucket: location.bucket, key: prefix }));
-  if (objects.length === 0) {
-    return absent(
-      { ...channel, uri, fastFile },
-      fastFile ? 'FastFile needs a prefix that is a folder with objects in it.' : 'Upload the data first or correct the URI.',
-    );
-  }
-  return {
-    entries: objects.map((object) => ({
-      relativePath: relativeName(prefix, parseS3Uri(object.uri)?.key ?? ''),
-      digest: object.digest,
-      sizeBytes: object.sizeBytes,
-    })),
-  };
+  const entries = await prefixEntries(reader, location.bucket, prefix);
+  if (entries.length > 0) return { entries };
+  return absent(
+    { ...channel, uri, fastFile },
+    fastFile ? 'FastFile needs a prefix that is a folder with objects in it.' : 'Upload the data first or correct the URI.',
+  );
+}
+
+async function prefixEntries(reader: InputReader, bucket: string, prefix: string): Promise<Entries> {
+  const objects = await pinPrefix(reader, formatS3Uri({ bucket, key: prefix }));
+  return objects.map((object) => ({
+    relativePath: relativeName(prefix, parseS3Uri(object.uri)?.key ?? ''),
+    digest: object.digest,
+    sizeBytes: object.sizeBytes,
+  }));
+}
+
+/** What is below an S3 folder, which need not exist. */
+function folderEntries(reader: InputReader, uri: string): Promise<Entries> {
+  const { bucket, key } = parseS3Uri(uri) ?? { bucket: '', key: '' };
+  return prefixEntries(reader, bucket, key === '' || key.endsWith('/') ? key : `${key}/`);
 }
 
 async function resolveManifest(reader: InputReader, channel: ChannelRequest): Promise<Found> {

@@ -17,7 +17,7 @@ export interface JobPlan {
   readonly image: ResolvedImage;
   readonly command: readonly string[];
   readonly channels: readonly ResolvedChannel[];
-  /** Of everything the channels hold. */
+  /** Of everything the channels hold, without checkpoints. */
   readonly inputsDigest: string;
 }
 
@@ -41,7 +41,9 @@ export async function planJob<D extends AnyJobDocument>(
   const resolved = await resolveInputs(createInputReader({ calls: ports.calls, principal, origin }), kind.channels(job));
   if ('problem' in resolved) return resolved;
   const { channels } = resolved;
-  const inputsDigest = createHash('sha256').update(JSON.stringify(channels)).digest('hex');
+  // checkpoints change while the job runs
+  const pinned = channels.filter(({ access }) => access !== 'writable');
+  const inputsDigest = createHash('sha256').update(JSON.stringify(pinned)).digest('hex');
   return { image, command: command as readonly string[], channels, inputsDigest };
 }
 
