@@ -32,6 +32,10 @@ export interface WorkSpec {
   readonly cluster?: string;
   /** Ids of services this work talks to: their addresses (`unix:…`, `tcp:…`) are a JSON list in SLIPWAY_SERVICES. */
   readonly services?: readonly string[];
+  /**
+   * An environment of this host by name, or an image of this data folder by the digest of its manifest (`sha256:…`): the work then
+   * runs on the image's root file system, in its working directory, and a service listens on port 8080 of a network of its own.
+   */
   readonly runtime: { readonly name: string };
   /** The image as asked for, for messages and the log. */
   readonly image: string;
@@ -120,6 +124,7 @@ export interface WorkOutputTree {
 export interface WorkOutputFile {
   readonly relativePath: string;
   readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
   /** Mode bits worth keeping (executable). */
   readonly executable: boolean;
   open(): AsyncIterable<Uint8Array>;
