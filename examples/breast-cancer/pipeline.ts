@@ -22,7 +22,9 @@ const approval = stringParameter('ModelApprovalStatus', {
   enumValues: ['PendingManualApproval', 'Approved', 'Rejected'],
 });
 
-const sklearn = { image: sklearnImage('1.2-1'), instanceType: 'ml.m5.large' };
+/** A step whose code, inputs and arguments have not changed takes its earlier result. */
+const cacheConfig = { enabled: true, expireAfter: 'P30D' };
+const sklearn = { image: sklearnImage('1.2-1'), instanceType: 'ml.m5.large', cacheConfig };
 
 const ingest = new ProcessingStep('Ingest', {
   ...sklearn,
@@ -44,6 +46,7 @@ const preprocess = new ProcessingStep('Preprocess', {
 const train = new TrainingStep('Train', {
   image: xgboostImage('1.7-1'),
   instanceType: 'ml.m5.large',
+  cacheConfig,
   script: { folder: 'scripts', entryPoint: 'train.py' },
   channels: {
     train: { source: preprocess.outputs.train, contentType: 'text/csv' },
@@ -60,6 +63,7 @@ const train = new TrainingStep('Train', {
 const evaluate = new ProcessingStep('Evaluate', {
   image: xgboostImage('1.7-1'),
   instanceType: 'ml.m5.large',
+  cacheConfig,
   code: 'scripts/evaluate.py',
   inputs: {
     model: { source: train.modelData, path: '/opt/ml/processing/model' },

@@ -169,6 +169,7 @@ function buildProgram(): Command {
     .description('the whole main job on real data, in a fresh data folder')
     .argument('[chapter]')
     .option('--keep', 'leave the server running and print its page')
+    .option('--break', 'a script that fails, its fix, and an execution that resumes without repeating what succeeded')
     .option('--threshold <accuracy>', 'accuracy a model needs to be registered', '0.80')
     .option('--json', 'machine-readable output')
     .addOption(new Option('--project <dir>', 'a changed copy of examples/breast-cancer').hideHelp())

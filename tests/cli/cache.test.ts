@@ -112,7 +112,7 @@ suite('cache, retry and resume by command line', () => {
       Bad: 'not-run',
     });
     const text = (await cli('plan', file)).stdout;
-    assert.match(text, /Prepare +Processing +miss +no earlier run of the step filled the cache/);
+    assert.match(text, /Prepare +Processing +miss +no earlier run of the step left a result/);
     assert.match(text, /Train +Processing +not known before +depends on Prepare, which will run/);
     assert.match(text, /Report +Processing +runs +cache off/);
     const first = await run(file);

@@ -86,6 +86,17 @@ suite('demo', () => {
     assert.match(stderr, new RegExp(`npx slipway serve --data ${scratch}/slipway-demo-`));
   });
 
+  test('--break: the last lines, the fix, and a resumption that repeats nothing; then everything from the cache', async () => {
+    const { code, stdout, stderr } = await slipway(['demo', '--break'], { env });
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /last lines of the log of Train:\n[\s\S]*KeyError: 'diagnosis'[\s\S]*\nexecution Failed\n/);
+    assert.match(stdout, /the fix +scripts\/train\.py, line \d+\n +- .*frame\["diagnosis"\].*\n +\+ .*frame\[0\]/);
+    assert.match(stdout, / Ingest +Processing +hit [\s\S]* Train +Training +miss /);
+    assert.match(stdout, /\nresumed +[a-z0-9]+ \(slipway resume\): runs Train, Evaluate, GoodEnough, Register\n/);
+    assert.match(stdout, /\n +Preprocess +ran, \S+ +taken +cached\n +Train +FAILED, \S+ +ran, \S+ +cached\n/);
+    assert.deepEqual(left(), []);
+  });
+
   test('--keep leaves a server running, with a page and commands that work', async () => {
     const { code, stdout, stderr } = await slipway(['demo', '--keep', '--json'], { env });
     assert.equal(code, 0, stderr);

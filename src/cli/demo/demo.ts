@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { AwsError, callJson } from '../client.ts';
 import { connect, type Connection } from '../connection.ts';
 import { stepsOf, watchExecution } from '../execution-watch.ts';
@@ -11,14 +11,17 @@ import { type OwnServer, startOwnServer } from '../own-server.ts';
 import { deployPackage } from '../verbs/deploy.ts';
 import { upsertFile } from '../verbs/pipeline.ts';
 import { uiLink } from '../verbs/ui.ts';
+import { breakAndMend, printMended } from './break-and-mend.ts';
 import { collectDifferences } from './differences.ts';
 import { collectEvidence } from './evidence.ts';
 import { showFailure } from './failure.ts';
 import { compareEndpoint, readEvaluation } from './held-out.ts';
-import { type DemoFacts, factsJson, printSummary } from './summary.ts';
+import { type DemoFacts, factsJson, type Kept, printSummary } from './summary.ts';
 
 export interface DemoOptions {
   readonly keep?: boolean;
+  /** Instead of the main job: a script that fails, its fix, and the resumption. */
+  readonly break?: boolean;
   readonly threshold: string;
   readonly json?: boolean;
   /** A changed copy of the example. */
@@ -46,18 +49,36 @@ export async function demo(chapter: string | undefined, options: DemoOptions): P
   try {
     output.line(`server     ${await server.listening}, data folder ${folder}`);
     const connection = await connect(folder);
-    const facts = await runMainJob(connection, output, { program, threshold });
+    const told = options.break
+      ? await mendJob(connection, output, { project: dirname(program), folder, threshold })
+      : await mainJob(connection, output, { program, threshold });
     const kept = options.keep ? { folder, page: uiLink(connection).href } : undefined;
     if (kept) server.leave();
     else await server.stop();
-    printSummary(output, facts, program, kept);
-    output.result({ ...factsJson(facts), kept: kept ?? null });
+    told.print(kept);
+    output.result({ ...told.facts, kept: kept ?? null });
     if (!kept) rmSync(folder, { recursive: true, force: true });
   } catch (error) {
     if (interruption.happened()) return interruption.end; // the server was taken away from under the run
     await server.stop();
     throw isAnswer(error) ? failed(`${error.message}\n\n${whereItLies(folder)}`) : error;
   }
+}
+
+/** What a job of the demo has to tell at its end. */
+interface Told {
+  readonly facts: object;
+  print(kept: Kept | undefined): void;
+}
+
+async function mainJob(connection: Connection, output: Output, given: { program: string; threshold: number }): Promise<Told> {
+  const facts = await runMainJob(connection, output, given);
+  return { facts: factsJson(facts), print: (kept) => printSummary(output, facts, given.program, kept) };
+}
+
+async function mendJob(connection: Connection, output: Output, given: Parameters<typeof breakAndMend>[2]): Promise<Told> {
+  const facts = await breakAndMend(connection, output, given);
+  return { facts, print: (kept) => printMended(output, facts, kept) };
 }
 
 /** Says so when this host allows no isolation, and lets only this throwaway folder go without. */

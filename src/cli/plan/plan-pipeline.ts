@@ -188,7 +188,7 @@ async function compare(
     if (isSame) return { plan: { verdict: 'miss', reason: 'the result has expired', executionArn: execution.arn, ageMs } };
     if (!nearest || distance < nearest.distance) nearest = { candidate, request: then, distance };
   }
-  if (!nearest) return { plan: { verdict: 'miss', reason: 'no earlier run of the step filled the cache' } };
+  if (!nearest) return { plan: { verdict: 'miss', reason: 'no earlier run of the step left a result' } };
   const { candidate, request: then } = nearest;
   const differences = differencesOf(then, request);
   const executionArn = candidate.execution.arn;

@@ -33,21 +33,35 @@ export async function plan(target: string, options: PlanOptions): Promise<void> 
   const { problems, notExecuted } = findingsOf(text);
   const wrong = [...problems, ...notExecuted];
   if (wrong.length > 0) throw failed(wrong.map((reason) => `${target}: ${reason}`).join('\n'));
+  const steps = await planDefinition(connection, name, text, options.param.map(parameterOf));
+  for (const line of planLines(steps)) output.line(line);
+  output.line(summaryOf(steps));
+  output.result({ PipelineName: name, Steps: steps.map(resultOf) });
+}
+
+/** What an execution of this definition would do, started now. */
+export async function planDefinition(
+  connection: Connection,
+  name: string,
+  text: string,
+  given: readonly { Name: string; Value: string }[],
+): Promise<PlannedStep[]> {
   const { account } = await callerIdentity(connection);
   const pipelineArn = `arn:aws:sagemaker:${connection.region}:${account}:pipeline/${name}`;
-  const planned = plannedOf(text, name, pipelineArn, options.param.map(parameterOf));
-  const steps = await planPipeline({
+  return planPipeline({
     connection,
-    planned,
+    planned: plannedOf(text, name, pipelineArn, given),
     earlier: await earlierExecutions(connection, name),
     byContent: (await tagUnlessAbsent(connection, pipelineArn)) === 'content',
     nowMs: Date.now(),
   });
-  output.line(table([['STEP', 'TYPE', 'CACHE', 'WHY'], ...steps.map(rowOf)]));
-  for (const step of steps) for (const line of differenceLines(step)) output.line(line);
-  output.line(summaryOf(steps));
-  output.result({ PipelineName: name, Steps: steps.map(resultOf) });
 }
+
+/** The plan for people: a table, and what differs where a step misses. */
+export const planLines = (steps: readonly PlannedStep[]): string[] => [
+  table([['STEP', 'TYPE', 'CACHE', 'WHY'], ...steps.map(rowOf)]),
+  ...steps.flatMap(differenceLines),
+];
 
 async function definitionOf(
   connection: Connection,
