@@ -3,8 +3,11 @@ import { type Logger, pino } from 'pino';
 import { loadService, serviceIds } from '../models/load.ts';
 import { cacheDirectory } from '../toolchain/cache.mjs';
 import { functionRuntimes, locateWorkRuntime } from './backends/sandbox/node-runtime.ts';
+import { createImageTrees } from './backends/sandbox/image-trees.ts';
 import { createRuntimeCatalogue } from './backends/sandbox/runtime-catalogue.ts';
 import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
+import { createImageIndex } from './domains/images/image-index.ts';
+import { createImagesRoom } from './domains/images/room.ts';
 import { createDeliveriesRoom } from './domains/deliveries/room.ts';
 import { createFunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
@@ -16,6 +19,7 @@ import { createParametersRoom } from './domains/parameters/room.ts';
 import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createQueuesRoom } from './domains/queues/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
+import { createSecretsRoom } from './domains/secrets/room.ts';
 import { ensureDefaultBucket } from './domains/storage/default-bucket.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
 import { createTaggingRoom } from './domains/tagging/room.ts';
@@ -25,6 +29,7 @@ import { createGateway, type Gateway } from './gateway/server.ts';
 import { createAdmission, hostCapacity } from './platform/admission/admission.ts';
 import { createInstanceLimits } from './platform/admission/instance-sizes.ts';
 import { createAuthorizer } from './platform/authorization/authorizer.ts';
+import { createRegistryTokens } from './platform/authorization/registry-token.ts';
 import { readOrCreateSealingKey } from './platform/authorization/sealing-key.ts';
 import { createWorkCredentials } from './platform/authorization/work-credentials.ts';
 import { createCalls, createDispatcher, type Dispatcher } from './platform/calls/dispatch.ts';
@@ -166,6 +171,9 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
   const logFiles = createLogFiles({ folder: paths.logs });
   const loop = createReconcileLoop({ store, clock, log });
   const admission = createAdmission({ capacity: hostCapacity() });
+  const imageIndex = createImageIndex({ store, account: settings.account });
+  const trees = createImageTrees({ cacheFolder: cacheDirectory(), blobs });
+  const registryTokens = createRegistryTokens(sealingKey, ids);
   const backend = createSandboxBackend({
     folder: paths.folder,
     cacheFolder: cacheDirectory(),
@@ -174,15 +182,33 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
     settings,
     log,
     locateRuntime: locateWorkRuntime,
+    openImage: (digest) => trees.open(digest, (wanted) => imageIndex.root(wanted)),
   });
-  const runtimes = createRuntimeCatalogue(settings.images);
+  const runtimes = createRuntimeCatalogue(settings.images, undefined, imageIndex);
   const close = async () => {
     await loop.stop();
     backend.close();
     await blobs.stop();
     await store.close();
   };
-  return { paths, settings, log, clock, ids, sealingKey, store, blobs, logFiles, loop, admission, backend, runtimes, close };
+  const images = { imageIndex, trees, registryTokens };
+  return {
+    paths,
+    settings,
+    log,
+    clock,
+    ids,
+    sealingKey,
+    store,
+    blobs,
+    logFiles,
+    loop,
+    admission,
+    backend,
+    runtimes,
+    ...images,
+    close,
+  };
 }
 
 /** Every room, wired; and the one dispatcher that clients and rooms call through. */
@@ -234,8 +260,10 @@ function createRooms(base: Foundation, late: LateParts) {
   all.push(
     identity,
     createStorageRoom(base),
+    createImagesRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
     createParametersRoom(base),
+    createSecretsRoom(base),
     createQueuesRoom({ ...base, serverUrl: () => late.url }),
     createRegistryRoom({ ...shared, calls: callsOf('registry') }),
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),

@@ -1,7 +1,7 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
-import type { Cursor, Store } from '../../platform/store/port.ts';
+import type { Store } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import {
   PARAMETER,
@@ -71,16 +71,4 @@ export async function readVersion(
   if (version === parameter.version) return parameter;
   const row = await readRow<VersionDocument>(store, versionKey(placeOf(context), parameter.name, version));
   return row?.document;
-}
-
-export const encodeToken = (cursor: Cursor): string =>
-  Buffer.from(JSON.stringify([cursor.sort, cursor.name])).toString('base64url');
-
-/** Parameter Store has its own words for a token that it never gave. */
-export function decodeToken(token: string | undefined): Cursor | undefined {
-  if (token === undefined || token === '') return undefined;
-  const match = /^\[(?:"(?:[^"\\]|\\.)*"|-?\d+),"(?:[^"\\]|\\.)*"\]$/.exec(Buffer.from(token, 'base64url').toString());
-  if (!match) throw new ServiceError('InvalidNextToken', 'The specified token is not valid.');
-  const [sort, name] = JSON.parse(match[0]) as [string | number, string];
-  return { sort, name };
 }

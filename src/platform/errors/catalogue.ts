@@ -163,7 +163,6 @@ export const ERROR_CATALOGUE = {
   ResourceExistsException: upper(400),
   InvalidRequestException: upper(400),
   InvalidNextTokenException: upper(400),
-  LimitExceededException: upper(400),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

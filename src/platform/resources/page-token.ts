@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors/catalogue.ts';
 import { ServiceError } from '../errors/families.ts';
 import type { Cursor } from '../store/port.ts';
 
@@ -9,15 +10,12 @@ export function encodePageToken(cursor: Cursor | undefined): string | undefined 
   return cursor && Buffer.from(JSON.stringify([cursor.sort, cursor.name])).toString('base64url');
 }
 
-/** A token that this server never gave out is the caller's mistake: ValidationException. */
-export function decodePageToken(token: string | undefined): Cursor | undefined {
+/** A token that this server never gave out is the caller's mistake: ValidationException, or the service's own code for it. */
+export function decodePageToken(token: string | undefined, code: ErrorCode = 'ValidationException'): Cursor | undefined {
   if (token === undefined || token === '') return undefined;
   const cursor = parseCursor(token);
   if (!cursor) {
-    throw new ServiceError(
-      'ValidationException',
-      `Invalid NextToken "${token.slice(0, 64)}": pass on the token of the page before.`,
-    );
+    throw new ServiceError(code, `Invalid NextToken "${token.slice(0, 64)}": pass on the token of the page before.`);
   }
   return cursor;
 }

@@ -3,12 +3,11 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { invalid, refuse } from '../../../platform/errors/rejection.ts';
 import { readTags } from '../../../platform/resources/change-tags.ts';
+import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Cursor } from '../../../platform/store/port.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
 import { isBelow, matchesFilters, needsTags, rejectedFilters, rejectedPath } from '../decide-filters.ts';
 import {
-  decodeToken,
-  encodeToken,
   namedArn,
   type ParameterRow,
   type ParametersPorts,
@@ -102,7 +101,7 @@ export const getParametersByPath = (ports: ParametersPorts): Operation<'ssm:GetP
       const parameters = found.map(({ document }) =>
         describe(ports, context, { version: document, selector: undefined }, input.WithDecryption),
       );
-      return { Parameters: parameters, ...(next && { NextToken: encodeToken(next) }) };
+      return { Parameters: parameters, ...(next && { NextToken: encodePageToken(next) }) };
     },
   });
 
@@ -128,7 +127,7 @@ export const describeParameters = (ports: ParametersPorts): Operation<'ssm:Descr
         limit: input.MaxResults ?? 10,
       });
       const parameters = found.map(({ document }) => metadata(context, document));
-      return { Parameters: parameters, ...(next && { NextToken: encodeToken(next) }) };
+      return { Parameters: parameters, ...(next && { NextToken: encodePageToken(next) }) };
     },
   });
 
@@ -158,7 +157,7 @@ async function search(
   },
 ): Promise<{ readonly found: ParameterRow[]; readonly next: Cursor | undefined }> {
   const found: ParameterRow[] = [];
-  let next = decodeToken(query.token);
+  let next = decodePageToken(query.token, 'InvalidNextToken');
   for (let lookedAt = 0; lookedAt < LOOKED_AT_MAX; ) {
     const page = await listRows<ParameterDocument>(ports.store, {
       ...placeOf(context),
@@ -189,7 +188,7 @@ export const getParameterHistory = (ports: ParametersPorts): Operation<'ssm:GetP
     async handle(input, context) {
       const { document } = await readParameter(ports.store, context, input.Name);
       const limit = input.MaxResults ?? 50;
-      const after = decodeToken(input.NextToken);
+      const after = decodePageToken(input.NextToken, 'InvalidNextToken');
       const page = await listRows<VersionDocument>(ports.store, {
         ...placeOf(context),
         kind: PARAMETER_VERSION_KIND,
@@ -208,7 +207,7 @@ export const getParameterHistory = (ports: ParametersPorts): Operation<'ssm:GetP
         Parameters: [...versions, ...(whole ? [document] : [])].map((version) =>
           history(ports, context, document, version, input),
         ),
-        ...(token && { NextToken: encodeToken(token) }),
+        ...(token && { NextToken: encodePageToken(token) }),
       };
     },
   });
