@@ -188,7 +188,8 @@ function exceeds(value: unknown, max: number): boolean {
 
 function fallsShort(value: unknown, min: number): boolean {
   if (typeof value === 'string') return value.length < 2 * min && countCodePoints(value) < min;
-  return value instanceof Uint8Array ? value.length < min : !((value as number) >= min);
+  if (typeof value === 'object') return value instanceof Uint8Array && value.length < min; // a stream has no length to check
+  return !((value as number) >= min);
 }
 
 function countCodePoints(text: string): number {

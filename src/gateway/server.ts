@@ -2,14 +2,18 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Service } from '../contract/services.ts';
 import { createServer } from '../platform/node-http.ts';
+import type { RegistryTokens } from '../platform/authorization/registry-token.ts';
 import type { WebRoute } from '../platform/ports/web.ts';
 import { answer, type AnswerPorts } from './answer.ts';
 import type { Forward } from './forward.ts';
+import { answerRegistry, isRegistryRequest } from './registry/registry.ts';
 import { awaitingContinue } from './respond.ts';
 import { createRoutingTable } from './routing.ts';
 import { answerWeb, isWebRequest, LOOPBACK_HOSTS } from './web.ts';
 
 export interface GatewayPorts extends Omit<AnswerPorts, 'routing'> {
+  /** Opens the passwords of registry clients; without it `/v2/` is answered as any other path. */
+  readonly registryTokens?: RegistryTokens;
   readonly services: readonly Service[];
   readonly webRoutes: readonly WebRoute[];
   /** Host names of pages besides the loopback ones. */
@@ -46,6 +50,7 @@ const INVOCATION = /^\/endpoints\/[^/?]+\/(?:invocations|async-invocations|invoc
 export function createGateway(ports: GatewayPorts): Gateway {
   const routing = createRoutingTable(ports.services);
   const answerPorts: AnswerPorts = { ...ports, routing };
+  const { registryTokens } = ports;
   const webPorts = { routes: ports.webRoutes, hosts: [...LOOPBACK_HOSTS, ...(ports.webHosts ?? [])], log: ports.log };
   let isReady = ports.ready === undefined;
   void ports.ready?.then(() => {
@@ -59,7 +64,9 @@ export function createGateway(ports: GatewayPorts): Gateway {
   };
   const serve = (request: IncomingMessage, response: ServerResponse, sendContinue: () => void): void => {
     if (isInvocation(request)) ports.runtimeForward(request, response);
-    else if (isWebRequest(request)) {
+    else if (registryTokens && isRegistryRequest(request)) {
+      void answerRegistry({ ...ports, registryTokens }, request, response, sendContinue);
+    } else if (isWebRequest(request)) {
       sendContinue();
       void answerWeb(webPorts, request, response);
     } else void answer(answerPorts, request, response, sendContinue);

@@ -12,8 +12,10 @@ const TEMPLATE = `# Slipway settings. Every line is optional; what is commented 
 #   modelServer: { cpus: 0, memoryMiB: 512 }
 # instances:                 # limits by instance type, clipped to this host; AWS's sizes are built in
 #   ml.m5.large: { cpus: 2, memoryMiB: 8192 }
-# images:                    # other names for images: name:tag to name:tag
+# images:                    # other names for images: name:tag to name:tag, or to a folder with programs named train and serve
 #   my-company/xgboost:latest: sagemaker-xgboost:1.7-1
+#   my-company/own:latest: ~/own-container
+# registry: { layerMiB: 20480, totalMiB: 102400 } # quotas of pushed and imported images
 `;
 
 /** Reads `slipway.yaml`, writing a commented one at first start. Unknown keys and bad values are ConfigErrors. */

@@ -22,7 +22,18 @@ const grammar = z.strictObject({
   instances: z
     .record(z.string(), z.strictObject({ cpus: z.number().positive(), memoryMiB: z.number().int().min(64) }))
     .default(defaults.instances),
-  images: z.record(z.string(), z.string()).default(defaults.images),
+  images: z
+    .record(
+      z.string(),
+      z.string().regex(/^(~?\/|[a-z0-9])/, 'write an image name such as sagemaker-xgboost:1.7-1, or a folder as /… or ~/…'),
+    )
+    .default(defaults.images),
+  registry: z
+    .strictObject({
+      layerMiB: z.number().int().min(1).default(defaults.registry.layerMiB),
+      totalMiB: z.number().int().min(1).default(defaults.registry.totalMiB),
+    })
+    .prefault({}),
 });
 
 /** Text of `slipway.yaml` to settings; pure. Unknown keys and bad values are ConfigErrors. */

@@ -11,8 +11,10 @@ export interface Settings {
   };
   /** Instance type to limits; unknown types use the host's whole size. */
   readonly instances: Readonly<Record<string, { readonly cpus: number; readonly memoryMiB: number }>>;
-  /** Image name (repository:tag) to another image name. */
+  /** Image name (repository:tag) to another image name, or to a folder (`/…` or `~/…`) that holds `train` and `serve`. */
   readonly images: Readonly<Record<string, string>>;
+  /** Quotas of the image registry. */
+  readonly registry: { readonly layerMiB: number; readonly totalMiB: number };
 }
 
 /** The account is the one AWS samples use. */
@@ -25,4 +27,5 @@ export const DEFAULT_SETTINGS: Settings = {
   reservations: { job: { cpus: 1, memoryMiB: 1024 }, modelServer: { cpus: 0, memoryMiB: 512 } },
   instances: {},
   images: {},
+  registry: { layerMiB: 20 * 1024, totalMiB: 100 * 1024 },
 };

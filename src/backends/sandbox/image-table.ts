@@ -49,10 +49,17 @@ export function lookUpImage(
 ): KnownImage | UnknownImage {
   const asked = parseImageName(image);
   if ('problem' in asked) return asked;
-  const mapped = mappings[image] ?? mappings[`${asked.repository}:${asked.tag}`];
+  const mapped = mappingOf(image, mappings);
   if (mapped === undefined) return find(table, image, asked);
   const target = parseImageName(mapped);
   return 'problem' in target ? target : find(table, mapped, target);
+}
+
+/** What `images` of slipway.yaml says for an image: by its whole name, or by repository and tag. */
+export function mappingOf(image: string, mappings: Readonly<Record<string, string>>): string | undefined {
+  const own = (name: string) => (Object.hasOwn(mappings, name) ? mappings[name] : undefined);
+  const asked = parseImageName(image);
+  return own(image) ?? ('problem' in asked ? undefined : own(`${asked.repository}:${asked.tag}`));
 }
 
 export function isUnknownImage(found: KnownImage | UnknownImage): found is UnknownImage {
@@ -68,7 +75,7 @@ interface ImageName {
 function parseImageName(image: string): ImageName | UnknownImage {
   if (image.includes('@')) {
     return {
-      problem: `Image ${image} is named by digest. Name it by repository and tag, or map it under \`images\` in slipway.yaml.`,
+      problem: `Image ${image} is named by digest, and was not pushed or imported here. Import it: slipway image import FILE.`,
     };
   }
   const path = image.replace(HOST, '');
@@ -86,7 +93,7 @@ function find(table: ImageTable, image: string, name: ImageName): KnownImage | U
     return {
       problem:
         `Image ${image}: repository ${name.repository} is not known here. Known repositories: ${known}. ` +
-        'Another image can be mapped to one of these under `images` in slipway.yaml.',
+        'Bring your own by `slipway image import FILE` or by pushing it, or map it to one of these under `images` in slipway.yaml.',
     };
   }
   const { framework, runtime, tags } = repository;

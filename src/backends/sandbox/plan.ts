@@ -8,6 +8,10 @@ export interface RunPlan {
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly network: 'host' | 'none';
+  /** Work on a root file system of its own; null: on the host's system folders. */
+  readonly image: ImagePlan | null;
+  /** A server of an image, which listens on a port in a network of its own; null where the work listens on a socket itself. */
+  readonly serve: ServePlan | null;
   /** In order: later ones cover earlier ones. */
   readonly mounts: readonly Mount[];
   /** Empty folder on which `unshare` builds the new root, each in a mount namespace of its own. */
@@ -34,6 +38,22 @@ export interface RunPlan {
   readonly cpus: readonly number[];
   /** Not for the supervisor: name to folder of each output, for the server's walk. */
   readonly outputs: Readonly<Record<string, string>>;
+}
+
+export interface ImagePlan {
+  /** The unpacked image, shared with other runs and never written. */
+  readonly tree: string;
+  /** Made where the image lacks them. */
+  readonly folders: readonly string[];
+}
+
+export interface ServePlan {
+  /** Where requests come in. */
+  readonly socket: string;
+  /** Where the server listens on the loopback address of its network. */
+  readonly port: number;
+  /** Ports of this host's loopback address that the work reaches under the same address. */
+  readonly reach: readonly number[];
 }
 
 export type Isolation = 'bubblewrap' | 'unshare' | 'plain';

@@ -18,8 +18,13 @@ export async function removeTree(path: string): Promise<void> {
 }
 
 async function openFolders(path: string): Promise<void> {
-  await chmod(path, 0o700);
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) await openFolders(join(path, entry.name));
+  try {
+    await chmod(path, 0o700);
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) await openFolders(join(path, entry.name));
+    }
+  } catch (error) {
+    // the removal that failed at one folder goes on with others
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

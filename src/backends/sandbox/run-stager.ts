@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BackendError } from '../../platform/errors/families.ts';
 import type { WorkSpec } from '../../platform/ports/work.ts';
+import { imageMounts, inOwnFolder, openRuntime, type Runtime, servePlan } from './image-plan.ts';
 import type { IsolationFound } from './isolation.ts';
 import { decideAccess, isWithin, ML_ROOT, planTree, type TreePlan } from './plan-tree.ts';
 import type { Mount, RunPlan } from './plan.ts';
@@ -25,7 +26,6 @@ interface ServiceSocket {
 }
 
 type Made = Exclude<IsolationFound, { readonly isolation: 'none' }>;
-type Runtime = ReturnType<SandboxOptions['locateRuntime']>;
 
 /** Makes a specification into a run's folder and its plan: everything of a run but its process. */
 export class RunStager {
@@ -41,13 +41,13 @@ export class RunStager {
   /** Done again from nothing when it was interrupted; the plan comes last and says that all is there. */
   async stage(asked: WorkSpec, isolation: IsolationFound): Promise<void> {
     if (isolation.isolation === 'none') throw new BackendError('runtime', isolation.problem);
-    const spec = decideAccess(asked, isolation.isolation !== 'plain');
+    const runtime = await openRuntime(this.#options, asked, isolation.isolation);
+    const spec = decideAccess(inOwnFolder(asked, runtime), isolation.isolation !== 'plain');
     const runFolder = this.#runs.of(spec.id);
     if (existsSync(runFolder)) await removeTree(runFolder);
     mkdirSync(runFolder, { mode: 0o700 });
     const tree = planTree(spec, runFolder);
     const archives = await stageInputs(this.#options.blobs, runFolder, spec.inputs, tree.inputFolders);
-    const runtime = this.#options.locateRuntime(spec.runtime.name);
     runtime.writeJobPython?.(join(runFolder, 'home'));
     this.#runs.writePlan(spec.id, this.#plan(spec, isolation, tree, archives, runtime));
   }
@@ -57,18 +57,28 @@ export class RunStager {
     const plain = made.isolation === 'plain';
     const sockets = spec.kind === 'service' ? socketFolder(this.#options.folder, spec.id) : null;
     const services = this.#serviceSockets(spec, plain);
-    const ownHosts = spec.hosts.join() !== COMMON_HOSTS.join();
+    const { image } = runtime;
+    const ownHosts = image !== undefined || spec.hosts.join() !== COMMON_HOSTS.join();
+    const environment = environmentOf(spec, runtime, plain, runFolder, sockets);
     return {
       isolation: made.isolation,
       bubblewrap: made.bubblewrap,
       hostname: spec.hostname,
       command: spec.command,
       workingDirectory: plain ? plainFolder(spec.workingDirectory, runFolder) : spec.workingDirectory,
-      environment: { ...environmentOf(spec, runtime, plain, runFolder, sockets), ...servicesVariable(services) },
-      network: spec.network,
+      environment: { ...environment, ...servicesVariable(services) },
+      network: runtime.servesOnPort && spec.kind === 'service' ? 'none' : spec.network,
+      image: image ? { tree: image.folder, folders: [spec.workingDirectory, '/tmp', '/var/tmp', '/root'] } : null,
+      serve: runtime.servesOnPort && sockets !== null ? servePlan(spec, environment, sockets) : null,
       mounts: plain
         ? []
-        : [...this.#mounts(runFolder, runtime.folders, tree.mounts, sockets, ownHosts), ...services.map(socketMount)],
+        : [
+            ...(image
+              ? [...imageMounts(runFolder), ...tree.mounts]
+              : this.#mounts(runFolder, runtime.folders, tree.mounts, sockets, ownHosts)),
+            ...(runtime.mounts ?? []),
+            ...services.map(socketMount),
+          ],
       root: this.#runs.emptyFolder,
       tree: join(runFolder, 'ml'),
       ownsPlainRoot: plain && spec.kind === 'job',
@@ -133,6 +143,7 @@ function environmentOf(
   runFolder: string,
   sockets: string | null,
 ): Record<string, string> {
+  if (runtime.image) return { HOME: '/root', HOSTNAME: spec.hostname, ...runtime.environment, ...spec.environment };
   return {
     HOME: plain ? join(runFolder, 'home') : '/root',
     HOSTNAME: spec.hostname,

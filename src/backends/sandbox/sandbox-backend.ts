@@ -1,7 +1,9 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BackendError } from '../../platform/errors/families.ts';
+import type { WorkAdditions } from '../../platform/ports/additions.ts';
 import type { WorkAddress, WorkBackend, WorkOutputTree, WorkSpec, WorkStatus } from '../../platform/ports/work.ts';
+import { type AdditionPorts, addArchive, removeAdded } from './additions.ts';
 import { findIsolation, findProgram, type IsolationFound } from './isolation.ts';
 import { readStart, walkOutput } from './outputs.ts';
 import { ML_ROOT } from './plan-tree.ts';
@@ -13,7 +15,7 @@ import type { SandboxOptions } from './sandbox-options.ts';
 import { Spawner } from './spawner.ts';
 import { stagingMessage } from './stage.ts';
 
-export interface SandboxBackend extends WorkBackend {
+export interface SandboxBackend extends WorkBackend, WorkAdditions {
   /** What isolation jobs get on this host; probed once. */
   isolation(): Promise<IsolationFound>;
   /** Stops watching and lets the spawner go. Work goes on. */
@@ -182,6 +184,21 @@ class HostSandbox implements SandboxBackend {
     await removeTree(socketFolder(this.#options.folder, id));
     // last: as long as a record exists the run is known to have ended
     for (const suffix of ['started', 'ended']) rmSync(join(this.#runs.records, `${id}.${suffix}`), { force: true });
+  }
+
+  addArchive(id: string, path: string, place: string, digest: string): Promise<void> {
+    return addArchive(this.#additions(id), path, place, digest);
+  }
+
+  removeAdded(id: string, path: string, place: string): Promise<void> {
+    return removeAdded(this.#additions(id), path, place);
+  }
+
+  #additions(id: string): AdditionPorts {
+    requireId(id);
+    const plan = this.#runs.plan(id);
+    if (!plan) throw new BackendError('runtime', `There is no work ${id} that files could be added to.`, { retryable: true });
+    return { blobs: this.#options.blobs, python: this.#python, runFolder: this.#runs.of(id), plan };
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { BlobStore } from '../../platform/objects/port.ts';
 import type { Settings } from '../../platform/settings.ts';
+import type { UnpackedImage } from './image-trees.ts';
 import type { RuntimeEnvironment } from './runtime-environment.ts';
 
 export interface SandboxLog {
@@ -20,6 +21,8 @@ export interface SandboxOptions {
   readonly locateRuntime: (
     name: string,
   ) => Pick<RuntimeEnvironment, 'folders' | 'environment'> & Partial<Pick<RuntimeEnvironment, 'writeJobPython'>>;
+  /** Unpacked images by digest, for work whose runtime is one (`sha256:…`). Absent: such work fails to start. */
+  readonly openImage?: (digest: string) => Promise<UnpackedImage>;
   /** The host's Python for the shim; found on PATH when not given. */
   readonly python?: string;
 }

@@ -16,12 +16,14 @@ export const MESSAGE_FILE = '/opt/ml/output/message';
 export const processingRuntimeSeconds = ({ StoppingCondition }: Request): number =>
   StoppingCondition?.MaxRuntimeInSeconds ?? RUNTIME_SECONDS_DEFAULT;
 
-/** Docker's override rules; the images known here have no entry point of their own for processing. */
+/** Docker's override rules: arguments replace CMD, an entry point replaces ENTRYPOINT and CMD. */
 export function processingCommand(
   { AppSpecification }: Request,
   image: ResolvedImage,
 ): readonly string[] | { readonly problem: string } {
-  const command = [...(AppSpecification.ContainerEntrypoint ?? []), ...(AppSpecification.ContainerArguments ?? [])];
+  const { ContainerEntrypoint, ContainerArguments } = AppSpecification;
+  const words = ContainerArguments ?? (ContainerEntrypoint ? [] : (image.command ?? []));
+  const command = [...(ContainerEntrypoint ?? image.entrypoint ?? []), ...words];
   if (command.length > 0) return command;
   return {
     problem: `The image ${image.image} has no command of its own to process. Name one in AppSpecification.ContainerEntrypoint.`,

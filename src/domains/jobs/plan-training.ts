@@ -52,7 +52,7 @@ export function trainingCommand(
   const { ContainerEntrypoint, ContainerArguments } = AlgorithmSpecification ?? {};
   if (ContainerEntrypoint) return [...ContainerEntrypoint, ...(ContainerArguments ?? [])];
   if (image.trainCommand && !ContainerArguments) return image.trainCommand;
-  if (ContainerArguments) return ContainerArguments;
+  if (ContainerArguments) return [...(image.entrypoint ?? []), ...ContainerArguments];
   return {
     problem: `The image ${image.image} has no command of its own to train. Name one in AlgorithmSpecification.ContainerEntrypoint.`,
   };

@@ -119,7 +119,7 @@ function validate(entry: Entry, input: object): void {
   const message = printFaults(faults);
   const protocol = entry.service.model.metadata.protocol;
   if (protocol === 'query') throw new ServiceError('ValidationError', message);
-  if (entry.service.prefix === 'logs') throw new ServiceError('InvalidParameterException', message);
+  if (['logs', 'ecr'].includes(entry.service.prefix)) throw new ServiceError('InvalidParameterException', message);
   if (entry.service.prefix === 'sqs') throw queueFault(first, message);
   if (protocol !== 'rest-xml') throw new ServiceError('ValidationException', message);
   const own = S3_REFUSALS[first.path];

@@ -49,8 +49,10 @@ class StartFailed(Exception):
     pass
 
 
-def start(plan, output):
-    return {"bubblewrap": start_bubblewrap, "unshare": start_unshare, "plain": start_plain}[plan["isolation"]](plan, output)
+def start(plan, output, before=None):
+    """`before` is called with a process in the sandbox's namespaces, and the job begins when it has returned."""
+    way = {"bubblewrap": start_bubblewrap, "unshare": start_unshare, "plain": start_plain}[plan["isolation"]]
+    return way(plan, output, before)
 
 
 # where root inside is root outside, these parts of /proc answer to the user id alone; bubblewrap covers `irq` and `bus`
@@ -59,32 +61,60 @@ PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus") if os.geteuid() ==
 # bubblewrap
 
 
-def start_bubblewrap(plan, output):
+def start_bubblewrap(plan, output, before):
+    hold_read, hold_write = os.pipe()
+    os.set_inheritable(hold_read, True)
     arguments = os.memfd_create("arguments", 0)  # not on the command line, where every user of the host could read tokens
-    os.write(arguments, b"".join(as_argument(word) for word in bubblewrap_arguments(plan)))
+    os.write(arguments, b"".join(as_argument(word) for word in bubblewrap_arguments(plan, hold_read if before else None)))
     os.lseek(arguments, 0, os.SEEK_SET)
     status_read, status_write = os.pipe()
     os.set_inheritable(status_write, True)
     words = [plan["bubblewrap"], "--args", str(arguments), "--json-status-fd", str(status_write), "--", *plan["command"]]
+    overlay = plan.get("image") and plan["image"]["overlay"]
+    pid = (fork_bubblewrap if overlay else spawn_bubblewrap)(plan, words, output, status_write)
+    for fd in (arguments, status_write, hold_read):
+        os.close(fd)
+    status = open(status_read, "rb")
+    line = status.readline()
+    if not line.startswith(b"{"):
+        raise StartFailed(line[len("failed "):].decode("utf-8", "replace").strip() or "bubblewrap ended before it made a sandbox")
+    init = json.loads(line)["child-pid"]
+    if before:
+        before(init)
+        os.write(hold_write, b"x")
+    os.close(hold_write)
+    for each in (init, *process_table.children(init)):
+        process_limit.lower_hard_limit(each)
+    return Sandbox(pid, init, status)
+
+
+def spawn_bubblewrap(plan, words, output, _status):
     nothing = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
     streams = [nothing, (os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
     be_ourselves = be_the_job(plan)
     try:
         # not a fork, after which both sides would copy each page of the interpreter that they touch; and nothing of the
         # job's environment: LD_PRELOAD would act outside the sandbox
-        pid = os.posix_spawn(plan["bubblewrap"], words, {}, file_actions=streams, setsigdef=DEFAULT_SIGNALS)
+        return os.posix_spawn(plan["bubblewrap"], words, {}, file_actions=streams, setsigdef=DEFAULT_SIGNALS)
     finally:
         be_ourselves()
-    os.close(arguments)
-    os.close(status_write)
-    status = open(status_read, "rb")
-    line = status.readline()
-    if not line:
-        raise StartFailed("bubblewrap ended before it made a sandbox")
-    init = json.loads(line)["child-pid"]
-    for each in (init, *process_table.children(init)):
-        process_limit.lower_hard_limit(each)
-    return Sandbox(pid, init, status)
+
+
+def fork_bubblewrap(plan, words, output, status):
+    """Inside a namespace that shows the image's root as one folder, which bubblewrap then takes for the root."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            import image_root  # for few; its supervisor has loaded it
+
+            enter(output, plan)
+            image_root.enter(plan["image"])
+            os.execve(plan["bubblewrap"], words, {})
+        except BaseException as error:
+            report(status, "failed " + describe(error))
+        finally:
+            os._exit(125)
+    return pid
 
 
 def as_argument(word):
@@ -94,7 +124,7 @@ def as_argument(word):
     return os.fsencode(word) + b"\0"
 
 
-def bubblewrap_arguments(plan):
+def bubblewrap_arguments(plan, hold):
     yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
     # As root of one more user namespace the job could mount control groups and lift its own memory limit. Before 0.8
     # bubblewrap does not know this word, the trial fails, and `unshare` is used.
@@ -103,6 +133,10 @@ def bubblewrap_arguments(plan):
         yield "--unshare-net"
     yield from ("--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--hostname", plan["hostname"])
     yield from ("--die-with-parent", "--new-session")
+    if hold is not None:
+        yield from ("--block-fd", str(hold))
+    if plan.get("image"):
+        yield from ("--bind", plan["image"]["root"], "/")
     for mount in plan["mounts"]:
         kind = mount["kind"]
         if kind == "read-only":
@@ -124,26 +158,35 @@ def bubblewrap_arguments(plan):
 
 # unshare
 
+OLD = "/.slipway-old"  # where the host's root stands for a moment
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
-def start_unshare(plan, output):
+def start_unshare(plan, output, before):
     """outer (enters new namespaces) > init (process 1 inside: builds the root, reaps) > the job."""
     status_read, status_write = os.pipe()
+    hold_read, hold_write = os.pipe()
     user, group = os.geteuid(), os.getegid()
     pid = os.fork()
     if pid == 0:
         os.close(status_read)
+        os.close(hold_write)
         try:
             enter(output, plan)
-            outer_process(plan, status_write, user, group)
+            outer_process(plan, status_write, hold_read, user, group)
         except BaseException as error:
             report(status_write, "failed " + describe(error))
         finally:
             os._exit(125)
     os.close(status_write)
+    os.close(hold_read)
     with open(status_read, "rb") as status:
-        lines = status.read().decode("utf-8", "replace").splitlines()  # ends when the job's exec closes the last end
+        lines = [status.readline().decode("utf-8", "replace").strip()]
+        if before and lines[0].startswith("init "):
+            before(int(lines[0].split()[1]))
+            os.write(hold_write, b"x")
+        os.close(hold_write)
+        lines += status.read().decode("utf-8", "replace").splitlines()  # ends when the job's exec closes the last end
     failures = [line[len("failed "):] for line in lines if line.startswith("failed ")]
     inits = [line for line in lines if line.startswith("init ")]
     if failures or not inits:
@@ -161,7 +204,7 @@ def describe(error):
     return error.strerror and str(error) if isinstance(error, OSError) else "%s: %s" % (type(error).__name__, error)
 
 
-def outer_process(plan, status, user, group):
+def outer_process(plan, status, hold, user, group):
     flags = kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
     if os.path.exists("/proc/self/ns/cgroup"):
         flags |= kernel.CLONE_NEWCGROUP
@@ -175,7 +218,7 @@ def outer_process(plan, status, user, group):
     init = os.fork()
     if init == 0:
         try:
-            init_process(plan, status)
+            init_process(plan, status, hold)
         except BaseException as error:
             report(status, "failed " + describe(error))
         finally:
@@ -187,13 +230,15 @@ def outer_process(plan, status, user, group):
     wait_and_exit(init)
 
 
-def init_process(plan, status):
+def init_process(plan, status, hold):
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if plan["network"] == "none":
         kernel.loopback_up()
     kernel.set_hostname(plan["hostname"])
     build_root(plan)
     kernel.drop_capabilities()
+    os.read(hold, 1)  # ends when whoever prepares our network has done so
+    os.close(hold)
     job = os.fork()
     if job == 0:
         try:
@@ -223,17 +268,25 @@ def exit_code(status):
 
 
 def build_root(plan):
-    root = plan["root"]
+    image = plan.get("image")
+    root = image["root"] if image else plan["root"]
     kernel.mount(None, "/", None, kernel.MS_SLAVE | kernel.MS_REC)
-    kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    if not image:
+        kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    elif image["overlay"]:
+        import image_root
+
+        image_root.mount(image)
+    else:
+        kernel.bind(root, root, False)
     os.umask(0o022)
     for mount in plan["mounts"]:
         place(mount, root + mount["to"])
-    os.mkdir(root + "/.old")
-    kernel.pivot_root(root, root + "/.old")
+    os.mkdir(root + OLD)
+    kernel.pivot_root(root, root + OLD)
     os.chdir("/")
-    kernel.unmount("/.old")
-    os.rmdir("/.old")
+    kernel.unmount(OLD)
+    os.rmdir(OLD)
 
 
 def place(mount, target):
@@ -288,7 +341,7 @@ def make_devices(target):
 # plain
 
 
-def start_plain(plan, output):
+def start_plain(plan, output, _before):
     """No isolation at all; only by the operator's own word. /opt/ml points to the run's tree while it runs."""
     status_read, status_write = os.pipe()
     pid = os.fork()

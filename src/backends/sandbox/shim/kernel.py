@@ -56,6 +56,10 @@ def unshare(flags):
     check(libc.unshare(flags), "unshare")
 
 
+def enter_namespace(fd, kind):
+    check(libc.setns(fd, kind), "setns")
+
+
 def mount(source, target, kind, flags, options=None):
     as_bytes = lambda text: None if text is None else os.fsencode(text)
     result = libc.mount(as_bytes(source), as_bytes(target), as_bytes(kind), ctypes.c_ulong(flags), as_bytes(options))

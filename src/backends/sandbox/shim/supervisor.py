@@ -34,6 +34,7 @@ class Supervisor:
         self.folder = os.path.join(runs, run_id)
         self.group = group  # the memory group we and all we start are in, or None
         self.sandbox = None
+        self.forwarders = []  # process ids
         self.reason = None  # why we are ending it; None while the job decides
         self.kill_at = None
         self.told = False  # whether the job has had its SIGTERM
@@ -57,6 +58,7 @@ class Supervisor:
             raise
 
     def fail(self, error):
+        self.disconnect()
         if self.sandbox:
             self.sandbox.kill()
         self.end("failed-to-start" if self.started_ms is None else "lost", None, message_of(error, self.folder))
@@ -116,6 +118,10 @@ class Supervisor:
         staging.prepare(self.folder, plan)
         if self.stop_wanted():
             return self.end("stopped", None, "Stopped before it started.")
+        if plan.get("image"):
+            import image_root  # what few runs need is not loaded for all
+
+            image_root.prepare(self.folder, plan)
         lock = staging.take_plain_root(plan, self.stop_wanted) if plan["ownsPlainRoot"] else None
         log = log_writer.LogWriter(plan["logFile"])
         log.lines(plan["preamble"])
@@ -124,7 +130,7 @@ class Supervisor:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # so that we inherit, and measure, the sandbox's first process
         signal.signal(signal.SIGCHLD, lambda *_: None)
         output_read, output_write = os.pipe()
-        self.sandbox = isolation.start(plan, output_write)
+        self.sandbox = isolation.start(plan, output_write, self.connect if plan.get("serve") else None)
         os.close(output_write)
         self.started_ms = now_ms()
         self.show_start_at = time.monotonic() + plan["showStartAfterSeconds"]
@@ -133,6 +139,17 @@ class Supervisor:
         if lock is not None:
             staging.give_plain_root(plan)
         self.finish(code, usage, log)
+
+    def connect(self, init):
+        """The server of an image listens where AWS has it listen, and is reached by the run's socket."""
+        import forwarder
+
+        self.forwarders = forwarder.start(self.plan["serve"], init)
+
+    def disconnect(self):
+        for pid in self.forwarders:
+            isolation.send(pid, signal.SIGKILL)
+        self.forwarders = []
 
     def watch(self, output, woken, log):
         """Until every process of the sandbox is gone: copies output, minds clock, memory and stop wishes."""
@@ -160,6 +177,7 @@ class Supervisor:
                     usage.add(spent)
                     if pid == self.sandbox.outer:
                         code = isolation.exit_code(status)
+                        self.disconnect()
             if alive:
                 self.mind(deadline)
             elif drain_until and time.monotonic() > drain_until:

@@ -27,7 +27,11 @@ export interface Trial extends WorkTrial {
 }
 
 /** `runtimes`: the real ones, where a test needs more than the host's Python. */
-export function createTrial(sandbox: TrialIsolation, existing?: string, runtimes?: Pick<SandboxOptions, 'locateRuntime'>): Trial {
+export function createTrial(
+  sandbox: TrialIsolation,
+  existing?: string,
+  runtimes?: Pick<SandboxOptions, 'locateRuntime' | 'openImage'>,
+): Trial {
   const folder = existing ?? mkdtempSync(join(tmpdir(), 'slipway-sandbox-'));
   mkdirSync(join(folder, 'blobs'), { recursive: true });
   mkdirSync(join(folder, 'logs'), { recursive: true });
@@ -43,6 +47,7 @@ export function createTrial(sandbox: TrialIsolation, existing?: string, runtimes
     settings: { sandbox },
     blobs: { place } as BlobStore,
     log: { info: () => undefined, warn: () => undefined },
+    ...(runtimes?.openImage && { openImage: runtimes.openImage }),
     locateRuntime: runtimes?.locateRuntime ?? (() => ({ folders: [], environment: { PATH: '/usr/bin:/bin' } })),
   });
   return {
