@@ -1,3 +1,4 @@
+import { checkBodyBounds, checkChildNames, checkForEachProperty, checkIterationReference } from './check-for-each.ts';
 import type { Graph, GraphStep } from './graph.ts';
 import { expressionsOf, findCycles, graphOf, readDependency } from './graph.ts';
 import type { Json, JsonObject, ParameterDefinition, PropertyFile, Step, StepType, WorkStep } from './language.ts';
@@ -33,7 +34,7 @@ export interface CheckOptions {
   argumentProblems?: ArgumentProblems;
 }
 
-interface Checking extends CheckOptions {
+export interface Checking extends CheckOptions {
   readonly to: Reading;
   readonly graph: Graph;
   readonly parameters: ReadonlyMap<string, ParameterDefinition>;
@@ -50,6 +51,7 @@ export function checkDefinition(
   checkNames(to);
   const graph = graphOf(to.steps);
   const checking: Checking = { to, graph, parameters, outputNames: new Map(), ...options };
+  checkChildNames(checking);
   for (const read of to.steps) {
     const place = { path: read.path, step: read.step.Name };
     for (const [key, value] of Object.entries(expressionsOf(read.step))) {
@@ -104,7 +106,7 @@ function checkDependencies(checking: Checking, read: ReadStep): undefined {
     const on = graph.indexOf.get(name);
     if (on === undefined) complain(to, place, `There is no step '${name}' to depend on.${suggest(name, graph.indexOf.keys())}`);
     else if (name === read.step.Name) complain(to, place, `The step '${name}' depends on itself. Remove the dependency.`);
-    else checkNotFail(to, nth(graph.steps, on), place);
+    else if (checkBodyBounds(checking, on, place)) checkNotFail(to, nth(graph.steps, on), place);
   }
 }
 
@@ -282,31 +284,38 @@ function checkReference(checking: Checking, text: string, place: Place): undefin
     const hint = () => suggest(reference.step, graph.indexOf.keys());
     if (on === undefined) complain(to, place, `There is no step '${reference.step}'.${hint()}`);
     else checkProperty(checking, on, reference, place);
-  } else if (!/\.ForEachBody\[|\.Selector\b|\.Arguments/.test(place.path)) {
-    complain(to, place, `'${text}' has a value only inside a ForEach step. Use it there.`);
-  }
+  } else checkIterationReference(checking, reference, text, place, (step, path, at) => checkPath(checking, step, path, at));
 }
 
 function checkProperty(checking: Checking, on: number, reference: Reference & { kind: 'step' }, place: Place): undefined {
-  const { to, propertyExists } = checking;
+  const { to } = checking;
   const step = nth(checking.graph.steps, on);
   if (place.step === step.name)
     return complain(to, place, `The step '${step.name}' reads its own property, which exists only after it ran.`);
+  if (!checkBodyBounds(checking, on, place)) return;
+  if (step.type === 'ForEach')
+    return checkForEachProperty(checking, on, reference.path, place, (one, path, at) => checkPath(checking, one, path, at));
+  checkPath(checking, step, reference.path, place);
+}
+
+/** Whether a step has what a path names. */
+function checkPath(checking: Checking, step: GraphStep, path: readonly PathPart[], place: Place): undefined {
+  const { to, propertyExists } = checking;
   if (step.type === 'Fail') return checkNotFail(to, step, place);
   if (step.type === 'Condition')
     return complain(to, place, `'${step.name}' is a Condition step, which has no properties. Use DependsOn to wait for it.`);
-  if (step.type === 'Lambda' || step.type === 'Callback') return checkOutputParameter(to, step, reference.path, place);
-  const verdict = propertyExists?.(step.type, reference.path) ?? true;
+  if (step.type === 'Lambda' || step.type === 'Callback') return checkOutputParameter(to, step, path, place);
+  const verdict = propertyExists?.(step.type, path) ?? true;
   if (verdict !== true) {
     const where = verdict ? `: '${verdict.part}' ${verdict.reason}.${suggest(verdict.part, verdict.possible)}` : '.';
     const rule = `A property is a path into the Describe response of what the step makes`;
-    const text = `A ${step.type} step has no property '${formatPath(reference.path)}' (of step '${step.name}')${where} ${rule}; correct the path.`;
+    const text = `A ${step.type} step has no property '${formatPath(path)}' (of step '${step.name}')${where} ${rule}; correct the path.`;
     return complain(to, place, text);
   }
-  const [first, second, third] = reference.path;
+  const [first, second, third] = path;
   const isOutputs = first && 'member' in first && first.member === 'ProcessingOutputConfig' && second && 'member' in second;
   if (step.type !== 'Processing' || !isOutputs || second.member !== 'Outputs' || !third || !('key' in third)) return;
-  const outputs = outputNames(checking, on);
+  const outputs = outputNames(checking, checking.graph.indexOf.get(step.name) ?? 0);
   if (!outputs || outputs.has(third.key)) return;
   complain(to, place, `The step '${step.name}' has no output named '${third.key}'.${suggest(third.key, outputs)}`);
 }

@@ -12,12 +12,23 @@ export interface GraphStep {
   readonly step: Step;
   /** The Condition this step is nested in, and the branch. */
   readonly parent?: { readonly condition: number; readonly branch: Branch };
+  /** Of a step that a ForEach step repeats: that step. It never runs itself; its children do. */
+  readonly body?: number;
+  /** Of a child that a ForEach step made while it runs. */
+  readonly iteration?: Iteration;
   /** Of a Condition: the vertex that is done when its taken branch is done. Who depends on a Condition waits for this vertex. */
   readonly closing?: number;
   readonly ifSteps: readonly number[];
   readonly elseSteps: readonly number[];
   /** Steps this one names: by DependsOn, by reading their properties or their property files. Not the Condition that contains it. */
   readonly dependencies: readonly Edge[];
+}
+
+/** A child of a ForEach step: for which item, and which step of its body. */
+export interface Iteration {
+  readonly forEach: number;
+  readonly number: number;
+  readonly of: number;
 }
 
 export interface Edge {
@@ -39,6 +50,8 @@ export interface Graph {
   readonly stepOf: readonly number[];
   readonly waitsFor: readonly (readonly number[])[];
   readonly releases: readonly (readonly number[])[];
+  /** Who waits, by whom it waits for, where that is not the step's completion. */
+  readonly triggers: ReadonlyMap<number, ReadonlyMap<number, DependencyTrigger>>;
 }
 
 /** A step in document order with the position of the step it is nested in. */
@@ -57,7 +70,7 @@ export function flattenSteps(definition: PipelineDefinition): FlatStep[] {
       if (step.Type === 'Condition') {
         add(step.Arguments.IfSteps, index);
         add(step.Arguments.ElseSteps, index);
-      }
+      } else if (step.Type === 'ForEach') add(step.Arguments['ForEachBody'] as unknown as Step[], index);
     }
   };
   add(definition.Steps);
@@ -76,11 +89,14 @@ export function graphOf(flat: readonly FlatStep[]): Graph {
   const steps = flat.map(({ step, parent }, index): GraphStep => {
     const isCondition = step.Type === 'Condition';
     if (isCondition) stepOf.push(index);
+    const around = parent === undefined ? undefined : nth(flat, parent).step;
+    const isBody = around?.Type === 'ForEach';
     return {
       name: step.Name,
       type: step.Type,
       step,
-      parent: parent === undefined ? undefined : { condition: parent, branch: branchOf(nth(flat, parent).step, step) },
+      parent: parent === undefined || !around || isBody ? undefined : { condition: parent, branch: branchOf(around, step) },
+      ...(isBody && { body: parent }),
       closing: isCondition ? stepOf.length - 1 : undefined,
       ifSteps: [],
       elseSteps: [],
@@ -92,10 +108,24 @@ export function graphOf(flat: readonly FlatStep[]): Graph {
     const parent = nth(steps, step.parent.condition);
     ((step.parent.branch === 'If' ? parent.ifSteps : parent.elseSteps) as number[]).push(index);
   }
+  liftDependencies(steps);
   return { steps, indexOf, vertexCount: stepOf.length, stepOf, ...connect(steps, stepOf.length) };
 }
 
-function connect(steps: readonly GraphStep[], vertexCount: number): Pick<Graph, 'waitsFor' | 'releases'> {
+/** What the steps of a ForEach's body wait for outside of it, the ForEach waits for: its iterations begin together. */
+function liftDependencies(steps: GraphStep[]): void {
+  for (const [index, { body, dependencies, ...rest }] of steps.entries()) {
+    if (body === undefined) continue;
+    const holder = nth(steps, body);
+    const isInside = ({ on }: Edge) => on === body || nth(steps, on).body === body;
+    const lifted = dependencies.filter((edge) => !isInside(edge));
+    steps[body] = { ...holder, dependencies: [...holder.dependencies, ...lifted] };
+    steps[index] = { ...rest, body, dependencies: dependencies.filter(isInside) };
+  }
+}
+
+function connect(steps: readonly GraphStep[], vertexCount: number): Pick<Graph, 'waitsFor' | 'releases' | 'triggers'> {
+  const triggers = new Map<number, Map<number, DependencyTrigger>>();
   const waitsFor: number[][] = Array.from({ length: vertexCount }, () => []);
   const releases: number[][] = Array.from({ length: vertexCount }, () => []);
   const order = (before: number, after: number) => {
@@ -104,14 +134,29 @@ function connect(steps: readonly GraphStep[], vertexCount: number): Pick<Graph, 
   };
   const doneVertex = (index: number) => nth(steps, index).closing ?? index;
   for (const [index, step] of steps.entries()) {
-    for (const on of new Set(step.dependencies.map((edge) => edge.on))) order(doneVertex(on), index);
+    for (const [on, trigger] of awaited(step.dependencies)) {
+      // only who waits for its completion waits for the branch of a Condition, too
+      const before = trigger === 'Completed' ? doneVertex(on) : on;
+      order(before, index);
+      if (trigger !== 'Completed') triggers.set(before, (triggers.get(before) ?? new Map()).set(index, trigger));
+    }
     if (step.closing !== undefined) order(index, step.closing);
     if (!step.parent) continue;
     order(step.parent.condition, index);
     const end = nth(steps, step.parent.condition).closing;
     if (end !== undefined) order(doneVertex(index), end);
   }
-  return { waitsFor, releases };
+  return { waitsFor, releases, triggers };
+}
+
+/** One edge per step waited for; a trigger that is given counts before one that follows from reading its properties. */
+function awaited(dependencies: readonly Edge[]): Map<number, DependencyTrigger> {
+  const awaits = new Map<number, DependencyTrigger>();
+  for (const { on, trigger } of dependencies) {
+    const known = awaits.get(on);
+    if (known === undefined || known === 'Completed') awaits.set(on, trigger);
+  }
+  return awaits;
 }
 
 function branchOf(parent: Step, child: Step): Branch {

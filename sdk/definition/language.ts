@@ -147,6 +147,19 @@ export interface PipelineDefinition {
   Steps: Step[];
 }
 
+export const FOR_EACH_PICKS = ['MaxBy', 'MinBy'] as const;
+export type ForEachPick = (typeof FOR_EACH_PICKS)[number];
+
+/** What a ForEach step tells of itself, beside `IterationOutputs` and `Selected`. */
+export const FOR_EACH_MEMBERS = [
+  'Status',
+  'InputItemCount',
+  'TotalStepCount',
+  'SucceededStepCount',
+  'FailedStepCount',
+  'StoppedStepCount',
+] as const;
+
 export const EXECUTION_VARIABLES = [
   'StartDateTime',
   'CurrentDateTime',
@@ -213,6 +226,7 @@ export const EXECUTED_STEP_TYPES: ReadonlySet<StepType> = new Set<StepType>([
   'Endpoint',
   'Lambda',
   'Callback',
+  'ForEach',
 ]);
 
 /** The output shape of the SageMaker API that a step's properties are paths into; steps of other types offer other things. */
@@ -248,6 +262,9 @@ export const LIMITS = {
   retryIntervalSeconds: 43_200,
   retryAttempts: 20,
   retryExpireAfterMin: 14_400,
+  /** Of the SDK's ForEachStep: items written out, and children at the same time. */
+  forEachItems: 100,
+  forEachConcurrency: 50,
   /** Ours: deeper JSON would exhaust the stack of a recursive reader long before any real definition gets there. */
   nesting: 200,
 } as const;

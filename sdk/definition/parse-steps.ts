@@ -9,6 +9,7 @@ import {
   STEP_TYPES,
 } from './language.ts';
 import { readConditions } from './parse-conditions.ts';
+import { readForEach } from './parse-for-each.ts';
 import { readOutputParameters } from './parse-outputs.ts';
 import { readCacheConfig, readRetryPolicies } from './parse-policies.ts';
 import { kindOf, show, suggest } from './problems.ts';
@@ -81,7 +82,8 @@ function readArguments(to: Reading, value: unknown, type: StepType, place: Place
   const given = readObject(to, value, place, 'Arguments');
   if (!given) return;
   if (type === 'Fail') return readKeys(to, given, place, 'the arguments of a Fail step', ['ErrorMessage'], []);
-  if (type === 'ForEach' && given['ForEachBody'] !== undefined) {
+  if (type === 'ForEach') readForEach(to, given, place);
+  if (type === 'ForEach' && given['ForEachBody'] !== undefined && given['ForEachBody'] !== null) {
     readSteps(to, given['ForEachBody'], within(place, '.ForEachBody'), index);
   }
   if (type !== 'Condition') return;

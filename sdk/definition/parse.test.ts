@@ -294,34 +294,66 @@ test('a Fail step has no dependants', () => {
   );
 });
 
-test('other known step types parse and are named as unsupported, as are the triggers of SDK 3', () => {
+test('step types that are known and not executed are named; triggers are read', () => {
   const tuning = { Name: 'Tune', Type: 'Tuning', Arguments: {} };
-  const each = {
-    Name: 'Each',
-    Type: 'ForEach',
-    Arguments: {
-      IterableItems: [1],
-      MaxConcurrency: 1,
-      ForEachBody: [work('Body', { Arguments: { x: { Get: 'ForEach.CurrentItem' } } })],
-    },
-  };
-  const parsed = parseDefinition(
-    definition([tuning, each, work('A'), work('B', { DependsOn: [{ Step: 'A', Trigger: 'Failed' }] })]),
-  );
+  const parsed = parseDefinition(definition([tuning, work('A'), work('B', { DependsOn: [{ Step: 'A', Trigger: 'Failed' }] })]));
   assert.ok(parsed.graph, JSON.stringify(parsed.problems));
   assert.deepEqual(
     unsupportedSteps(parsed.graph).map(({ message }) => message.replace(/ \(.*/, '')),
-    [
-      'step Tune of type Tuning is not implemented yet',
-      'step Each of type ForEach is not implemented yet',
-      'step B depends on A with trigger Failed, which is not implemented yet',
-    ],
+    ['step Tune of type Tuning is not implemented yet'],
   );
+  assert.equal(parsed.graph.triggers.get(1)?.get(2), 'Failed');
   refuses(
     definition([work('A'), work('B', { DependsOn: [{ Step: 'A', Trigger: 'Never' }] })]),
     'Steps[1].DependsOn[0].Trigger',
     /no trigger/,
   );
+});
+
+test('a ForEach step: its arguments, its body, and who sees what of it', () => {
+  const item = { Get: 'ForEach.CurrentItem.path' };
+  const each = (args: object = {}, body: object[] = [processing('Fit', ['model'], { Arguments: { x: item } })]) => ({
+    Name: 'Each',
+    Type: 'ForEach',
+    Arguments: { IterableItems: ['a', { Get: 'Execution.PipelineName' }], MaxConcurrency: 2, ForEachBody: body, ...args },
+  });
+  const reads = (path: string) => work('After', { Arguments: { x: { Get: `Steps.Each.${path}` } } });
+  const selector = { Selector: { Pick: 'MaxBy', Field: { Get: 'IterationOutput.Fit.Score.Value' } } };
+  assert.deepEqual(problems(definition([each(selector), reads('Selected.Model')])), []);
+  assert.deepEqual(problems(definition([each(), reads("IterationOutputs[3].Fit['x']"), work('B', { DependsOn: ['Each'] })])), []);
+  const at = 'Steps[0].Arguments';
+  refuses(definition([each({ MaxConcurrency: 51 })]), `${at}.MaxConcurrency`, /from 1 to 50, but is 51/);
+  refuses(definition([each({ IterableItems: [] })]), `${at}.IterableItems`, /has 0 items; 1 to 100/);
+  refuses(definition([each({ IterableItems: 'a' })]), `${at}.IterableItems`, /must be a list of items, or a reference/);
+  refuses(definition([each({ IterableItems: [['a']] })]), `${at}.IterableItems[0]`, /must be one value or a reference/);
+  refuses(definition([each({}, [])]), `${at}.ForEachBody`, /is empty/);
+  const nested = { Name: 'N', Type: 'Fail', Arguments: { ErrorMessage: 'no' } };
+  refuses(definition([each({}, [nested])]), `${at}.ForEachBody[0].Type`, /of type Fail cannot stand in a ForEachBody/);
+  refuses(
+    definition([each({ Selector: { ...selector.Selector, Pick: 'Max' } })]),
+    `${at}.Selector.Pick`,
+    /"Max" is no way to pick. Write MaxBy or MinBy/,
+  );
+  const other = { Selector: { Pick: 'MaxBy', Field: { Get: 'IterationOutput.Fitt.Score' } } };
+  refuses(definition([each(other)]), `${at}.Selector.Field`, /no step of the body of 'Each'.*Did you mean 'Fit'/);
+  const after = 'Steps[1].Arguments.x';
+  refuses(definition([each(), reads('IterationOutputs[0].Fitt.x')]), after, /one of the steps Fit/);
+  refuses(definition([each(), reads('Selected.x')]), after, /has no Selector/);
+  refuses(definition([each(), reads('Stauts')]), after, /no property 'Stauts'.*Did you mean 'Status'/);
+  const outside = (path: string) => work('After', { Arguments: { x: { Get: path } } });
+  refuses(
+    definition([each(), outside('Steps.Fit.x')]),
+    after,
+    /not seen outside of it. Read Steps\.Each\.IterationOutputs\[INDEX\]\.Fit/,
+  );
+  refuses(definition([each(), work('B', { DependsOn: ['Fit'] })]), 'Steps[1].DependsOn[0]', /depend on 'Each'/);
+  refuses(definition([each(), outside('ForEach.CurrentItem')]), after, /only inside a ForEach step/);
+  refuses(definition([each(), outside('IterationOutput.Fit.x')]), after, /only in the Selector/);
+  refuses(definition([each(), work('Fit-7')]), 'Steps[1]', /'Fit-7' is taken: the children of 'Fit' are called Fit-0/);
+  const within = [work('Fit', { Arguments: { x: { Get: 'Steps.Each.Status' } } })];
+  refuses(definition([each({}, within)]), `${at}.ForEachBody[0].Arguments.x`, /the body cannot wait for it/);
+  const waiting = [work('Fit', { DependsOn: ['After'] })];
+  refuses(definition([each({}, waiting), reads('Status')]), 'Steps[0]', /in a cycle: Each -> After -> Each/);
 });
 
 test('junk in any place is reported, never thrown', () => {

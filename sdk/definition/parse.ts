@@ -9,7 +9,6 @@ import type { Problem } from './problems.ts';
 import { show } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readKeys, readObject } from './reader.ts';
-import { nth } from './nth.ts';
 
 export type ParsedDefinition =
   | { definition: PipelineDefinition; graph: Graph; problems?: undefined }
@@ -90,7 +89,7 @@ function deeperThan(root: object, limit: number): boolean {
 /** What a correct definition asks for that this version does not execute: upsert refuses these, validation alone only tells. */
 export function unsupportedSteps(graph: Graph): Problem[] {
   const problems: Problem[] = [];
-  for (const { name, type, dependencies } of graph.steps) {
+  for (const { name, type } of graph.steps) {
     if (!EXECUTED_STEP_TYPES.has(type)) {
       const executed = [...EXECUTED_STEP_TYPES].join(', ');
       problems.push({
@@ -98,11 +97,6 @@ export function unsupportedSteps(graph: Graph): Problem[] {
         step: name,
         message: `step ${name} of type ${type} is not implemented yet (implemented: ${executed})`,
       });
-    }
-    for (const { on, trigger } of dependencies) {
-      if (trigger === 'Completed') continue;
-      const message = `step ${name} depends on ${nth(graph.steps, on).name} with trigger ${trigger}, which is not implemented yet (implemented: Completed)`;
-      problems.push({ path: `Steps.${name}.DependsOn`, step: name, message });
     }
   }
   return problems;

@@ -4,12 +4,13 @@ import { isJsonObject } from './language.ts';
 /** One part of a path into a document: `.Member`, `[0]` or `['key']`. */
 export type PathPart = { member: string } | { index: number } | { key: string };
 
-/** What a `Get` names. `forEach` covers SDK 3's `ForEach.CurrentItem...` and `IterationOutput...`, known only inside a ForEach step. */
+/** What a `Get` names. The last two are known only inside a ForEach step: its current item, and what a body step gave in one iteration. */
 export type Reference =
   | { kind: 'parameter'; name: string }
   | { kind: 'execution'; variable: string }
   | { kind: 'step'; step: string; path: PathPart[] }
-  | { kind: 'forEach'; text: string };
+  | { kind: 'item'; path: PathPart[] }
+  | { kind: 'iteration'; step: string; path: PathPart[] };
 
 export type Parsed<T> = { value: T; problem?: undefined } | { value?: undefined; problem: string };
 
@@ -77,23 +78,39 @@ export function parseReference(text: string): Parsed<Reference> {
   const dot = text.indexOf('.');
   const space = dot < 0 ? text : text.slice(0, dot);
   const rest = dot < 0 ? '' : text.slice(dot + 1);
-  if (space === 'ForEach' || space === 'IterationOutput') return { value: { kind: 'forEach', text } };
+  if (space === 'ForEach') return parseItem(text, rest);
+  if (space === 'IterationOutput') return parseStepPath(text, rest, 'iteration', 'IterationOutput');
   if (space !== 'Parameters' && space !== 'Execution' && space !== 'Steps') {
     return { problem: `the reference ${JSON.stringify(text)} is of no known kind; write ${forms}` };
   }
   if (rest === '') return { problem: `the reference ${JSON.stringify(text)} names nothing; write ${forms}` };
   if (space === 'Parameters') return { value: { kind: 'parameter', name: rest } };
   if (space === 'Execution') return { value: { kind: 'execution', variable: rest } };
+  return parseStepPath(text, rest, 'step', 'Steps');
+}
+
+function parseStepPath(text: string, rest: string, kind: 'step' | 'iteration', space: string): Parsed<Reference> {
   const end = memberEnd(rest, 0);
   const step = rest.slice(0, end);
-  if (step === '') return { problem: `the reference ${JSON.stringify(text)} names no step; write Steps.STEP.PATH` };
+  const quoted = JSON.stringify(text);
+  if (step === '') return { problem: `the reference ${quoted} names no step; write ${space}.STEP.PATH` };
   if (end === rest.length) {
-    return {
-      problem: `the reference ${JSON.stringify(text)} names a step but none of its properties; write Steps.${step}.PATH`,
-    };
+    return { problem: `the reference ${quoted} names a step but none of its properties; write ${space}.${step}.PATH` };
   }
   const path = parsePath(rest.slice(end));
-  return path.problem === undefined ? { value: { kind: 'step', step, path: path.value } } : path;
+  return path.problem === undefined ? { value: { kind, step, path: path.value } } : path;
+}
+
+function parseItem(text: string, rest: string): Parsed<Reference> {
+  const end = memberEnd(rest, 0);
+  if (rest.slice(0, end) !== 'CurrentItem') {
+    return {
+      problem: `the reference ${JSON.stringify(text)} is of no known kind; write ForEach.CurrentItem or ForEach.CurrentItem.PATH`,
+    };
+  }
+  if (end === rest.length) return { value: { kind: 'item', path: [] } };
+  const path = parsePath(rest.slice(end));
+  return path.problem === undefined ? { value: { kind: 'item', path: path.value } } : path;
 }
 
 /**

@@ -18,6 +18,8 @@ export interface Scope {
   /** The document a step's properties are paths into: the Describe response of what it made. Undefined before it succeeded. */
   step(name: string): JsonObject | undefined;
   propertyFile(step: string, name: string): PropertyFile | undefined;
+  /** The item of a ForEach step that this is evaluated for; undefined outside of one. */
+  readonly item?: Json;
   /** The JSON object at an S3 URI; undefined when it was not read yet, which makes resolving answer which files it needs. */
   file(uri: string): FileReading | undefined;
 }
@@ -92,7 +94,25 @@ function evaluateGet(at: Resolving, text: string): Json | undefined {
     return value === undefined ? fail(at, `The execution variable '${reference.variable}' has no value here.`) : value;
   }
   if (reference.kind === 'step') return evaluateProperty(at, reference);
+  if (reference.kind === 'item' && scope.item !== undefined) return evaluateItem(at, scope.item, reference.path);
   return fail(at, `'${text}' has a value only inside a ForEach step.`);
+}
+
+/** Items with fields are commonly JSON objects written as text. */
+function evaluateItem(at: Resolving, item: Json, path: readonly PathPart[]): Json | undefined {
+  if (path.length === 0) return item;
+  let fields = item;
+  if (typeof item === 'string') {
+    try {
+      fields = JSON.parse(item) as Json;
+    } catch {
+      return fail(at, `The item ${show(item)} is no JSON object, so it has no '${formatPath(path)}'.`);
+    }
+  }
+  const found = follow(fields, path);
+  return found.missing === undefined
+    ? found.value
+    : fail(at, `The item ${show(item)} has no '${formatPath(path)}': ${found.missing}.`);
 }
 
 function evaluateProperty(at: Resolving, { step, path }: Reference & { kind: 'step' }): Json | undefined {

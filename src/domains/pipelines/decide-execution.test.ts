@@ -65,7 +65,7 @@ class Engine {
   readonly starts = new Map<number, number>();
   /** [step, names of those settled when it started] */
   readonly settledAtStart = new Map<number, Set<number>>();
-  status: 'Executing' | 'Stopping' | 'Succeeded' | 'Failed' | 'Stopped' = 'Executing';
+  status: 'Executing' | 'Stopping' | 'Succeeded' | 'CompletedWithFailures' | 'Failed' | 'Stopped' = 'Executing';
   failureReason: string | undefined;
   maxParallel: number | undefined;
   mostActive = 0;
@@ -89,7 +89,7 @@ class Engine {
       begin(progress, index);
       if (row.status === 'Succeeded') succeed(progress, index, row.outcome);
       else if (row.status === 'Failed' || row.status === 'Stopped') {
-        fail(progress, index);
+        fail(progress, index, { status: row.status });
         if (row.status === 'Failed') failures.push(row.stepName);
       } else active.set(index, row);
     }

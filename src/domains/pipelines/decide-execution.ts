@@ -1,8 +1,25 @@
-import type { PipelineExecutionStepMetadata } from '../../contract/generated/sagemaker.ts';
-import type { JsonObject } from '../../platform/json.ts';
+import type {
+  ForEachSelectorResult,
+  ForEachStepMetadata,
+  PipelineExecutionStepMetadata,
+} from '../../contract/generated/sagemaker.ts';
+import type { Json, JsonObject } from '../../platform/json.ts';
 import { type GraphStep, nth, type RetryException } from '../../../sdk/definition/index.ts';
-import type { Progress } from './decide-progress.ts';
-import { begin, fail, isExhausted, needsWork, nextOf, succeed } from './decide-progress.ts';
+import { countsOf, isOver } from './decide-for-each.ts';
+import type { Iterations, Progress, Queue } from './decide-progress.ts';
+import {
+  addIterations,
+  begin,
+  fail,
+  failedSteps,
+  isAnswered,
+  isExhausted,
+  needsWork,
+  nextOf,
+  openIterations,
+  slotsTaken,
+  succeed,
+} from './decide-progress.ts';
 import { decideRetry, isFaultOfCall, type Retry } from './decide-retry.ts';
 import type { ExecutionDocument, StepCacheKey, StepDocument } from './resources.ts';
 
@@ -43,6 +60,8 @@ export type Evaluation =
   | { readonly message: string }
   | { readonly problem: string }
   | { readonly files: readonly string[] }
+  /** Of a ForEach step. */
+  | { readonly items: readonly Json[]; readonly concurrency: number }
   | { readonly taken: TakenResult }
   /** There is no result to take; `cache` is where this one's will be kept. */
   | { readonly work: true; readonly cache?: StepCacheKey }
@@ -82,8 +101,17 @@ export interface Situation {
   readonly observations: readonly Observation[];
   readonly nowMs: number;
   evaluate(step: GraphStep, index: number): Evaluation;
+  /** What the children of a ForEach step come to; `counts` has their numbers and the step's status so far. */
+  conclude?(index: number, counts: ForEachStepMetadata): Conclusion;
   /** `serial`: which job of this step it names, from 1. */
   jobName(step: GraphStep, serial: number): string;
+}
+
+/** The result of a ForEach step; `problem` fails it. */
+export interface Conclusion {
+  readonly properties: JsonObject;
+  readonly selector?: ForEachSelectorResult;
+  readonly problem?: string;
 }
 
 export interface StepChange {
@@ -93,10 +121,12 @@ export interface StepChange {
   readonly after: StepDocument;
 }
 
+type EndStatus = 'Succeeded' | 'CompletedWithFailures' | 'Failed' | 'Stopped';
+
 export interface Decision {
   readonly steps: readonly StepChange[];
   /** The execution is settled. */
-  readonly ended?: { readonly status: 'Succeeded' | 'Failed' | 'Stopped'; readonly failureReason?: string };
+  readonly ended?: { readonly status: EndStatus; readonly failureReason?: string };
   readonly effects: readonly Effect[];
   /** When a step is to be tried again. */
   readonly retryAtMs?: number;
@@ -141,7 +171,9 @@ function endOf(run: Run, stopping: boolean): NonNullable<Decision['ended']> {
   if (stopping) return { status: 'Stopped' };
   if (run.failures.length === 0) return { status: 'Succeeded' };
   const text = `Step failure: One or multiple steps failed. ${run.failures.join(' ')}`;
-  return { status: 'Failed', failureReason: shorten(text, EXECUTION_REASON_MAX) };
+  // what failed was expected to: other steps ran because of it
+  const answered = failedSteps(run.progress).every((step) => isAnswered(run.progress, step));
+  return { status: answered ? 'CompletedWithFailures' : 'Failed', failureReason: shorten(text, EXECUTION_REASON_MAX) };
 }
 
 function shorten(text: string, max: number): string {
@@ -185,7 +217,8 @@ function failStep(deciding: Deciding, index: number, reason: string, members: Pa
   settle(deciding, index, { status: 'Failed', failureReason: shorten(reason, STEP_REASON_MAX), ...members });
   const name = nth(run.progress.graph.steps, index).name;
   if (run.failures.length < FAILURES_KEPT) run.failures.push(describeFailure(name, reason));
-  fail(run.progress, index);
+  fail(run.progress, index, { status: 'Failed', wasStopped: members.wasStopped });
+  closeAround(deciding, index);
 }
 
 /** How a step's failure reads in the execution's FailureReason. */
@@ -214,6 +247,7 @@ function applyObservation(deciding: Deciding, observation: Observation, stopping
     case 'succeeded':
       settle(deciding, index, { status: 'Succeeded', metadata, properties: observation.document });
       succeed(run.progress, index);
+      closeAround(deciding, index);
       break;
     case 'failed': {
       const retry = stopping ? undefined : retryOf(deciding, document, observation.exception);
@@ -224,8 +258,9 @@ function applyObservation(deciding: Deciding, observation: Observation, stopping
     case 'stopped':
       if (stopping) {
         settle(deciding, index, { status: 'Stopped' });
-        fail(run.progress, index);
-      } else failStep(deciding, index, observation.reason);
+        fail(run.progress, index, { status: 'Stopped' });
+        closeAround(deciding, index);
+      } else failStep(deciding, index, observation.reason, { wasStopped: true });
   }
 }
 
@@ -276,13 +311,14 @@ function stopActive(deciding: Deciding): void {
     if (document.status === 'Stopping') continue;
     change(deciding, index, { status: 'Stopping', retryAtMs: undefined });
     deciding.run.retrying.delete(index);
-    deciding.effects.push({ kind: 'stop', step: index, jobName: document.jobName ?? '' });
+    if (!document.forEach) deciding.effects.push({ kind: 'stop', step: index, jobName: document.jobName ?? '' });
   }
+  for (const forEach of deciding.run.progress.iterations.keys()) closeIterations(deciding, forEach);
 }
 
 /** Starts what may start: Conditions first, since they take no slot and may release steps that do. */
 function startReady(deciding: Deciding): void {
-  const { run, execution, effects } = deciding;
+  const { run, execution } = deciding;
   const { progress } = run;
   const { instant, ready } = progress;
   const waiting: number[] = [];
@@ -292,7 +328,17 @@ function startReady(deciding: Deciding): void {
   }
   instant.steps.push(...waiting);
   const most = execution.maxParallelSteps ?? Number.POSITIVE_INFINITY;
-  for (let index = nextOf(progress, ready); index !== undefined && progress.active.size < most; index = nextOf(progress, ready)) {
+  startFrom(deciding, ready, () => slotsTaken(progress) < most);
+  for (const [forEach, iterations] of progress.iterations) {
+    const concurrency = run.active.get(forEach)?.forEach?.concurrency ?? 0; // of one that is over, nothing starts
+    startFrom(deciding, iterations.ready, () => iterations.running < concurrency && slotsTaken(progress) < most);
+  }
+}
+
+function startFrom(deciding: Deciding, queue: Queue, hasRoom: () => boolean): void {
+  const { run, effects } = deciding;
+  const { progress } = run;
+  for (let index = nextOf(progress, queue); index !== undefined && hasRoom(); index = nextOf(progress, queue)) {
     const earlier = run.earlier.get(index);
     const serial = earlier ? (earlier.serial ?? 1) + 1 : 1;
     const jobName = deciding.jobName(nth(progress.graph.steps, index), serial);
@@ -303,6 +349,55 @@ function startReady(deciding: Deciding): void {
     effects.push({ kind: 'start', step: index, jobName });
   }
 }
+
+/** A ForEach step begins: its children take their places, or take them again. */
+function beginIterations(deciding: Deciding, index: number, items: readonly Json[], concurrency: number): void {
+  const { run } = deciding;
+  const { progress } = run;
+  const known = run.earlier.get(index)?.forEach;
+  const iterations = progress.iterations.get(index) ?? addIterations(progress, index, items.length);
+  const forEach = known ? { ...known, concurrency } : { items: [...items], base: iterations.base, concurrency };
+  begin(progress, index);
+  const metadata = { ForEach: countsOf(forEach.items.length, iterations) };
+  change(deciding, index, { status: 'Executing', forEach, metadata });
+  openIterations(progress, index);
+  closeIterations(deciding, index);
+}
+
+/** What the end of a child means for the ForEach step that made it. */
+function closeAround(deciding: Deciding, child: number): void {
+  const forEach = deciding.run.progress.graph.steps[child]?.iteration?.forEach;
+  if (forEach !== undefined) closeIterations(deciding, forEach);
+}
+
+/** Settles a ForEach step whose children are through. */
+function closeIterations(deciding: Deciding, index: number): void {
+  const { run, execution } = deciding;
+  const { progress } = run;
+  const stopping = execution.status === 'Stopping';
+  const iterations = progress.iterations.get(index);
+  const known = run.active.get(index)?.forEach;
+  if (!iterations || !known || !isOver(iterations, stopping)) return;
+  const Status = stopping ? 'Stopped' : iterations.failed + iterations.stopped > 0 ? 'Failed' : 'Succeeded';
+  const counts = { ...countsOf(known.items.length, iterations), Status } as const;
+  const { properties, selector, problem } = deciding.conclude?.(index, counts) ?? { properties: {} };
+  const ForEach = {
+    ...counts,
+    ...(problem !== undefined && { Status: 'Failed' as const }),
+    ...(selector && { Selector: selector }),
+  };
+  const members = { metadata: { ForEach }, properties };
+  if (problem !== undefined) {
+    failStep(deciding, index, `ClientError: ${problem}`, members);
+    return;
+  }
+  settle(deciding, index, { status: Status, ...members, ...(Status === 'Failed' && { failureReason: failureOf(iterations) }) });
+  if (Status === 'Succeeded') succeed(progress, index);
+  else fail(progress, index, { status: Status });
+}
+
+const failureOf = ({ failed, stopped, total }: Iterations): string =>
+  `${failed + stopped} of ${total} steps of the iterations failed.`;
 
 /**
  * Condition and Fail steps take no time and need no job, nor do steps whose result is there already. False when something must be read
@@ -324,10 +419,15 @@ function decideAtOnce(deciding: Deciding, index: number, step: GraphStep): boole
     needsWork(progress, index);
     return true;
   }
+  if ('items' in evaluation) {
+    beginIterations(deciding, index, evaluation.items, evaluation.concurrency);
+    return true;
+  }
   begin(progress, index);
   if ('taken' in evaluation) {
     settle(deciding, index, { status: 'Succeeded', ...evaluation.taken });
     succeed(progress, index, evaluation.taken.outcome);
+    closeAround(deciding, index);
     return true;
   }
   if ('problem' in evaluation) failStep(deciding, index, evaluation.problem);

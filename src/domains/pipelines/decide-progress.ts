@@ -1,4 +1,4 @@
-import { type Graph, nth } from '../../../sdk/definition/index.ts';
+import { type DependencyTrigger, expandForEach, type Graph, nth } from '../../../sdk/definition/index.ts';
 import type { Selection } from './decide-selection.ts';
 
 /**
@@ -6,17 +6,35 @@ import type { Selection } from './decide-selection.ts';
  * costs does not grow with the graph: settling one touches only the vertices it releases.
  */
 export interface Progress {
-  readonly graph: Graph;
+  /** Grows, with the two below, by the children of ForEach steps. */
+  graph: Graph;
   readonly course: Course;
-  readonly vertices: Uint8Array;
+  vertices: Uint8Array;
   /** Predecessors each vertex still waits for. */
-  readonly pending: Int32Array;
+  pending: Int32Array;
   /** Steps that need a job and may start, in the order they became ready. */
   readonly ready: Queue;
   /** Steps that may be decided without a job (Condition, Fail, those whose result may be there already): they take no slot. */
   readonly instant: Queue;
   readonly active: Set<number>;
   readonly outcomes: Map<number, boolean>;
+  /** Of the ForEach steps whose items are known. */
+  readonly iterations: Map<number, Iterations>;
+}
+
+/** How far the children of a ForEach step are. */
+export interface Iterations {
+  /** The first of them; the others follow. */
+  readonly base: number;
+  readonly total: number;
+  /** Those that may start, within the step's own limit. */
+  readonly ready: Queue;
+  running: number;
+  succeeded: number;
+  failed: number;
+  stopped: number;
+  /** Behind one that failed or was stopped. */
+  blocked: number;
 }
 
 /** Every step enters once, so what was taken is not worth removing. */
@@ -32,15 +50,17 @@ const SUCCEEDED = 3;
 const FAILED = 4;
 /** Will never run: on the branch not taken, or behind such a step, or behind one that failed. */
 const BLOCKED = 5;
-/** No part of a selective execution: nothing waits for it. */
+/** No part of a selective execution, or repeated by a ForEach step: nothing waits for it. */
 const LEFT_OUT = 6;
+/** What it was to run for did not happen: it will never run, which is as good as done for the end of the Condition around it. */
+const DISMISSED = 7;
 
 /** What an execution does otherwise than by its graph alone. */
 export interface Course {
   /** Of a selective execution. */
   readonly selection?: Selection;
   /** Whether to look first for a result that is there already. */
-  looksUp(step: number): boolean;
+  looksUp(graph: Graph, step: number): boolean;
 }
 
 const ALL_STEPS: Course = { looksUp: () => false };
@@ -55,8 +75,10 @@ export function createProgress(graph: Graph, course: Course = ALL_STEPS): Progre
     instant: { steps: [], head: 0 },
     active: new Set(),
     outcomes: new Map(),
+    iterations: new Map(),
   };
   if (course.selection) leaveOut(progress, course.selection);
+  for (const [step, { body }] of graph.steps.entries()) if (body !== undefined) progress.vertices[step] = LEFT_OUT;
   for (let vertex = 0; vertex < graph.vertexCount; vertex++) {
     if (progress.pending[vertex] === 0 && progress.vertices[vertex] === WAITING) makeReady(progress, vertex);
   }
@@ -83,20 +105,101 @@ export function nextOf(progress: Progress, queue: Queue): number | undefined {
 export function begin(progress: Progress, step: number): void {
   progress.vertices[step] = ACTIVE;
   progress.active.add(step);
+  const around = iterationsAround(progress, step);
+  if (around) around.running++;
+}
+
+/** The ForEach step and its siblings around a child. */
+function iterationsAround(progress: Progress, step: number): Iterations | undefined {
+  const forEach = progress.graph.steps[step]?.iteration?.forEach;
+  return forEach === undefined ? undefined : progress.iterations.get(forEach);
+}
+
+/**
+ * The items of a ForEach step are known: its children take their places in the graph. They wait until it is opened, so that the children of
+ * an earlier try can be there before the step begins again.
+ */
+export function addIterations(progress: Progress, forEach: number, itemCount: number): Iterations {
+  const steps = progress.graph.steps.length;
+  const { graph, base, moved } = expandForEach(progress.graph, forEach, itemCount);
+  const stretch = <A extends Uint8Array | Int32Array>(array: A, longer: A): A => {
+    longer.set(array.subarray(0, steps));
+    longer.set(array.subarray(steps), steps + moved);
+    return longer;
+  };
+  progress.vertices = stretch(progress.vertices, new Uint8Array(graph.vertexCount));
+  progress.pending = stretch(progress.pending, new Int32Array(graph.vertexCount));
+  for (let child = base; child < base + moved; child++) progress.pending[child] = nth(graph.waitsFor, child).length + 1;
+  progress.graph = graph;
+  const empty = { running: 0, succeeded: 0, failed: 0, stopped: 0, blocked: 0 };
+  const iterations = { base, total: moved, ready: { steps: [], head: 0 }, ...empty };
+  progress.iterations.set(forEach, iterations);
+  return iterations;
+}
+
+/** The ForEach step has begun: its children may. */
+export function openIterations(progress: Progress, forEach: number): void {
+  const { base = 0, total = 0 } = progress.iterations.get(forEach) ?? {};
+  for (let child = base; child < base + total; child++) lessPending(progress, child);
+}
+
+/** Steps under way that take a slot of the execution's parallelism: of a ForEach step only the children do. */
+export function slotsTaken({ active, iterations }: Progress): number {
+  let taken = active.size;
+  for (const forEach of iterations.keys()) if (active.has(forEach)) taken--;
+  return taken;
 }
 
 /** The step succeeded; `outcome` is the branch a Condition took. */
 export function succeed(progress: Progress, step: number, outcome?: boolean): void {
   progress.active.delete(step);
   if (outcome !== undefined) progress.outcomes.set(step, outcome);
+  const around = iterationsAround(progress, step);
+  if (around) {
+    around.running--;
+    around.succeeded++;
+  }
   complete(progress, step);
 }
 
-/** The step failed or was stopped: nothing behind it will run. */
-export function fail(progress: Progress, step: number): void {
+/**
+ * The step failed or was stopped: nothing behind it will run but what is there for that. A step whose job somebody else stopped failed by
+ * it, so `wasStopped` fires both triggers.
+ */
+export function fail(progress: Progress, step: number, end: { status: 'Failed' | 'Stopped'; wasStopped?: boolean }): void {
   progress.active.delete(step);
   progress.vertices[step] = FAILED;
-  for (const next of nth(progress.graph.releases, step)) block(progress, next);
+  const around = iterationsAround(progress, step);
+  if (around) {
+    around.running--;
+    if (end.status === 'Stopped') around.stopped++;
+    else around.failed++;
+  }
+  for (const next of nth(progress.graph.releases, step)) {
+    const trigger = triggerOf(progress, step, next);
+    const wasStopped = trigger === 'Stopped' && end.wasStopped;
+    if (trigger === 'Completed') block(progress, next);
+    else if (trigger === 'Any' || trigger === end.status || wasStopped) lessPending(progress, next);
+    else for (const closing of dismiss(progress, next)) complete(progress, closing);
+  }
+}
+
+const triggerOf = ({ graph }: Progress, before: number, after: number): DependencyTrigger =>
+  graph.triggers.get(before)?.get(after) ?? 'Completed';
+
+/** Whether somebody ran because of a step's failure, or would have for want of nothing else. */
+export function isAnswered(progress: Progress, step: number): boolean {
+  const forEach = progress.graph.steps[step]?.iteration?.forEach;
+  if (forEach !== undefined && isAnswered(progress, forEach)) return true;
+  const answers = (next: number) => triggerOf(progress, step, next) !== 'Completed' && ran(progress, next);
+  return nth(progress.graph.releases, step).some(answers);
+}
+
+const ran = ({ vertices }: Progress, vertex: number): boolean => vertices[vertex] === SUCCEEDED || vertices[vertex] === FAILED;
+
+/** Steps that failed or were stopped. */
+export function failedSteps({ graph, vertices }: Progress): number[] {
+  return graph.steps.flatMap((_, step) => (vertices[step] === FAILED ? [step] : []));
 }
 
 /** Nothing runs and nothing can start. */
@@ -108,13 +211,16 @@ export function isExhausted(progress: Progress): boolean {
 function makeReady(progress: Progress, vertex: number): void {
   progress.vertices[vertex] = READY;
   const { type } = nth(progress.graph.steps, vertex);
-  const isInstant = type === 'Condition' || type === 'Fail' || progress.course.looksUp(vertex);
-  (isInstant ? progress.instant : progress.ready).steps.push(vertex);
+  const isInstant =
+    type === 'Condition' || type === 'Fail' || type === 'ForEach' || progress.course.looksUp(progress.graph, vertex);
+  (isInstant ? progress.instant : queueOf(progress, vertex)).steps.push(vertex);
 }
+
+const queueOf = (progress: Progress, step: number): Queue => iterationsAround(progress, step)?.ready ?? progress.ready;
 
 /** There was no result to take: the step waits for its turn like others. */
 export function needsWork(progress: Progress, step: number): void {
-  progress.ready.steps.push(step);
+  queueOf(progress, step).steps.push(step);
 }
 
 /** Marks a vertex done and whatever follows from it: closing vertices complete by themselves, so this walks on without recursion. */
@@ -125,6 +231,11 @@ function complete(progress: Progress, start: number): void {
     vertices[vertex] = SUCCEEDED;
     for (const next of nth(graph.releases, vertex)) {
       if (vertices[next] === LEFT_OUT) continue;
+      const trigger = triggerOf(progress, vertex, next);
+      if (trigger === 'Failed' || trigger === 'Stopped') {
+        done.push(...dismiss(progress, next));
+        continue;
+      }
       const ready = placeOf(progress, vertex, next) === 'untaken' ? skip(progress, next) : release(progress, vertex, next);
       if (ready !== undefined) done.push(ready);
     }
@@ -149,6 +260,7 @@ function release(progress: Progress, vertex: number, next: number): number | und
 
 /** A step of the branch not taken is blocked, and is as good as done for the end of its Condition. */
 function skip(progress: Progress, step: number): number | undefined {
+  if (progress.vertices[step] === DISMISSED) return undefined;
   if (progress.vertices[step] !== BLOCKED) block(progress, step);
   return lessPending(progress, closingAround(progress, step));
 }
@@ -178,10 +290,31 @@ function block(progress: Progress, start: number): void {
   for (let vertex = blocked.pop(); vertex !== undefined; vertex = blocked.pop()) {
     if (vertices[vertex] !== WAITING) continue;
     vertices[vertex] = BLOCKED;
+    const child = iterationsAround(progress, vertex);
+    if (child) child.blocked++;
     const step = nth(graph.stepOf, vertex);
     const around = closingAround(progress, step);
     for (const next of nth(graph.releases, vertex)) {
       if (next !== around || placeOf(progress, nth(graph.stepOf, around), step) === 'taken') blocked.push(next);
     }
   }
+}
+
+/** Dismisses a step and everything behind it. Answers the closing vertices that are done thereby. */
+function dismiss(progress: Progress, start: number): number[] {
+  const { graph, vertices } = progress;
+  const closed: number[] = [];
+  const dismissed = [start];
+  for (let vertex = dismissed.pop(); vertex !== undefined; vertex = dismissed.pop()) {
+    if (vertices[vertex] !== WAITING) continue;
+    vertices[vertex] = DISMISSED;
+    const child = iterationsAround(progress, vertex);
+    if (child) child.blocked++;
+    const around = closingAround(progress, nth(graph.stepOf, vertex));
+    for (const next of nth(graph.releases, vertex)) {
+      if (next !== around) dismissed.push(next);
+      else if (lessPending(progress, next) !== undefined) closed.push(next);
+    }
+  }
+  return closed;
 }

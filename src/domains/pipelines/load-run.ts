@@ -1,9 +1,9 @@
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Cursor, Store } from '../../platform/store/port.ts';
-import { listRows, readRow } from '../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { cacheExpiryMs, type Graph, type JsonObject, nth } from '../../../sdk/definition/index.ts';
 import { createRun, describeFailure } from './decide-execution.ts';
-import { begin, createProgress, fail, succeed } from './decide-progress.ts';
+import { addIterations, begin, createProgress, fail, openIterations, succeed } from './decide-progress.ts';
 import { type Selection, selectionOf } from './decide-selection.ts';
 import type { Definitions } from './definitions.ts';
 import { type ExecutionDocument, type StepDocument, UNSETTLED } from './resources.ts';
@@ -25,7 +25,7 @@ export async function loadRun(store: Store, definitions: Definitions, key: Resou
     execution: row.document,
     executionVersion: row.version,
     selection,
-    ...createRun(createProgress(compiled.graph, { selection, looksUp: (step) => looksUp(compiled.graph, selection, step) })),
+    ...createRun(createProgress(compiled.graph, { selection, looksUp: (graph, step) => looksUp(graph, selection, step) })),
     earlierVersions: new Map(),
     lookedUp: new Map(),
     rows: new Map(),
@@ -35,6 +35,7 @@ export async function loadRun(store: Store, definitions: Definitions, key: Resou
     changed: new Set(),
     unconfirmed: new Set(),
   };
+  const rows: Read<StepDocument>[] = [];
   let after: Cursor | undefined;
   do {
     const page = await listRows<StepDocument>(store, {
@@ -47,10 +48,18 @@ export async function loadRun(store: Store, definitions: Definitions, key: Resou
       after,
       limit: STEPS_PAGE,
     });
-    for (const { document, version, index } of page.rows) replay(run, document, version, index.ordinal ?? 0);
+    rows.push(...page.rows);
     after = page.next;
   } while (after);
+  restoreIterations(run, rows);
+  for (const { document, version, index } of rows) replay(run, document, version, index.ordinal ?? 0);
   return run;
+}
+
+/** Children take the places they had, in the order in which they got them. */
+function restoreIterations({ progress }: ExecutionRun, rows: readonly Read<StepDocument>[]): void {
+  const begun = rows.flatMap(({ document: { index, forEach } }) => (forEach ? [{ index, ...forEach }] : []));
+  for (const { index, items } of begun.sort((a, b) => a.base - b.base)) addIterations(progress, index, items.length);
 }
 
 /** Whether a step may have a result that is there already: taken from the source execution, or kept in the cache. */
@@ -67,25 +76,34 @@ function replay(run: ExecutionRun, document: StepDocument, version: number, ordi
     return;
   }
   begin(run.progress, index);
+  if (document.forEach) openIterations(run.progress, index);
   if (status === 'Succeeded') {
     keepDocument(run, index, document.properties as JsonObject | undefined);
     succeed(run.progress, index, document.outcome);
   } else if (status === 'Failed' || status === 'Stopped') {
-    fail(run.progress, index);
-    if (status === 'Failed' && run.failures.length < FAILURES_KEPT) {
+    keepDocument(run, index, document.properties as JsonObject | undefined); // of a ForEach step
+    fail(run.progress, index, { status, wasStopped: document.wasStopped });
+    // of a ForEach step its children tell
+    if (status === 'Failed' && !tellsByChildren(run, document) && run.failures.length < FAILURES_KEPT) {
       run.failures.push(describeFailure(document.stepName, document.failureReason));
     }
   } else {
     run.active.set(index, document);
     run.rows.set(index, { version, ordinal });
     if (document.retryAtMs !== undefined) run.retrying.add(index);
+    if (document.forEach) return; // its children are looked at
     if (status === 'Executing') run.changed.add(index);
     else run.unconfirmed.add(index);
   }
 }
 
-/** Keeps what a step made at hand if another step refers to it. */
+/** Keeps what a step made at hand if another step refers to it, or the ForEach step whose child it is may. */
 export function keepDocument(run: ExecutionRun, index: number, document: JsonObject | undefined): void {
-  const name = run.compiled.graph.steps[index]?.name;
-  if (document && name !== undefined && run.compiled.referenced.has(index)) run.documents.set(name, document);
+  const step = run.progress.graph.steps[index];
+  if (document && step && (step.iteration || run.compiled.referenced.has(index))) run.documents.set(step.name, document);
 }
+
+const tellsByChildren = ({ progress }: ExecutionRun, { index, forEach }: StepDocument): boolean => {
+  const { failed = 0, stopped = 0 } = progress.iterations.get(index) ?? {};
+  return forEach !== undefined && failed + stopped > 0;
+};

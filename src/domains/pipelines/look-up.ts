@@ -25,7 +25,7 @@ import { principalOf } from './steps/work.ts';
 
 /** Looks for a result that a step can take instead of being run. */
 export async function lookUp(ports: PipelinePorts, run: ExecutionRun, index: number): Promise<Evaluation> {
-  const step = nth(run.compiled.graph.steps, index);
+  const step = nth(run.progress.graph.steps, index);
   if (run.selection?.reuse.has(index)) return takeFromSource(ports, run, step);
   try {
     const cache = await keyOf(ports, run, step);
@@ -86,8 +86,9 @@ async function resolveRequest(
   { name, step }: GraphStep,
 ): Promise<JsonObject | undefined> {
   const files = new Map<string, FileReading>();
+  const index = run.progress.graph.indexOf.get(name) ?? 0;
   for (;;) {
-    const resolved = resolve(cacheRequestOf(step), scopeOf(run, files, undefined, ports.clock.now()));
+    const resolved = resolve(cacheRequestOf(step), scopeOf(run, files, { index }, ports.clock.now()));
     if (resolved.problem !== undefined) return undefined;
     if (resolved.value !== undefined) return resolved.value as JsonObject;
     const reader = { calls: ports.calls, principal: await principalOf(ports, run), origin: originOf(run, name) };
@@ -99,7 +100,7 @@ async function resolveRequest(
 export async function isContentUnchanged(ports: PipelinePorts, run: ExecutionRun, document: StepDocument): Promise<boolean> {
   const before = document.cache?.content ?? {};
   try {
-    const now = await contentOf(ports, run, nth(run.compiled.graph.steps, document.index), Object.keys(before));
+    const now = await contentOf(ports, run, nth(run.progress.graph.steps, document.index), Object.keys(before));
     return Object.entries(now).every(([uri, digest]) => before[uri] === digest);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;

@@ -15,6 +15,7 @@ import {
 } from './decide-execution.ts';
 import { jobName } from './decide-names.ts';
 import { type Definitions, digestOf } from './definitions.ts';
+import { conclude, evaluateItems } from './iterate.ts';
 import { keepDocument, loadRun } from './load-run.ts';
 import { isContentUnchanged, lookUp } from './look-up.ts';
 import type { PipelinePorts } from './ports.ts';
@@ -66,7 +67,9 @@ export function executionReconciler(ports: PipelinePorts, definitions: Definitio
 /** Steps whose time is over are looked at though nothing was told of them, and now and then all are. */
 function lookWhereDue(run: ExecutionRun, nowMs: number): void {
   const all = run.lookAtMs !== undefined && run.lookAtMs <= nowMs;
-  for (const [index, document] of run.active) if (all || deadlineOf(document) <= nowMs) run.changed.add(index);
+  for (const [index, document] of run.active) {
+    if (!document.forEach && (all || deadlineOf(document) <= nowMs)) run.changed.add(index);
+  }
   if (all) run.lookAtMs = undefined;
 }
 
@@ -176,13 +179,16 @@ function decide(ports: PipelinePorts, run: ExecutionRun, observations: readonly 
     observations,
     nowMs,
     evaluate: (step, index) => evaluate(run, step, index, nowMs),
+    conclude: (index, counts) => conclude(run, index, counts),
     jobName: (step, serial) => nameOf(run, step, serial),
   });
 }
 
-function evaluate(run: ExecutionRun, { step, name }: GraphStep, index: number, nowMs: number): Evaluation {
-  if (run.progress.course.looksUp(index)) return run.lookedUp.get(index) ?? { unknown: true };
-  const scope = scopeOf(run, run.files, undefined, nowMs);
+function evaluate(run: ExecutionRun, graphStep: GraphStep, index: number, nowMs: number): Evaluation {
+  const { step, name } = graphStep;
+  if (run.progress.course.looksUp(run.progress.graph, index)) return run.lookedUp.get(index) ?? { unknown: true };
+  if (step.Type === 'ForEach') return evaluateItems(run, graphStep, index, nowMs);
+  const scope = scopeOf(run, run.files, { index }, nowMs);
   if (step.Type === 'Condition') {
     const { value, files, problem } = resolveConditions(step.Arguments.Conditions, scope);
     if (problem !== undefined) return { problem: `ClientError: ${problem}` };

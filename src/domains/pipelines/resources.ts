@@ -5,7 +5,7 @@ import type {
   UserContext,
 } from '../../contract/generated/sagemaker.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
-import type { JsonObject } from '../../platform/json.ts';
+import type { Json, JsonObject } from '../../platform/json.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { keyOf, type Place, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
 import type { RowIndex } from '../../platform/store/port.ts';
@@ -103,9 +103,12 @@ export type ExecutionDocument = {
   modifiedBy: UserContext;
 };
 
+/** Of a ForEach step: its items, and the position of its first child among the steps. */
+export type ForEachItems = { items: Json[]; base: number; concurrency: number };
+
 export type StepDocument = {
   stepName: string;
-  /** Position in the definition's document order. */
+  /** Position in the definition's document order; children of ForEach steps stand behind it. */
   index: number;
   type: StepType;
   status: StepStatus;
@@ -134,6 +137,9 @@ export type StepDocument = {
   takenFrom?: { by: 'cache' | 'selection'; executionArn: string };
   /** Which branch a Condition took. */
   outcome?: boolean;
+  forEach?: ForEachItems;
+  /** Failed since somebody else stopped its job. */
+  wasStopped?: true;
   /** The Describe response of what the step made: property references are paths into it. */
   properties?: JsonObject;
 };

@@ -1,7 +1,14 @@
 import type { Principal } from '../../platform/authorization/principal.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
-import type { FileReading, JsonObject, Scope, WorkStep } from '../../../sdk/definition/index.ts';
+import {
+  childName,
+  type FileReading,
+  type Json,
+  type JsonObject,
+  type Scope,
+  type WorkStep,
+} from '../../../sdk/definition/index.ts';
 import type { Evaluation, Run } from './decide-execution.ts';
 import type { Selection } from './decide-selection.ts';
 import type { Compiled } from './definitions.ts';
@@ -48,8 +55,11 @@ export const originOf = (run: ExecutionRun, stepName: string): CallOrigin => ({
   requestId: `${run.execution.arn}#${stepName}`,
 });
 
+/** The step for which something is evaluated; of one that has not begun only the position is known. */
+type ScopeStep = Pick<StepDocument, 'index'> & Partial<StepDocument>;
+
 /** What the expressions of a step are evaluated over. */
-export function scopeOf(run: ExecutionRun, files: ReadonlyMap<string, FileReading>, step?: StepDocument, nowMs?: number): Scope {
+export function scopeOf(run: ExecutionRun, files: ReadonlyMap<string, FileReading>, step?: ScopeStep, nowMs?: number): Scope {
   const { execution, compiled, documents } = run;
   const variables: Record<string, string> = {
     PipelineName: execution.pipelineName,
@@ -61,11 +71,14 @@ export function scopeOf(run: ExecutionRun, files: ReadonlyMap<string, FileReadin
   };
   if (step?.jobName !== undefined && step.type === 'Training') variables['TrainingJobName'] = step.jobName;
   if (step?.jobName !== undefined && step.type === 'Processing') variables['ProcessingJobName'] = step.jobName;
+  const iteration = step && run.progress.graph.steps[step.index]?.iteration;
+  const items = iteration && itemsOf(run, iteration.forEach);
   return {
     parameters: new Map(Object.entries(execution.values)),
     declared: compiled.parameters,
     execution: variables,
-    step: (name) => documents.get(name),
+    step: (name) => (iteration && documents.get(childName(name, iteration.number))) ?? documents.get(name),
+    ...(items && iteration && { item: items[iteration.number] }),
     propertyFile(name, file) {
       const index = compiled.graph.indexOf.get(name);
       const producer = index === undefined ? undefined : (compiled.graph.steps[index]?.step as WorkStep | undefined);
@@ -73,4 +86,8 @@ export function scopeOf(run: ExecutionRun, files: ReadonlyMap<string, FileReadin
     },
     file: (uri) => files.get(uri),
   };
+}
+
+function itemsOf({ active, earlier }: ExecutionRun, forEach: number): readonly Json[] {
+  return (active.get(forEach)?.forEach?.items ?? earlier.get(forEach)?.forEach?.items ?? []) as Json[];
 }

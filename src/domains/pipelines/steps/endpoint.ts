@@ -45,8 +45,11 @@ function endpointArn(run: ExecutionRun, index: number): string | undefined {
   const document = run.active.get(index);
   const known = document?.metadata?.Endpoint?.Arn;
   if (known !== undefined) return known;
-  const given = run.compiled.graph.steps[index]?.step.Arguments as Json | undefined;
-  const { value } = resolve((isJsonObject(given) && given['EndpointName']) || null, scopeOf(run, new Map(), document));
+  const given = run.progress.graph.steps[index]?.step.Arguments as Json | undefined;
+  const { value } = resolve(
+    (isJsonObject(given) && given['EndpointName']) || null,
+    scopeOf(run, new Map(), document ?? { index }),
+  );
   return typeof value === 'string' ? arnOf(run, value) : undefined;
 }
 

@@ -36,7 +36,7 @@ async function perform<O extends Observation | undefined>(
   effect: (kind: StepKind, work: Work) => Promise<O>,
   isAttempt = false,
 ): Promise<O | Extract<Observation, { kind: 'failed' }>> {
-  const step = run.compiled.graph.steps[index];
+  const step = run.progress.graph.steps[index];
   const document = run.active.get(index);
   invariant(step && document, 'an effect concerns an active step', { execution: run.execution.arn });
   const kind = STEP_KINDS[step.type];
