@@ -170,7 +170,11 @@ test('a sleeping variant that cannot be started says why', async () => {
   await rig.route([{ serverless: { maxConcurrency: 1 } }]);
   for (let again = 0; again < 3; again += 1) {
     const answer = await rig.ask('x');
-    assert.deepEqual([answer.status, JSON.parse(answer.text)], [503, { Message: message }], 'a refused request gives its place back');
+    assert.deepEqual(
+      [answer.status, JSON.parse(answer.text)],
+      [503, { Message: message }],
+      'a refused request gives its place back',
+    );
   }
 });
 

@@ -46,6 +46,7 @@ export function planFleet(
         facts.nameInstance(facts.number, asked.VariantName, index, containersOf(model).length),
       ),
       model,
+      pinnedIn: facts.number,
       startupTimeoutSeconds: asked.ContainerStartupHealthCheckTimeoutInSeconds ?? STARTUP_TIMEOUT_SECONDS,
     })),
   };

@@ -16,6 +16,16 @@ export function containersAsked(
     return reject(invalid('A model needs a container: give PrimaryContainer, or Containers with at least one member.'));
   if (containers.length > CONTAINERS_MAX)
     return reject(invalid(`A model has at most ${CONTAINERS_MAX} containers; this one has ${containers.length}.`));
+  if (
+    containers.length > 1 &&
+    InferenceExecutionConfig?.Mode !== 'Direct' &&
+    containers.some(({ Mode }) => Mode === 'MultiModel')
+  )
+    return reject(
+      missing(
+        'Multi-model containers in an inference pipeline are not implemented yet. Use InferenceExecutionConfig Mode Direct.',
+      ),
+    );
   const names = containers.map(({ ContainerHostname }, place) => ContainerHostname ?? `container-${place + 1}`);
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined)
@@ -35,8 +45,10 @@ const reject = <T>(rejection: Rejection): Checked<T> => ({ rejection });
 
 /** What the API's model cannot say about a container. */
 export function checkContainer(container: ContainerDefinition): Rejection | undefined {
-  if (container.Mode === 'MultiModel')
-    return missing('Multi-model containers (Mode MultiModel) are not implemented yet. Use SingleModel.');
+  if (container.Mode === 'MultiModel') {
+    const rejection = checkMultiModel(container);
+    if (rejection) return rejection;
+  }
   if (container.AdditionalModelDataSources?.length)
     return missing('AdditionalModelDataSources are not implemented yet. Put all files into the model data.');
   if (container.ModelPackageName === undefined && container.Image === undefined) {
@@ -55,6 +67,31 @@ export function checkContainer(container: ContainerDefinition): Rejection | unde
   }
   if (container.ModelDataUrl !== undefined && container.ModelDataSource)
     return invalid('Give ModelDataUrl or ModelDataSource, not both.');
+  return undefined;
+}
+
+/**
+ * A multi-model container serves whatever archive a request names below its prefix. A registered version is one set of bytes, which was
+ * approved: the two do not go together.
+ */
+function checkMultiModel(container: ContainerDefinition): Rejection | undefined {
+  if (container.ModelPackageName !== undefined)
+    return invalid(
+      'A multi-model container (Mode MultiModel) cannot come from a model package: what was approved is one set of bytes, not all that a prefix may hold. Use Mode SingleModel, or give Image and ModelDataUrl.',
+    );
+  if (container.ModelDataSource)
+    return missing(
+      'ModelDataSource of multi-model containers is not implemented yet. Give ModelDataUrl, the prefix of the archives.',
+    );
+  const { ModelDataUrl } = container;
+  if (!ModelDataUrl?.startsWith('s3://') || ModelDataUrl.endsWith('.tar.gz'))
+    return invalid(
+      'A multi-model container (Mode MultiModel) needs a ModelDataUrl that is the S3 prefix below which the archives are.',
+    );
+  if (container.MultiModelConfig?.ModelCacheSetting === 'Disabled')
+    return missing(
+      'MultiModelConfig.ModelCacheSetting Disabled is not implemented yet. Models stay loaded while there is memory.',
+    );
   return undefined;
 }
 

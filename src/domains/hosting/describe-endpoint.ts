@@ -17,6 +17,7 @@ import {
   type EndpointDocument,
   type Fleet,
   type ModelDocument,
+  type PinnedModel,
   type PinnedVariant,
 } from './resources.ts';
 
@@ -89,6 +90,11 @@ export const summarizeEndpoint = (document: EndpointDocument): EndpointSummary =
   EndpointStatus: document.EndpointStatus,
 });
 
+function multiModelPlaces(model: PinnedModel): { readonly multiModel?: readonly number[] } {
+  const places = containersOf(model).flatMap(({ multiModel }, place) => (multiModel ? [place] : []));
+  return places.length > 0 ? { multiModel: places } : {};
+}
+
 /** What the router sends to for an endpoint with this fleet. */
 export const endpointRoute = (
   document: EndpointDocument,
@@ -106,6 +112,7 @@ export const endpointRoute = (
     ...(model.following && {
       containers: { mode: model.direct ? 'Direct' : 'Serial', names: containersOf(model).map(containerName) },
     }),
+    ...multiModelPlaces(model),
     instances: instances.map(({ workId, following }) => ({
       id: workId,
       address: address(workId),

@@ -27,9 +27,11 @@ export const ROLE = `arn:aws:iam::${ACCOUNT}:role/SageMakerPipelineExecutionRole
  * it never ping, or end at once; `exit` as a body ends it.
  */
 const MODEL_SERVER = `
-import os, socketserver, sys, threading
+import json, os, socketserver, sys, threading
 from http.server import BaseHTTPRequestHandler
-text = open('/opt/ml/model/model.txt').read()
+models = {}
+many = os.environ.get('SAGEMAKER_MULTI_MODEL') == 'true'
+text = 'many' if many else open('/opt/ml/model/model.txt').read()
 print('model loaded:', text, flush=True)
 if os.environ.get('BEHAVIOUR') == 'crash':
     sys.exit('no such column: rings')
@@ -39,9 +41,21 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status); self.send_header('content-length', str(len(body))); self.end_headers(); self.wfile.write(body)
     def do_GET(self):
         self.reply(503 if os.environ.get('BEHAVIOUR') == 'mute' else 200, b'')
+    def do_DELETE(self):
+        models.pop(self.path.split('/')[2], None)
+        self.reply(200, b'')
     def do_POST(self):
         body = self.rfile.read(int(self.headers['content-length']))
         if body == b'exit': os._exit(3)
+        if self.path == '/models':
+            asked = json.loads(body)
+            if asked['model_name'] in models: return self.reply(409, b'loaded')
+            if len(models) >= 2: return self.reply(507, b'full')
+            models[asked['model_name']] = open(asked['url'] + '/model.txt').read()
+            return self.reply(200, b'{}')
+        if self.path.startswith('/models/'):
+            name = self.path.split('/')[2]
+            return self.reply(200, models[name].encode() + b' ' + body) if name in models else self.reply(404, b'unknown')
         if body.startswith(b'hold'):
             import time
             time.sleep(1.5)

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { CreateModelInput, ProductionVariant } from '../../contract/generated/sagemaker.ts';
 import { HostingRig, ROLE } from './hosting-rig.ts';
-import { IMAGE, refusal, user } from '../registry/registry-rig.ts';
+import { ACCOUNT, IMAGE, REGION, refusal, user } from '../registry/registry-rig.ts';
 
 const inService = ({ EndpointStatus }: { EndpointStatus: string }) => EndpointStatus === 'InService';
 const settled = ({ EndpointStatus }: { EndpointStatus: string }) =>
   !['Creating', 'Updating', 'RollingBack'].includes(EndpointStatus);
+
+const PLACE = { account: ACCOUNT, region: REGION };
 
 let rig: HostingRig;
 before(async () => {
@@ -313,6 +315,51 @@ test('of containers that are asked directly the one that the request names answe
   await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'pair' });
 });
 
+test('a multi-model container serves what is put below its prefix, each model pinned when it is first asked for', async () => {
+  for (const name of ['a', 'b', 'c']) await rig.putModel(`s3://models/many/${name}.tar.gz`, name);
+  await rig.putObject('s3://models/many/broken.tar.gz', Buffer.from('no archive'));
+  const container = { Image: IMAGE, Mode: 'MultiModel' as const, ModelDataUrl: 's3://models/many/' };
+  await rig.call('sagemaker:CreateModel', { ModelName: 'many', ExecutionRoleArn: ROLE, PrimaryContainer: container });
+  await configOf('many');
+  await createEndpoint('many');
+  const { EndpointStatus, FailureReason } = await rig.endpoint('many', settled);
+  assert.equal(EndpointStatus, 'InService', FailureReason);
+  const ask = (model: string) => rig.ask('many', 'x', { 'X-Amzn-SageMaker-Target-Model': model });
+  const text = async (model: string) => (await ask(model)).text;
+  assert.equal(await text('a.tar.gz'), 'a x');
+  await rig.putModel('s3://models/many/late.tar.gz', 'late');
+  assert.deepEqual([await text('b.tar.gz'), await text('late.tar.gz'), await text('c.tar.gz')], ['b x', 'late x', 'c x']);
+  await rig.putModel('s3://models/many/a.tar.gz', 'overwritten');
+  await rig.call('s3:DeleteObject', { Bucket: 'models', Key: 'many/b.tar.gz' });
+  assert.deepEqual(
+    [await text('a.tar.gz'), await text('b.tar.gz')],
+    ['a x', 'b x'],
+    'unloaded meanwhile, and loaded as they were',
+  );
+  const refusals: [string, RegExp][] = [
+    ['none.tar.gz', /Failed to download model data\(bucket: models, key: many\/none\.tar\.gz\)/],
+    ['../many/c.tar.gz', /no plain key below s3:\/\/models\/many\//],
+    ['broken.tar.gz', /cannot be used: The archive is no readable tar\.gz/],
+  ];
+  for (const [model, message] of refusals) {
+    const answer = await ask(model);
+    assert.deepEqual([answer.status, answer.headers['x-amzn-errortype']], [400, 'ValidationError'], answer.text);
+    assert.match(JSON.parse(answer.text).Message, message);
+  }
+  const folder = await rig.abandon();
+  rig = await HostingRig.start(folder);
+  await rig.ask('many', 'exit', { 'X-Amzn-SageMaker-Target-Model': 'a.tar.gz' });
+  assert.equal(await text('a.tar.gz'), 'a x', 'also in the model server that was started again');
+  await rig.call('sagemaker:UpdateEndpoint', { EndpointName: 'many', EndpointConfigName: 'many' });
+  await rig.endpoint('many', inService);
+  assert.equal(await text('a.tar.gz'), 'overwritten x', 'a new deployment pins anew');
+  assert.ok((await rig.ledger()).includes('slipway:Endpoint.ModelHosted'));
+  await rig.call('sagemaker:DeleteEndpoint', { EndpointName: 'many' });
+  await rig.endpointGone('many');
+  const kept = await rig.store.list({ ...PLACE, kind: 'HostedModel', sortBy: 'name', order: 'ascending', limit: 10 });
+  assert.deepEqual(kept.rows, [], 'no pin is left behind');
+});
+
 test('a container that does not come up fails the endpoint under its own name', async () => {
   const [good = {}, bad = {}] = await containersNamed(['good', 'bad']);
   const Containers = [good, { ...bad, ContainerHostname: 'second', Environment: { BEHAVIOUR: 'crash' } }];
@@ -394,7 +441,14 @@ test('what is not built is said when it is asked for, what is wrong when it is w
     refusal('ValidationException', /Could not find model data at s3:\/\/models\/none/),
   );
   await assert.rejects(model({ Image: 'unknown:1' }), refusal('ValidationException', /unknown:1 is not known/));
-  await assert.rejects(model({ Image: IMAGE, Mode: 'MultiModel' }), refusal('NotImplementedException', /Multi-model/));
+  await assert.rejects(
+    model({ Image: IMAGE, Mode: 'MultiModel', ModelDataUrl: 's3://models/one.tar.gz' }),
+    refusal('ValidationException', /S3 prefix below which the archives are/),
+  );
+  await assert.rejects(
+    model({ ModelPackageName: 'some', Mode: 'MultiModel' }),
+    refusal('ValidationException', /cannot come from a model package/),
+  );
   await assert.rejects(prepare('refusals'), refusal('ValidationException', /Cannot create already existing model "arn:/));
   await assert.rejects(
     createEndpoint('e', 'absent'),

@@ -8,6 +8,7 @@ import type { Log } from '../../platform/log.ts';
 import type { LogFiles } from '../../platform/ports/log-files.ts';
 import type { RoutePublisher } from '../../platform/ports/routes.ts';
 import type { RuntimeCatalogue } from '../../platform/ports/runtime.ts';
+import type { WorkAdditions } from '../../platform/ports/additions.ts';
 import type { WorkBackend } from '../../platform/ports/work.ts';
 import type { ReconcileLoop } from '../../platform/reconcile/port.ts';
 import type { Settings } from '../../platform/settings.ts';
@@ -19,7 +20,8 @@ export interface HostingPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly loop: ReconcileLoop;
-  readonly backend: WorkBackend;
+  /** Without additions there are no multi-model containers. */
+  readonly backend: WorkBackend & Partial<WorkAdditions>;
   readonly logFiles: LogFiles;
   readonly routes: RoutePublisher;
   readonly admission: Admission;

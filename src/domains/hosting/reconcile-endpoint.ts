@@ -9,6 +9,7 @@ import { decideDeployment, withFailed, withRetired, withSwitched } from './decid
 import { tailOf } from './decide-tail.ts';
 import { endpointEvent } from './describe-endpoint.ts';
 import type { EndpointRoutes } from './endpoint-routes.ts';
+import type { HostedModels } from './hosted-models.ts';
 import type { Look, ModelServers } from './model-servers.ts';
 import type { HostingPorts } from './ports.ts';
 import { type EndpointDocument, type Fleet, fleetInstances, worksOf } from './resources.ts';
@@ -24,6 +25,7 @@ const REASON_LENGTH_MAX = 1024;
 export interface EndpointReconcilerPorts extends HostingPorts {
   readonly servers: ModelServers;
   readonly endpointRoutes: EndpointRoutes;
+  readonly models: HostedModels;
   /** When this process began: time before does not count against a deployment. */
   readonly startedAtMs: number;
   /** True while the server stops: nothing is started any more. */
@@ -119,7 +121,9 @@ class EndpointReconciler {
     )
       return nowMs + DRAIN_LOOK_MS;
     const { gone, againAtMs } = await servers.endAll(row.key, due.flatMap(worksOf));
-    if (gone.size > 0) await this.#commit(row, withRetired(row.document, gone, nowMs), nowMs);
+    const after = withRetired(row.document, gone, nowMs);
+    if (after.retiring.length === 0) await this.#ports.models.sweep(row.key, after);
+    if (gone.size > 0) await this.#commit(row, after, nowMs);
     return Math.min(...later, againAtMs ?? Infinity, gone.size > 0 ? nowMs : Infinity);
   }
 
@@ -137,6 +141,7 @@ class EndpointReconciler {
     if (!(await this.#drained(workIds, document.LastModifiedTime + DRAIN_MS))) return { retryAtMs: clock.now() + DRAIN_LOOK_MS };
     const { againAtMs } = await servers.endAll(key, workIds);
     if (againAtMs !== undefined) return { retryAtMs: againAtMs };
+    await this.#ports.models.sweep(key, document);
     await store.commit({
       expect: [{ key, version }],
       remove: [key, tagsKey(document.EndpointArn)],

@@ -5,6 +5,7 @@ import type {
   EndpointStatus,
 } from '../../contract/generated/sagemaker.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
+import type { PinnedObject } from '../../platform/objects/pin.ts';
 import type { PinnedContainer } from '../../platform/serving/pinned-container.ts';
 
 export const MODEL: ResourceDeclaration = {
@@ -82,6 +83,8 @@ export interface PinnedVariant {
   readonly instances: readonly InstancePlan[];
   readonly model: PinnedModel;
   readonly startupTimeoutSeconds: number;
+  /** The deployment in which its models were pinned; scaling keeps it. */
+  readonly pinnedIn?: number;
 }
 
 /** A whole set of model servers that serves, or is being brought up to serve. */
@@ -131,3 +134,16 @@ export const endpointBlobs = ({ serving, deploying }: Pick<EndpointDocument, 'se
       .map(({ digest }) => digest),
   ),
 ];
+
+/** A model of a multi-model container: pinned when it was first asked for, the same bytes for as long as that deployment serves. */
+export interface HostedModelDocument {
+  readonly EndpointArn: string;
+  readonly variant: string;
+  /** As requests name it. */
+  readonly model: string;
+  readonly pinnedIn: number;
+  readonly object: PinnedObject;
+}
+
+/** Its rows have the endpoint's ARN as parent. */
+export const HOSTED_MODEL_KIND = 'HostedModel';

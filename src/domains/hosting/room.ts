@@ -2,6 +2,7 @@ import type { Room } from '../../platform/calls/operation.ts';
 import type { Timer } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { EndpointRoutes } from './endpoint-routes.ts';
+import { HostedModels } from './hosted-models.ts';
 import { ModelServers } from './model-servers.ts';
 import { endpointConfigOperations } from './operations/endpoint-configs.ts';
 import { endpointOperations } from './operations/endpoints.ts';
@@ -10,12 +11,14 @@ import type { HostingPorts } from './ports.ts';
 import { createEndpointReconciler, RECONCILER } from './reconcile-endpoint.ts';
 import { ENDPOINT, ENDPOINT_CONFIG, type EndpointDocument, fleetInstances, MODEL, worksOf } from './resources.ts';
 
+const NOT_YET = { status: 501, code: 'NotImplementedException', message: 'This is not implemented yet.' };
 const TIMERS_PAGE = 1_000;
 const STOP_WAIT_MS = 35_000;
 
 /** Models, endpoint configs, endpoints and the model servers behind them. */
 export function createHostingRoom(ports: HostingPorts): Room {
   const servers = new ModelServers(ports);
+  const models = new HostedModels(ports);
   const endpointRoutes = new EndpointRoutes(ports.routes, (workId) => ports.backend.address(workId));
   let stopping = false;
   let unsubscribe = () => {};
@@ -24,13 +27,26 @@ export function createHostingRoom(ports: HostingPorts): Room {
     operations: [...modelOperations(ports), ...endpointConfigOperations(ports), ...endpointOperations(ports, endpointRoutes)],
     resources: [MODEL, ENDPOINT_CONFIG, ENDPOINT],
     reconcilers: [
-      createEndpointReconciler({ ...ports, servers, endpointRoutes, startedAtMs: ports.clock.now(), stopping: () => stopping }),
+      createEndpointReconciler({
+        ...ports,
+        servers,
+        endpointRoutes,
+        models,
+        startedAtMs: ports.clock.now(),
+        stopping: () => stopping,
+      }),
     ],
     calls: ['s3:GetObject', 's3:ListObjectsV2', 'logs:CreateLogGroup', 'logs:CreateLogStream', 'sagemaker:DescribeModelPackage'],
     async start() {
       unsubscribe = ports.backend.onChange((workId) => {
         const owner = servers.ownerOf(workId);
         if (owner) ports.loop.wake(RECONCILER, owner);
+      });
+      ports.routes.answer({
+        placeModel: (asked) => models.place(asked),
+        dropModel: (asked) => models.drop(asked),
+        wake: async () => ({ fault: NOT_YET }),
+        acceptAsync: async () => ({ fault: NOT_YET }),
       });
       await endpointRoutes.rebuild(await liveEndpoints(ports));
     },

@@ -52,7 +52,9 @@ export async function pinContainers(
   const pinned: PinnedContainer[] = [];
   for (const effective of described ? accepted(containersOfPackage(container, described)) : [container]) {
     const image = servingImage(ports.runtimes, effective.Image ?? '');
-    const source = accepted(dataSourceOf(effective));
+    // nothing is read below the prefix of a multi-model container: that happens when a model is asked for
+    const isMultiModel = container.Mode === 'MultiModel';
+    const source = isMultiModel ? undefined : accepted(dataSourceOf(effective));
     const artifact = source && (registeredArtifact(described, source) ?? (await readArtifact(ports, context, model, source)));
     pinned.push({
       ...(effective.ContainerHostname !== undefined && { hostname: effective.ContainerHostname }),
@@ -62,6 +64,7 @@ export async function pinContainers(
       profile: image.profile,
       environment: effective.Environment ?? {},
       artifacts: artifact ? [artifact] : [],
+      ...(isMultiModel && { multiModel: { prefix: container.ModelDataUrl ?? '' } }),
       ...(described && { modelPackage: { arn: described.ModelPackageArn, approval: described.ModelApprovalStatus } }),
     });
   }

@@ -14,6 +14,8 @@ export interface PinnedContainer {
   /** Of the container, over the image's own. */
   readonly environment: Readonly<Record<string, string>>;
   readonly artifacts: readonly PinnedArtifact[];
+  /** Serves the archives below this S3 prefix, each pinned when it is first asked for. */
+  readonly multiModel?: { readonly prefix: string };
   /** The registered package that is served, and what was said of it then. */
   readonly modelPackage?: { readonly arn: string; readonly approval?: ModelApprovalStatus };
 }

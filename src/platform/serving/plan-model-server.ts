@@ -1,5 +1,5 @@
 import { OWN_LINE } from '../log-streams.ts';
-import type { WorkSpec } from '../ports/work.ts';
+import type { WorkInput, WorkSpec } from '../ports/work.ts';
 import { modelInput } from './model-input.ts';
 import type { PinnedContainer } from './pinned-container.ts';
 
@@ -14,6 +14,10 @@ export interface ModelServerFacts {
   /** Endpoint URLs and credentials for code that calls AWS. */
   readonly environment: Readonly<Record<string, string>>;
 }
+
+/** Where a multi-model container finds its models: empty at first, added to while it runs. */
+export const MODELS_FOLDER = '/opt/ml/models';
+const MODELS_INPUT: WorkInput = { path: MODELS_FOLDER, access: 'read-only', entries: [] };
 
 /** The process of one container: the image's `serve` over the pinned model data. */
 export function planModelServer(container: PinnedContainer, workId: string, facts: ModelServerFacts): WorkSpec {
@@ -32,13 +36,17 @@ export function planModelServer(container: PinnedContainer, workId: string, fact
       SAGEMAKER_REGION: facts.region,
       ...facts.environment,
       ...container.environment,
+      ...(container.multiModel && {
+        SAGEMAKER_MULTI_MODEL: 'true',
+        SLIPWAY_SERVE_MEMORY_MIB: String(facts.limits.memoryMiB),
+      }),
       SLIPWAY_IMAGE_PROFILE: JSON.stringify(container.profile),
     },
     preamble: [container.profile['note'], facts.limits.note, '{isolation}'].flatMap((line) =>
       line ? [`${OWN_LINE}${line}`] : [],
     ),
     files: [],
-    inputs: container.artifacts.map(modelInput),
+    inputs: container.multiModel ? [MODELS_INPUT] : container.artifacts.map(modelInput),
     outputs: [],
     limits: { graceSeconds: GRACE_SECONDS, memoryBytes: facts.limits.memoryMiB * 1024 * 1024, cpus: facts.limits.cpus },
     network: facts.networkIsolation ? 'none' : 'host',

@@ -79,6 +79,7 @@ async function checkServable(
     return;
   }
   servingImage(ports.runtimes, container.Image ?? '');
+  if (container.Mode === 'MultiModel') return; // there may be nothing below its prefix yet
   const source = accepted(dataSourceOf(container));
   // a folder of files is only read when it is served: it may be long
   if (source && source.form !== 'prefix') await readArtifact(ports, context, model, source);
