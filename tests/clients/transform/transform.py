@@ -193,6 +193,25 @@ class TransformTest(unittest.TestCase):
         sagemaker.delete_model(ModelName="short-lived")
         self.assertEqual(wait("short-lived")["TransformJobStatus"], "Completed")
 
+    def test_a_registered_model_needs_approval_and_is_taken_as_it_was_registered(self):
+        content = s3.get_object(Bucket=BUCKET, Key="models/abalone/output/model.tar.gz")["Body"].read()
+        data = put("registered/model.tar.gz", content)
+        sagemaker.create_model_package_group(ModelPackageGroupName="abalone")
+        package = sagemaker.create_model_package(
+            ModelPackageGroupName="abalone", ModelApprovalStatus="PendingManualApproval",
+            InferenceSpecification={"Containers": [{"Image": XGBOOST, "ModelDataUrl": data}], "SupportedContentTypes": ["text/csv"],
+                                    "SupportedResponseMIMETypes": ["text/csv"]})["ModelPackageArn"]
+
+        def create_model():
+            sagemaker.create_model(ModelName="registered", ExecutionRoleArn=ROLE, Containers=[{"ModelPackageName": package}])
+
+        self.refused("PendingManualApproval", create_model)
+        sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
+        create_model()
+        put("registered/model.tar.gz", b"other bytes since")
+        job = run("registered", put("registered/rows.csv", "0.5,0.4,0.1\n"), model="registered")
+        self.assertEqual(job["TransformJobStatus"], "Completed", job.get("FailureReason"))
+
     def test_captured_input_and_output(self):
         uri = put("captured/rows.csv", "0.5,0.4,0.1\n")
         job = run("captured", uri, DataCaptureConfig={"DestinationS3Uri": f"s3://{BUCKET}/capture", "GenerateInferenceId": True})
