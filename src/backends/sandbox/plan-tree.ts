@@ -1,5 +1,6 @@
-import type { WorkInput, WorkSpec } from '../../platform/ports/work.ts';
-import type { Mount } from './plan.ts';
+import type { WorkInput, WorkSpec, WorkStream } from '../../platform/ports/work.ts';
+import { basename, dirname } from 'node:path/posix';
+import type { Mount, StreamPlan } from './plan.ts';
 
 /** Where the paths a specification speaks of lie in the run's folder. Pure. */
 export interface TreePlan {
@@ -9,6 +10,7 @@ export interface TreePlan {
   readonly files: readonly { readonly path: string; readonly text: string }[];
   readonly mounts: readonly Mount[];
   readonly outputs: Readonly<Record<string, string>>;
+  readonly streams: readonly StreamPlan[];
 }
 
 export const ML_ROOT = '/opt/ml';
@@ -23,6 +25,7 @@ const FILE_MOUNTS_MAX = 256;
  */
 export function decideAccess(spec: WorkSpec, isolated: boolean): WorkSpec {
   const inputs = spec.inputs.map((input): WorkInput => {
+    if (input.stream) return input; // shown as pipes only
     if (!isolated) return { ...input, access: 'writable' }; // nothing can be mounted: links to stored content must not be shown
     if (input.access !== 'additive') return input;
     if (input.extract || !isWithin(input.path, ML_ROOT)) return { ...input, access: 'writable' };
@@ -41,6 +44,7 @@ export function decideAccess(spec: WorkSpec, isolated: boolean): WorkSpec {
 export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
   const readOnly = spec.inputs
     .map((input, index) => ({ input, folder: `inputs/${index}` }))
+    .filter(({ input }) => !input.stream)
     .filter(({ input }) => input.access === 'read-only' || (input.access === 'writable' && !isWithin(input.path, ML_ROOT)))
     .toSorted((a, b) => depth(a.input.path) - depth(b.input.path) || (a.input.path < b.input.path ? -1 : 1));
   const owners = readOnly.map(({ input, folder }) => ({ path: input.path, folder }));
@@ -61,7 +65,7 @@ export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
     });
   }
   for (const [index, input] of spec.inputs.entries()) {
-    if (input.access !== 'additive') continue;
+    if (input.access !== 'additive' || input.stream) continue;
     directories.add(place(input.path) ?? outside(input.path));
     for (const { relativePath } of input.entries) {
       mounts.push({
@@ -71,6 +75,8 @@ export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
       });
     }
   }
+  const streams = spec.inputs.flatMap((input, index) => (input.stream ? [planStream(input, input.stream, index, place)] : []));
+  for (const { folder } of streams) directories.add(folder);
   const outputs: Record<string, string> = {};
   for (const [index, { name, path }] of spec.outputs.entries()) {
     const inTree = place(path);
@@ -89,11 +95,32 @@ export function planTree(spec: WorkSpec, runFolder: string): TreePlan {
     files: spec.files.map(({ path, text }) => ({ path: place(path) ?? outside(path), text })),
     mounts,
     outputs,
+    streams,
+  };
+}
+
+/** Entries lie outside of what the work sees; the pipes stand where its folder would. */
+function planStream(
+  input: WorkInput,
+  { items, decompress, wrap, shuffleSeed }: WorkStream,
+  index: number,
+  place: (path: string) => string | undefined,
+): StreamPlan {
+  const file = (entry: number) => ({ file: `inputs/${index}/${input.entries[entry]?.relativePath}` });
+  return {
+    folder: place(dirname(input.path)) ?? outside(input.path),
+    name: basename(input.path),
+    items: items
+      ? items.map((parts) => parts.map((part) => ('entry' in part ? file(part.entry) : part)))
+      : input.entries.map((_, entry) => [file(entry)]),
+    decompress,
+    wrap,
+    shuffleSeed: shuffleSeed ?? null,
   };
 }
 
 function inputFolder(input: WorkInput, index: number, place: (path: string) => string | undefined): string {
-  const inTree = input.access === 'writable' ? place(input.path) : undefined;
+  const inTree = input.access === 'writable' && !input.stream ? place(input.path) : undefined;
   return inTree ?? `inputs/${index}`;
 }
 

@@ -26,6 +26,8 @@ export interface RunPlan {
   readonly files: readonly { readonly path: string; readonly text: string }[];
   readonly archives: readonly { readonly from: string; readonly to: string; readonly form: 'tar.gz' | 'zip' }[];
   readonly unpackBytesMax: number;
+  /** Fed through named pipes while the work runs (shim/feeder.py). */
+  readonly streams: readonly StreamPlan[];
   readonly socketFolder: string | null;
   readonly logFile: string;
   readonly preamble: readonly string[];
@@ -38,6 +40,16 @@ export interface RunPlan {
   readonly cpus: readonly number[];
   /** Not for the supervisor: name to folder of each output, for the server's walk. */
   readonly outputs: Readonly<Record<string, string>>;
+}
+
+export interface StreamPlan {
+  /** Of the pipes `<name>_<epoch>`. */
+  readonly folder: string;
+  readonly name: string;
+  readonly items: readonly (readonly ({ readonly file: string } | { readonly text: string })[])[];
+  readonly decompress: boolean;
+  readonly wrap: boolean;
+  readonly shuffleSeed: number | null;
 }
 
 export interface ImagePlan {

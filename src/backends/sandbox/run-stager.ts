@@ -86,6 +86,7 @@ export class RunStager {
       directories: tree.directories,
       files: [...tree.files, ...(ownHosts ? [{ path: 'hosts', text: hostsFile(spec.hosts, spec.cluster ?? spec.id) }] : [])],
       archives,
+      streams: tree.streams,
       unpackBytesMax: archives.length > 0 ? unpackBytesMax(runFolder) : 0,
       socketFolder: sockets,
       logFile: spec.logFile,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { addWorkFilesSuite } from './work-suite-files.ts';
+import { addStreamSuite } from './work-suite-streams.ts';
 import type { WorkAddress, WorkBackend, WorkEnd, WorkSpec } from './work.ts';
 
 /** A backend on fresh state, with what a test needs around it. */
@@ -47,6 +48,7 @@ export function runWorkSuite(factory: WorkFactory): void {
   addServiceSuite(check);
   addLogSuite(check);
   addWorkFilesSuite(check);
+  addStreamSuite(check);
 }
 
 /** Waits by the backend's notifications, which are part of what is tested. */

@@ -35,6 +35,7 @@ class Supervisor:
         self.group = group  # the memory group we and all we start are in, or None
         self.sandbox = None
         self.forwarders = []  # process ids
+        self.feeders = []  # process ids
         self.reason = None  # why we are ending it; None while the job decides
         self.kill_at = None
         self.told = False  # whether the job has had its SIGTERM
@@ -129,6 +130,10 @@ class Supervisor:
             self.group.limit(plan["memoryBytes"])
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # so that we inherit, and measure, the sandbox's first process
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        if plan.get("streams"):
+            import feeder
+
+            self.feeders = feeder.start(self.folder, plan)
         output_read, output_write = os.pipe()
         self.sandbox = isolation.start(plan, output_write, self.connect if plan.get("serve") else None)
         os.close(output_write)
@@ -147,9 +152,9 @@ class Supervisor:
         self.forwarders = forwarder.start(self.plan["serve"], init)
 
     def disconnect(self):
-        for pid in self.forwarders:
+        for pid in self.forwarders + self.feeders:
             isolation.send(pid, signal.SIGKILL)
-        self.forwarders = []
+        self.forwarders, self.feeders = [], []
 
     def watch(self, output, woken, log):
         """Until every process of the sandbox is gone: copies output, minds clock, memory and stop wishes."""
@@ -178,6 +183,11 @@ class Supervisor:
                     if pid == self.sandbox.outer:
                         code = isolation.exit_code(status)
                         self.disconnect()
+                    elif pid in self.feeders:
+                        self.feeders.remove(pid)
+                        if status:  # the rest of its data is missing, which the job must not take for the end
+                            self.reason = self.reason or "out-of-data"
+                            self.sandbox.kill()
             if alive:
                 self.mind(deadline)
             elif drain_until and time.monotonic() > drain_until:
@@ -255,6 +265,10 @@ class Supervisor:
         message = log.problem
         if reason == "out-of-disk":
             reason, message = "exited", "The disk of the data folder was full, so the job was ended."
+        if reason == "out-of-data":
+            import feeder
+
+            reason, message = "exited", feeder.problem(self.folder) or "A channel cannot be streamed: its feeder was killed."
         refusal = log.sandbox_refusal() if reason == "exited" and code in (1, 127) else None
         log.close()
         if refusal:
