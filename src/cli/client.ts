@@ -24,8 +24,12 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-type JsonService = 'sagemaker' | 'logs';
-const TARGETS: Record<JsonService, string> = { sagemaker: 'SageMaker', logs: 'Logs_20140328' };
+type JsonService = 'sagemaker' | 'logs' | 'ecr';
+const TARGETS: Record<JsonService, string> = {
+  sagemaker: 'SageMaker',
+  logs: 'Logs_20140328',
+  ecr: 'AmazonEC2ContainerRegistry_V20150921',
+};
 
 /**
  * Calls a JSON operation of the server as the data folder's user. Timestamps in the answer are AWS's wire form: epoch

@@ -134,6 +134,20 @@ function modelVerbs(program: Command): void {
     .action(async (endpoint, options) => (await import('./verbs/deploy.ts')).invoke(endpoint, options));
 }
 
+function imageVerbs(program: Command): void {
+  const image = program.command('image').description('images of your own, which run without a container engine');
+  verb(image, 'import <file>', 'take over an OCI layout or archive, or a docker save file')
+    .option('--name <repository:tag>', 'what to call it (default: as the file says)')
+    .option('--ref <name>', 'which one, of a file that holds several')
+    .action(async (file, options) => (await import('./verbs/image.ts')).importImage(file, options));
+  verb(image, 'list', 'images that were imported or pushed').action(async (options: GlobalOptions) =>
+    (await import('./verbs/image.ts')).listImages(options),
+  );
+  verb(image, 'remove <name>', 'remove a tag, and with its last tag the image').action(async (name, options) =>
+    (await import('./verbs/image.ts')).removeImage(name, options),
+  );
+}
+
 /** Verbs of the design that later versions bring; they say so instead of being unknown. */
 function laterVerbs(program: Command): void {
   for (const name of ['graph', 'sign', 'promote', 'rollback', 'monitor', 'retrain', 'clean', 'backup']) {
@@ -164,6 +178,7 @@ function buildProgram(): Command {
   serverVerbs(program);
   pipelineVerbs(program);
   modelVerbs(program);
+  imageVerbs(program);
   program
     .command('demo')
     .description('the whole main job on real data, in a fresh data folder')
