@@ -8,6 +8,7 @@ import { type JobHost, planHosts } from './decide-hosts.ts';
 import type { JobRecordKind } from './job-kind.ts';
 import { transitionCommit } from './job-rows.ts';
 import { processingJobOperations } from './operations/processing-jobs.ts';
+import { search } from './operations/search.ts';
 import { trainingJobOperations } from './operations/training-jobs.ts';
 import { transformJobOperations } from './operations/transform-jobs.ts';
 import { transformHostCount, transformWorks } from './plan-transform.ts';
@@ -54,7 +55,12 @@ export function createJobsRoom(ports: JobsPorts): JobsRoom {
   const forgets: (() => void)[] = [];
   return {
     name: 'jobs',
-    operations: [...trainingJobOperations(ports), ...processingJobOperations(ports), ...transformJobOperations(ports)],
+    operations: [
+      ...trainingJobOperations(ports),
+      ...processingJobOperations(ports),
+      ...transformJobOperations(ports),
+      search(ports.store),
+    ],
     resources: [TRAINING_JOB, PROCESSING_JOB, TRANSFORM_JOB],
     reconcilers: [
       createJobReconciler(TRAINING_KIND, ports, index),

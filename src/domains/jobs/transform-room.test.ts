@@ -138,7 +138,8 @@ test('a stopped job stores nothing', () =>
     await rig.put('in/a.csv', '1\n');
     await rig.put('in/b.csv', 'wait\n');
     await start(rig, 'stopped');
-    while (!(await rig.log('TransformJobs', 'stopped').catch((): string[] => [])).includes('waiting')) await new Promise(setImmediate);
+    while (!(await rig.log('TransformJobs', 'stopped').catch((): string[] => [])).includes('waiting'))
+      await new Promise(setImmediate);
     await rig.call('sagemaker:StopTransformJob', { TransformJobName: 'stopped' });
     const job = await transformed(rig, 'stopped');
     assert.equal(job.TransformJobStatus, 'Stopped');

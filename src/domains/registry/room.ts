@@ -3,14 +3,13 @@ import { deleteModelPackage, updateModelPackage } from './operations/change-pack
 import { createModelPackage } from './operations/create-package.ts';
 import { groupOperations } from './operations/groups.ts';
 import { batchDescribeModelPackage, describeModelPackage, listModelPackages } from './operations/read-packages.ts';
-import { search } from './operations/search.ts';
 import type { RegistryPorts } from './ports.ts';
 import { MODEL_PACKAGE, MODEL_PACKAGE_GROUP } from './resources.ts';
 import { VersionSequence } from './version-sequence.ts';
 
 /** The model registry: groups, numbered versions with their approval, unversioned packages. */
 export function createRegistryRoom(ports: RegistryPorts): Room {
-  const { store, calls } = ports;
+  const { store } = ports;
   return {
     name: 'registry',
     operations: [
@@ -21,9 +20,8 @@ export function createRegistryRoom(ports: RegistryPorts): Room {
       listModelPackages(store),
       updateModelPackage(ports),
       deleteModelPackage(ports),
-      search(calls),
     ],
     resources: [MODEL_PACKAGE_GROUP, MODEL_PACKAGE],
-    calls: ['s3:GetObject', 's3:ListObjectsV2', 'sagemaker:DescribeTrainingJob'],
+    calls: ['s3:GetObject', 's3:ListObjectsV2'],
   };
 }
