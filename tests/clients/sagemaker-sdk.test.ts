@@ -22,3 +22,32 @@ test('SageMaker SDK without a pipeline: logs while fitting, register, deploy, a 
     await server.stop();
   }
 });
+
+const RERUNS = 'sagemaker-sdk reruns.py';
+
+test('SageMaker SDK: CacheConfig, retry policies and SelectiveExecutionConfig', async () => {
+  const server = await startServer();
+  try {
+    const program = join(import.meta.dirname, 'sagemaker-sdk/reruns.py');
+    const printed = await runToSuccess(server, ['python3', program], { test: RERUNS });
+    const all = (word: string) => `{'First': '${word}', 'Second': '${word}', 'Third': '${word}'}`;
+    assert.deepEqual(
+      printed
+        .trim()
+        .split('\n')
+        .filter((line) => /^(policies|first|second|third|latest|edited|refused):/.test(line)),
+      [
+        "policies: [['BackoffRate', 'ExceptionType', 'ExpireAfterMin', 'IntervalSeconds'], ['BackoffRate', 'ExceptionType', 'IntervalSeconds', 'MaxAttempts']]",
+        `first: Succeeded ${all('ran')}`,
+        `second: Succeeded ${all('cached')}`,
+        "third: Succeeded {'First': 'reused', 'Second': 'ran'}",
+        "latest: Succeeded {'First': 'reused', 'Second': 'ran', 'Third': 'ran'}",
+        "edited: Succeeded {'First': 'cached', 'Second': 'cached', 'Third': 'ran'}",
+        "refused: The selective execution is not valid. All steps on the paths between two selected steps have to be selected. Select 'Second' as well.",
+      ],
+    );
+    assert.deepEqual(unprovenClaims([RERUNS]), []);
+  } finally {
+    await server.stop();
+  }
+});
