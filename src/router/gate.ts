@@ -72,8 +72,10 @@ export class Gate {
     request: IncomingMessage,
     nowMs: number,
   ): Entrance {
+    const model = request.headers['x-amzn-sagemaker-target-model'];
     const need = {
       action,
+      ...(typeof model === 'string' && { context: { 'sagemaker:TargetModel': model } }),
       resources: [`arn:aws:sagemaker:${region}:${principal.account}:endpoint/${endpoint}`],
     };
     const sourceIp = request.socket.remoteAddress;

@@ -1,4 +1,5 @@
 """The `/opt/ml` tree of a job: where its files are, and reading and writing the small ones."""
+import copy
 import json
 import os
 
@@ -15,6 +16,12 @@ class JobFiles:
         self.output = os.path.join(self.base, "output")
         self.output_data = os.path.join(self.output, "data")
         self.output_intermediate = os.path.join(self.output, "intermediate")
+
+    def with_model(self, folder):
+        """The same tree, with the model elsewhere."""
+        other = copy.copy(self)
+        other.model = folder
+        return other
 
     def channel(self, name):
         return os.path.join(self.input, "data", name)

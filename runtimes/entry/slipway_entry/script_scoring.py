@@ -1,5 +1,6 @@
 """Script-mode model servers: the user's `model_fn`, `input_fn`, `predict_fn`, `output_fn` or `transform_fn`."""
 import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -213,10 +214,21 @@ def xgboost_defaults():
     }
 
 
-def load_application(files, framework, program, source):
+def load_application(files, framework, program, source, name=None):
     folder, module_name = locate_code(files, program, source)
     install_requirements(folder)
     sys.path.insert(0, folder)
-    module = importlib.import_module(module_name)
+    # Of many models each has code of its own under the same file name, unless a source names one for all.
+    own = name is not None and folder.startswith(files.model)
+    module = _module_of(folder, module_name, f"{module_name}_{name}") if own else importlib.import_module(module_name)
     defaults = xgboost_defaults() if framework == "xgboost" else scikit_learn_defaults()
     return ScriptApplication(files, module, defaults)
+
+
+def _module_of(folder, module_name, unique_name):
+    path = os.path.join(folder, f"{module_name}.py")
+    spec = importlib.util.spec_from_file_location(unique_name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[unique_name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -36,7 +36,15 @@ def main():
 def load(profile, files):
     """The application behind `/invocations`: the user's script when one is named, else the built-in model."""
     if os.environ.get("SAGEMAKER_MULTI_MODEL") == "true":
-        raise UserError("Multi-model serving is not supported yet.")
+        from .multi_model import MultiModelApplication
+
+        memory_mib = int(os.environ.get("SLIPWAY_SERVE_MEMORY_MIB") or 0)
+        return MultiModelApplication(lambda folder, name: load_model(profile, files.with_model(folder), name), memory_mib * 1024**2)
+    return load_model(profile, files)
+
+
+def load_model(profile, files, name=None):
+    """The application of the model in `files.model`. `name`: it is one of many, whose modules must not be taken for each other's."""
     program, source = os.environ.get("SAGEMAKER_PROGRAM"), os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY")
     if profile.framework == "xgboost" and not program:
         from .xgboost_scoring import XgboostApplication
@@ -44,7 +52,7 @@ def load(profile, files):
         return XgboostApplication(profile, files.model, body_bytes_max())
     from .script_scoring import load_application
 
-    return load_application(files, profile.framework, program, source)
+    return load_application(files, profile.framework, program, source, name)
 
 
 def body_bytes_max():
