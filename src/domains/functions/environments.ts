@@ -172,7 +172,7 @@ export class Environments {
     while (queue?.[0]) {
       const [waiter] = queue as [Waiter];
       const free = this.#freeOf(waiter.runnable);
-      if (!free && !this.#makeRoom(waiter.runnable)) return;
+      if (!free && (this.#mayComeFree(waiter.runnable) || !this.#makeRoom(waiter.runnable))) return;
       queue.shift();
       if (free) {
         free.status = 'busy';
@@ -199,6 +199,11 @@ export class Environments {
     return idle
       .filter(({ document }) => document.fingerprint === runnable.fingerprint)
       .sort((a, b) => b.usedAtMs - a.usedAtMs)[0];
+  }
+
+  /** One of an earlier process of the server that is just being asked how it is. */
+  #mayComeFree(runnable: Runnable): boolean {
+    return this.#of(runnable).some(({ status, document }) => status === 'found' && document.fingerprint === runnable.fingerprint);
   }
 
   /** Whether one more may be started, at the cost of idle ones where it has to be. */

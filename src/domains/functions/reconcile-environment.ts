@@ -9,6 +9,8 @@ import { ENVIRONMENT_RECONCILER, type EnvironmentDocument, FUNCTION } from './re
 
 const END_LOOK_MS = 500;
 const START_LOOK_MS = 2_000;
+/** One that does not say how it is in time hangs. */
+const ANSWER_MS = 2_000;
 
 /** Minds the process behind a row until it is gone: takes it over after a restart, ends it when it is idle or of no use. */
 export function createEnvironmentReconciler(ports: FunctionsPorts, environments: Environments): Reconciler {
@@ -48,7 +50,11 @@ async function reconcile(ports: FunctionsPorts, environments: Environments, key:
 
 /** One of an earlier process of the server: of use unless it still runs what nobody waits for any more. */
 async function recognise(ports: FunctionsPorts, environments: Environments, environment: Environment): Promise<void> {
-  const answer = await ask(ports.backend.address(environment.document.workId), { method: 'GET', path: '/state' });
+  const given = new AbortController();
+  const cancel = ports.clock.at(ports.clock.now() + ANSWER_MS, () => given.abort());
+  const address = ports.backend.address(environment.document.workId);
+  const answer = await ask(address, { method: 'GET', path: '/state', signal: given.signal });
+  cancel();
   if (environment.status !== 'found') return; // claimed meanwhile
   const { running } = JSON.parse(answer?.body.toString('utf8') || '{"running":"?"}') as { running: string | null };
   environments.release(environment, running === null);

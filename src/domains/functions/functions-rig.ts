@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbox/sandbox-backend.ts';
+import { locateWorkRuntime } from '../../backends/sandbox/node-runtime.ts';
+import type { InvocationRequest } from '../../contract/generated/lambda.ts';
+import { createAdmission } from '../../platform/admission/admission.ts';
+import type { AssumeForService } from '../../platform/authorization/port.ts';
+import type { Principal } from '../../platform/authorization/principal.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { systemIds } from '../../platform/ids.ts';
+import type { Log } from '../../platform/log.ts';
+import { createLogFiles } from '../../platform/log-files.ts';
+import type { WithRequestId } from '../../platform/ports/invocation.ts';
+import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
+import { createTokenReconciler } from '../../platform/idempotency.ts';
+import { createLogsRoom } from '../logs/room.ts';
+import { ACCOUNT, RegistryRig, user } from '../registry/registry-rig.ts';
+import { createFunctionsRoom, type FunctionsRoom } from './room.ts';
+
+export const ROLE = `arn:aws:iam::${ACCOUNT}:role/SageMakerPipelineExecutionRole`;
+export const RUN_ID = '11111111-2222-4333-8444-555555555555';
+
+/** What goes wrong within Slipway is told, until the store is closed under it. */
+const logUntil = (closed: () => boolean): Log => ({
+  debug() {},
+  info() {},
+  warn() {},
+  error: (fields, message) => closed() || console.error(message, fields),
+});
+
+export interface RigOptions {
+  readonly folder?: string;
+  readonly idleMs?: number;
+}
+
+/** One server's worth of functions on a data folder: real store, blobs, sandbox and handlers. */
+export class FunctionsRig extends RegistryRig {
+  readonly backend: SandboxBackend;
+  readonly loop: RunnableLoop;
+  readonly #room: FunctionsRoom;
+  #closed = false;
+
+  private constructor({ folder = mkdtempSync(join(tmpdir(), 'slipway-functions-')), idleMs }: RigOptions) {
+    super(folder);
+    const clock = systemClock;
+    const log = logUntil(() => this.#closed);
+    const logFiles = createLogFiles({ folder: join(folder, 'logs') });
+    this.loop = createReconcileLoop({ store: this.store, clock, log });
+    this.backend = createSandboxBackend({
+      folder,
+      cacheFolder: join(folder, 'cache'),
+      blobs: this.blobs,
+      clock,
+      settings: { sandbox: 'auto' },
+      log,
+      locateRuntime: (name) =>
+        name === 'node' ? locateWorkRuntime(name) : { folders: [], environment: { PATH: '/usr/bin:/bin' } },
+    });
+    this.#room = createFunctionsRoom({
+      store: this.store,
+      blobs: this.blobs,
+      calls: this.calls,
+      clock,
+      ids: systemIds,
+      log,
+      loop: this.loop,
+      backend: this.backend,
+      logFiles,
+      admission: createAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),
+      roles: {
+        resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),
+        assume: async (request: AssumeForService): Promise<Principal> => ({
+          kind: 'role-session',
+          account: request.account,
+          arn: request.roleArn,
+          userId: 'AROA',
+          name: 'SageMakerPipelineExecutionRole',
+        }),
+        credentials: () => assert.fail('no credentials are asked for'),
+      },
+      workCredentials: { environment: async () => ({}) },
+      runtimes: { version: () => '3.0' },
+      sealingKey: 'key',
+      serverUrl: () => 'http://127.0.0.1:1',
+      retryDelaysMs: [1, 1],
+      ...(idleMs !== undefined && { idleMs }),
+    });
+    this.open([this.#room, createLogsRoom({ store: this.store, files: logFiles, clock })]);
+  }
+
+  static async start(options: RigOptions = {}): Promise<FunctionsRig> {
+    const rig = new FunctionsRig(options);
+    rig.loop.register([...(rig.#room.reconcilers ?? []), createTokenReconciler(rig.store)]);
+    await rig.#room.start?.();
+    await rig.loop.start();
+    return rig;
+  }
+
+  /** As `kill -9` would: memory is gone, environments are not told. */
+  async abandon(): Promise<string> {
+    await this.loop.stop();
+    this.#closed = true;
+    this.backend.close();
+    await this.blobs.stop();
+    await this.store.close();
+    return this.folder;
+  }
+
+  /** As SIGTERM. */
+  async stop(): Promise<string> {
+    await this.loop.stop();
+    await this.#room.stop?.();
+    return this.abandon();
+  }
+
+  override async close(): Promise<void> {
+    rmSync(await this.stop(), { recursive: true, force: true });
+  }
+
+  create(FunctionName: string, code: string, more: { Timeout?: number; MemorySize?: number } = {}) {
+    return this.call('lambda:CreateFunction', {
+      FunctionName,
+      Runtime: 'python3.12',
+      Handler: 'app.handler',
+      Role: ROLE,
+      Code: { ZipFile: zipOf({ 'app.py': code }) },
+      Timeout: 20,
+      ...more,
+    });
+  }
+
+  async invoke(
+    FunctionName: string,
+    event?: unknown,
+    more: Partial<InvocationRequest> & WithRequestId = {},
+    principal = user('admin'),
+  ): Promise<{ status: number | undefined; error: string | undefined; result: unknown }> {
+    const input = { FunctionName, ...(event !== undefined && { Payload: Buffer.from(JSON.stringify(event)) }), ...more };
+    const { StatusCode, FunctionError, Payload } = await this.call('lambda:Invoke', input, principal);
+    const text = Buffer.from(Payload ?? []).toString('utf8');
+    return { status: StatusCode, error: FunctionError, result: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  /** Asks for a recorded invocation until it has ended. */
+  async ended(FunctionName: string, RequestId = RUN_ID): Promise<{ error: string | undefined; result: unknown }> {
+    for (;;) {
+      const { status, error, result } = await this.invoke(FunctionName, undefined, { RequestId, Begin: false });
+      if (status === 200) return { error, result };
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** A zip file of some texts. */
+export function zipOf(files: Readonly<Record<string, string>>): Buffer {
+  const program = `
+import io, json, sys, zipfile
+made = io.BytesIO(); archive = zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED)
+for name, text in json.load(sys.stdin).items(): archive.writestr(name, text)
+archive.close(); sys.stdout.buffer.write(made.getvalue())`;
+  return execFileSync('python3', ['-c', program], { input: JSON.stringify(files) });
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { INVOCATION_ENDED } from '../../platform/ports/invocation.ts';
+import { FunctionsRig, RUN_ID } from './functions-rig.ts';
+import { refusal } from '../registry/registry-rig.ts';
+
+let rig: FunctionsRig;
+before(async () => {
+  rig = await FunctionsRig.start();
+});
+after(() => rig.close());
+
+const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+
+/** A handler's own count of its runs: whoever connects is counted; it goes on when it is let. */
+const TOLD = `
+import os, time
+def handler(event, context):
+    print("began", context.aws_request_id, flush=True)
+    if event.get("wait"):
+        while True:
+            time.sleep(0.02)
+            if context.get_remaining_time_in_millis() < event["wait"]: break
+    return {"ran": context.aws_request_id, "pid": os.getpid()}
+`;
+
+/** How often the log of a function says that a run began. */
+async function begins(name: string): Promise<number> {
+  const group = { logGroupName: `/aws/lambda/${name}` };
+  const { logStreams = [] } = await rig.call('logs:DescribeLogStreams', group);
+  let count = 0;
+  for (const { logStreamName = '' } of logStreams) {
+    const { events = [] } = await rig.call('logs:GetLogEvents', { ...group, logStreamName, startFromHead: true });
+    count += events.filter(({ message = '' }) => message.startsWith('began')).length;
+  }
+  return count;
+}
+
+const began = (name: string) => until(async () => (await begins(name).catch(() => 0)) > 0);
+
+test('a recorded invocation answers at once, runs once however often it is asked for, and its end is an event', async () => {
+  await rig.create('recorded', TOLD);
+  await assert.rejects(
+    rig.invoke('recorded', {}, { RequestId: RUN_ID, Begin: false }),
+    refusal('ResourceNotFoundException', /was begun/),
+  );
+  assert.equal((await rig.invoke('recorded', {}, { RequestId: RUN_ID })).status, 202);
+  await rig.invoke('recorded', {}, { RequestId: RUN_ID });
+  const { error, result } = await rig.ended('recorded');
+  assert.equal(error, undefined);
+  assert.equal((result as { ran: string }).ran, RUN_ID);
+  assert.deepEqual(await rig.invoke('recorded', {}, { RequestId: RUN_ID }), { status: 200, error: undefined, result });
+  assert.equal(await begins('recorded'), 1);
+  const events = (await rig.store.events({ afterSequence: 0, limit: 1000 })).filter(
+    ({ detailType }) => detailType === INVOCATION_ENDED,
+  );
+  assert.deepEqual(
+    events.map(({ source, detail }) => [source, detail]),
+    [['aws.lambda', { requestId: RUN_ID, status: 'Succeeded' }]],
+  );
+  await assert.rejects(
+    rig.invoke('absent', {}, { RequestId: RUN_ID }),
+    refusal('ResourceNotFoundException', /Function not found/),
+  );
+});
+
+test('a recorded invocation that runs when the server is killed is taken over, not run again', async () => {
+  await rig.create('survives', TOLD);
+  await rig.invoke('survives', { wait: 18_500 }, { RequestId: RUN_ID });
+  await began('survives');
+  rig = await FunctionsRig.start({ folder: await rig.abandon() });
+  const { error, result } = await rig.ended('survives');
+  assert.deepEqual([error, (result as { ran: string }).ran], [undefined, RUN_ID]);
+  assert.equal(await begins('survives'), 1);
+});
+
+test('one whose server was stopped goes on too, and one whose process died meanwhile has failed', async () => {
+  await rig.create('stopped', TOLD);
+  await rig.create(
+    'dies',
+    'import os, time\ndef handler(event, context):\n    print("began", flush=True); time.sleep(1); os._exit(4)',
+  );
+  await rig.invoke('stopped', { wait: 18_000 }, { RequestId: RUN_ID });
+  await rig.invoke('dies', {}, { RequestId: RUN_ID });
+  await Promise.all([began('stopped'), began('dies')]);
+  const folder = await rig.stop();
+  await until(() => readdirSync(join(folder, 'runs', '.records')).some((name) => name.endsWith('.ended')));
+  rig = await FunctionsRig.start({ folder });
+  const { error, result } = await rig.ended('stopped');
+  assert.deepEqual([error, (result as { ran: string }).ran], [undefined, RUN_ID]);
+  const dead = await rig.ended('dies');
+  assert.equal(dead.error, 'Unhandled');
+  assert.match((dead.result as { errorMessage: string }).errorMessage, /exit status 4|not run again/);
+  assert.deepEqual([await begins('stopped'), await begins('dies')], [1, 1]);
+});
+
+test('time-out and crash of a recorded invocation are its result, and it is not tried again', async () => {
+  await rig.create('slow', 'import time\ndef handler(event, context):\n    print("began", flush=True); time.sleep(60)', {
+    Timeout: 1,
+  });
+  await rig.invoke('slow', {}, { RequestId: RUN_ID });
+  const { error, result } = await rig.ended('slow');
+  assert.equal(error, 'Unhandled');
+  assert.match((result as { errorMessage: string }).errorMessage, /Task timed out after 1\.00 seconds$/);
+  assert.equal(await begins('slow'), 1);
+});
+
+test('an asynchronous invocation that fails is tried twice more, also by the next server', async () => {
+  await rig.create('retried', 'def handler(event, context):\n    print("began", flush=True); raise ValueError("no")');
+  assert.equal((await rig.invoke('retried', {}, { InvocationType: 'Event' })).status, 202);
+  await began('retried');
+  rig = await FunctionsRig.start({ folder: await rig.abandon() });
+  await until(async () => (await begins('retried')) >= 3);
+  const left = async () =>
+    (await rig.store.timers({ limit: 1000 })).filter(({ reconciler }) => reconciler === 'function-invocation').length;
+  await until(async () => (await left()) === 0);
+  assert.ok((await begins('retried')) <= 4, 'at least once: the run that the kill hit may have been repeated');
+});
+
+test('invocations share warm environments, run side by side up to a limit, and the rest waits for its turn', async () => {
+  await rig.create(
+    'busy',
+    'import os, time\ndef handler(event, context):\n    time.sleep(0.2); return os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]',
+  );
+  const results = await Promise.all(Array.from({ length: 10 }, () => rig.invoke('busy', {})));
+  const streams = new Set(results.map(({ result }) => result));
+  assert.ok(streams.size > 1 && streams.size <= 4, `${streams.size} environments`);
+  assert.ok(streams.has((await rig.invoke('busy', {})).result), 'warm');
+});
+
+test('idle environments end, and a deleted function leaves nothing', async () => {
+  const small = await FunctionsRig.start({ idleMs: 300 });
+  try {
+    await small.create('idle', 'def handler(event, context): return 1');
+    assert.equal((await small.invoke('idle', {})).result, 1);
+    const runs = () => readdirSync(join(small.folder, 'runs')).filter((name) => name.startsWith('function-'));
+    await until(() => runs().length === 0);
+    assert.equal((await small.invoke('idle', {})).result, 1, 'made anew');
+    await small.call('lambda:DeleteFunction', { FunctionName: 'idle' });
+    await until(() => runs().length === 0);
+    await until(async () => (await small.store.timers({ limit: 10 })).length === 0);
+  } finally {
+    await small.close();
+  }
+});
+
+test('what a killed server left warm is used again; what it was busy with is ended', async () => {
+  await rig.create('warm', 'import os\ndef handler(event, context): return os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]');
+  const { result } = await rig.invoke('warm', {});
+  await rig.create('left', TOLD);
+  const cut = rig.invoke('left', { wait: 1 }).catch(() => undefined);
+  await began('left');
+  rig = await FunctionsRig.start({ folder: await rig.abandon() });
+  void cut;
+  assert.equal((await rig.invoke('warm', {})).result, result);
+  const again = await rig.invoke('left', { wait: 19_900 });
+  assert.equal(again.error, undefined);
+});
+
+test('a function does not see the server: its code is read-only, other folders are not there', async () => {
+  const host = mkdtempSync(join(tmpdir(), 'slipway-host-'));
+  writeFileSync(join(host, 'secret'), 'x');
+  const code = `
+import os
+def handler(event, context):
+    try: open("/var/task/new", "w"); wrote = True
+    except OSError: wrote = False
+    open("/tmp/scratch", "w").write("may be written")
+    return {"wrote": wrote, "host": os.path.exists(event["host"])}`;
+  await rig.create('inside', code);
+  assert.deepEqual((await rig.invoke('inside', { host: join(host, 'secret') })).result, { wrote: false, host: false });
+  assert.ok(existsSync(join(host, 'secret')) && readFileSync(join(host, 'secret'), 'utf8') === 'x');
+  rmSync(host, { recursive: true });
+});
