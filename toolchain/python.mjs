@@ -104,8 +104,8 @@ function pythonIsUnchanged(ready) {
 export function runtimeDownload(name) {
   return {
     what: `Python runtime "${name}" (numpy, pandas, scikit-learn, xgboost, …)`,
-    sizeMb: 122,
-    diskMb: 460,
+    sizeMb: 175,
+    diskMb: 630,
     from: 'PyPI',
     into: join(cacheDirectory(), 'runtimes'),
   };

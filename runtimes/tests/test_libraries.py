@@ -5,7 +5,7 @@ import unittest
 
 class Libraries(unittest.TestCase):
     def test_what_scripts_for_the_aws_images_import_is_there(self):
-        for name in ("boto3", "joblib", "numpy", "pandas", "requests", "scipy", "sklearn", "xgboost", "yaml"):
+        for name in ("boto3", "joblib", "numpy", "pandas", "pyarrow", "requests", "scipy", "sklearn", "xgboost", "yaml"):
             with self.subTest(name):
                 importlib.import_module(name)
 
