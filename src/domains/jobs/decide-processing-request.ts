@@ -47,9 +47,8 @@ function checkInput({ InputName, S3Input, DatasetDefinition, AppManaged }: Proce
   if (DatasetDefinition) return notYet(`DatasetDefinition (${label})`, 'Put the data into S3 and use S3Input.');
   if (AppManaged) return notYet(`AppManaged (${label})`, 'Use S3Input with a LocalPath.');
   if (!S3Input) return invalid(`The ${label} needs an S3Input.`);
-  if (S3Input.S3InputMode === 'Pipe') return notYet(`S3InputMode Pipe (${label})`, 'Use File.');
-  if (S3Input.S3CompressionType === 'Gzip')
-    return notYet(`S3CompressionType Gzip (${label})`, 'AWS decompresses in Pipe mode only; use None.');
+  if (S3Input.S3CompressionType === 'Gzip' && S3Input.S3InputMode !== 'Pipe')
+    return invalid(`S3CompressionType Gzip is for S3InputMode Pipe; the ${label} has ${S3Input.S3InputMode ?? 'File'}.`);
   return checkS3Uri(label, S3Input.S3Uri) ?? checkLocalPath(label, S3Input.LocalPath);
 }
 
@@ -76,5 +75,8 @@ export function processingChannels({ ProcessingInputs = [] }: Omit<CreateProcess
     path: cleanPath(S3Input?.LocalPath ?? '') ?? '',
     sharded: S3Input?.S3DataDistributionType === 'ShardedByS3Key',
     fastFile: false,
+    ...(S3Input?.S3InputMode === 'Pipe' && {
+      stream: { decompress: S3Input.S3CompressionType === 'Gzip', wrap: false, attributeNames: [] },
+    }),
   }));
 }

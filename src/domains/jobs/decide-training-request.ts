@@ -1,5 +1,5 @@
 import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
-import type { Channel, CreateTrainingJobRequest } from '../../contract/generated/sagemaker.ts';
+import type { Channel, CreateTrainingJobRequest, S3DataSource } from '../../contract/generated/sagemaker.ts';
 import { checkS3Uri, cleanPath, duplicate, type ChannelRequest, type StreamRequest } from './decide-channel.ts';
 import { HOSTS_MAX } from './decide-hosts.ts';
 import { checkpointsOf } from './plan-training.ts';
@@ -57,40 +57,60 @@ function checkAlgorithm({ AlgorithmSpecification: algorithm }: CreateTrainingJob
   if (algorithm.AlgorithmName !== undefined)
     return notYet('AlgorithmSpecification.AlgorithmName', 'Name the image as TrainingImage.');
   if (algorithm.TrainingImage === undefined) return invalid('AlgorithmSpecification must name a TrainingImage.');
-  if (algorithm.TrainingInputMode === 'Pipe') return notYet('TrainingInputMode Pipe', 'Use File or FastFile.');
   const problem = compileMetrics(algorithm.MetricDefinitions ?? []).problem;
   return problem === undefined ? undefined : invalid(problem);
 }
 
-function checkChannels({ InputDataConfig = [] }: CreateTrainingJobRequest): Rejection | undefined {
+function checkChannels({ InputDataConfig = [], AlgorithmSpecification }: CreateTrainingJobRequest): Rejection | undefined {
   const twice = duplicate(InputDataConfig.map(({ ChannelName }) => ChannelName));
   if (twice !== undefined)
     return invalid(`InputDataConfig names the channel "${twice}" more than once. Channel names must be unique.`);
   for (const channel of InputDataConfig) {
-    const rejection = checkChannel(channel);
+    const rejection = checkChannel(channel, AlgorithmSpecification);
     if (rejection) return rejection;
   }
   return undefined;
 }
 
-function checkChannel({
-  ChannelName,
-  DataSource,
-  CompressionType,
-  RecordWrapperType,
-  InputMode,
-}: Channel): Rejection | undefined {
-  const label = `channel ${ChannelName}`;
-  const source = DataSource.S3DataSource;
+function checkChannel(channel: Channel, algorithm: CreateTrainingJobRequest['AlgorithmSpecification']): Rejection | undefined {
+  const label = `channel ${channel.ChannelName}`;
+  const source = channel.DataSource.S3DataSource;
   if (!source) return notYet(`A DataSource other than S3DataSource (${label})`, 'Put the data into S3.');
-  if (source.S3DataType !== 'S3Prefix' && source.S3DataType !== 'ManifestFile') {
-    return notYet(`S3DataType ${source.S3DataType} (${label})`, 'Use S3Prefix or ManifestFile.');
-  }
-  if (InputMode === 'Pipe') return notYet(`InputMode Pipe (${label})`, 'Use File or FastFile.');
+  if (source.S3DataType === 'Converse') return notYet(`S3DataType Converse (${label})`, 'Use S3Prefix or ManifestFile.');
+  if (source.ModelAccessConfig) return notYet(`ModelAccessConfig (${label})`, 'Put the model into S3.');
+  if (source.HubAccessConfig) return notYet(`HubAccessConfig (${label})`, 'Put the data into S3.');
+  const mode = inputMode(channel, algorithm);
+  return (
+    (mode === 'Pipe' ? undefined : checkPipeOnly(channel, label, mode)) ??
+    checkAugmented(source, label) ??
+    (mode === 'FastFile' && source.S3DataType === 'ManifestFile'
+      ? invalid(`The ${label} has InputMode FastFile, which AWS offers for S3Prefix only.`)
+      : undefined) ??
+    checkS3Uri(label, source.S3Uri)
+  );
+}
+
+/** What AWS does in Pipe mode and nowhere else. */
+function checkPipeOnly(
+  { CompressionType, RecordWrapperType, DataSource }: Channel,
+  label: string,
+  mode: string,
+): Rejection | undefined {
+  const why = `is for InputMode Pipe; the ${label} has ${mode}.`;
+  if (DataSource.S3DataSource?.S3DataType === 'AugmentedManifestFile') return invalid(`S3DataType AugmentedManifestFile ${why}`);
   if (CompressionType === 'Gzip')
-    return notYet(`CompressionType Gzip (${label})`, 'AWS decompresses in Pipe mode only; store the data uncompressed.');
-  if (RecordWrapperType === 'RecordIO') return notYet(`RecordWrapperType RecordIO (${label})`, 'Leave it out.');
-  return checkS3Uri(label, source.S3Uri);
+    return invalid(`CompressionType Gzip ${why} Store the data uncompressed, or let the job unpack it.`);
+  return RecordWrapperType === 'RecordIO' ? invalid(`RecordWrapperType RecordIO ${why}`) : undefined;
+}
+
+function checkAugmented({ S3DataType, AttributeNames = [] }: S3DataSource, label: string): Rejection | undefined {
+  if (S3DataType === 'AugmentedManifestFile')
+    return AttributeNames.length > 0
+      ? undefined
+      : invalid(`The ${label} has S3DataType AugmentedManifestFile and needs AttributeNames.`);
+  return AttributeNames.length > 0
+    ? invalid(`The ${label} has AttributeNames, which belong to S3DataType AugmentedManifestFile.`)
+    : undefined;
 }
 
 function checkOutput({ OutputDataConfig }: CreateTrainingJobRequest): Rejection | undefined {

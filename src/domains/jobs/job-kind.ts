@@ -25,6 +25,8 @@ export interface JobRecordKind<D extends AnyJobRecord = AnyJobRecord> {
   stopping(job: D, atMs: number): D;
   /** Of all hosts and attempts; the document's own `workId` when not given. */
   workIds?(job: D): readonly string[];
+  /** Of kinds that run one image. */
+  image?(job: D): string;
   /** Digests of content that the record keeps alive. */
   blobs?(job: D): readonly string[];
 }

@@ -352,7 +352,10 @@ test('combinations that cannot work are refused before anything is made', async 
       { ProcessingInputs: [s3Input('in', `s3://${BUCKET}/input`, '/opt/ml/processing/../../../etc')] },
       /under \/opt\/ml\/processing\//,
     ],
-    [{ ProcessingInputs: [{ ...input, S3Input: { ...input.S3Input, S3InputMode: 'Pipe' } }] }, /Pipe .* not implemented yet/],
+    [
+      { ProcessingInputs: [{ ...input, S3Input: { ...input.S3Input, S3CompressionType: 'Gzip' } }] },
+      /Gzip is for S3InputMode Pipe/,
+    ],
     [
       { ProcessingResources: { ClusterConfig: { InstanceCount: 21, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 } } },
       /InstanceCount 21.* not implemented yet/,

@@ -27,7 +27,7 @@ export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   reconciler: 'processing-job',
   eventType: 'SageMaker Processing Job State Change',
   graceSeconds: GRACE_SECONDS,
-  image: ({ request }) => request.AppSpecification.ImageUri,
+  image: ({ request, pinnedImage }) => pinnedImage ?? request.AppSpecification.ImageUri,
   instanceType: ({ request }) => request.ProcessingResources.ClusterConfig?.InstanceType ?? '',
   instanceCount,
   workIds: (job) => workIdsOf(job, instanceCount(job)),

@@ -57,6 +57,8 @@ export interface JobDocument<R> {
   readonly failing?: string;
   /** What the inputs of a job on several hosts were when the first was started: the others must get the same. */
   readonly inputsDigest?: string;
+  /** The name of an image of this data folder with the digest it had when the job was made. */
+  readonly pinnedImage?: string;
   /** The create call that made it: recognises our own write when a commit's answer was lost. */
   readonly requestId: string;
 }

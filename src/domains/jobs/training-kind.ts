@@ -33,7 +33,7 @@ export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
   reconciler: 'training-job',
   eventType: 'SageMaker Training Job State Change',
   graceSeconds: GRACE_SECONDS,
-  image: ({ request }) => request.AlgorithmSpecification?.TrainingImage ?? '',
+  image: ({ request, pinnedImage }) => pinnedImage ?? request.AlgorithmSpecification?.TrainingImage ?? '',
   instanceType: ({ request }) => request.ResourceConfig?.InstanceType ?? '',
   instanceCount,
   workIds: (job) => workIdsOf(job, instanceCount(job)),

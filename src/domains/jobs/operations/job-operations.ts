@@ -12,6 +12,7 @@ import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { ListQuery } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { pinnedImageName } from '../../../platform/serving/pinned-image.ts';
 import type { JobRecordKind } from '../job-kind.ts';
 import { jobEvent, jobWrite } from '../job-rows.ts';
 import type { JobsPorts } from '../ports.ts';
@@ -53,10 +54,11 @@ export const ownerOf = ({ principal }: OperationContext): string => principal.on
 export async function createJob<D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
   ports: JobsPorts,
-  document: D,
+  asked: D,
   tags: Tag[] | undefined,
   context: OperationContext,
 ): Promise<void> {
+  const document = pinned(kind, ports, asked);
   const key = keyOf(kind.declaration, context, document.name);
   const tagged = tagsWrite(document.arn, tags, context.nowMs);
   await decideAndCommit(ports.store, async () => {
@@ -74,6 +76,13 @@ export async function createJob<D extends AnyJobRecord>(
       },
     };
   });
+}
+
+/** A tag that moves while the job waits changes nothing. */
+function pinned<D extends AnyJobRecord>(kind: JobRecordKind<D>, { runtimes }: JobsPorts, job: D): D {
+  const image = kind.image?.(job);
+  const pinnedImage = image === undefined ? undefined : pinnedImageName(runtimes, image);
+  return pinnedImage === undefined ? job : { ...job, pinnedImage };
 }
 
 export async function requireJob<D extends AnyJobRecord>(
