@@ -182,7 +182,7 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
     settings,
     log,
     locateRuntime: locateWorkRuntime,
-    openImage: (digest) => trees.open(digest, (wanted) => imageIndex.root(wanted)),
+    openImage: (digest, root) => trees.open(digest, (wanted) => root ?? imageIndex.root(wanted)),
   });
   const runtimes = createRuntimeCatalogue(settings.images, undefined, imageIndex);
   const close = async () => {

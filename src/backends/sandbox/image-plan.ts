@@ -42,7 +42,7 @@ export async function openRuntime(options: SandboxOptions, spec: WorkSpec, isola
     );
   }
   if (folder !== undefined) return programFolder(options.locateRuntime(FOLDER_RUNTIME), folder, spec.image);
-  const image = await options.openImage(digest ?? '');
+  const image = await options.openImage(digest ?? '', spec.runtime.root);
   const { environment, workingDirectory } = image;
   return { folders: [], environment: { PATH, ...environment }, image, workingDirectory, servesOnPort: true };
 }

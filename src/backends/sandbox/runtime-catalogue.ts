@@ -74,6 +74,7 @@ function ownImage(image: string, { repository, tag, entrypoint, command, user, r
     tag,
     runtime: `sha256:${root.digest}`,
     digest: `sha256:${root.digest}`,
+    root,
     framework: 'python',
     promised: {},
     actual: {},

@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { BlobStore } from '../../platform/objects/port.ts';
+import type { RootImage } from '../../platform/ports/images.ts';
 import type { Settings } from '../../platform/settings.ts';
 import type { UnpackedImage } from './image-trees.ts';
 import type { RuntimeEnvironment } from './runtime-environment.ts';
@@ -22,7 +23,7 @@ export interface SandboxOptions {
     name: string,
   ) => Pick<RuntimeEnvironment, 'folders' | 'environment'> & Partial<Pick<RuntimeEnvironment, 'writeJobPython'>>;
   /** Unpacked images by digest, for work whose runtime is one (`sha256:…`). Absent: such work fails to start. */
-  readonly openImage?: (digest: string) => Promise<UnpackedImage>;
+  readonly openImage?: (digest: string, root: RootImage | undefined) => Promise<UnpackedImage>;
   /** The host's Python for the shim; found on PATH when not given. */
   readonly python?: string;
 }

@@ -1,3 +1,4 @@
+import { digestName } from '../../platform/serving/pinned-image.ts';
 import type {
   DescribeEndpointConfigOutput,
   DescribeEndpointOutput,
@@ -32,7 +33,11 @@ export function describeEndpointConfig(document: EndpointConfigDocument): Descri
 }
 
 const deployedImages = ({ model }: PinnedVariant, fleet: Fleet) =>
-  containersOf(model).map(({ image }) => ({ SpecifiedImage: image, ResolvedImage: image, ResolutionTime: fleet.startedAtMs }));
+  containersOf(model).map(({ image, digest }) => ({
+    SpecifiedImage: image,
+    ResolvedImage: digestName(image, digest),
+    ResolutionTime: fleet.startedAtMs,
+  }));
 
 /** While an update runs, the endpoint reads as what serves; the update shows as the pending deployment. */
 export function describeEndpoint(document: EndpointDocument): DescribeEndpointOutput {

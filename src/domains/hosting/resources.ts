@@ -6,7 +6,7 @@ import type {
 } from '../../contract/generated/sagemaker.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
 import type { PinnedObject } from '../../platform/objects/pin.ts';
-import type { PinnedContainer } from '../../platform/serving/pinned-container.ts';
+import { containerBlobs, type PinnedContainer } from '../../platform/serving/pinned-container.ts';
 
 export const MODEL: ResourceDeclaration = {
   kind: 'Model',
@@ -44,6 +44,8 @@ interface Made {
 
 export interface ModelDocument extends Omit<CreateModelInput, 'Tags'>, Made {
   readonly ModelArn: string;
+  /** Names of images of this data folder, to the same with the digest that they had when the model was made. */
+  readonly pinnedImages?: Readonly<Record<string, string>>;
 }
 
 export interface EndpointConfigDocument extends Omit<CreateEndpointConfigInput, 'Tags'>, Made {
@@ -129,9 +131,7 @@ export const endpointBlobs = ({ serving, deploying }: Pick<EndpointDocument, 'se
     [serving, deploying]
       .flatMap((fleet) => fleet?.variants ?? [])
       .flatMap(({ model }) => containersOf(model))
-      .flatMap(({ artifacts }) => artifacts)
-      .flatMap(({ objects }) => objects)
-      .map(({ digest }) => digest),
+      .flatMap(containerBlobs),
   ),
 ];
 

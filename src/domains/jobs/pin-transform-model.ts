@@ -13,7 +13,13 @@ export async function pinTransformModel(ports: PinPorts, context: OperationConte
   const origin = { region: context.region, requestId: context.requestId };
   const model = await ports.calls.call(context.principal, origin, 'sagemaker:DescribeModel', { ModelName: name });
   const roleArn = transformRole(model);
-  const identity = { ModelName: model.ModelName ?? name, ModelArn: model.ModelArn ?? '', ExecutionRoleArn: roleArn };
+  const { pinnedImages } = model as { pinnedImages?: Readonly<Record<string, string>> }; // for rooms, see the hosting room
+  const identity = {
+    ModelName: model.ModelName ?? name,
+    ModelArn: model.ModelArn ?? '',
+    ExecutionRoleArn: roleArn,
+    ...(pinnedImages && { pinnedImages }),
+  };
   const containers: PinnedContainer[] = [];
   for (const container of model.PrimaryContainer ? [model.PrimaryContainer] : (model.Containers ?? [])) {
     if (container.Mode === 'MultiModel')

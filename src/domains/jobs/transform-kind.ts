@@ -1,3 +1,4 @@
+import { containerBlobs } from '../../platform/serving/pinned-container.ts';
 import type { DescribeTransformJobResponse, TransformJobSummary } from '../../contract/generated/sagemaker.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { JobRecordKind } from './job-kind.ts';
@@ -18,8 +19,7 @@ export const TRANSFORM_KIND: JobRecordKind<TransformJobDocument> = {
 
 /** All that the works of an unsettled job are, or may be, started from. */
 const transformBlobs = ({ model, files = [] }: TransformJobDocument): string[] => {
-  const artifacts = model.containers.flatMap((container) => container.artifacts).flatMap(({ objects }) => objects);
-  return [...new Set([...artifacts, ...files].map(({ digest }) => digest))];
+  return [...new Set([...model.containers.flatMap(containerBlobs), ...files.map(({ digest }) => digest)])];
 };
 
 export function describeTransformJob(job: TransformJobDocument): DescribeTransformJobResponse {

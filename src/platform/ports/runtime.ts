@@ -1,3 +1,5 @@
+import type { RootImage } from './images.ts';
+
 /** What stands behind an image name on this host: resolved purely from the image table, then located on disk. */
 export interface RuntimeCatalogue {
   resolve(image: string): ResolvedImage | ImageProblem;
@@ -12,6 +14,8 @@ export interface ResolvedImage {
   readonly runtime: string;
   /** The digest it was resolved to, `sha256:…`; `<image>@<digest>` resolves to the same for as long as it is kept. */
   readonly digest?: string;
+  /** Its root file system: with it work starts also when the image was deleted meanwhile, as long as its layers are kept. */
+  readonly root?: RootImage;
   readonly framework: 'xgboost' | 'scikit-learn' | 'python';
   /** Behaviour switches of this tag; reaches the entry points as SLIPWAY_IMAGE_PROFILE. */
   readonly profile: Readonly<Record<string, string | boolean | number>>;

@@ -1,3 +1,5 @@
+import type { RootImage } from './images.ts';
+
 /**
  * The port behind which processes run: a sandbox on this machine now, a container engine, Kubernetes or SageMaker later.
  * A specification is serialisable, names are deterministic, content is named by digest, nothing assumes a shared disk.
@@ -34,9 +36,10 @@ export interface WorkSpec {
   readonly services?: readonly string[];
   /**
    * An environment of this host by name, or an image of this data folder by the digest of its manifest (`sha256:…`): the work then
-   * runs on the image's root file system, in its working directory, and a service listens on port 8080 of a network of its own.
+   * runs on the image's root file system, in its working directory, and a service listens on port 8080 of a network of its own. `root`
+   * serves when the image was deleted meanwhile.
    */
-  readonly runtime: { readonly name: string };
+  readonly runtime: { readonly name: string; readonly root?: RootImage };
   /** The image as asked for, for messages and the log. */
   readonly image: string;
   readonly command: readonly string[];

@@ -21,6 +21,8 @@ export interface ModelIdentity {
   readonly ModelName: string;
   readonly ModelArn: string;
   readonly ExecutionRoleArn?: string;
+  /** Image names as asked for, to the names with a digest that they stood for when the model was made. */
+  readonly pinnedImages?: Readonly<Record<string, string>>;
 }
 
 /** What stands behind an image name, as long as it can serve. */
@@ -51,14 +53,17 @@ export async function pinContainers(
   const described = ModelPackageName === undefined ? undefined : await describePackage(ModelPackageName);
   const pinned: PinnedContainer[] = [];
   for (const effective of described ? accepted(containersOfPackage(container, described)) : [container]) {
-    const image = servingImage(ports.runtimes, effective.Image ?? '');
+    const asked = effective.Image ?? '';
+    const image = servingImage(ports.runtimes, model.pinnedImages?.[asked] ?? asked);
     // nothing is read below the prefix of a multi-model container: that happens when a model is asked for
     const isMultiModel = container.Mode === 'MultiModel';
     const source = isMultiModel ? undefined : accepted(dataSourceOf(effective));
     const artifact = source && (registeredArtifact(described, source) ?? (await readArtifact(ports, context, model, source)));
     pinned.push({
       ...(effective.ContainerHostname !== undefined && { hostname: effective.ContainerHostname }),
-      image: image.image,
+      image: asked,
+      ...(image.digest !== undefined && { digest: image.digest }),
+      ...(image.root && { root: image.root }),
       runtime: image.runtime,
       command: image.serveCommand,
       profile: image.profile,

@@ -26,7 +26,7 @@ export function planModelServer(container: PinnedContainer, workId: string, fact
     kind: 'service',
     hostname: 'algo-1',
     hosts: ['algo-1'],
-    runtime: { name: container.runtime },
+    runtime: { name: container.runtime, ...(container.root && { root: container.root }) },
     image: container.image,
     command: container.command,
     workingDirectory: '/',

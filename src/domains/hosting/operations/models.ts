@@ -1,3 +1,4 @@
+import { pinnedImageName } from '../../../platform/serving/pinned-image.ts';
 import type { ContainerDefinition, CreateModelInput } from '../../../contract/generated/sagemaker.ts';
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
@@ -38,7 +39,7 @@ const createModel = (ports: HostingPorts) =>
       ...(await passRoleNeeds(ports.roles, context.account, input.ExecutionRoleArn)),
     ],
     async handle(input, context) {
-      const document = planModel(input, context);
+      const document = planModel(ports, input, context);
       for (const container of accepted(containersAsked(input))) await checkServable(ports, context, container, document);
       const key = keyOf(MODEL, context, input.ModelName);
       const { requestId: _request, ...created } = document;
@@ -62,8 +63,22 @@ const createModel = (ports: HostingPorts) =>
     },
   });
 
-function planModel({ Tags: _tags, ...kept }: CreateModelInput, context: OperationContext): ModelDocument {
-  return { ...kept, ModelArn: arnOf(MODEL, context, kept.ModelName), CreationTime: context.nowMs, requestId: context.requestId };
+function planModel(
+  { runtimes }: HostingPorts,
+  { Tags: _tags, ...kept }: CreateModelInput,
+  context: OperationContext,
+): ModelDocument {
+  const pinned = [kept.PrimaryContainer, ...(kept.Containers ?? [])].flatMap((container) => {
+    const name = container?.Image === undefined ? undefined : pinnedImageName(runtimes, container.Image);
+    return name === undefined ? [] : [[container?.Image ?? '', name] as const];
+  });
+  return {
+    ...kept,
+    ModelArn: arnOf(MODEL, context, kept.ModelName),
+    CreationTime: context.nowMs,
+    requestId: context.requestId,
+    ...(pinned.length > 0 && { pinnedImages: Object.fromEntries(pinned) }),
+  };
 }
 
 /** Everything that would only fail when an endpoint starts is said here, where it can be corrected. */
