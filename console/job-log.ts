@@ -2,7 +2,7 @@ import { ApiError, call } from './api.ts';
 import { h, placeOf } from './dom.ts';
 import { copyable } from './parts.ts';
 
-export type JobKind = 'TrainingJob' | 'ProcessingJob';
+export type JobKind = 'TrainingJob' | 'ProcessingJob' | 'TransformJob';
 
 export interface JobRef {
   readonly kind: JobKind;
@@ -18,8 +18,8 @@ const LINES_MAX = 10_000;
 export function jobLog({ kind, name }: JobRef, logCommand: string) {
   const group = `/aws/sagemaker/${kind}s`;
   const element = h('pre', { class: 'log', tabindex: '0', 'aria-label': `Log of ${name}` });
-  let stream: string | undefined;
-  let token: string | undefined;
+  /** How far each stream was read; a job on several hosts has several, and they may come one after the other. */
+  const tokens = new Map<string, string>();
   let lines = 0;
   let isWhole = true;
 
@@ -34,23 +34,28 @@ export function jobLog({ kind, name }: JobRef, logCommand: string) {
     if (follows) element.scrollTop = element.scrollHeight;
   };
 
+  const readStream = async (stream: string, label: string): Promise<void> => {
+    for (let isNew = true; isNew; ) {
+      const token = tokens.get(stream);
+      const page = await call('logs:GetLogEvents', {
+        logGroupName: group,
+        logStreamName: stream,
+        ...(token ? { nextToken: token, startFromHead: true } : { startFromHead: false, limit: LINES_AT_FIRST }),
+      });
+      const events = page.events ?? [];
+      if (!token && events.length === LINES_AT_FIRST) isWhole = false;
+      isNew = events.length > 0 && page.nextForwardToken !== token;
+      if (page.nextForwardToken) tokens.set(stream, page.nextForwardToken);
+      append(events.map(({ message = '' }) => `${label}${message}`));
+    }
+  };
+
   return {
     /** Reads what is new. */
     async read(): Promise<readonly Node[]> {
-      stream ??= await streamOf(group, name);
-      if (!stream) return [h('p', { class: 'empty' }, 'Nothing is logged yet.')];
-      for (let isNew = true; isNew; ) {
-        const page = await call('logs:GetLogEvents', {
-          logGroupName: group,
-          logStreamName: stream,
-          ...(token ? { nextToken: token, startFromHead: true } : { startFromHead: false, limit: LINES_AT_FIRST }),
-        });
-        const events = page.events ?? [];
-        if (!token && events.length === LINES_AT_FIRST) isWhole = false;
-        isNew = events.length > 0 && page.nextForwardToken !== token;
-        token = page.nextForwardToken;
-        append(events.map(({ message = '' }) => message));
-      }
+      const streams = await streamsOf(group, name);
+      if (streams.length === 0) return [h('p', { class: 'empty' }, 'Nothing is logged yet.')];
+      for (const stream of streams) await readStream(stream, streams.length > 1 ? `${shortName(stream)}: ` : '');
       const hint = h(
         'p',
         { class: 'sub' },
@@ -71,12 +76,15 @@ function scrollToEndOnce(element: HTMLElement): void {
   });
 }
 
-async function streamOf(logGroupName: string, job: string): Promise<string | undefined> {
+async function streamsOf(logGroupName: string, job: string): Promise<string[]> {
   try {
-    const { logStreams } = await call('logs:DescribeLogStreams', { logGroupName, logStreamNamePrefix: `${job}/` });
-    return logStreams?.[0]?.logStreamName;
+    const { logStreams = [] } = await call('logs:DescribeLogStreams', { logGroupName, logStreamNamePrefix: `${job}/` });
+    return logStreams.flatMap(({ logStreamName }) => (logStreamName ? [logStreamName] : []));
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'ResourceNotFoundException') return undefined; // no job has logged yet
+    if (error instanceof ApiError && error.code === 'ResourceNotFoundException') return []; // no job has logged yet
     throw error;
   }
 }
+
+/** `job/algo-1-1700000000` as `algo-1`, `job/i-0a1b…-1700000000/data-log` as `data-log`. */
+const shortName = (stream: string): string => stream.slice(stream.lastIndexOf('/') + 1).replace(/-\d{10}$/, '');

@@ -84,7 +84,7 @@ function headOf(
 }
 
 function jobOf(step: StepSummary | undefined): JobRef | undefined {
-  for (const kind of ['TrainingJob', 'ProcessingJob'] as const satisfies readonly JobKind[]) {
+  for (const kind of ['TrainingJob', 'ProcessingJob', 'TransformJob'] as const satisfies readonly JobKind[]) {
     const arn = step?.Metadata?.[kind]?.Arn;
     if (arn) return { kind, name: lastPart(arn) };
   }
@@ -98,12 +98,16 @@ function waitingReason(step: StepSummary | undefined, job: Job | undefined): str
   return String(transitions?.at(-1)?.StatusMessage ?? job['ExitMessage'] ?? '');
 }
 
+const DESCRIBE: Readonly<Record<JobKind, (name: string) => Promise<unknown>>> = {
+  TrainingJob: (TrainingJobName) => call('sagemaker:DescribeTrainingJob', { TrainingJobName }),
+  ProcessingJob: (ProcessingJobName) => call('sagemaker:DescribeProcessingJob', { ProcessingJobName }),
+  TransformJob: (TransformJobName) => call('sagemaker:DescribeTransformJob', { TransformJobName }),
+};
+
 /** Undefined when the job was deleted since; the step still says what it knows. */
 async function describe({ kind, name }: JobRef): Promise<Job | undefined> {
   try {
-    return kind === 'TrainingJob'
-      ? ((await call('sagemaker:DescribeTrainingJob', { TrainingJobName: name })) as unknown as Job)
-      : ((await call('sagemaker:DescribeProcessingJob', { ProcessingJobName: name })) as unknown as Job);
+    return (await DESCRIBE[kind](name)) as unknown as Job;
   } catch (error) {
     if (error instanceof ApiError && error.status === 400) return undefined;
     throw error;

@@ -14,15 +14,30 @@ const INPUTS = [
   'HyperParameters',
   'InputDataConfig',
   'ProcessingInputs',
+  'ModelName',
+  'TransformInput',
+  'DataProcessing',
+  'BatchStrategy',
+  'MaxPayloadInMB',
+  'MaxConcurrentTransforms',
   'AppSpecification',
   'AlgorithmSpecification',
   'Environment',
   'ResourceConfig',
   'ProcessingResources',
+  'TransformResources',
   'StoppingCondition',
   'RoleArn',
 ];
-const OUTPUTS = ['ModelArtifacts', 'ProcessingOutputConfig', 'OutputDataConfig', 'CheckpointConfig', 'ExitMessage'];
+const OUTPUTS = [
+  'ModelArtifacts',
+  'ProcessingOutputConfig',
+  'TransformOutput',
+  'OutputDataConfig',
+  'CheckpointConfig',
+  'DataCaptureConfig',
+  'ExitMessage',
+];
 
 const section = (title: string, content: Node): HTMLElement[] => [h('h3', { class: 'section' }, title), content as HTMLElement];
 

@@ -12,14 +12,15 @@ export interface LogEvent {
 /** Where a step's job logs; undefined for steps that run no job (so far). */
 export interface LogPlace {
   readonly group: string;
-  /** Streams of the job: `<job>/algo-1-…`. */
+  /** Streams of the job: `<job>/algo-1-…`; of a transform job the model server's `<job>/i-…` and `…/data-log`. */
   readonly prefix: string;
 }
 
 export function logPlaceOf(step: StepSummary): LogPlace | undefined {
-  const { TrainingJob, ProcessingJob } = step.Metadata ?? {};
+  const { TrainingJob, ProcessingJob, TransformJob } = step.Metadata ?? {};
   if (TrainingJob?.Arn) return { group: '/aws/sagemaker/TrainingJobs', prefix: `${nameOf(TrainingJob.Arn)}/` };
   if (ProcessingJob?.Arn) return { group: '/aws/sagemaker/ProcessingJobs', prefix: `${nameOf(ProcessingJob.Arn)}/` };
+  if (TransformJob?.Arn) return { group: '/aws/sagemaker/TransformJobs', prefix: `${nameOf(TransformJob.Arn)}/` };
   return undefined;
 }
 
