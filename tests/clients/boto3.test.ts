@@ -37,6 +37,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
     settings: 'roles: strict\napproval: open\n',
     programs: ['sagemaker/other_settings.py'],
   },
+  'boto3: Lambda': { settings: '', programs: ['lambda/functions.py', 'lambda/sagemaker_helper.py'] },
   'boto3: models of its own': { settings: '', programs: ['hosting/hosting.py'] },
 };
 

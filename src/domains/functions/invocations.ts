@@ -24,8 +24,6 @@ export interface InvocationDocument {
   readonly outcome?: Outcome;
   readonly queuedAtMs: number;
   readonly notBeforeMs: number;
-  /** A service that had it queued, and for which resource: the function's policy is asked before it runs. */
-  readonly source?: { readonly service: string; readonly arn: string; readonly account: string };
 }
 
 export const invocationKey = (fn: Pick<ResourceKey, 'account' | 'region'>, name: string, requestId: string): ResourceKey => ({

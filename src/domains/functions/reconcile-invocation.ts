@@ -1,4 +1,3 @@
-import { evaluateTrust } from '../../platform/authorization/evaluate.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
 import { INVOCATION_ENDED, type InvocationEnded } from '../../platform/ports/invocation.ts';
@@ -12,8 +11,7 @@ import { ask } from './environment-client.ts';
 import type { Environment, Environments } from './environments.ts';
 import { type InvocationDocument, invocationWrite } from './invocations.ts';
 import type { FunctionsPorts } from './ports.ts';
-import { type FunctionDocument, FUNCTION, functionArn, INVOCATION_RECONCILER, LATEST } from './resources.ts';
-import { keyOf } from '../../platform/resources/declaration.ts';
+import { functionArn, INVOCATION_RECONCILER } from './resources.ts';
 import { findRunnable, type Runnable } from './runnable.ts';
 import { runInEnvironment } from './run-in-environment.ts';
 
@@ -101,8 +99,6 @@ class InvocationReconciler {
     const { requestId, functionName: name, qualifier } = document;
     try {
       const runnable = await findRunnable(this.#ports.store, key, { name, ...(qualifier !== undefined && { qualifier }) });
-      const refused = await this.#refusal(key, document);
-      if (refused !== undefined) return { outcome: cannotRun(requestId, refused) };
       return { runnable, environment: await this.#environments.acquire(runnable) };
     } catch (error) {
       const throttled = error instanceof ServiceError && error.code === 'TooManyRequestsException';
@@ -112,21 +108,6 @@ class InvocationReconciler {
       if (error instanceof ServiceError || error instanceof BackendError) return { outcome: cannotRun(requestId, error.message) };
       throw error;
     }
-  }
-
-  /** A service needs the function's permission (AddPermission); callers were asked when they called. */
-  async #refusal(key: ResourceKey, { source, functionName, qualifier }: InvocationDocument): Promise<string | undefined> {
-    if (!source) return undefined;
-    const row = await readRow<FunctionDocument>(this.#ports.store, keyOf(FUNCTION, key, functionName));
-    const statements = row?.document.policies[qualifier ?? LATEST] ?? [];
-    const context = new Map([
-      ['aws:sourcearn', [source.arn]],
-      ['aws:sourceaccount', [source.account]],
-    ]);
-    const question = { action: 'lambda:InvokeFunction', caller: { service: source.service }, context };
-    if (statements.length > 0 && evaluateTrust({ Statement: statements }, question) === 'allow') return undefined;
-    const arn = functionArn(key, functionName, qualifier);
-    return `${source.service} is not authorized to perform: lambda:InvokeFunction on resource: ${arn} for ${source.arn} because no resource-based policy allows it. Use AddPermission.`;
   }
 
   /** The environment is asked only after this is durable: from here on the function is never begun elsewhere. */

@@ -1,5 +1,5 @@
 import type { ConditionContext } from './conditions.ts';
-import { evaluatePolicies, type Verdict } from './evaluate.ts';
+import { evaluatePolicies, evaluateResourcePolicy, type NamedCaller, type Verdict } from './evaluate.ts';
 import type { AuthorizationNeed, PolicyDocument } from './policy.ts';
 import type { Authorizer, CallEnvironment, Decision, IdentityDirectory } from './port.ts';
 import type { Principal } from './principal.ts';
@@ -37,7 +37,10 @@ export function decideAccess(
     const context = needContext(shared, need);
     for (const resource of need.resources.length > 0 ? need.resources : ['*']) {
       const question = { action: need.action, resource, context, anyCase: anyCase(resource) };
-      const identity = evaluatePolicies(policies, question);
+      const named = need.resourcePolicy && evaluateResourcePolicy(need.resourcePolicy, question, callerOf(principal));
+      if (named === 'explicit-deny') return denied(principal, need, resource, named, 'resource-based');
+      const own = evaluatePolicies(policies, question);
+      const identity = own === 'implicit-deny' && named === 'allow' ? 'allow' : own;
       if (identity === 'explicit-deny') return denied(principal, need, resource, identity, 'identity-based');
       if (principal.sessionPolicy) {
         const session = evaluatePolicies([principal.sessionPolicy], question);
@@ -55,9 +58,9 @@ function denied(
   need: AuthorizationNeed,
   resource: string,
   verdict: Verdict,
-  kind: 'identity-based' | 'session',
+  kind: 'identity-based' | 'session' | 'resource-based',
 ): Decision {
-  const article = kind === 'session' ? 'a session policy' : 'an identity-based policy';
+  const article = kind === 'identity-based' ? 'an identity-based policy' : `a ${kind} policy`;
   const why =
     verdict === 'explicit-deny'
       ? `with an explicit deny in ${article}`
@@ -85,6 +88,12 @@ function callContext(principal: Principal, environment: CallEnvironment): Map<st
   }
   return context;
 }
+
+const callerOf = (principal: Principal): NamedCaller => ({
+  arn: principal.arn,
+  account: principal.account,
+  ...(principal.kind === 'role-session' && { roleArn: principalArn(principal) }),
+});
 
 /** For sessions AWS gives the role's ARN here, not the session's. */
 const principalArn = (principal: Principal): string =>

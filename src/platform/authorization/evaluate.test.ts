@@ -246,3 +246,31 @@ test('policies that are nearly right are refused with the reason', () => {
     'fine',
   );
 });
+
+test("a resource's own policy lets in whom it names, within session policies and denies; naming the account leaves it to the identity policies", () => {
+  const resource = 'arn:aws:lambda:us-east-1:123456789012:function:f';
+  const session: Principal = {
+    kind: 'role-session',
+    account: '123456789012',
+    arn: 'arn:aws:sts::123456789012:assumed-role/Narrow/s',
+    userId: 'AROA:s',
+    name: 'Narrow',
+  };
+  const may = (Principal: PolicyStatement['Principal'], own: PolicyDocument[] = [], who: Principal = session) =>
+    decideAccess(who, own, [
+      {
+        action: 'lambda:InvokeFunction',
+        resources: [resource],
+        resourcePolicy: document(allow({ Principal: Principal ?? '*', Action: 'lambda:InvokeFunction', Resource: resource })),
+      },
+    ]).allowed;
+  assert.equal(may({ AWS: 'arn:aws:iam::123456789012:role/Narrow' }), true);
+  assert.equal(may({ AWS: session.arn }), true);
+  assert.equal(may('*'), true);
+  assert.equal(may({ AWS: 'arn:aws:iam::123456789012:role/Other' }), false);
+  assert.equal(may({ AWS: 'arn:aws:iam::123456789012:root' }), false);
+  assert.equal(may({ Service: 's3.amazonaws.com' }), false);
+  assert.equal(may('*', [document(deny({ Action: 'lambda:*' }))]), false);
+  const jobs = { ...session, sessionPolicy: document(allow({ Action: 's3:*' })) };
+  assert.equal(may('*', [], jobs), false);
+});

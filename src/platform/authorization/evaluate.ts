@@ -32,11 +32,38 @@ export function evaluatePolicies(documents: readonly PolicyDocument[], question:
   return allowed ? 'allow' : 'implicit-deny';
 }
 
+/** A caller of the resource's own account, as its policy may name it. */
+export interface NamedCaller {
+  readonly arn: string;
+  readonly account: string;
+  readonly roleArn?: string;
+}
+
+/**
+ * What a resource's policy says of a caller of the same account. Naming the account as a whole leaves it to its identity
+ * policies; naming the caller allows by itself.
+ */
+export function evaluateResourcePolicy(document: PolicyDocument, question: AccessQuestion, caller: NamedCaller): Verdict {
+  const action = question.action.toLowerCase();
+  let allowed = false;
+  for (const statement of compiled(document)) {
+    if (!namesPrincipal(statement.principal, caller) || !applies(statement, action, question)) continue;
+    if (statement.effect === 'Deny') return 'explicit-deny';
+    allowed ||= !namesAccountOnly(statement.principal, caller);
+  }
+  return allowed ? 'allow' : 'implicit-deny';
+}
+
+function namesAccountOnly(principal: PolicyStatement['Principal'], caller: NamedCaller): boolean {
+  if (principal === undefined || principal === '*') return false;
+  return asList(principal['AWS']).every((name) => name !== '*' && name !== caller.arn && name !== caller.roleArn);
+}
+
 /** Who asks a role's trust policy. */
 export interface TrustQuestion {
   /** e.g. `sts:AssumeRole`. */
   readonly action: string;
-  readonly caller: { readonly service: string } | { readonly arn: string; readonly account: string; readonly roleArn?: string };
+  readonly caller: { readonly service: string } | NamedCaller;
   readonly context: ConditionContext;
 }
 

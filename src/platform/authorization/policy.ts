@@ -22,4 +22,6 @@ export interface AuthorizationNeed {
   readonly resources: readonly string[];
   /** Condition keys, e.g. `sagemaker:ModelApprovalStatus`, `iam:PassedToService`. */
   readonly context?: Readonly<Record<string, string | readonly string[]>>;
+  /** The resource's own policy: who is named there may, also without a policy of their own that says so. */
+  readonly resourcePolicy?: PolicyDocument;
 }

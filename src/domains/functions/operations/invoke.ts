@@ -3,6 +3,7 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../../platform/errors/families.ts';
 import type { WithRequestId } from '../../../platform/ports/invocation.ts';
+import { keyOf } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import type { NamedFunction } from '../decide-names.ts';
@@ -10,7 +11,7 @@ import { cannotRun, type Outcome } from '../decide-outcome.ts';
 import type { Environments } from '../environments.ts';
 import { type InvocationDocument, invocationKey, invocationWrite } from '../invocations.ts';
 import type { FunctionsPorts } from '../ports.ts';
-import { functionArn, INVOCATION_RECONCILER } from '../resources.ts';
+import { FUNCTION, functionArn, type FunctionDocument, INVOCATION_RECONCILER, LATEST } from '../resources.ts';
 import { runInEnvironment } from '../run-in-environment.ts';
 import { findRunnable, namedFunction, type Runnable } from '../runnable.ts';
 import { logStreamOf, type NewEnvironment } from '../start-environment.ts';
@@ -24,13 +25,28 @@ type Input = InvocationRequest & WithRequestId;
 export const invokeOperations = (ports: FunctionsPorts, environments: Environments): AnyOperation[] => [
   operation('lambda:Invoke', {
     effect: 'change',
-    needs: ({ FunctionName, Qualifier }, context): AuthorizationNeed[] => {
-      const { name, qualifier } = namedFunction(FunctionName, Qualifier, context);
-      return [{ action: 'lambda:InvokeFunction', resources: [functionArn(context, name, qualifier)] }];
-    },
+    needs: (input, context) => invokeNeeds(ports, input, context),
     handle: (input, context) => invoke(ports, environments, input, context),
   }),
 ];
+
+/** Who is named in the function's policy (AddPermission) may invoke it without a policy of their own. */
+async function invokeNeeds(
+  { store }: FunctionsPorts,
+  { FunctionName, Qualifier }: InvocationRequest,
+  context: OperationContext,
+): Promise<AuthorizationNeed[]> {
+  const { name, qualifier } = namedFunction(FunctionName, Qualifier, context);
+  const row = await readRow<FunctionDocument>(store, keyOf(FUNCTION, context, name));
+  const statements = row?.document.policies[qualifier ?? LATEST] ?? [];
+  return [
+    {
+      action: 'lambda:InvokeFunction',
+      resources: [functionArn(context, name, qualifier)],
+      ...(statements.length > 0 && { resourcePolicy: { Statement: statements } }),
+    },
+  ];
+}
 
 async function invoke(
   ports: FunctionsPorts,
