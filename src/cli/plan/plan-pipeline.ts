@@ -97,6 +97,10 @@ async function planStep(
   index: number,
 ): Promise<Planned> {
   const common = { name: step.name, type: step.type };
+  if (step.body !== undefined) {
+    const reason = `for each item of ${nth(at.graph.steps, step.body).name}, which shows when it runs`;
+    return { plan: { ...common, verdict: 'unknown', reason } };
+  }
   const branch = branchOf(at, plans, step);
   if (branch.notRun !== undefined) return { plan: { ...common, verdict: 'not-run', reason: branch.notRun } };
   const place = branch.onlyIf === undefined ? common : { ...common, onlyIf: branch.onlyIf };

@@ -83,7 +83,9 @@ async function unfinished(connection: Connection, graph: Graph, source: string):
     const isOther = succeeded(parent.condition) && outcome !== (parent.branch === 'If' ? 'True' : 'False');
     return isOther || isUntaken(parent.condition);
   };
-  const open = graph.steps.flatMap((_, index) => (succeeded(index) || isUntaken(index) ? [] : [index]));
+  const open = graph.steps.flatMap((_, index) =>
+    succeeded(index) || isUntaken(index) || nth(graph.steps, index).body !== undefined ? [] : [index],
+  );
   return stepsFrom(graph, open);
 }
 
@@ -108,7 +110,7 @@ function stepsFrom(graph: Graph, start: readonly number[]): string[] {
     seen.add(vertex);
     open.push(...nth(graph.releases, vertex));
   }
-  return graph.steps.filter((_, index) => seen.has(index)).map(({ name }) => name);
+  return graph.steps.filter(({ body }, index) => seen.has(index) && body === undefined).map(({ name }) => name);
 }
 
 /** Those of the source, with what is given laid over them. */

@@ -31,11 +31,18 @@ export function selectionOf(graph: Graph, names: readonly string[]): Selection {
   return { run, reuse };
 }
 
-/** What is wrong with a selection in itself: unknown names, and steps between selected ones that are not selected. */
+/** What is wrong with a selection in itself: unknown names, steps that others repeat, and steps between selected ones that are not selected. */
 export function selectionProblems(graph: Graph, names: readonly string[]): string[] {
   const unknown = names.filter((name) => !graph.indexOf.has(name));
   if (unknown.length > 0) return [`There is no step ${unknown.map((name) => `'${name}'`).join(', ')} in the pipeline.`];
   const { run } = selectionOf(graph, names);
+  const inside = [...run].flatMap((index) => {
+    const { name, body } = nth(graph.steps, index);
+    if (body === undefined) return [];
+    const forEach = nth(graph.steps, body).name;
+    return [`Step '${name}' is repeated by the ForEach step '${forEach}' and cannot be selected by itself. Select '${forEach}'.`];
+  });
+  if (inside.length > 0) return inside;
   const behind = reachable(graph.releases, graph, run, (index) => nth(graph.steps, index).closing);
   const before = reachable(graph.waitsFor, graph, run);
   const between = graph.steps.filter((_, index) => behind.has(index) && before.has(index) && !run.has(index));

@@ -139,6 +139,26 @@ test('inside a branch: the Condition is taken as it was decided; what waits for 
   assert.deepEqual(await statuses(at, other), { B: 'Succeeded', C: 'Succeeded', Y: 'Succeeded' });
 });
 
+test('a ForEach step is selected as a whole', async () => {
+  const at = await world();
+  const forEach = {
+    Name: 'Each',
+    Type: 'ForEach',
+    DependsOn: ['A'],
+    Arguments: { IterableItems: ['x', 'y'], MaxConcurrency: 2, ForEachBody: [processing('Inner')] },
+  };
+  await create(at, [processing('A'), forEach, processing('Z', after('Each'))]);
+  const source = await start(at);
+  await endAll(at);
+  await assert.rejects(select(at, ['Inner'], source), refused('ValidationException', /repeated by the ForEach step 'Each'/));
+  const arn = await select(at, ['Each'], source);
+  await endAll(at);
+  assert.deepEqual(Object.keys(await statuses(at, arn)).sort(), ['A', 'Each', 'Inner-0', 'Inner-1']);
+  const behind = await select(at, ['Z'], source);
+  await endAll(at);
+  assert.deepEqual(await statuses(at, behind), { Each: 'Succeeded', Z: 'Succeeded' });
+});
+
 test('a selection that cannot be run is refused, and says what is missing', async () => {
   const at = await world();
   const source = await full(at);
