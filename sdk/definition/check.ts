@@ -1,3 +1,4 @@
+import { checkCleanup } from './check-cleanup.ts';
 import { checkBodyBounds, checkChildNames, checkForEachProperty, checkIterationReference } from './check-for-each.ts';
 import type { Graph, GraphStep } from './graph.ts';
 import { expressionsOf, findCycles, graphOf, readDependency } from './graph.ts';
@@ -65,6 +66,7 @@ export function checkDefinition(
       }
     }
     checkPropertyFiles(checking, read.step, place);
+    if (read.step.Type === 'Cleanup') checkCleanup(checking, read.step, place);
   }
   if (experiment !== undefined) {
     const place = { path: 'PipelineExperimentConfig' };
@@ -302,8 +304,8 @@ function checkProperty(checking: Checking, on: number, reference: Reference & { 
 function checkPath(checking: Checking, step: GraphStep, path: readonly PathPart[], place: Place): undefined {
   const { to, propertyExists } = checking;
   if (step.type === 'Fail') return checkNotFail(to, step, place);
-  if (step.type === 'Condition')
-    return complain(to, place, `'${step.name}' is a Condition step, which has no properties. Use DependsOn to wait for it.`);
+  if (step.type === 'Condition' || step.type === 'Cleanup')
+    return complain(to, place, `'${step.name}' is a ${step.type} step, which has no properties. Use DependsOn to wait for it.`);
   if (step.type === 'Lambda' || step.type === 'Callback') return checkOutputParameter(to, step, path, place);
   const verdict = propertyExists?.(step.type, path) ?? true;
   if (verdict !== true) {

@@ -178,12 +178,23 @@ function edgesOf(step: Step, indexOf: ReadonlyMap<string, number>): Edge[] {
     const on = indexOf.get(name);
     if (on !== undefined) edges.push({ on, reads: true, trigger: 'Completed' });
   }
+  for (const name of step.Type === 'Cleanup' ? cleanupSources(step) : []) {
+    const on = indexOf.get(name);
+    if (on !== undefined && !edges.some((edge) => edge.on === on)) edges.push({ on, reads: false, trigger: 'Completed' });
+  }
   return edges;
 }
 
 export function readDependency(dependency: Dependency): { name: string; trigger: DependencyTrigger } {
   if (typeof dependency === 'string') return { name: dependency, trigger: 'Completed' };
   return { name: dependency?.Step, trigger: dependency?.Trigger ?? 'Completed' };
+}
+
+/** The steps whose outputs a Cleanup step deletes: it waits for them also where DependsOn does not name them. */
+function cleanupSources(step: Step): string[] {
+  const resources = (step.Arguments as JsonObject | null)?.['Resources'];
+  const sources = isJsonObject(resources) ? resources['S3'] : undefined;
+  return (Array.isArray(sources) ? sources : []).flatMap((source) => (isJsonObject(source) ? [String(source['StepName'])] : []));
 }
 
 const NEVER_EXPRESSIONS = new Set([

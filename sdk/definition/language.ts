@@ -227,6 +227,7 @@ export const EXECUTED_STEP_TYPES: ReadonlySet<StepType> = new Set<StepType>([
   'Lambda',
   'Callback',
   'ForEach',
+  'Cleanup',
 ]);
 
 /** The output shape of the SageMaker API that a step's properties are paths into; steps of other types offer other things. */

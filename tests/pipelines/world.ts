@@ -215,6 +215,10 @@ export class World {
           Contents: under.map(([uri, text]) => ({ Key: uri.slice(start.length), ETag: etag(text), Size: text.length })),
         };
       }),
+      named('s3:DeleteObject', async ({ Bucket, Key }: InputOf<'s3:DeleteObject'>) => {
+        this.objects.delete(`s3://${Bucket}/${Key}`);
+        return {};
+      }),
       named('s3:GetObject', async ({ Bucket, Key }: InputOf<'s3:GetObject'>) => {
         const text = this.objects.get(`s3://${Bucket}/${Key}`);
         if (text === undefined) throw new ServiceError('NoSuchKey', 'The specified key does not exist.');

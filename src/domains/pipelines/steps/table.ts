@@ -1,6 +1,7 @@
 import type { OperationName } from '../../../contract/operations.ts';
 import type { StepType } from '../../../../sdk/definition/index.ts';
 import { callbackStep } from './callback.ts';
+import { cleanupStep } from './cleanup.ts';
 import { endpointStep } from './endpoint.ts';
 import { endpointConfigStep } from './endpoint-config.ts';
 import { lambdaStep } from './lambda.ts';
@@ -22,6 +23,7 @@ export const STEP_KINDS: { readonly [T in StepType]?: StepKind } = {
   Endpoint: endpointStep,
   Lambda: lambdaStep,
   Callback: callbackStep,
+  Cleanup: cleanupStep,
 };
 
 /** Every operation of other rooms that steps call. */
