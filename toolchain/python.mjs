@@ -104,8 +104,8 @@ function pythonIsUnchanged(ready) {
 export function runtimeDownload(name) {
   return {
     what: `Python runtime "${name}" (numpy, pandas, scikit-learn, xgboost, …)`,
-    sizeMb: 175,
-    diskMb: 630,
+    sizeMb: 165,
+    diskMb: 600,
     from: 'PyPI',
     into: join(cacheDirectory(), 'runtimes'),
   };

@@ -8,12 +8,10 @@ def get_dmatrix(data_path, content_type, csv_weights=0, is_pipe=False):
     import numpy as np
     import xgboost
 
-    if is_pipe:
-        raise UserError("Pipe mode is not supported yet. Use input mode File.")
     family = content_family(content_type)
-    if family not in ("csv", "libsvm"):
-        raise UserError(f"Content type {content_type} is not supported yet. Use text/csv or text/libsvm.")
-    table = read_channel(data_path, family, csv_weights)
+    if is_pipe and family not in ("csv", "recordio-protobuf"):
+        raise UserError(f"Pipe mode is not supported for {family} data. Please use Fast File mode instead.")
+    table = read_channel(f"{data_path}_0" if is_pipe else data_path, family, csv_weights)
     if table is None:
         return None
     return xgboost.DMatrix(table.features, label=table.labels, weight=table.weights, missing=np.nan)

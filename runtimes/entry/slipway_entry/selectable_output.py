@@ -2,6 +2,8 @@
 import json
 import math
 
+from .recordio import write_records
+
 _REGRESSION = ("predicted_score",)
 _LABELS = ("predicted_label", "labels")
 _PROBABILITIES = ("probability", "probabilities")
@@ -50,11 +52,13 @@ def _label(value, objective):
 
 
 def encode(chosen, keys, accept):
-    """JSON `{"predictions": […]}`, one JSON object per line, or CSV in the order asked for with lists quoted."""
+    """JSON `{"predictions": […]}`, one JSON object per line, CSV in the order asked for with lists quoted, or a Record each."""
     if accept == "application/json":
         return json.dumps({"predictions": chosen}).encode()
     if accept == "application/jsonlines":
         return "".join(json.dumps(entry) + "\n" for entry in chosen).encode()
     if accept == "text/csv":
         return "\n".join(",".join(f'"{entry[key]}"' if isinstance(entry[key], list) else str(entry[key]) for key in keys) for entry in chosen).encode()
+    if accept == "application/x-recordio-protobuf":
+        return write_records(chosen)
     raise ValueError(f"Accept type {accept} is not supported yet for selectable inference.")

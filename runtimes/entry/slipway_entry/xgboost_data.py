@@ -2,8 +2,12 @@
 import csv
 import logging
 import os
+import shutil
+import stat
+import tempfile
 
 from .faults import UserError
+from .recordio import parse_records
 
 CSV_TYPES = ("csv", "text/csv")
 LIBSVM_TYPES = ("libsvm", "text/libsvm", "text/x-libsvm")
@@ -37,7 +41,7 @@ def content_family(text):
     raise UserError(f"{text} is not an accepted ContentType: {', '.join(CONTENT_TYPES)}.")
 
 
-def validate_channels(channels):
+def validate_channels(profile, channels):
     """Checks `inputdataconfig.json`; returns the content family of the train channel."""
     if "train" not in channels:
         raise UserError("Missing required channel: train")
@@ -49,16 +53,27 @@ def validate_channels(channels):
         if kind not in (CONTENT_TYPES if name != "code" else ("text/python", "text/libsvm")):
             raise UserError(f"Channel configuration for '{name}' channel is not supported: {config}")
         if config.get("TrainingInputMode") == "Pipe":
-            raise UserError(f"Pipe mode of channel {name} is not supported yet. Use input mode File or FastFile.")
-    family = content_family(channels["train"].get("ContentType"))
-    if family in ("parquet", "recordio-protobuf"):
-        raise UserError(f"Content type {family} is not supported yet. Supply the channel as csv or libsvm.")
-    return family
+            _check_pipe(profile, name, content_family(config["ContentType"]))
+    return content_family(channels["train"].get("ContentType"))
+
+
+def _check_pipe(profile, name, family):
+    """Older images read some forms from pipes; the newest reads none."""
+    if profile.since("3.0-5"):
+        raise UserError(f"Pipe mode of channel {name} is not supported by this image. Please use Fast File mode instead.")
+    if family not in ("csv", "recordio-protobuf"):
+        raise UserError(f"Pipe mode of channel {name} is not supported for {family} data. Please use Fast File mode instead.")
+
+
+def channel_path(files, name, channels):
+    """Where a channel's data is: its folder, or the pipe of its first epoch."""
+    path = files.channel(name)
+    return f"{path}_0" if channels[name].get("TrainingInputMode") == "Pipe" else path
 
 
 def data_files(path):
     """Data files below `path`, at most three folders deep, sorted. A hidden file is an error: it is seldom meant as data."""
-    if os.path.isfile(path):
+    if os.path.exists(path) and not os.path.isdir(path):
         return [path]
     found = []
     for folder, names, files in os.walk(path):
@@ -99,15 +114,52 @@ class Table:
         return self.features.shape[1]
 
 
+    def rows(self, numbers):
+        """The table of some of its rows."""
+        return Table(self.labels[numbers], None if self.weights is None else self.weights[numbers], self.features[numbers], self.one_based)
+
+
+def joined(first, second):
+    """The rows of both tables; the first one's alone when there is no second."""
+    import numpy as np
+    from scipy.sparse import issparse, vstack
+
+    if second is None:
+        return first
+    labels = np.concatenate([first.labels, second.labels])
+    weights = None
+    if first.weights is not None or second.weights is not None:
+        weights = np.concatenate([np.ones_like(table.labels) if table.weights is None else table.weights for table in (first, second)])
+    if issparse(first.features):
+        width = max(first.width, second.width)
+        features = vstack([_resized(table.features, width) for table in (first, second)], "csr")
+    elif first.width != second.width:
+        raise UserError(f"The validation channel has {second.width} feature columns and the train channel {first.width}; they must be equal.")
+    else:
+        features = np.concatenate([first.features, second.features])
+    return Table(labels, weights, features, first.one_based and second.one_based)
+
+
 def read_channel(path, family, csv_weights=0):
     """The channel's Table; None when it holds no data file or only empty ones."""
+    if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+        return _read_pipe(path, family, csv_weights)
     files = [file for file in data_files(path) if os.path.getsize(file) > 0] if os.path.exists(path) else []
     if not files:
         return None
-    table = _read_csv(files, csv_weights) if family == "csv" else read_libsvm(files)
+    table = _read_csv(files, csv_weights) if family == "csv" else READERS[family](files)
     if table.labels.size == 0:
         raise UserError("Got input data without labels. Please check the input data set.")
     return table
+
+
+def _read_pipe(path, family, csv_weights):
+    """A pipe can be read once and readers look twice."""
+    with tempfile.NamedTemporaryFile() as copy:
+        with open(path, "rb") as pipe:
+            shutil.copyfileobj(pipe, copy)
+        copy.flush()
+        return read_channel(copy.name, family, csv_weights)
 
 
 def sniff_delimiter(line):
@@ -178,3 +230,64 @@ def read_libsvm(files):
     weighted = any(weight != 1.0 for weight in weights)
     one_based = bool(columns) and min(columns) >= 1
     return Table(np.array(labels, np.float32), np.array(weights, np.float32) if weighted else None, features, one_based)
+
+
+def read_parquet(files):
+    """Columns in their order, the label first."""
+    import numpy as np
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        tables = [pyarrow.parquet.read_table(file) for file in files]
+        frames = [np.column_stack([column.to_numpy().astype(np.float32) for column in table.columns]) for table in tables]
+        values = np.concatenate(frames)
+    except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
+        raise UserError(f"Failed to load parquet data with exception:\n{error}") from error
+    if values.shape[1] < 2:
+        raise UserError(f"Failed to load parquet data with exception:\n{values.shape[1]} columns leave no feature after the label")
+    return _labelled(values[:, 0], np.ascontiguousarray(values[:, 1:]), "parquet")
+
+
+def read_recordio(files):
+    """Amazon Record messages; every record has a label."""
+    import numpy as np
+    from scipy.sparse import issparse, vstack
+
+    parts = []
+    for path in files:
+        try:
+            with open(path, "rb") as file:
+                parts.append(parse_records(file.read()))
+        except ValueError as error:
+            raise UserError(f"Failed to load recordio-protobuf data with exception:\n{os.path.basename(path)}: {error}") from error
+    if any(labels is None for _, labels in parts):
+        return Table(np.empty(0, np.float32), None, parts[0][0])
+    features = [part for part, _ in parts]
+    if any(issparse(part) for part in features):
+        width = max(part.shape[1] for part in features)
+        features = [_resized(part, width) for part in features]
+    elif len({part.shape[1] for part in features}) > 1:
+        raise UserError("Failed to load recordio-protobuf data with exception:\nthe files have different numbers of features")
+    labels = np.concatenate([part for _, part in parts])
+    return _labelled(labels, vstack(features, "csr") if issparse(features[0]) else np.concatenate(features), "recordio-protobuf")
+
+
+def _resized(part, width):
+    from scipy.sparse import csr_matrix
+
+    matrix = csr_matrix(part)
+    matrix.resize(matrix.shape[0], width)
+    return matrix
+
+
+def _labelled(labels, features, family):
+    import numpy as np
+
+    if np.isnan(labels).any():
+        row = int(np.flatnonzero(np.isnan(labels))[0]) + 1
+        raise UserError(f"Failed to load {family} data with exception:\nthe label of row {row} is missing")
+    return Table(labels, None, features)
+
+
+READERS = {"libsvm": read_libsvm, "parquet": read_parquet, "recordio-protobuf": read_recordio}

@@ -9,6 +9,7 @@ import traceback
 from . import selectable_output
 from .faults import UserError
 from .http_server import Response
+from .recordio import parse_records
 from .xgboost_data import content_family, media_type
 from .xgboost_training import ONE_BASED
 
@@ -188,9 +189,14 @@ class XgboostApplication:
 
     def _parse(self, body, content_type):
         family = content_family(content_type)
-        if family not in ("csv", "libsvm"):
+        if family == "parquet":
             raise UserError(f"Content-type {content_type} is not supported.")
         try:
+            if family == "recordio-protobuf":
+                from scipy.sparse import issparse
+
+                features, _ = parse_records(body)
+                return features, "libsvm" if issparse(features) else "csv"
             text = body.decode("utf-8")
             return (parse_csv(text) if family == "csv" else parse_libsvm(text, self.shift)), family
         except Exception as error:

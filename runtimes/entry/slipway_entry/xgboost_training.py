@@ -7,6 +7,7 @@ import signal
 
 from . import xgboost_cluster, xgboost_data
 from .faults import AlgorithmError, UserError
+from .xgboost_cross_validation import CrossValidation, save_predictions
 from .xgboost_hyperparameters import validate
 from .xgboost_metrics import choose_metrics, custom_metric, is_maximized
 
@@ -28,23 +29,32 @@ def run_algorithm(profile, environment):
     """Trains on `/opt/ml` and leaves `xgboost-model`. Raises UserError or AlgorithmError."""
     logging.info("Running XGBoost Sagemaker in algorithm mode")
     parameters = validate(profile, environment.raw_hyperparameters)
-    family = xgboost_data.validate_channels(environment.channels)
+    family = xgboost_data.validate_channels(profile, environment.channels)
     _refuse_unsupported(parameters)
     files = environment.files
-    train_path = files.channel("train")
-    validation_path = files.channel("validation") if "validation" in environment.channels else None
+    train_path = xgboost_data.channel_path(files, "train", environment.channels)
+    validation_path = xgboost_data.channel_path(files, "validation", environment.channels) if "validation" in environment.channels else None
     if validation_path and os.path.exists(validation_path) and os.path.exists(train_path):
         xgboost_data.warn_of_duplicates(train_path, validation_path)
     weights = parameters.pop("csv_weights", 0)
+    folds = CrossValidation.of(parameters)
     train = xgboost_data.read_channel(train_path, family, weights)
     validation = xgboost_data.read_channel(validation_path, family, weights) if validation_path else None
     training = Training(profile, parameters, files.model, files.read_config("checkpointconfig.json", {}).get("LocalPath"))
     missing = train_path if train is None else validation_path if validation_path and validation is None else None
     if len(environment.hosts) > 1:
+        if folds:
+            raise UserError("Cross validation (_kfold) runs on one host. Use one instance.")
         _train_together(training, environment, train, validation, missing)
         return
     if missing:
         raise _no_data(missing)
+    if folds:
+        boosters, predictions = folds.run(training, xgboost_data.joined(train, validation))
+        for number, booster in enumerate(boosters):
+            training.save(booster, f"-{number}")
+        save_predictions(predictions, files.output_data)
+        return
     training.save(training.run(train, validation))
 
 
@@ -74,9 +84,6 @@ def _train_together(training, environment, train, validation, missing):
 
 
 def _refuse_unsupported(parameters):
-    for name in ("_kfold", "_nfold", "_num_cv_round"):
-        if name in parameters:
-            raise UserError(f"Hyperparameter {name}: cross validation is not supported yet. Remove it.")
     if parameters.get("use_dask_gpu_training") == "true" or parameters.get("tree_method") == "gpu_hist":
         raise UserError("GPU training is not supported yet. Use tree_method hist and no use_dask_gpu_training.")
 
@@ -143,13 +150,20 @@ class Training:
         if "updater" in parameters:
             parameters["updater"] = ",".join(parameters["updater"])
 
-    def save(self, booster):
-        save_model(booster, self.model_path, self.profile.model_file)
+    def save(self, booster, suffix=""):
+        save_model(booster, self.model_path + suffix, self.profile.model_file)
+
+    def run_fold(self, train_table, held_out_table, scores):
+        """A model of some rows, and its predictions for the others; neither checkpoints nor models are kept on the way."""
+        self._check_labels(train_table)
+        train, held_out = matrices(train_table, held_out_table, held_out_table.width)
+        self.writes = True
+        booster = self._boost(train, [(train, "train"), (held_out, "validation")], None, self.rounds, True, scores)
+        self._mark(booster, train_table)
+        return booster, booster.predict(held_out)
 
     def run(self, train_table, validation_table, width=0, cluster=None):
         """The trained Booster. With a `cluster` the caller has joined, all its members do this together."""
-        import xgboost
-
         self._check_labels(train_table)
         train, validation = matrices(train_table, validation_table, width)
         if cluster:
@@ -166,10 +180,17 @@ class Training:
         if self.keep_on_termination:
             # The model of the last finished round is in place already, so ending here loses nothing.
             signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+        booster = self._boost(train, watched, start, max(self.rounds - done, 0), False)
+        self._mark(booster, train_table)
+        return booster
+
+    def _boost(self, train, watched, start, rounds, is_fold, scores=None):
+        import xgboost
+
         try:
-            booster = xgboost.train(
-                self.parameters, train, num_boost_round=max(self.rounds - done, 0), evals=watched, custom_metric=self.evaluate,
-                callbacks=self._callbacks(xgboost, validation is not None), xgb_model=start, verbose_eval=False)
+            return xgboost.train(
+                self.parameters, train, num_boost_round=rounds, evals=watched, custom_metric=self.evaluate, evals_result=scores,
+                callbacks=self._callbacks(xgboost, len(watched) > 1, is_fold), xgb_model=start, verbose_eval=False)
         except UserError:
             raise
         except Exception as error:
@@ -177,9 +198,11 @@ class Training:
             if any(fault in message for fault in USER_FAULTS):
                 raise UserError(message) from error
             raise AlgorithmError(f"XGB train call failed with exception:\n {message}") from error
-        if train_table.one_based:
+
+    @staticmethod
+    def _mark(booster, table):
+        if table.one_based:
             booster.set_attr(**{ONE_BASED: "1"})
-        return booster
 
     def _start(self, cluster):
         """The checkpoint to go on from. All hosts go on from the master's, whatever each of them found."""
@@ -199,7 +222,7 @@ class Training:
                 raise UserError(
                     f"label must be in [0,1] for logistic regression; the labels range from {table.labels.min():g} to {table.labels.max():g}")
 
-    def _callbacks(self, xgboost, has_validation):
+    def _callbacks(self, xgboost, has_validation, is_fold):
         training = self
 
         class Rounds(xgboost.callback.TrainingCallback):
@@ -210,6 +233,8 @@ class Training:
                 if not training.writes:
                     return False
                 print(format_round(number, evals_log), flush=True)
+                if is_fold:
+                    return False
                 if training.checkpoints:
                     save_checkpoint(model, training.checkpoints, number)
                 if training.keep_on_termination:
