@@ -2,11 +2,10 @@ import type { PolicyDocument, PolicyStatement } from '../../platform/authorizati
 import { parsePolicy, type PolicyUse } from '../../platform/authorization/parse-policy.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
 import type { Rejection } from '../../platform/errors/rejection.ts';
-import type { RoleDocument } from './resources.ts';
+import type { Tags } from './resources.ts';
 
-/** AWS: characters of a trust policy, and of all inline policies of a role together, white space not counted. */
+/** AWS: characters of a trust policy, white space not counted. */
 const TRUST_CHARS_MAX = 2_048;
-const INLINE_CHARS_MAX = 10_240;
 const TAGS_MAX = 50;
 /** What a trust policy may allow, patterns among it. Asked when it is written only: what is stored stays readable. */
 const TRUST_ACTION = /^(\*|sts:(\S*\*\S*|AssumeRole(WithSAML|WithWebIdentity)?|TagSession|SetSourceIdentity|SetContext))$/i;
@@ -29,21 +28,7 @@ export function rejectTrust(text: string): Rejection | undefined {
   return { code: 'MalformedPolicyDocument', message };
 }
 
-export function rejectInlinePolicy(role: RoleDocument, policyName: string, text: string): Rejection | undefined {
-  const others = Object.entries(role.Policies).filter(([name]) => name !== policyName);
-  const chars = others.reduce((sum, [, other]) => sum + charsOf(other), charsOf(text));
-  if (chars > INLINE_CHARS_MAX) {
-    return {
-      code: 'LimitExceeded',
-      message: `Maximum policy size of ${INLINE_CHARS_MAX} bytes exceeded for role ${role.RoleName}`,
-    };
-  }
-  return rejectPolicy(text, 'identity');
-}
-
-const charsOf = (text: string): number => text.replace(/\s/g, '').length;
-
-type Tags = RoleDocument['Tags'];
+export const charsOf = (text: string): number => text.replace(/\s/g, '').length;
 
 /** Tags after adding; IAM compares keys without regard to case. */
 export function decideTags(before: Tags, added: Tags): { readonly tags: Tags } | { readonly rejection: Rejection } {

@@ -9,10 +9,16 @@ import type { JsonObject } from '../../platform/json.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
+import { AWS_POLICIES } from './aws-policies.ts';
+import { DECLARATIONS, type HolderKind } from './holders.ts';
+import { defaultText, policyKeyOf } from './managed.ts';
 import {
   ACCESS_KEY,
   type AccessKeyDocument,
+  GROUP,
   type InlinePolicies,
+  type ManagedPolicyDocument,
+  POLICY,
   ROLE,
   type RoleDocument,
   USER,
@@ -28,13 +34,16 @@ export interface DirectoryPorts {
 }
 
 /** A row as the directory needs it on every request: policies parsed once, so that their compiled form is found again. */
-interface Entry {
+export interface Entry {
   readonly document: JsonObject;
   readonly policies: readonly PolicyDocument[];
   readonly trust?: PolicyDocument;
 }
 
 const ENTRIES_MAX = 5_000;
+/** Changes between the reads of one look are rare; many in a row are none. */
+const LOOKS_MAX = 8;
+const KINDS = new Set([USER, GROUP, ROLE, ACCESS_KEY, POLICY].map(({ kind }) => kind));
 
 /**
  * Keys and policies from memory. A projection of the store's rows: filled on first use, forgotten when a commit touches the
@@ -55,19 +64,55 @@ export class Directory implements IdentityDirectory {
   }
 
   forget(key: ResourceKey): void {
-    if (key.kind !== USER.kind && key.kind !== ROLE.kind && key.kind !== ACCESS_KEY.kind) return;
+    if (!KINDS.has(key.kind)) return;
     this.#generation += 1;
     this.#entries.delete(keyText(key));
   }
 
   async policiesOf(principal: Principal): Promise<readonly PolicyDocument[]> {
-    const place = { account: principal.account, region: '' };
-    if (principal.kind === 'user') {
-      const user = await this.#entry(keyOf(USER, place, principal.name));
-      return user && user.document['UserId'] === principal.userId ? user.policies : [];
+    const { account, kind, name } = principal;
+    return this.effective(account, async () => {
+      const holder = await this.holder(account, kind === 'user' ? 'User' : 'Role', name);
+      const same =
+        kind === 'user' ? holder?.document['UserId'] === principal.userId : holder && belongsTo(principal, holder.document);
+      return same ? holder : undefined;
+    });
+  }
+
+  /** A holder's inline policies, those attached to it, and those of its groups; none when there is no holder. */
+  async effective(account: string, find: () => Promise<Entry | undefined>): Promise<readonly PolicyDocument[]> {
+    for (let count = 0; count < LOOKS_MAX; count += 1) {
+      const holder = await find();
+      const policies = holder ? await this.#gather(account, holder) : [];
+      if (policies) return policies;
     }
-    const role = await this.role(principal.account, principal.name);
-    return role && belongsTo(principal, role.document) ? role.policies : [];
+    // what is attached is not deleted; if it is missing all the same, what it denies must not be allowed
+    throw new InvariantError('A policy or group that an identity relies on is not there.', { account });
+  }
+
+  /** Undefined: something was detached and deleted since the holder was read. */
+  async #gather(account: string, holder: Entry): Promise<readonly PolicyDocument[] | undefined> {
+    const { Attached = [], Groups = [] } = holder.document as { Attached?: string[]; Groups?: string[] };
+    if (Attached.length === 0 && Groups.length === 0) return holder.policies;
+    const policies = [...holder.policies];
+    for (const arn of Attached) {
+      const aws = AWS_POLICIES.get(arn);
+      const key = policyKeyOf(account, arn);
+      const found = aws ? [aws.document] : key && (await this.#entry(key))?.policies;
+      if (!found) return undefined;
+      policies.push(...found);
+    }
+    for (const name of Groups) {
+      const group = await this.holder(account, 'Group', name);
+      const found = group && (await this.#gather(account, group));
+      if (!found) return undefined;
+      policies.push(...found);
+    }
+    return policies;
+  }
+
+  holder(account: string, kind: HolderKind, name: string): Promise<Entry | undefined> {
+    return this.#entry(keyOf(DECLARATIONS[kind], { account, region: '' }, name));
   }
 
   async credential(accessKeyId: string, sessionToken: string | undefined): Promise<Credential | CredentialProblem | undefined> {
@@ -113,9 +158,11 @@ export class Directory implements IdentityDirectory {
 
 function entryOf(document: JsonObject): Entry {
   const trust = document['AssumeRolePolicyDocument'];
+  const managed = document['Versions'] !== undefined;
+  const inline = (document['Policies'] ?? {}) as InlinePolicies;
   return {
     document,
-    policies: parsePolicies((document['Policies'] ?? {}) as InlinePolicies),
+    policies: parsePolicies(managed ? { default: defaultText(document as unknown as ManagedPolicyDocument) } : inline),
     ...(typeof trust === 'string' ? { trust: storedPolicy(trust, 'trust') } : {}),
   };
 }

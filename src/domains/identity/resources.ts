@@ -31,16 +31,66 @@ export const ACCESS_KEY: ResourceDeclaration = {
   exists: { code: 'EntityAlreadyExists', message: (name) => `Access Key with id ${name} already exists.` },
 };
 
+export const GROUP: ResourceDeclaration = {
+  kind: 'IamGroup',
+  service: 'iam',
+  arnType: 'group',
+  global: true,
+  absent: { code: 'NoSuchEntity', message: (name) => `The group with name ${name} cannot be found.` },
+  exists: { code: 'EntityAlreadyExists', message: (name) => `Group with name ${name} already exists.` },
+};
+
+/** A policy that users of this account wrote; those of AWS are in `aws-policies.ts`. */
+export const POLICY: ResourceDeclaration = {
+  kind: 'IamPolicy',
+  service: 'iam',
+  arnType: 'policy',
+  global: true,
+  absent: { code: 'NoSuchEntity', message: (_name, arn) => `Policy ${arn} was not found.` },
+  exists: {
+    code: 'EntityAlreadyExists',
+    message: (name) => `A policy called ${name} already exists. Duplicate names are not allowed.`,
+  },
+};
+
 /** Inline policies by name, each as the text it was given as: GetRolePolicy gives back exactly that. */
 export type InlinePolicies = { [policyName: string]: string };
 
-export type UserDocument = {
-  UserName: string;
-  UserId: string;
+/** What users, groups and roles have in common: policies are given to them. */
+export type HolderDocument = {
   Arn: string;
   Path: string;
   CreateDate: number;
   Policies: InlinePolicies;
+  /** ARNs of managed policies. Rows of before there were any have none; likewise `Groups` and `Tags` of users. */
+  Attached?: string[];
+};
+
+export type UserDocument = HolderDocument & {
+  UserName: string;
+  UserId: string;
+  Groups?: string[];
+  Tags?: Tags;
+};
+
+export type GroupDocument = HolderDocument & { GroupName: string; GroupId: string };
+
+export type Tags = { Key: string; Value: string }[];
+
+export type ManagedPolicyDocument = {
+  PolicyName: string;
+  PolicyId: string;
+  Arn: string;
+  Path: string;
+  CreateDate: number;
+  UpdateDate: number;
+  Description: string | null;
+  DefaultVersionId: string;
+  /** By id (`v3`), each as the text it was given as. */
+  Versions: { [versionId: string]: { text: string; createdAtMs: number } };
+  /** What the last version made was: ids are not used again. */
+  LastVersion: number;
+  Tags: Tags;
 };
 
 export type AccessKeyDocument = {
@@ -52,16 +102,12 @@ export type AccessKeyDocument = {
   SealedSecret: string;
 };
 
-export type RoleDocument = {
+export type RoleDocument = HolderDocument & {
   RoleName: string;
   RoleId: string;
-  Arn: string;
-  Path: string;
-  CreateDate: number;
   Description: string | null;
   MaxSessionDuration: number;
   /** The trust policy, as given. */
   AssumeRolePolicyDocument: string;
-  Policies: InlinePolicies;
-  Tags: { Key: string; Value: string }[];
+  Tags: Tags;
 };

@@ -1,19 +1,44 @@
 import type { IdentityDirectory, RoleSessions } from '../../platform/authorization/port.ts';
 import type { Room } from '../../platform/calls/operation.ts';
 import { Directory } from './directory.ts';
+import { createAccessKey, deleteAccessKey, listAccessKeys, updateAccessKey } from './operations/access-keys.ts';
 import {
-  deleteRolePolicy,
-  getRolePolicy,
-  listAttachedRolePolicies,
-  listRolePolicies,
-  putRolePolicy,
-} from './operations/role-policies.ts';
-import { listRoleTags, tagRole, untagRole } from './operations/role-tags.ts';
-import { createRole, deleteRole, getRole, listRoles, updateAssumeRolePolicy } from './operations/roles.ts';
+  addUserToGroup,
+  createGroup,
+  deleteGroup,
+  getGroup,
+  listGroups,
+  listGroupsForUser,
+  removeUserFromGroup,
+} from './operations/groups.ts';
+import { holderPolicyOperations } from './operations/holder-policies.ts';
+import {
+  createPolicy,
+  createPolicyVersion,
+  deletePolicy,
+  deletePolicyVersion,
+  getPolicy,
+  getPolicyVersion,
+  listEntitiesForPolicy,
+  listPolicies,
+  listPolicyVersions,
+  setDefaultPolicyVersion,
+} from './operations/managed-policies.ts';
+import {
+  createRole,
+  deleteRole,
+  getRole,
+  listRoles,
+  updateAssumeRolePolicy,
+  updateRole,
+  updateRoleDescription,
+} from './operations/roles.ts';
+import { simulateCustomPolicy, simulatePrincipalPolicy } from './operations/simulate.ts';
 import { assumeRole, getCallerIdentity } from './operations/sts.ts';
-import { getUser } from './operations/users.ts';
+import { holderTagOperations, listPolicyTags, tagPolicy, untagPolicy } from './operations/tags.ts';
+import { createUser, deleteUser, getUser, listUsers, updateUser } from './operations/users.ts';
 import type { IdentityPorts, OperationPorts } from './ports.ts';
-import { ACCESS_KEY, ROLE, USER } from './resources.ts';
+import { ACCESS_KEY, GROUP, POLICY, ROLE, USER } from './resources.ts';
 import { createRoleSessions } from './sessions.ts';
 import { createSnapshotPublisher } from './snapshot.ts';
 
@@ -40,17 +65,46 @@ export function createIdentityRoom(ports: IdentityPorts): IdentityRoom {
       listRoles(own),
       deleteRole(own),
       updateAssumeRolePolicy(own),
-      putRolePolicy(own),
-      getRolePolicy(own),
-      listRolePolicies(own),
-      deleteRolePolicy(own),
-      listAttachedRolePolicies(own),
-      tagRole(own),
-      untagRole(own),
-      listRoleTags(own),
+      updateRole(own),
+      updateRoleDescription(own),
+      createUser(own),
       getUser(own),
+      listUsers(own),
+      updateUser(own),
+      deleteUser(own),
+      createAccessKey(own),
+      listAccessKeys(own),
+      updateAccessKey(own),
+      deleteAccessKey(own),
+      createGroup(own),
+      getGroup(own),
+      listGroups(own),
+      deleteGroup(own),
+      addUserToGroup(own),
+      removeUserFromGroup(own),
+      listGroupsForUser(own),
+      createPolicy(own),
+      getPolicy(own),
+      listPolicies(own),
+      deletePolicy(own),
+      createPolicyVersion(own),
+      getPolicyVersion(own),
+      listPolicyVersions(own),
+      setDefaultPolicyVersion(own),
+      deletePolicyVersion(own),
+      listEntitiesForPolicy(own),
+      tagPolicy(own),
+      untagPolicy(own),
+      listPolicyTags(own),
+      ...holderPolicyOperations(own, 'User'),
+      ...holderPolicyOperations(own, 'Group'),
+      ...holderPolicyOperations(own, 'Role'),
+      ...holderTagOperations(own, 'User'),
+      ...holderTagOperations(own, 'Role'),
+      simulatePrincipalPolicy(own),
+      simulateCustomPolicy,
     ],
-    resources: [USER, ROLE, ACCESS_KEY],
+    resources: [USER, GROUP, ROLE, POLICY, ACCESS_KEY],
     calls: [],
     directory,
     sessions: createRoleSessions(own),

@@ -83,7 +83,7 @@ class Identity(unittest.TestCase):
         self.refused("DeleteConflict", 409, iam.delete_role, RoleName="client-role")
         self.refused("NoSuchEntity", 404, iam.get_role, RoleName="none")
         self.refused("ValidationError", 400, iam.get_role, RoleName="/")
-        self.refused("NotImplementedException", 501, iam.list_groups)
+        self.refused("NotImplementedException", 501, iam.list_virtual_mfa_devices)
 
     def test_sessions(self):
         self.make_role("worker", "s3:*", "sagemaker:List*")
@@ -122,9 +122,11 @@ class Identity(unittest.TestCase):
         self.refused("InvalidSignatureException", 403, forger.client("sagemaker-runtime").invoke_endpoint, EndpointName="e", Body=b"1")
         stranger = boto3.session.Session(aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x")
         self.refused("InvalidAccessKeyId", 403, stranger.client("s3").list_buckets)
-        self.refused("NotImplementedException", 501, boto3.client("lambda").list_functions)
+        self.refused("NotImplementedException", 501, boto3.client("lambda").list_code_signing_configs)
         self.refused("NotImplementedException", 501, boto3.client("cloudformation").list_stacks)
-        message = self.refused("AccessDenied", 403, sts.assume_role, RoleArn=f"arn:aws:iam::{ACCOUNT}:role/SageMakerPipelineExecutionRole", RoleSessionName="me")
+        iam.create_role(RoleName="of-a-service", AssumeRolePolicyDocument=trust({"Service": "sagemaker.amazonaws.com"}))
+        self.addCleanup(self.remove_role, "of-a-service")
+        message = self.refused("AccessDenied", 403, sts.assume_role, RoleArn=f"arn:aws:iam::{ACCOUNT}:role/of-a-service", RoleSessionName="me")
         self.assertIn("is not authorized to perform: sts:AssumeRole on resource", message)
 
 

@@ -7,17 +7,16 @@ import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, existsError } from '../../../platform/resources/declaration.ts';
 import { formatArn } from '../../../platform/resources/arn.ts';
-import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { decideTags, rejectTrust } from '../decide-roles.ts';
-import { formatMarker, MAX_ITEMS_DEFAULT, parseMarker } from '../pages.ts';
+import { rejectDeletion } from '../decide-quotas.ts';
+import { changeHolder, holderKey, holderNeed, holderWrite, readHolder } from '../holders.ts';
+import { pageOfRows } from '../pages.ts';
 import type { OperationPorts } from '../ports.ts';
 import { ROLE, type RoleDocument } from '../resources.ts';
-import { changeRole, readRole, roleKey, roleNeed, roleWrite } from '../rows.ts';
 
 const MAX_SESSION_SECONDS_DEFAULT = 3_600;
-const PAGE = 100;
 
 const roleArn = (account: string, path: string, name: string): string =>
   formatArn({ service: 'iam', region: '', account, resource: `role${path}${name}` });
@@ -67,7 +66,7 @@ export const createRole = (ports: OperationPorts) =>
         Policies: {},
         Tags: 'tags' in tagging ? tagging.tags : [],
       };
-      const key = roleKey(context, input.RoleName);
+      const key = holderKey('Role', context, input.RoleName);
       await decideAndCommit(ports.store, async () => {
         const row = await ports.store.get<RoleDocument>(key);
         // after an answer that was lost the row may be the one just written
@@ -76,7 +75,7 @@ export const createRole = (ports: OperationPorts) =>
         const ledger = [entryOf(context, 'iam:CreateRole', [document.Arn], changedMembers(undefined, document as JsonObject))];
         return {
           result: undefined,
-          commit: { expect: [{ key, version: 0 }], write: [roleWrite(key, document, context.nowMs)], ledger },
+          commit: { expect: [{ key, version: 0 }], write: [holderWrite(key, document, context.nowMs)], ledger },
         };
       });
       ports.directory.forget(key);
@@ -88,9 +87,9 @@ export const createRole = (ports: OperationPorts) =>
 export const getRole = (ports: OperationPorts) =>
   operation('iam:GetRole', {
     effect: 'read',
-    needs: roleNeed(ports, 'iam:GetRole'),
+    needs: holderNeed(ports, 'Role', 'iam:GetRole'),
     handle: async ({ RoleName }, context) => ({
-      Role: describeRole((await readRole(ports.store, context, RoleName)).document, 'whole'),
+      Role: describeRole((await readHolder(ports.store, context, 'Role', RoleName)).document, 'whole'),
     }),
   });
 
@@ -98,55 +97,30 @@ export const listRoles = ({ store }: OperationPorts) =>
   operation('iam:ListRoles', {
     effect: 'read',
     needs: ({ PathPrefix }, { account }) => [{ action: 'iam:ListRoles', resources: [roleArn(account, PathPrefix ?? '/', '')] }],
-    async handle({ PathPrefix = '/', Marker, MaxItems = MAX_ITEMS_DEFAULT }, { account }) {
-      const found: RoleDocument[] = [];
-      let after = parseMarker(Marker);
-      let more = true;
-      // one more than asked for tells whether there is a next page
-      while (more && found.length <= MaxItems) {
-        const page = await store.list<RoleDocument>({
-          account,
-          region: GLOBAL,
-          kind: ROLE.kind,
-          sortBy: 'name',
-          order: 'ascending',
-          limit: PAGE,
-          ...(after !== undefined && { after: { sort: after, name: after } }),
-        });
-        found.push(...page.rows.map((row) => row.document).filter(({ Path }) => Path.startsWith(PathPrefix)));
-        after = page.rows.at(-1)?.key.name;
-        more = page.next !== undefined;
-      }
-      const roles = found.slice(0, MaxItems);
-      const last = roles.at(-1);
-      const truncated = found.length > roles.length && last !== undefined;
-      return {
-        Roles: roles.map((role) => describeRole(role, 'listed')),
-        IsTruncated: truncated,
-        ...(truncated && { Marker: formatMarker(last.RoleName) }),
-      };
+    async handle({ PathPrefix = '/', ...paging }, { account }) {
+      const matches = ({ Path }: RoleDocument) => Path.startsWith(PathPrefix);
+      const { page, ...rest } = await pageOfRows<RoleDocument>(store, { account, kind: ROLE.kind }, matches, paging);
+      return { Roles: page.map((role) => describeRole(role, 'listed')), ...rest };
     },
   });
 
 export const deleteRole = (ports: OperationPorts) =>
   operation('iam:DeleteRole', {
     effect: 'change',
-    needs: roleNeed(ports, 'iam:DeleteRole'),
+    needs: holderNeed(ports, 'Role', 'iam:DeleteRole'),
     async handle({ RoleName }, context) {
       const { store, directory, publish } = ports;
       await decideAndCommit(store, async (count) => {
-        const row = await store.get<RoleDocument>(roleKey(context, RoleName));
+        const row = await store.get<RoleDocument>(holderKey('Role', context, RoleName));
         if (!row && count > 0) return { result: undefined };
         if (!row) throw absentError(ROLE, context, RoleName);
-        if (Object.keys(row.document.Policies).length > 0) {
-          throw new ServiceError('DeleteConflict', 'Cannot delete entity, must delete policies first.');
-        }
+        refuse(rejectDeletion(row.document));
         const ledger = [
           entryOf(context, 'iam:DeleteRole', [row.document.Arn], changedMembers(row.document as JsonObject, undefined)),
         ];
         return { result: undefined, commit: { expect: [{ key: row.key, version: row.version }], remove: [row.key], ledger } };
       });
-      directory.forget(roleKey(context, RoleName));
+      directory.forget(holderKey('Role', context, RoleName));
       await publish();
       return {};
     },
@@ -155,12 +129,38 @@ export const deleteRole = (ports: OperationPorts) =>
 export const updateAssumeRolePolicy = (ports: OperationPorts) =>
   operation('iam:UpdateAssumeRolePolicy', {
     effect: 'change',
-    needs: roleNeed(ports, 'iam:UpdateAssumeRolePolicy'),
+    needs: holderNeed(ports, 'Role', 'iam:UpdateAssumeRolePolicy'),
     async handle({ RoleName, PolicyDocument }, context) {
-      await changeRole(ports, context, RoleName, (role) => {
+      await changeHolder(ports, context, 'Role', RoleName, (role) => {
         refuse(rejectTrust(PolicyDocument));
-        return { ...role, AssumeRolePolicyDocument: PolicyDocument };
+        return { document: { ...role, AssumeRolePolicyDocument: PolicyDocument } };
       });
       return {};
+    },
+  });
+
+export const updateRole = (ports: OperationPorts) =>
+  operation('iam:UpdateRole', {
+    effect: 'change',
+    needs: holderNeed(ports, 'Role', 'iam:UpdateRole'),
+    async handle({ RoleName, Description, MaxSessionDuration }, context) {
+      await changeHolder(ports, context, 'Role', RoleName, (role) => ({
+        document: {
+          ...role,
+          Description: Description ?? null,
+          MaxSessionDuration: MaxSessionDuration ?? role.MaxSessionDuration,
+        },
+      }));
+      return {};
+    },
+  });
+
+export const updateRoleDescription = (ports: OperationPorts) =>
+  operation('iam:UpdateRoleDescription', {
+    effect: 'change',
+    needs: holderNeed(ports, 'Role', 'iam:UpdateRoleDescription'),
+    async handle({ RoleName, Description }, context) {
+      await changeHolder(ports, context, 'Role', RoleName, (role) => ({ document: { ...role, Description } }));
+      return { Role: describeRole((await readHolder(ports.store, context, 'Role', RoleName)).document, 'whole') };
     },
   });
