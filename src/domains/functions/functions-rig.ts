@@ -9,10 +9,11 @@ import type { InvocationRequest } from '../../contract/generated/lambda.ts';
 import { createAdmission } from '../../platform/admission/admission.ts';
 import type { AssumeForService } from '../../platform/authorization/port.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
-import { systemClock } from '../../platform/clock.ts';
+import { type Clock, systemClock } from '../../platform/clock.ts';
 import { systemIds } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import { createLogFiles } from '../../platform/log-files.ts';
+import type { WorkSpec } from '../../platform/ports/work.ts';
 import type { WithRequestId } from '../../platform/ports/invocation.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
@@ -34,6 +35,64 @@ const logUntil = (closed: () => boolean): Log => ({
 export interface RigOptions {
   readonly folder?: string;
   readonly idleMs?: number;
+  /** The server dies at this commit or effect (each counts twice: before it, and after it): nothing it does later happens. */
+  readonly dieAt?: number;
+}
+
+/** Where a server dies. */
+class Death {
+  readonly #at: number;
+  steps = 0;
+  readonly #died = Promise.withResolvers<void>();
+
+  constructor(at = Infinity) {
+    this.#at = at;
+  }
+
+  get happened(): Promise<void> {
+    return this.#died.promise;
+  }
+
+  get isDead(): boolean {
+    return this.steps >= this.#at;
+  }
+
+  /** The method as it is until the death, and never answered from then on. */
+  until<A extends unknown[], R>(act: (...given: A) => Promise<R>): (...given: A) => Promise<R> {
+    const never = new Promise<never>(() => undefined);
+    const step = () => {
+      if (!this.isDead) this.steps += 1;
+      if (this.isDead) this.#died.resolve();
+      return this.isDead;
+    };
+    return async (...given) => {
+      if (this.isDead || step()) return never;
+      const result = await act(...given);
+      return this.isDead || step() ? never : result;
+    };
+  }
+}
+
+/** The system's clock; `stop` takes back all it was to call. */
+function stoppableClock(): Clock & { stop(): void } {
+  const armed = new Set<() => void>();
+  let stopped = false;
+  return {
+    now: () => systemClock.now(),
+    at(atMs, callback) {
+      if (stopped) return () => undefined;
+      const cancel = systemClock.at(atMs, () => {
+        armed.delete(cancel);
+        callback();
+      });
+      armed.add(cancel);
+      return cancel;
+    },
+    stop() {
+      stopped = true;
+      for (const cancel of armed) cancel();
+    },
+  };
 }
 
 /** One server's worth of functions on a data folder: real store, blobs, sandbox and handlers. */
@@ -41,11 +100,14 @@ export class FunctionsRig extends RegistryRig {
   readonly backend: SandboxBackend;
   readonly loop: RunnableLoop;
   readonly #room: FunctionsRoom;
+  readonly death: Death;
+  readonly #clock = stoppableClock();
   #closed = false;
 
-  private constructor({ folder = mkdtempSync(join(tmpdir(), 'slipway-functions-')), idleMs }: RigOptions) {
+  private constructor({ folder = mkdtempSync(join(tmpdir(), 'slipway-functions-')), idleMs, dieAt }: RigOptions) {
     super(folder);
-    const clock = systemClock;
+    this.death = new Death(dieAt);
+    const clock = this.#clock;
     const log = logUntil(() => this.#closed);
     const logFiles = createLogFiles({ folder: join(folder, 'logs') });
     this.loop = createReconcileLoop({ store: this.store, clock, log });
@@ -59,15 +121,24 @@ export class FunctionsRig extends RegistryRig {
       locateRuntime: (name) =>
         name === 'node' ? locateWorkRuntime(name) : { folders: [], environment: { PATH: '/usr/bin:/bin' } },
     });
+    const { death, store, backend } = this;
     this.#room = createFunctionsRoom({
-      store: this.store,
+      store: { ...store, commit: death.until((commit) => store.commit(commit)) },
       blobs: this.blobs,
       calls: this.calls,
       clock,
       ids: systemIds,
       log,
       loop: this.loop,
-      backend: this.backend,
+      backend: Object.assign(Object.create(backend) as SandboxBackend, {
+        start: death.until((spec: WorkSpec) => backend.start(spec)),
+        stop: death.until((id: string) => backend.stop(id)),
+        release: death.until((id: string) => backend.release(id)),
+        // the class keeps its state to itself
+        status: (id: string) => backend.status(id),
+        onChange: (listener: (id: string) => void) => backend.onChange(listener),
+        address: (id: string) => backend.address(id),
+      }),
       logFiles,
       admission: createAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),
       roles: {
@@ -101,8 +172,10 @@ export class FunctionsRig extends RegistryRig {
 
   /** As `kill -9` would: memory is gone, environments are not told. */
   async abandon(): Promise<string> {
-    await this.loop.stop();
+    const stopped = this.loop.stop();
+    if (!this.death.isDead) await stopped; // what a dead one has under way never ends
     this.#closed = true;
+    this.#clock.stop();
     this.backend.close();
     await this.blobs.stop();
     await this.store.close();

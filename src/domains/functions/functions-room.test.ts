@@ -30,13 +30,13 @@ def handler(event, context):
 `;
 
 /** How often the log of a function says that a run began. */
-async function begins(name: string): Promise<number> {
+async function begins(name: string, requestId = ''): Promise<number> {
   const group = { logGroupName: `/aws/lambda/${name}` };
   const { logStreams = [] } = await rig.call('logs:DescribeLogStreams', group);
   let count = 0;
   for (const { logStreamName = '' } of logStreams) {
     const { events = [] } = await rig.call('logs:GetLogEvents', { ...group, logStreamName, startFromHead: true });
-    count += events.filter(({ message = '' }) => message.startsWith('began')).length;
+    count += events.filter(({ message = '' }) => message.startsWith('began') && message.endsWith(requestId)).length;
   }
   return count;
 }
@@ -176,4 +176,30 @@ def handler(event, context):
   assert.deepEqual((await rig.invoke('inside', { host: join(host, 'secret') })).result, { wrote: false, host: false });
   assert.ok(existsSync(join(host, 'secret')) && readFileSync(join(host, 'secret'), 'utf8') === 'x');
   rmSync(host, { recursive: true });
+});
+
+test('killed before and after every commit and effect of a recorded invocation: the function runs exactly once', async () => {
+  await rig.create('once', TOLD);
+  const folder = await rig.stop();
+  const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+  let steps = 0;
+  for (let dieAt = 1; ; dieAt += 1) {
+    rig = await FunctionsRig.start({ folder, dieAt });
+    const RequestId = uuid(dieAt);
+    const call = rig.invoke('once', {}, { RequestId }).then(() => rig.ended('once', RequestId));
+    await Promise.race([call, rig.death.happened]);
+    const survived = !rig.death.isDead;
+    steps = rig.death.steps;
+    await rig.abandon();
+    call.catch(() => undefined); // it asks a store that is closed
+    rig = await FunctionsRig.start({ folder });
+    await rig.invoke('once', {}, { RequestId }); // as a pipeline does after its own restart
+    const { error, result } = await rig.ended('once', RequestId);
+    assert.deepEqual([error, (result as { ran?: string }).ran], [undefined, RequestId], `killed at ${dieAt}`);
+    assert.equal(await begins('once', RequestId), 1, `killed at ${dieAt}`);
+    await rig.stop();
+    if (survived) break;
+  }
+  assert.ok(steps >= 8, 'row, environment, start, running, end');
+  rig = await FunctionsRig.start({ folder });
 });
