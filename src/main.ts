@@ -22,6 +22,7 @@ import { createRegistryRoom } from './domains/registry/room.ts';
 import { createSecretsRoom } from './domains/secrets/room.ts';
 import { ensureDefaultBucket } from './domains/storage/default-bucket.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
+import { createStudioRoom } from './domains/studio/room.ts';
 import { createTaggingRoom } from './domains/tagging/room.ts';
 import { createForward } from './gateway/forward.ts';
 import { createConsoleRoutes } from './gateway/pages/console-routes.ts';
@@ -265,6 +266,7 @@ function createRooms(base: Foundation, late: LateParts) {
     createParametersRoom(base),
     createSecretsRoom(base),
     createQueuesRoom({ ...base, serverUrl: () => late.url }),
+    createStudioRoom(shared),
     createRegistryRoom({ ...shared, calls: callsOf('registry') }),
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
