@@ -33,6 +33,8 @@ export interface RunPlan {
   readonly preamble: readonly string[];
   readonly maxRuntimeSeconds: number | null;
   readonly graceSeconds: number;
+  /** Runs whose failure ends this one. */
+  readonly peers: readonly string[];
   /** 0: unbounded. */
   readonly memoryBytes: number;
   readonly showStartAfterSeconds: number;

@@ -93,6 +93,7 @@ export class RunStager {
       preamble: spec.preamble?.map((line) => line.replace('{isolation}', ISOLATION_TEXT[made.isolation])) ?? [],
       maxRuntimeSeconds: spec.limits.maxRuntimeSeconds ?? null,
       graceSeconds: spec.limits.graceSeconds,
+      peers: spec.peers ?? [],
       memoryBytes: spec.limits.memoryBytes,
       cpus: processorsFor(spec.id, spec.limits.cpus),
       showStartAfterSeconds: spec.kind === 'job' ? SHOW_START_AFTER_SECONDS : 0,

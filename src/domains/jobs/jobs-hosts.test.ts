@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -201,4 +201,27 @@ test('hosts never start on different inputs: when they changed meanwhile the job
   assert.equal(job.TrainingJobStatus, 'Failed');
   assert.match(job.FailureReason ?? '', /inputs changed in S3 while the hosts were started/);
   await first.close();
+});
+
+test('a host that dies while no server lives takes the others along; the next server tells which it was', async () => {
+  const first = await JobsRig.start();
+  await first.train(
+    'orphans',
+    `
+import os, socket, sys, time
+while not os.path.exists('/opt/ml/go'): time.sleep(0.02)
+sys.exit('gave up on ' + socket.gethostname())`,
+    hosts(2),
+  );
+  await first.training('orphans', ({ TrainingStartTime }) => TrainingStartTime !== undefined);
+  const works = ['-1', '-2'].map((suffix) => first.works('training-job-orphans-', suffix));
+  const folder = await first.abandon();
+  writeFileSync(join(folder, 'runs', works[1] ?? '', 'ml/go'), '');
+  for (const work of works) {
+    while (!existsSync(join(folder, 'runs/.records', `${work}.ended`))) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const second = await JobsRig.start({ folder });
+  const job = await second.training('orphans');
+  assert.equal(job.FailureReason, 'AlgorithmError: algo-2: gave up on algo-2, exit code: 1');
+  await second.close();
 });

@@ -54,7 +54,7 @@ const IMAGE: ResolvedImage = {
 export interface JobsRigOptions {
   readonly folder?: string;
   readonly capacity?: Reservation;
-  readonly sandbox?: 'auto' | 'bubblewrap' | 'unshare';
+  readonly sandbox?: 'auto' | 'bubblewrap' | 'unshare' | 'plain';
   /** Of rooms that are not here. */
   readonly operations?: readonly AnyOperation[];
 }

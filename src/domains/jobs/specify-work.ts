@@ -67,6 +67,7 @@ export async function specifyHost<D extends AnyJobDocument>(
     hostname: host.name,
     hosts: names,
     cluster: job.workId,
+    peers: hosts.filter((other) => other !== host).map(({ workId }) => workId),
     runtime: { name: plan.image.runtime },
     image: plan.image.image,
     command: plan.command,

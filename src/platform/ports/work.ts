@@ -32,6 +32,8 @@ export interface WorkSpec {
   readonly hosts: readonly string[];
   /** Common to the works that are hosts of one job: under the names in `hosts` they find each other. */
   readonly cluster?: string;
+  /** The other works of the cluster: when one of them fails this one is ended, also while no server lives. */
+  readonly peers?: readonly string[];
   /** Ids of services this work talks to: their addresses (`unix:…`, `tcp:…`) are a JSON list in SLIPWAY_SERVICES. */
   readonly services?: readonly string[];
   /**

@@ -218,6 +218,8 @@ class Supervisor:
                 self.begin_end("max-runtime")
             elif time.monotonic() >= self.look_at:
                 self.look_at = time.monotonic() + self.look_seconds()
+                if self.peer_failed():
+                    return self.begin_end("stopped")
                 self.reason = self.exhausted()
                 if self.reason:
                     self.sandbox.kill()
@@ -226,6 +228,18 @@ class Supervisor:
             self.kill_at = time.monotonic() + 1
         elif not self.told:
             self.told = self.sandbox.terminate()
+
+    def peer_failed(self):
+        """Whether another host of the job ended badly; the server tells us sooner, if it lives."""
+        for peer in self.plan.get("peers", ()):
+            try:
+                with open("%s/.records/%s.ended" % (self.runs, peer)) as file:
+                    record = json.load(file)
+            except (OSError, ValueError):
+                continue
+            if record["reason"] != "exited" or record["exitCode"] != 0:
+                return True
+        return False
 
     def begin_end(self, reason):
         self.reason = reason
