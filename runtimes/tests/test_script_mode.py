@@ -286,5 +286,13 @@ def predict_fn(data, model):
         self.assertIn("program inference.py is not in", str(caught.exception))
 
 
+class Launchers(JobTestCase):
+    def test_distribution_that_would_not_happen_is_refused(self):
+        self.write("code/train.py", "print('alone')")
+        self.configure({"sagemaker_program": '"train.py"', "sagemaker_mpi_enabled": "true"}, {})
+        self.assertEqual(self.train().returncode, 1)
+        self.assertIn("starting the script by MPI is not supported yet", self.failure())
+
+
 if __name__ == "__main__":
     unittest.main()

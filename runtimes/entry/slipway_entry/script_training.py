@@ -19,6 +19,7 @@ KEPT_LINES = 60
 def run_script(environment):
     """Fetches the source, installs its requirements and runs it to its end. Raises ScriptError when it fails."""
     files, program = environment.files, environment.program
+    _refuse_launchers(environment.framework)
     fetch_source(environment.source, files.code)
     if not os.path.isfile(os.path.join(files.code, program)) and not _is_package(files.code):
         raise UserError(f"sagemaker_program {program} is not in the source folder; it has: {_listing(files.code)}")
@@ -31,6 +32,23 @@ def run_script(environment):
     command = _command(files.code, program, environment.arguments)
     print(f"Invoking script with the following command: {' '.join(command)}", flush=True)
     run_process(command, "ExecuteUserScriptError", files.code, variables)
+
+
+#: Hyperparameters by which the SageMaker SDK asks for a launcher around the script.
+LAUNCHERS = {
+    "sagemaker_mpi_enabled": "MPI", "sagemaker_parameter_server_enabled": "a parameter server", "sagemaker_pytorch_ddp_enabled": "PyTorch DDP",
+    "sagemaker_pytorch_xla_enabled": "PyTorch XLA", "sagemaker_torch_distributed_enabled": "torchrun",
+    "sagemaker_distributed_dataparallel_enabled": "smdistributed",
+}
+
+
+def _refuse_launchers(parameters):
+    """A script that is simply run on each host would train as many models as there are hosts, and nobody would notice."""
+    for name, launcher in LAUNCHERS.items():
+        if parameters.get(name) is True:
+            raise UserError(
+                f"Hyperparameter {name}: starting the script by {launcher} is not supported yet. Remove the distribution; the script "
+                "then runs on every host and finds the others in SM_HOSTS.")
 
 
 def install_source(code, program, variables):

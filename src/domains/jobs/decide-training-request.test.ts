@@ -48,6 +48,29 @@ test('the input mode of a channel wins over that of the algorithm', () => {
   });
 });
 
+test('what would silently not be done is refused by name', () => {
+  const resources = { InstanceCount: 1, InstanceType: 'ml.m5.large' as const, VolumeSizeInGB: 1 };
+  for (const [more, name] of [
+    [{ ModelPackageConfig: { ModelPackageGroupArn: 'arn:g' } }, 'ModelPackageConfig'],
+    [{ MlflowConfig: { MlflowResourceArn: 'arn:m' } }, 'MlflowConfig'],
+    [{ ResourceConfig: { ...resources, TrainingPlanArn: 'arn:p' } }, 'TrainingPlanArn'],
+    [
+      { ResourceConfig: { InstanceGroups: [{ InstanceType: 'ml.m5.large', InstanceCount: 1, InstanceGroupName: 'a' }] } },
+      'InstanceGroups',
+    ],
+  ] as [Partial<CreateTrainingJobRequest>, string][]) {
+    assert.match(
+      checkTrainingRequest(request(SOURCE, more), 'auto')?.message ?? '',
+      new RegExp(`${name} is not implemented yet`),
+    );
+  }
+  const kept = { ...resources, KeepAlivePeriodInSeconds: 600 };
+  assert.equal(
+    checkTrainingRequest(request(SOURCE, { ResourceConfig: kept, RetryStrategy: { MaximumRetryAttempts: 3 } }), 'auto'),
+    undefined,
+  );
+});
+
 test('without isolation there is one host', () => {
   const two = { ResourceConfig: { InstanceCount: 2, InstanceType: 'ml.m5.large' as const, VolumeSizeInGB: 1 } };
   assert.match(

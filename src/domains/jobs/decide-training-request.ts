@@ -16,6 +16,7 @@ export function checkTrainingRequest(request: CreateTrainingJobRequest, sandbox:
     checkOutput(request) ??
     checkSynced(request) ??
     checkTimes(request) ??
+    checkUnbuilt(request) ??
     checkIsolation(request.EnableNetworkIsolation, sandbox)
   );
 }
@@ -138,6 +139,15 @@ function checkOwnFolder(label: string, path: string | undefined): Rejection | un
   if (!clean?.startsWith('/opt/ml/')) return notYet(`${label} "${path}", outside of /opt/ml`, 'Use /opt/ml/checkpoints.');
   const taken = TAKEN_FOLDERS.find((folder) => `${clean}/`.startsWith(`${folder}/`) || `${folder}/`.startsWith(`${clean}/`));
   return taken === undefined ? undefined : invalid(`${label} is "${path}", which belongs to ${taken}. Use a folder of its own.`);
+}
+
+/** Members whose work would silently not be done. Records (experiments, profiler, debug hooks, networks) are kept and described. */
+function checkUnbuilt({ ModelPackageConfig, MlflowConfig, ResourceConfig }: CreateTrainingJobRequest): Rejection | undefined {
+  if (ModelPackageConfig) return notYet('ModelPackageConfig', 'Register the model with CreateModelPackage.');
+  if (MlflowConfig) return notYet('MlflowConfig', 'Leave it out.');
+  return ResourceConfig?.TrainingPlanArn === undefined
+    ? undefined
+    : notYet('ResourceConfig.TrainingPlanArn', 'Leave it out: this machine is always there.');
 }
 
 function checkTimes({ StoppingCondition, EnableManagedSpotTraining }: CreateTrainingJobRequest): Rejection | undefined {

@@ -1,4 +1,6 @@
 import type {
+  DebugRuleConfiguration,
+  DebugRuleEvaluationStatus,
   DescribeProcessingJobResponse,
   DescribeTrainingJobResponse,
   ProcessingJobSummary,
@@ -37,9 +39,19 @@ export function describeTrainingJob(job: TrainingJobDocument): DescribeTrainingJ
     EnableInterContainerTrafficEncryption: request.EnableInterContainerTrafficEncryption ?? false,
     EnableManagedSpotTraining: request.EnableManagedSpotTraining ?? false,
     ...(seconds !== undefined && { TrainingTimeInSeconds: seconds, BillableTimeInSeconds: seconds }),
+    ...(request.DebugRuleConfigurations && {
+      DebugRuleEvaluationStatuses: request.DebugRuleConfigurations.map(unevaluated),
+    }),
     ProfilingStatus: 'Disabled',
   };
 }
+
+/** Rules of the debugger run in images of their own, which are not here: said instead of passed over. */
+const unevaluated = ({ RuleConfigurationName }: DebugRuleConfiguration): DebugRuleEvaluationStatus => ({
+  RuleConfigurationName,
+  RuleEvaluationStatus: 'Error',
+  StatusDetails: 'Rules of SageMaker Debugger are not implemented yet: this one was not evaluated.',
+});
 
 export const summarizeTrainingJob = (job: TrainingJobDocument): TrainingJobSummary => ({
   TrainingJobName: job.name,
