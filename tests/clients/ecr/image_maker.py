@@ -17,6 +17,7 @@ sys.path.insert(0, "/app/lib")
 import words
 release = open("/etc/os-release").read().replace("\\n", " ")
 print("os-release: " + release, flush=True)
+print("python: " + sys.version.split()[0])
 hidden = [path for path in ("/hidden/file", "/opaque/below", "/root-was-here") if os.path.exists(path)]
 print("hidden: %s, opaque: %s, word: %s, linked: %s" % (hidden, sorted(os.listdir("/opaque")), words.WORD, open("/app/linked").read()))
 parameters = json.load(open("/opt/ml/input/config/hyperparameters.json"))

@@ -74,6 +74,8 @@ class OwnContainer(unittest.TestCase):
         self.assertIn(RELEASE, next(line for line in lines if line.startswith("os-release: ")))
         self.assertIn("hidden: [], opaque: ['above'], word: above, linked: seen", lines)
         self.assertIn("train-mean:4", lines)
+        own_python = next(line for line in lines if line.startswith("python: "))
+        self.assertTrue(own_python.startswith("python: " + os.environ.get("OWN_PYTHON", "3.")), own_python)
         self.assertTrue(any(self.digest[:19] in line for line in lines), "the head of the log names the digest")
 
     def test_a_failure_of_its_program_has_the_programs_reason(self):
