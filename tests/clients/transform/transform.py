@@ -150,6 +150,29 @@ class TransformTest(unittest.TestCase):
         found = [json.loads(line) for line in get("out/lines/rows.jsonl.out").splitlines()]
         self.assertEqual(found, [{"id": f"row-{n}", "SageMakerOutput": {"score": 10 * n + 10}} for n in range(5)])
 
+    def test_containers_in_a_row(self):
+        def add_script(name, code):
+            archive = io.BytesIO()
+            with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+                member = tarfile.TarInfo("code/inference.py")
+                member.size = len(code)
+                tar.addfile(member, io.BytesIO(code.encode()))
+            return {"Image": SKLEARN, "ModelDataUrl": put(f"models/{name}/model.tar.gz", archive.getvalue()), "Environment": {"SAGEMAKER_PROGRAM": "inference.py"}}
+
+        drop_id = add_script("drop-id", "def model_fn(folder): return 0\ndef transform_fn(model, body, content_type, accept):\n"
+                             "    return '\\n'.join(line.split(',', 1)[1] for line in body.splitlines()), 'text/csv'\n")
+        abalone = sagemaker.describe_model(ModelName="abalone")["PrimaryContainer"]
+        sagemaker.create_model(ModelName="two", ExecutionRoleArn=ROLE, Containers=[{**drop_id, "ContainerHostname": "drop-id"}, abalone])
+        rows = [[f"id-{n}", *row[1:]] for n, row in enumerate(ROWS[:20])]
+        job = run("two", put("two/rows.csv", lines_of(rows)), model="two", DataProcessing={"JoinSource": "Input", "OutputFilter": "$[0,-1]"})
+        self.assertEqual(job["TransformJobStatus"], "Completed", job.get("FailureReason"))
+        alone = run("two-alone", put("two-alone/rows.csv", lines_of(row[1:] for row in rows)))
+        self.assertEqual(alone["TransformJobStatus"], "Completed")
+        expected = [f"id-{n},{line}" for n, line in enumerate(get("out/two-alone/rows.csv.out").splitlines())]
+        self.assertEqual(get("out/two/rows.csv.out").splitlines(), expected)
+        streams = logs.describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix="two/")["logStreams"]
+        self.assertEqual([stream["logStreamName"].split("/")[-1] for stream in streams], ["container-2", "data-log", "drop-id"])
+
     def test_a_bad_record_fails_its_file_alone_and_is_named(self):
         put("spoilt/a.csv", "0.5,0.4,0.1\n")
         put("spoilt/b.csv", "0.5,0.4,0.1\n" * 700 + "0.5,shell,0.1\n" + "0.5,0.4,0.1\n" * 50)
