@@ -33,11 +33,18 @@ for (const sandbox of ['bubblewrap', 'unshare'] as const) {
   });
 }
 
-test('boto3: built-in XGBoost trains, fails with its reason, is stopped', async () => {
-  const server = await startServer();
-  try {
-    await runToSuccess(server, ['python3', join(import.meta.dirname, 'training.py')], { test: 'boto3 training.py' });
-  } finally {
-    await server.stop();
-  }
-});
+const PROGRAMS = [
+  ['training.py', 'built-in XGBoost trains, fails with its reason, is stopped'],
+  ['cluster.py', 'several hosts train one model; checkpoints, pipes, folds, outputs while a job runs'],
+] as const;
+
+for (const [program, title] of PROGRAMS) {
+  test(`boto3: ${title}`, async () => {
+    const server = await startServer();
+    try {
+      await runToSuccess(server, ['python3', join(import.meta.dirname, program)], { test: `boto3 ${program}` });
+    } finally {
+      await server.stop();
+    }
+  });
+}
