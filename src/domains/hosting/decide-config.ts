@@ -1,5 +1,11 @@
+import { containersOf, type PinnedModel } from './resources.ts';
 import { invalid, missing, type Rejection } from '../../platform/errors/rejection.ts';
-import type { CreateEndpointConfigInput, DeploymentConfig, ProductionVariant } from '../../contract/generated/sagemaker.ts';
+import type {
+  AsyncInferenceConfig,
+  CreateEndpointConfigInput,
+  DeploymentConfig,
+  ProductionVariant,
+} from '../../contract/generated/sagemaker.ts';
 
 /** AWS gives a container four minutes to answer its first ping. */
 export const STARTUP_TIMEOUT_SECONDS = 240;
@@ -12,7 +18,10 @@ export function checkConfig(input: CreateEndpointConfigInput): Rejection | undef
   if (twice !== undefined) return invalid(`Production variant ${twice} is there twice. Each needs a VariantName of its own.`);
   if (input.ShadowProductionVariants?.length)
     return missing('Shadow variants (ShadowProductionVariants) are not implemented yet.');
-  if (input.AsyncInferenceConfig) return missing('Asynchronous endpoints (AsyncInferenceConfig) are not implemented yet.');
+  if (input.AsyncInferenceConfig) {
+    const rejection = checkAsync(input.AsyncInferenceConfig);
+    if (rejection) return rejection;
+  }
   if (input.ExplainerConfig) return missing('Online explanations (ExplainerConfig) are not implemented yet.');
   if (input.DataCaptureConfig && input.DataCaptureConfig.EnableCapture !== false) {
     return missing('Data capture (DataCaptureConfig) is not implemented yet. Leave it out, or set EnableCapture to false.');
@@ -22,6 +31,30 @@ export function checkConfig(input: CreateEndpointConfigInput): Rejection | undef
     const rejection = checkVariant(variant);
     if (rejection) return rejection;
   }
+  return undefined;
+}
+
+function checkAsync({ OutputConfig }: AsyncInferenceConfig): Rejection | undefined {
+  const { SuccessTopic, ErrorTopic } = OutputConfig.NotificationConfig ?? {};
+  if (SuccessTopic !== undefined || ErrorTopic !== undefined)
+    return missing(
+      'Notifications of asynchronous endpoints (NotificationConfig) are not implemented yet, as there is no SNS here. Leave it out; results and failures are in S3.',
+    );
+  if (OutputConfig.KmsKeyId !== undefined)
+    return missing('Results encrypted with a key (AsyncInferenceConfig.OutputConfig.KmsKeyId) are not implemented yet.');
+  return undefined;
+}
+
+/** An asynchronous request names neither a container nor a model, and results are written by the model's role. */
+export function checkAsyncModel(model: PinnedModel): Rejection | undefined {
+  if (model.executionRoleArn === undefined)
+    return invalid(
+      `Model ${model.ModelName} of an asynchronous endpoint needs an ExecutionRoleArn that may read inputs and write results.`,
+    );
+  if (model.direct || containersOf(model).some(({ multiModel }) => multiModel))
+    return invalid(
+      `Model ${model.ModelName} cannot stand behind an asynchronous endpoint: its requests could not name the container or model that is meant.`,
+    );
   return undefined;
 }
 

@@ -1,5 +1,10 @@
 import { invalid, missing } from '../../platform/errors/rejection.ts';
-import type { DeploymentConfig, DesiredWeightAndCapacity, ProductionVariant } from '../../contract/generated/sagemaker.ts';
+import type {
+  AsyncInferenceConfig,
+  DeploymentConfig,
+  DesiredWeightAndCapacity,
+  ProductionVariant,
+} from '../../contract/generated/sagemaker.ts';
 import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
 import type { Checked } from '../../platform/serving/model-container.ts';
 import {
@@ -25,6 +30,7 @@ export interface FleetFacts {
   readonly configName: string;
   readonly nowMs: number;
   readonly deploymentConfig?: DeploymentConfig;
+  readonly asyncConfig?: AsyncInferenceConfig;
   readonly nameInstance: NameInstance;
 }
 
@@ -38,6 +44,7 @@ export function planFleet(
     configName: facts.configName,
     startedAtMs: facts.nowMs,
     ...(facts.deploymentConfig && { deploymentConfig: facts.deploymentConfig }),
+    ...(facts.asyncConfig && { asyncConfig: facts.asyncConfig }),
     variants: variants.map(({ asked, model }) => ({
       name: asked.VariantName,
       weight: asked.InitialVariantWeight ?? 1,

@@ -52,6 +52,7 @@ export function describeEndpoint(document: EndpointDocument): DescribeEndpointOu
     CreationTime: document.CreationTime,
     LastModifiedTime: document.LastModifiedTime,
     LastDeploymentConfig: serving?.deploymentConfig,
+    AsyncInferenceConfig: serving?.asyncConfig,
     PendingDeploymentSummary: serving &&
       deploying && {
         EndpointConfigName: deploying.configName,
@@ -111,6 +112,7 @@ export const endpointRoute = (
   region: place.region,
   name: document.EndpointName,
   arn: document.EndpointArn,
+  ...(fleet.asyncConfig && { asynchronous: true }),
   variants: fleet.variants.map(({ name, weight, model, instances }) => ({
     name,
     weight,

@@ -27,7 +27,7 @@ export const ROLE = `arn:aws:iam::${ACCOUNT}:role/SageMakerPipelineExecutionRole
  * it never ping, or end at once; `exit` as a body ends it.
  */
 const MODEL_SERVER = `
-import json, os, socketserver, sys, threading
+import json, os, socketserver, sys, threading, time
 from http.server import BaseHTTPRequestHandler
 models = {}
 many = os.environ.get('SAGEMAKER_MULTI_MODEL') == 'true'
@@ -56,8 +56,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith('/models/'):
             name = self.path.split('/')[2]
             return self.reply(200, models[name].encode() + b' ' + body) if name in models else self.reply(404, b'unknown')
+        if body.startswith(b'until ') and time.time() * 1000 < int(body[6:]): os._exit(4)
+        if body == b'wait':
+            while not os.path.exists('/opt/ml/model/go'): threading.Event().wait(0.02)
         if body.startswith(b'hold'):
-            import time
             time.sleep(1.5)
         if body == b'fail': return self.reply(418, b'no tea')
         self.send_response(200)
@@ -225,8 +227,8 @@ export class HostingRig extends RegistryRig {
     return { status, text };
   }
 
-  ask(endpoint: string, body: string, more: Record<string, string> = {}): Promise<Answer> {
-    const url = new URL(`http://127.0.0.1:${this.#router.port}/endpoints/${endpoint}/invocations`);
+  ask(endpoint: string, body: string, more: Record<string, string> = {}, path = 'invocations'): Promise<Answer> {
+    const url = new URL(`http://127.0.0.1:${this.#router.port}/endpoints/${endpoint}/${path}`);
     const headers = signRequest({
       method: 'POST',
       url,

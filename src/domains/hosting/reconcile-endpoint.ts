@@ -5,6 +5,7 @@ import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { tagsKey } from '../../platform/resources/tags.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import type { AsyncInvocations } from './async-invocations.ts';
 import { decideDeployment, withFailed, withRetired, withSwitched } from './decide-endpoint.ts';
 import { tailOf } from './decide-tail.ts';
 import { endpointEvent } from './describe-endpoint.ts';
@@ -20,12 +21,14 @@ export const RECONCILER = 'endpoint';
 /** A model server may finish what it answers: AWS gives an invocation a minute. */
 const DRAIN_MS = 65_000;
 const DRAIN_LOOK_MS = 1_000;
+const ASYNC_DRAIN_MS = 3_600_000;
 const REASON_LENGTH_MAX = 1024;
 
 export interface EndpointReconcilerPorts extends HostingPorts {
   readonly servers: ModelServers;
   readonly endpointRoutes: EndpointRoutes;
   readonly models: HostedModels;
+  readonly invocations: AsyncInvocations;
   /** When this process began: time before does not count against a deployment. */
   readonly startedAtMs: number;
   /** True while the server stops: nothing is started any more. */
@@ -90,6 +93,7 @@ class EndpointReconciler {
       // the router first: InService promises that an invocation arrives
       await endpointRoutes.route(row.key, row.document, fleet);
       await this.#commit(row, withSwitched(row.document, nowMs), nowMs);
+      this.#ports.invocations.wakeWaiting(row.document);
     } else {
       const reason = await this.#reason(decision.variant, decision.reason, looks);
       await this.#commit(row, withFailed(row.document, reason, nowMs), nowMs);
@@ -109,8 +113,12 @@ class EndpointReconciler {
   async #retire(row: Row): Promise<number | undefined> {
     const { clock, servers } = this.#ports;
     const nowMs = clock.now();
-    const due = row.document.retiring.filter(({ notBeforeMs }) => notBeforeMs <= nowMs);
-    const later = row.document.retiring.filter(({ notBeforeMs }) => notBeforeMs > nowMs).map(({ notBeforeMs }) => notBeforeMs);
+    const due = row.document.retiring.filter(
+      ({ notBeforeMs, workId }) => notBeforeMs <= nowMs && !this.#isBusy(workId, notBeforeMs),
+    );
+    const later = row.document.retiring
+      .filter((one) => !due.includes(one))
+      .map(({ notBeforeMs }) => Math.max(notBeforeMs, nowMs + DRAIN_LOOK_MS));
     const latestMs = Math.max(0, ...due.map(({ notBeforeMs }) => notBeforeMs)) + DRAIN_MS;
     if (
       due.length > 0 &&
@@ -125,6 +133,11 @@ class EndpointReconciler {
     if (after.retiring.length === 0) await this.#ports.models.sweep(row.key, after);
     if (gone.size > 0) await this.#commit(row, after, nowMs);
     return Math.min(...later, againAtMs ?? Infinity, gone.size > 0 ? nowMs : Infinity);
+  }
+
+  /** With an asynchronous invocation, which may take an hour. */
+  #isBusy(workId: string, notBeforeMs: number): boolean {
+    return this.#ports.invocations.isBusy(workId) && this.#ports.clock.now() < notBeforeMs + ASYNC_DRAIN_MS;
   }
 
   #drained(workIds: readonly string[], latestMs: number): Promise<boolean> {

@@ -1,4 +1,5 @@
 import type {
+  AsyncInferenceConfig,
   CreateEndpointConfigInput,
   CreateModelInput,
   DeploymentConfig,
@@ -97,6 +98,8 @@ export interface Fleet {
   readonly variants: readonly PinnedVariant[];
   readonly startedAtMs: number;
   readonly deploymentConfig?: DeploymentConfig;
+  /** The endpoint answers asynchronously. */
+  readonly asyncConfig?: AsyncInferenceConfig;
 }
 
 /** An instance on its way out: its model servers end when nothing is in flight to it. */

@@ -1,6 +1,7 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import type { Timer } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { AsyncInvocations } from './async-invocations.ts';
 import { EndpointRoutes } from './endpoint-routes.ts';
 import { HostedModels } from './hosted-models.ts';
 import { ModelServers } from './model-servers.ts';
@@ -19,6 +20,7 @@ const STOP_WAIT_MS = 35_000;
 export function createHostingRoom(ports: HostingPorts): Room {
   const servers = new ModelServers(ports);
   const models = new HostedModels(ports);
+  const invocations = new AsyncInvocations(ports);
   const endpointRoutes = new EndpointRoutes(ports.routes, (workId) => ports.backend.address(workId));
   let stopping = false;
   let unsubscribe = () => {};
@@ -32,11 +34,20 @@ export function createHostingRoom(ports: HostingPorts): Room {
         servers,
         endpointRoutes,
         models,
+        invocations,
         startedAtMs: ports.clock.now(),
         stopping: () => stopping,
       }),
+      invocations,
     ],
-    calls: ['s3:GetObject', 's3:ListObjectsV2', 'logs:CreateLogGroup', 'logs:CreateLogStream', 'sagemaker:DescribeModelPackage'],
+    calls: [
+      's3:GetObject',
+      's3:PutObject',
+      's3:ListObjectsV2',
+      'logs:CreateLogGroup',
+      'logs:CreateLogStream',
+      'sagemaker:DescribeModelPackage',
+    ],
     async start() {
       unsubscribe = ports.backend.onChange((workId) => {
         const owner = servers.ownerOf(workId);
@@ -46,13 +57,14 @@ export function createHostingRoom(ports: HostingPorts): Room {
         placeModel: (asked) => models.place(asked),
         dropModel: (asked) => models.drop(asked),
         wake: async () => ({ fault: NOT_YET }),
-        acceptAsync: async () => ({ fault: NOT_YET }),
+        acceptAsync: (asked) => invocations.accept(asked),
       });
       await endpointRoutes.rebuild(await liveEndpoints(ports));
     },
     /** Ends every model server; endpoints keep their status and the next start restores them. After the loop stopped. */
     async stop() {
       stopping = true;
+      invocations.stop();
       unsubscribe();
       const endpoints = await liveEndpoints(ports);
       const workIds = endpoints.flatMap(({ document }) =>

@@ -9,7 +9,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Commit, Write } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
-import { checkDeployment } from '../decide-config.ts';
+import { checkAsyncModel, checkDeployment } from '../decide-config.ts';
 import { checkUpdatable, planFleet, planScaling, retainProperties, withWeights } from '../decide-endpoint.ts';
 import { endpointEvent } from '../describe-endpoint.ts';
 import type { EndpointRoutes } from '../endpoint-routes.ts';
@@ -47,12 +47,15 @@ async function pinConfig(
     if (!model) throw absentError(MODEL, context, asked.ModelName ?? '');
     variants.push({ asked, model: await pinModel(ports, context, model.document) });
   }
+  const { AsyncInferenceConfig: asyncConfig } = config.document;
+  if (asyncConfig) for (const { model } of variants) refuse(checkAsyncModel(model));
   return (number, { EndpointArn, CreationTime }) =>
     planFleet(variants, {
       number,
       configName,
       nowMs: context.nowMs,
       ...(deploymentConfig && { deploymentConfig }),
+      ...(asyncConfig && { asyncConfig }),
       nameInstance: instanceNames(EndpointArn, CreationTime),
     });
 }
