@@ -104,8 +104,8 @@ function pythonIsUnchanged(ready) {
 export function runtimeDownload(name) {
   return {
     what: `Python runtime "${name}" (numpy, pandas, scikit-learn, xgboost, …)`,
-    sizeMb: 165,
-    diskMb: 600,
+    sizeMb: 175,
+    diskMb: 650,
     from: 'PyPI',
     into: join(cacheDirectory(), 'runtimes'),
   };

@@ -51,3 +51,22 @@ test('SageMaker SDK: CacheConfig, retry policies and SelectiveExecutionConfig', 
     await server.stop();
   }
 });
+
+const FUNCTIONS = 'sagemaker-sdk function_steps.py';
+
+test('SageMaker SDK: functions under @step run as steps and hand on what they return; @remote raises what failed', async () => {
+  const server = await startServer();
+  try {
+    const program = join(import.meta.dirname, 'sagemaker-sdk/function_steps.py');
+    const printed = await runToSuccess(server, ['python3', program], { test: FUNCTIONS });
+    assert.match(
+      printed,
+      /^Succeeded: \{'Enough': 'Succeeded', 'Numbers': 'Succeeded', 'Report': 'Succeeded', 'Total': 'Succeeded'\}$/m,
+    );
+    assert.match(printed, /^result: the sum is 10 10$/m);
+    assert.match(printed, /^remote failed: division by zero$/m);
+    assert.deepEqual(unprovenClaims([FUNCTIONS]), []);
+  } finally {
+    await server.stop();
+  }
+});
