@@ -88,18 +88,24 @@ export async function getObject(connection: Connection, bucket: string, key: str
   return answer.body;
 }
 
-/** Every object whose key begins with `prefix`, in the order of keys. */
+/** The objects whose keys begin with `prefix`, in the order of keys; all of them, unless `limit` says how many are enough. */
 export async function listObjects(
   connection: Connection,
   bucket: string,
   prefix: string,
+  limit = Number.POSITIVE_INFINITY,
 ): Promise<{ Key: string; ETag: string; Size: number }[]> {
   const { XMLParser } = await import('fast-xml-parser');
   const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === 'Contents' });
   const found: { Key: string; ETag: string; Size: number }[] = [];
   let token = '';
   do {
-    const query = new URLSearchParams({ 'list-type': '2', prefix, ...(token !== '' && { 'continuation-token': token }) });
+    const query = new URLSearchParams({
+      'list-type': '2',
+      prefix,
+      ...(limit < 1_000 && { 'max-keys': String(limit) }),
+      ...(token !== '' && { 'continuation-token': token }),
+    });
     const path = `/${bucket}/?${query.toString().replaceAll('+', '%20')}`;
     const outgoing = { method: 'GET', path, service: 's3', body: Buffer.alloc(0), headers: {} };
     const answer = await send(connection, connection.url, outgoing);
@@ -109,7 +115,7 @@ export async function listObjects(
     };
     for (const { Key = '', ETag = '', Size = '0' } of page.Contents ?? []) found.push({ Key, ETag, Size: Number(Size) });
     token = page.NextContinuationToken ?? '';
-  } while (token !== '');
+  } while (token !== '' && found.length < limit);
   return found;
 }
 

@@ -29,6 +29,10 @@ export async function followExecution(session: Session, arn: string, { wait, own
   if (!ownServer) sayItGoesOn(connection, arn);
   const execution = await watchExecution(connection, arn, output);
   output.result(execution);
+  if (execution.PipelineExecutionStatus !== 'Succeeded' && !ownServer) {
+    const flag = dataFlag(folder);
+    output.line(`\nwhen it is mended: npx slipway upsert FILE${flag}; npx slipway resume ${arn.split('/').at(-1)}${flag}`);
+  }
   requireSuccess(execution);
   output.line(`execution ${execution.PipelineExecutionStatus}`);
 }

@@ -123,6 +123,15 @@ suite('cache, retry and resume by command line', () => {
         assert.deepEqual([Verdict, PipelineExecutionArn?.split('/').at(-1)], ['hit', first.id], StepName);
       }
     }
+    const connection = await connect(server.folder);
+    const place = `Good/${first.id}`;
+    assert.doesNotMatch((await cli('plan', 'p')).stdout, /Train .*nothing lies any more/);
+    assert.match(
+      (await cli('plan', 'p')).stdout,
+      new RegExp(`Good .* hit .*BUT nothing lies any more at s3://${BUCKET}/${place}`),
+    );
+    await putObject(connection, BUCKET, `${place}/something`, Buffer.from('1'));
+    assert.doesNotMatch((await cli('plan', 'p')).stdout, /nothing lies any more/);
     const human = await cli('run', 'p', '--wait');
     assert.match(human.stdout, new RegExp(`Prepare +Succeeded +[\\d.]+s +cached, from ${first.id}`));
     assert.match(human.stdout, /Report +Succeeded/);

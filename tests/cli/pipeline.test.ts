@@ -169,10 +169,7 @@ suite('pipelines by command line', () => {
   });
 
   test('what this version cannot execute is refused before anything is stored', async () => {
-    const file = write(
-      'later.json',
-      definition([{ Name: 'Ask', Type: 'Callback', Arguments: { a: 1 }, SqsQueueUrl: 'https://q', OutputParameters: [] }]),
-    );
+    const file = write('later.json', definition([{ Name: 'Ask', Type: 'AutoML', Arguments: { a: 1 } }]));
     const { code, stderr } = await cli('upsert', file);
     assert.equal(code, 1);
     assert.match(stderr, /Ask/);

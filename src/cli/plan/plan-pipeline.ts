@@ -13,7 +13,7 @@ import {
 } from '@slipway/sdk/definition';
 import type { Connection } from '../connection.ts';
 import type { StepSummary } from '../execution-watch.ts';
-import { contentKeyOf, keyTagOf } from './content.ts';
+import { contentKeyOf, goneOutputs, keyTagOf } from './content.ts';
 import { type Difference, differencesOf } from './difference.ts';
 import { arnOf, type EarlierExecution, type Evaluated, outcomeOf, requestOf } from './earlier-execution.ts';
 
@@ -187,7 +187,9 @@ async function compare(
     const isSame = content ? keyTag === content.digest : distance === 0 && keyTag === undefined;
     const ageMs = nowMs - endedAtMs;
     if (isSame && isFresh(endedAtMs, expiryMs, nowMs)) {
-      return { plan: { verdict: 'hit', reason: '', executionArn: execution.arn, ageMs }, source: execution };
+      const gone = await goneOutputs(connection, await execution.documentOf(step.name));
+      const reason = gone.length === 0 ? '' : `BUT nothing lies any more at ${gone.join(', ')}`;
+      return { plan: { verdict: 'hit', reason, executionArn: execution.arn, ageMs }, source: execution };
     }
     if (isSame) return { plan: { verdict: 'miss', reason: 'the result has expired', executionArn: execution.arn, ageMs } };
     if (!nearest || distance < nearest.distance) nearest = { candidate, request: then, distance };

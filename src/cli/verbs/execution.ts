@@ -64,7 +64,9 @@ export async function steps(reference: string, options: GlobalOptions): Promise<
 function whatOf(step: StepSummary): string {
   const taken = takenNote(step);
   const made = madeBy(step);
-  return taken === '' || made === '' ? made + taken : `${made} (${taken})`;
+  const attempt = (step.AttemptCount ?? 1) > 1 ? `attempt ${step.AttemptCount}` : '';
+  const notes = [taken, attempt].filter((note) => note !== '').join(', ');
+  return notes === '' || made === '' ? made + notes : `${made} (${notes})`;
 }
 
 function madeBy(step: StepSummary): string {

@@ -52,7 +52,7 @@ export async function planDefinition(
     connection,
     planned: plannedOf(text, name, pipelineArn, given),
     earlier: await earlierExecutions(connection, name),
-    byContent: (await tagUnlessAbsent(connection, pipelineArn)) === 'content',
+    byContent: (await tagOf(connection, pipelineArn, CACHE_MODE_TAG)) === 'content',
     nowMs: Date.now(),
   });
 }
@@ -114,15 +114,6 @@ async function earlierExecutions(connection: Connection, PipelineName: string): 
   }
 }
 
-async function tagUnlessAbsent(connection: Connection, pipelineArn: string): Promise<string | undefined> {
-  try {
-    return await tagOf(connection, pipelineArn, CACHE_MODE_TAG);
-  } catch (error) {
-    if (error instanceof AwsError && error.status === 400) return undefined;
-    throw error;
-  }
-}
-
 const WORDS: Record<PlannedStep['verdict'], string> = {
   hit: 'hit',
   miss: 'miss',
@@ -133,11 +124,16 @@ const WORDS: Record<PlannedStep['verdict'], string> = {
 };
 
 function rowOf(step: PlannedStep): string[] {
-  const why = step.verdict === 'hit' ? '' : step.reason;
   const from = step.executionArn === undefined ? '' : `execution ${step.executionArn.split('/').at(-1)}`;
   const age = step.ageMs === undefined ? '' : `${duration(step.ageMs)} ago`;
   const condition = step.onlyIf === undefined ? '' : `if ${step.onlyIf}: `;
-  return [step.name, step.type, WORDS[step.verdict], condition + [why, from, age].filter((part) => part !== '').join(', ')];
+  return [
+    step.name,
+    step.type,
+    WORDS[step.verdict],
+    condition +
+      (step.verdict === 'hit' ? [from, age, step.reason] : [step.reason, from, age]).filter((part) => part !== '').join(', '),
+  ];
 }
 
 function differenceLines({ name, differences = [] }: PlannedStep): string[] {

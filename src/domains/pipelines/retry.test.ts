@@ -236,3 +236,29 @@ test('what a Fail step ended is not retried; who retries needs the right to', as
   await assert.rejects(retry(at, arn), refused('ConflictException', /Fail step 'F'/));
   await assert.rejects(retry(at, arn, {}, scientist), refused('AccessDeniedException', /RetryPipelineExecution/));
 });
+
+test('who retries answers for what runs then: without the right to approve, nothing is registered as Approved', async () => {
+  const at = await world();
+  const register = {
+    Name: 'R',
+    Type: 'RegisterModel',
+    DependsOn: ['A'],
+    Arguments: { ModelPackageGroupName: 'g', ModelApprovalStatus: 'Approved' },
+  };
+  await create(at, [processing('A'), register]);
+  const Action = ['sagemaker:RetryPipelineExecution', 'sagemaker:CreateModelPackage'];
+  at.policies.set('scientist', [{ Statement: { Effect: 'Allow', Action, Resource: '*' } }]);
+  const arn = await start(at);
+  await fail(at, 'AlgorithmError: no');
+  await retry(at, arn, { ClientRequestToken: token('1') }, scientist);
+  await at.loop.idle();
+  await endAll(at);
+  assert.match(
+    (await steps(at, arn)).at(-1)!.FailureReason!,
+    /scientist is not authorized to perform: sagemaker:UpdateModelPackage/,
+  );
+  assert.equal(at.packages.length, 0);
+  await retry(at, arn, { ClientRequestToken: token('2') });
+  await at.loop.idle();
+  assert.deepEqual([(await describe(at, arn)).PipelineExecutionStatus, at.packages.length], ['Succeeded', 1]);
+});
