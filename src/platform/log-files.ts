@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -35,6 +36,7 @@ export function createLogFiles(options: { readonly folder: string }): LogFiles {
     async remove(stream) {
       await fs.rm(pathOf(stream), { force: true });
     },
+    erase: (stream, beforeByte) => erase(pathOf(stream), beforeByte),
   };
 }
 
@@ -54,11 +56,50 @@ function absent(error: NodeJS.ErrnoException): undefined {
   throw error;
 }
 
+/** What an erased file begins with: where its first line is now. No line of a log looks like it, since lines begin with a time. */
+const eraseMark = (firstByte: number): string => `erased ${String(firstByte).padStart(20, '0')}\n`;
+const MARK_BYTES = Buffer.byteLength(eraseMark(0));
+const ZEROS = Buffer.alloc(256 * 1024);
+
+/** Marked first: dying in between leaves bytes that nobody reads any more and that the next erasure takes along. */
+async function erase(path: string, beforeByte: number): Promise<void> {
+  const file = await fs.open(path, 'r+').catch(absent);
+  if (!file) return;
+  try {
+    const { size } = await file.stat();
+    const end = Math.min(beforeByte, size);
+    if (end <= Math.max(MARK_BYTES, await firstByteOf(file))) return;
+    await file.write(eraseMark(end), 0);
+    if (await punchHole(path, MARK_BYTES, end - MARK_BYTES)) return;
+    for (let at = MARK_BYTES; at < end; at += ZEROS.length) await file.write(ZEROS, 0, Math.min(ZEROS.length, end - at), at);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Gives the space back to the disk; false where the tool or the file system cannot. */
+function punchHole(path: string, offset: number, sizeBytes: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const options = ['--punch-hole', '--offset', String(offset), '--length', String(sizeBytes), path];
+    execFile('fallocate', options, (error) => resolve(error === null));
+  });
+}
+
+/** Where the first line that is still there begins. */
+async function firstByteOf(file: fs.FileHandle): Promise<number> {
+  const head = (await readSome(file, 0, MARK_BYTES)).toString('latin1');
+  return Number(/^erased (\d{20})\n$/.exec(head)?.[1] ?? 0);
+}
+
 async function readLines(path: string, fromByte: number, limitBytes: number): Promise<LogLines> {
   const file = await fs.open(path, 'r').catch(absent);
   if (!file) return { events: [], nextOffset: fromByte };
   try {
     let content = await readSome(file, fromByte, Math.max(1, Math.min(limitBytes, LINE_BYTES_MAX)));
+    if (mayBeErased(content)) {
+      const firstByte = await firstByteOf(file);
+      if (firstByte > fromByte) return { events: [], nextOffset: firstByte };
+    }
     let end = content.lastIndexOf(NEWLINE) + 1;
     if (end === 0 && content.length > 0) {
       // not one whole line within the limit: read on to its end, or give out a part of a line without one
@@ -70,6 +111,10 @@ async function readLines(path: string, fromByte: number, limitBytes: number): Pr
     await file.close();
   }
 }
+
+/** An erased place reads as its mark or as zeros; a program's own zeros cost one look more. */
+const mayBeErased = (content: Buffer): boolean => content[0] === 0 || content[0] === ERASED_INITIAL;
+const ERASED_INITIAL = 'e'.charCodeAt(0);
 
 async function readSome(file: fs.FileHandle, fromByte: number, sizeBytes: number): Promise<Buffer> {
   const content = Buffer.allocUnsafeSlow(sizeBytes);

@@ -8,8 +8,8 @@ import { unprovenClaims } from '../harness/proof.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 
 /** Each is a unittest of its own subject; they share one server and keep to names of their own. */
-const PROGRAMS = ['sqs/sqs.py', 'ssm/parameters.py', 'secretsmanager/secretsmanager.py', 'identity/access.py'];
-const SCRIPTS = ['sqs/queue.sh', 'ssm/parameters.sh', 'secretsmanager/secrets.sh', 'identity/access.sh'];
+const PROGRAMS = ['sqs/sqs.py', 'ssm/parameters.py', 'secretsmanager/secretsmanager.py', 'identity/access.py', 'logs/filters.py'];
+const SCRIPTS = ['sqs/queue.sh', 'ssm/parameters.sh', 'secretsmanager/secrets.sh', 'identity/access.sh', 'logs/filters.sh'];
 
 const nameOf = (program: string): string =>
   program.endsWith('.sh') ? `aws-cli ${basename(program)}` : `boto3 ${basename(program)}`;

@@ -9,7 +9,7 @@ import type { LogFiles } from '../../platform/ports/log-files.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { withSqliteStore } from '../../platform/store/sqlite/with-sqlite-store.ts';
-import { createVirtualClock } from '../../platform/virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from '../../platform/virtual-clock.ts';
 import { createLogsRoom } from './room.ts';
 
 const ACCOUNT = '123456789012';
@@ -24,6 +24,7 @@ interface Setting {
   readonly store: Store;
   readonly files: LogFiles;
   readonly reconcilers: readonly Reconciler[];
+  readonly clock: VirtualClock;
   /** Reads are counted, to see what a poll costs. */
   readonly bytesRead: () => number;
 }
@@ -55,7 +56,7 @@ async function withLogsRoom(run: (setting: Setting) => Promise<void>): Promise<v
           principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
         });
       };
-      await run({ call, store, files, reconcilers: room.reconcilers ?? [], bytesRead: () => bytesRead });
+      await run({ call, store, files, clock, reconcilers: room.reconcilers ?? [], bytesRead: () => bytesRead });
     },
     { clock },
   );
@@ -288,4 +289,93 @@ test('groups are found by prefix and pattern, and carry tags', () =>
     assert.deepEqual((await call('logs:ListTagsForResource', { resourceArn })).tags, { team: 'a', stage: 'test' });
     await call('logs:UntagResource', { resourceArn, tagKeys: ['team'] });
     assert.deepEqual((await call('logs:ListTagsLogGroup', { logGroupName: '/my/app' })).tags, { stage: 'test' });
+  }));
+
+const found = (page: OutputOf<'logs:FilterLogEvents'>) => page.events?.map(({ message }) => message) ?? [];
+
+test('events of several streams are filtered in the order of their time, in pages', () =>
+  withLogsRoom(async ({ call, files }) => {
+    await call('logs:CreateLogGroup', { logGroupName: '/my/app' });
+    const stream = (name: string) => ({ ...file, group: '/my/app', stream: name });
+    for (const name of ['a/1', 'a/2', 'b/1'])
+      await call('logs:CreateLogStream', { logGroupName: '/my/app', logStreamName: name });
+    const at = (timeMs: number, text = `e${timeMs}`) => ({ timeMs, text });
+    await files.append(stream('a/1'), [at(1), at(4), at(3, 'late'), at(7)]);
+    await files.append(stream('a/2'), [at(2), at(5), at(6)]);
+    await files.append(stream('b/1'), [at(5, 'other'), at(9)]);
+    const filter = (more: object = {}) => call('logs:FilterLogEvents', { logGroupName: '/my/app', ...more });
+    const all = ['e1', 'e2', 'e4', 'late', 'e5', 'other', 'e6', 'e7', 'e9'];
+    assert.deepEqual(found(await filter()), all);
+    for (const limit of [1, 2, 4]) {
+      const got: (string | undefined)[] = [];
+      let nextToken: string | undefined;
+      do {
+        const page: OutputOf<'logs:FilterLogEvents'> = await filter({ limit, nextToken });
+        got.push(...found(page));
+        nextToken = page.nextToken;
+      } while (nextToken);
+      assert.deepEqual(got, all);
+    }
+    assert.deepEqual(found(await filter({ startTime: 3, endTime: 6 })), ['e4', 'late', 'e5', 'other']);
+    assert.deepEqual(found(await filter({ logStreamNamePrefix: 'b/' })), ['other', 'e9']);
+    assert.deepEqual(found(await filter({ logStreamNames: ['a/2', 'b/1'], filterPattern: 'e5' })), ['e5']);
+    const { events = [] } = await filter({ logStreamNames: ['b/1'], limit: 1 });
+    assert.deepEqual([events[0]?.logStreamName, events[0]?.timestamp, events[0]?.eventId?.length], ['b/1', 5, 56]);
+    await assert.rejects(
+      filter({ filterPattern: 'a:b' }),
+      code('InvalidParameterException', "Invalid character(s) in term 'a:b'"),
+    );
+    await assert.rejects(filter({ nextToken: 'mine' }), code('InvalidParameterException'));
+    await assert.rejects(filter({ logStreamNames: ['none'] }), code('ResourceNotFoundException'));
+    await assert.rejects(filter({ logGroupName: '/none' }), code('ResourceNotFoundException'));
+  }));
+
+test('a retention takes old events off the disk, and reading goes on where it was', () =>
+  withLogsRoom(async (setting) => {
+    await makeJob(setting);
+    const { call, files, clock, reconcilers, store } = setting;
+    const day = 24 * 3600 * 1000;
+    const nowMs = clock.now();
+    const at = (days: number, name: string) => ({ timeMs: nowMs - days * day, text: `${name} ${'x'.repeat(200)}` });
+    await files.append(file, [at(5, 'old'), at(4, 'older'), at(1, 'young')]);
+    const whole = await call('logs:GetLogEvents', { ...job, startFromHead: true });
+    await assert.rejects(
+      call('logs:PutRetentionPolicy', { logGroupName: GROUP, retentionInDays: 2 }),
+      code('InvalidParameterException'),
+    );
+    await call('logs:PutRetentionPolicy', { logGroupName: GROUP, retentionInDays: 3 });
+    assert.equal((await call('logs:DescribeLogGroups', {})).logGroups?.[0]?.retentionInDays, 3);
+    const [timer] = await store.timers({ limit: 10 });
+    const retention = reconcilers.find(({ name }) => name === timer?.reconciler);
+    assert.ok(timer && retention);
+    const names = (page: OutputOf<'logs:GetLogEvents'>) => messages(page).map((text) => text?.split(' ')[0]);
+    for (let round = 0; round < 2; round += 1) {
+      await retention.reconcile(timer.key);
+      assert.deepEqual(names(await call('logs:GetLogEvents', { ...job, startFromHead: true })), ['young']);
+      assert.deepEqual(names(await call('logs:GetLogEvents', job)), ['young']);
+      assert.deepEqual(found(await call('logs:FilterLogEvents', { logGroupName: GROUP })).length, 1);
+    }
+    assert.ok(!fs.readFileSync(await files.path(file), 'utf8').includes('old'));
+    const [stream] = (await call('logs:DescribeLogStreams', { logGroupName: GROUP })).logStreams ?? [];
+    assert.equal(stream?.firstEventTimestamp, nowMs - day);
+    // whoever followed the stream goes on, and whoever writes it does not notice
+    fs.appendFileSync(await files.path(file), `${nowMs} newest\n`);
+    const next = await call('logs:GetLogEvents', { ...job, nextToken: whole.nextForwardToken });
+    assert.deepEqual(names(next), ['newest']);
+    clock.advance(10 * day);
+    await retention.reconcile(timer.key);
+    assert.deepEqual(names(await call('logs:GetLogEvents', { ...job, startFromHead: true })), []);
+    await files.append(file, [{ timeMs: clock.now(), text: 'again' }]);
+    assert.deepEqual(names(await call('logs:GetLogEvents', { ...job, startFromHead: true })), ['again']);
+    assert.equal((await store.timers({ limit: 10 })).length, 1);
+    await call('logs:DeleteRetentionPolicy', { logGroupName: GROUP });
+    assert.equal((await call('logs:DescribeLogGroups', {})).logGroups?.[0]?.retentionInDays, undefined);
+    assert.deepEqual(await store.timers({ limit: 10 }), []);
+    const actions = (await store.ledger({ afterSequence: 0, limit: 10 })).map(({ entry }) => entry.action);
+    assert.deepEqual(actions.slice(2), [
+      'logs:PutRetentionPolicy',
+      'slipway:LogEvents.Expired',
+      'slipway:LogEvents.Expired',
+      'logs:DeleteRetentionPolicy',
+    ]);
   }));

@@ -27,10 +27,18 @@ export const LOG_STREAM: ResourceDeclaration = {
  */
 export type Deletion = { actor: string; requestId: string };
 
-export type LogGroupDocument = { name: string; logGroupClass: string; deletion?: Deletion };
+export type LogGroupDocument = {
+  name: string;
+  logGroupClass: string;
+  deletion?: Deletion;
+  /** Events older than this are taken away; undefined: never. */
+  retentionInDays?: number;
+};
 export type LogStreamDocument = { group: string; name: string; deletion?: Deletion };
 
 export const LOGS_DELETION = 'logs-deletion';
+/** Takes events away whose retention is over; key: the group. Its timer stays as long as the group has a retention. */
+export const LOGS_RETENTION = 'logs-retention';
 
 export const groupKey = (place: Place, group: string): ResourceKey => keyOf(LOG_GROUP, place, group);
 export const streamKey = (place: Place, group: string, stream: string): ResourceKey =>

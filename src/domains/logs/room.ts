@@ -2,10 +2,13 @@ import type { Room } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { LogsPorts } from './group-access.ts';
 import { getLogEvents, putLogEvents } from './operations/events.ts';
+import { filterLogEvents } from './operations/filter.ts';
 import { listTagsForResource, listTagsLogGroup, tagResource, untagResource } from './operations/group-tags.ts';
 import { createLogGroup, deleteLogGroup, describeLogGroups } from './operations/groups.ts';
+import { deleteRetentionPolicy, putRetentionPolicy } from './operations/retention.ts';
 import { createLogStream, deleteLogStream, describeLogStreams } from './operations/streams.ts';
 import { logsDeletionReconciler } from './reconcile-deletion.ts';
+import { retentionReconciler } from './reconcile-retention.ts';
 import { LOG_GROUP, LOG_STREAM } from './resources.ts';
 import { createStreamIndex } from './stream-index.ts';
 
@@ -23,13 +26,16 @@ export function createLogsRoom(ports: LogsPorts & { readonly clock: Clock }): Ro
       describeLogStreams(own),
       putLogEvents(own),
       getLogEvents(own),
+      filterLogEvents(own),
+      putRetentionPolicy(own),
+      deleteRetentionPolicy(own),
       tagResource(own),
       untagResource(own),
       listTagsForResource(own),
       listTagsLogGroup(own),
     ],
     resources: [LOG_GROUP, LOG_STREAM],
-    reconcilers: [logsDeletionReconciler(own)],
+    reconcilers: [logsDeletionReconciler(own), retentionReconciler(own)],
     calls: [],
   };
 }

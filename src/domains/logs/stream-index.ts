@@ -58,7 +58,7 @@ export function createStreamIndex(files: LogFiles): StreamIndex {
         streams.delete(nameOf(stream)); // another file than the one known
         return this.times(stream);
       }
-      known.firstMs ??= (await files.read(stream, 0, PROBE_BYTES)).events[0]?.timeMs;
+      known.firstMs ??= await firstTime(files, stream);
       if (known.last?.sizeBytes !== sizeBytes) known.last = { sizeBytes, timeMs: await lastTime(files, stream, sizeBytes) };
       return { firstMs: known.firstMs, lastMs: known.last.timeMs ?? known.firstMs };
     },
@@ -72,6 +72,15 @@ function advance(known: Known, fromByte: number, { events, nextOffset }: LogLine
   for (const { atByte, timeMs } of events) if (atByte >= known.frontier.atByte && timeMs > latestMs) latestMs = timeMs;
   known.frontier = { atByte: nextOffset, latestMs };
   if (nextOffset - (known.checkpoints.at(-1)?.atByte ?? 0) >= CHECKPOINT_BYTES) known.checkpoints.push(known.frontier);
+}
+
+/** Expired events are passed over: a read among them gives none and tells where to go on. */
+async function firstTime(files: LogFiles, stream: LogStreamName): Promise<number | undefined> {
+  for (let offset = 0; ; ) {
+    const { events, nextOffset } = await files.read(stream, offset, PROBE_BYTES);
+    if (events[0] || nextOffset <= offset) return events[0]?.timeMs;
+    offset = nextOffset;
+  }
 }
 
 /** Looks at ever more of the file's end until a whole line is in it. */

@@ -7,6 +7,11 @@ export interface LogFiles {
   read(stream: LogStreamName, fromByte: number, limitBytes: number): Promise<LogLines>;
   sizeBytes(stream: LogStreamName): Promise<number>;
   remove(stream: LogStreamName): Promise<void>;
+  /**
+   * Takes the bytes before `beforeByte` (the start of a line) off the disk for good. Offsets stay, also for whoever is just appending;
+   * reading from an erased place goes on behind it. A few bytes at the start of a file are not erased alone.
+   */
+  erase(stream: LogStreamName, beforeByte: number): Promise<void>;
 }
 
 export interface LogStreamName {

@@ -117,5 +117,6 @@ function describeGroup(place: Place, { document, index }: Row<LogGroupDocument>)
     arn: `${arn}:*`,
     logGroupArn: arn,
     logGroupClass: document.logGroupClass as LogGroup['logGroupClass'],
+    ...(document.retentionInDays !== undefined && { retentionInDays: document.retentionInDays }),
   };
 }
