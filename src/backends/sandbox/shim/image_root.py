@@ -138,9 +138,19 @@ def make_file(parent, name):
     os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o644, dir_fd=parent))
 
 
+def discard(plan):
+    """After the end: what the work changed in its root is nobody's, and a folder of the kernel's in it cannot be removed by `rm -r`."""
+    for name in ("root", "upper", "work"):
+        if name in plan["image"]:
+            remove(plan["image"][name])
+
+
 def remove(path):
-    """The kernel leaves a folder without permissions in `work`."""
-    for below, folders, _ in os.walk(path):
-        for each in folders:
-            os.chmod(os.path.join(below, each), 0o700)
-    shutil.rmtree(path)
+    """The kernel leaves a folder without permissions in `work`; the work may have made more of them."""
+    if os.path.lexists(path):
+        for below, folders, _ in os.walk(path):
+            for each in folders:
+                inner = os.path.join(below, each)
+                if not os.path.islink(inner):
+                    os.chmod(inner, 0o700)
+        shutil.rmtree(path, ignore_errors=True)

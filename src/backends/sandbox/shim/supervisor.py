@@ -183,6 +183,8 @@ class Supervisor:
                     if pid == self.sandbox.outer:
                         code = isolation.exit_code(status)
                         self.disconnect()
+                    elif pid in self.forwarders:
+                        self.sandbox.kill()  # a server that nobody can reach: it is started anew
                     elif pid in self.feeders:
                         self.feeders.remove(pid)
                         if status:  # the rest of its data is missing, which the job must not take for the end
@@ -283,6 +285,10 @@ class Supervisor:
             import feeder
 
             reason, message = "exited", feeder.problem(self.folder) or "A channel cannot be streamed: its feeder was killed."
+        if self.plan.get("image"):
+            import image_root
+
+            image_root.discard(self.plan)
         refusal = log.sandbox_refusal() if reason == "exited" and code in (1, 127) else None
         log.close()
         if refusal:
