@@ -142,7 +142,9 @@ async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResp
   if ('fault' in payload) throw signatureError(payload, exchange.protocol);
   const credential = await findCredential(ports, claim, exchange);
 
-  const streams = early?.kind === 'operation' && early.operation.inputPayload?.kind === 'stream';
+  // only S3's clients say what they will send: of other services the whole body is needed to check the signature
+  const streams =
+    exchange.protocol === 'rest-xml' && early?.kind === 'operation' && early.operation.inputPayload?.kind === 'stream';
   const input = streams
     ? streamedInput(exchange, claim, credential, payload.hash ?? '')
     : await bufferedInput(exchange, claim, credential, payload.hash, early?.kind === 'operation' ? early.operation.key : '');

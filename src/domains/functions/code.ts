@@ -1,10 +1,9 @@
 import { buffer } from 'node:stream/consumers';
 import type { FunctionCode } from '../../contract/generated/lambda.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
+import { InvariantError, ServiceError } from '../../platform/errors/families.ts';
 import { missing, rejectionError } from '../../platform/errors/rejection.ts';
-import { pinObject } from '../../platform/objects/pin.ts';
-import { formatS3Uri } from '../../platform/objects/s3-uri.ts';
+import type { BlobBody } from '../../platform/objects/port.ts';
 import type { CodeFacts } from './decide-config.ts';
 import { findZipDirectory, leadsOut, readZipDirectory, ZIP_TAIL_BYTES } from './decide-zip.ts';
 import type { FunctionsPorts } from './ports.ts';
@@ -44,15 +43,17 @@ async function codeFromRequest({ blobs }: FunctionsPorts, bytes: Uint8Array) {
 async function codeFromS3({ calls }: FunctionsPorts, context: OperationContext, code: FunctionCode) {
   const { S3Bucket: bucket, S3Key: key } = code;
   if (bucket === undefined || key === undefined) throw wrong('Please provide a source for function code.');
-  if (code.S3ObjectVersion !== undefined) throw rejectionError(missing('S3ObjectVersion of function code is not implemented.'));
   const origin = { region: context.region, requestId: context.requestId };
-  const pinned = await pinObject({ calls, principal: context.principal, origin }, formatS3Uri({ bucket, key }));
-  if (!pinned) {
-    throw wrong(
-      `Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The object s3://${bucket}/${key} does not exist.`,
-    );
-  }
-  return { digest: pinned.digest, sizeBytes: pinned.sizeBytes };
+  const version = code.S3ObjectVersion === undefined ? {} : { VersionId: code.S3ObjectVersion };
+  const named = { Bucket: bucket, Key: key, ...version };
+  const { Body } = await calls.call(context.principal, origin, 's3:GetObject', named).catch((error: unknown) => {
+    if (!(error instanceof ServiceError) || !error.code.startsWith('NoSuch')) throw error;
+    const text = error.message.replace(/\.$/, '');
+    throw wrong(`Error occurred while GetObject. S3 Error Code: ${error.code}. S3 Error Message: ${text}`);
+  });
+  const { blob } = (Body ?? {}) as BlobBody;
+  if (!blob) throw new InvariantError('s3:GetObject between rooms gives a body with its digest', { bucket, key });
+  return { digest: blob.digest, sizeBytes: blob.sizeBytes };
 }
 
 async function checkZip({ blobs }: FunctionsPorts, digest: string, sizeBytes: number): Promise<void> {

@@ -5,6 +5,7 @@ import type {
   UpdateFunctionConfigurationRequest,
 } from '../../contract/generated/lambda.ts';
 import { missing, type Rejection } from '../../platform/errors/rejection.ts';
+import { targetKind } from './decide-event.ts';
 import type { FunctionConfig, FunctionDocument } from './resources.ts';
 
 /** What a function is configured to, decided from what was asked for. Pure. */
@@ -21,6 +22,7 @@ const invalid = (message: string): Rejection => ({ code: 'InvalidParameterValueE
 
 const TIMEOUT_SECONDS_MAX = 900;
 const MEMORY_MIB_MAX = 10_240;
+const STORAGE_MIB_MAX = 10_240;
 const VARIABLES_BYTES_MAX = 4096;
 const RESERVED_VARIABLES =
   /^(_HANDLER|_X_AMZN_TRACE_ID|AWS_(DEFAULT_REGION|REGION|EXECUTION_ENV|ACCESS_KEY(_ID)?|SECRET_ACCESS_KEY|SESSION_TOKEN|LAMBDA_\w+)|LAMBDA_(TASK_ROOT|RUNTIME_DIR)|SLIPWAY_SERVE_SOCKET)$/;
@@ -35,7 +37,10 @@ export function checkConfig(input: Partial<Settable>): Rejection | undefined {
   if (input.FileSystemConfigs && input.FileSystemConfigs.length > 0) {
     return missing('File systems of functions are not implemented.');
   }
-  if (input.DeadLetterConfig?.TargetArn) return missing('Dead-letter targets of functions are not implemented.');
+  const deadLetter = input.DeadLetterConfig?.TargetArn;
+  if (deadLetter && !targetKind(deadLetter)) {
+    return missing(`The dead-letter target ${deadLetter} is not implemented: name a queue.`);
+  }
   if (input.SnapStart?.ApplyOn === 'PublishedVersions') return missing('SnapStart is not implemented.');
   if (input.LoggingConfig?.LogFormat === 'JSON') return missing('LogFormat JSON is not implemented: use Text.');
   for (const member of ['CodeSigningConfigArn', 'CapacityProviderConfig', 'DurableConfig', 'TenancyConfig'] as const) {
@@ -49,12 +54,15 @@ function checkRuntime(runtime: Runtime | undefined): Rejection | undefined {
   return missing(`The runtime ${runtime} is not implemented: Python (python3.x) and Node (nodejs*.x) handlers are run.`);
 }
 
-function checkLimits({ Timeout, MemorySize, Description }: Partial<Settable>): Rejection | undefined {
+function checkLimits({ Timeout, MemorySize, Description, EphemeralStorage }: Partial<Settable>): Rejection | undefined {
   if (Timeout !== undefined && Timeout > TIMEOUT_SECONDS_MAX) {
     return outOfRange(Timeout, 'timeout', TIMEOUT_SECONDS_MAX);
   }
   if (MemorySize !== undefined && MemorySize > MEMORY_MIB_MAX) {
     return outOfRange(MemorySize, 'memorySize', MEMORY_MIB_MAX);
+  }
+  if (EphemeralStorage && EphemeralStorage.Size > STORAGE_MIB_MAX) {
+    return outOfRange(EphemeralStorage.Size, 'ephemeralStorage.size', STORAGE_MIB_MAX);
   }
   return Description !== undefined && Description.length > 256
     ? invalid('Description must have at most 256 characters.')
@@ -144,6 +152,7 @@ function settable(input: Partial<Settable>): Partial<FunctionConfig> {
     ...(hasVpc && {
       VpcConfig: { SubnetIds: VpcConfig?.SubnetIds ?? [], SecurityGroupIds: VpcConfig?.SecurityGroupIds ?? [], VpcId: '' },
     }),
+    ...(input.DeadLetterConfig && { deadLetterArn: input.DeadLetterConfig.TargetArn ?? '' }),
     ...(KMSKeyArn !== undefined && { KMSKeyArn }),
     ...(TracingConfig?.Mode !== undefined && { TracingConfig: { Mode: TracingConfig.Mode } }),
     ...(Architectures && { Architectures }),
@@ -159,13 +168,14 @@ export function describeConfig(
   version: string,
   runtimeVersionArn: string,
 ): FunctionConfiguration {
-  const { codeDigest: _digest, variables, ...shown } = config;
+  const { codeDigest: _digest, deadLetterArn, variables, ...shown } = config;
   return {
     FunctionName: fn.FunctionName,
     FunctionArn: fn.FunctionArn,
     ...shown,
     Version: version,
     ...(variables && Object.keys(variables).length > 0 && { Environment: { Variables: { ...variables } } }),
+    ...(deadLetterArn && { DeadLetterConfig: { TargetArn: deadLetterArn } }),
     State: fn.State,
     ...(fn.StateReason !== undefined && { StateReason: fn.StateReason }),
     ...(fn.StateReasonCode !== undefined && { StateReasonCode: fn.StateReasonCode }),

@@ -49,7 +49,7 @@ export class Environments {
   constructor(ports: FunctionsPorts) {
     this.#ports = ports;
     this.#bootstraps = new Bootstraps(ports.blobs);
-    ports.admission.onAdmitted(() => this.#serveAll());
+    ports.admission.onAdmitted(() => this.serveAll());
   }
 
   get idleMs(): number {
@@ -86,6 +86,7 @@ export class Environments {
    * free in time, and whatever keeps a new one from starting.
    */
   async acquire(runnable: Runnable): Promise<Environment> {
+    if (runnable.concurrency === 0) throw throttled('ReservedFunctionConcurrentInvocationLimitExceeded');
     const id = keyText(runnable.key);
     const { promise, resolve: give, reject: refuse } = Promise.withResolvers<Environment>();
     const waiter = { runnable, give, refuse };
@@ -95,7 +96,7 @@ export class Environments {
     const { clock } = this.#ports;
     const cancel = clock.at(clock.now() + WAIT_MS, () => {
       if (!this.#leave(waiter)) return;
-      refuse(new ServiceError('TooManyRequestsException', 'Rate Exceeded.', { Reason: 'ConcurrentInvocationLimitExceeded' }));
+      refuse(throttled('ConcurrentInvocationLimitExceeded'));
     });
     this.#serve(id);
     try {
@@ -125,14 +126,14 @@ export class Environments {
     }
     environment.status = 'idle';
     this.#ports.loop.wake(ENVIRONMENT_RECONCILER, environment.key); // it looks when this one has been idle for too long
-    this.#serveAll();
+    this.serveAll();
   }
 
   /** Of no more use; the reconciler ends its process. */
   discard(environment: Environment): void {
     environment.status = 'ending';
     this.#ports.loop.wake(ENVIRONMENT_RECONCILER, environment.key);
-    this.#serveAll();
+    this.serveAll();
   }
 
   /** Its process ended and its row is gone. */
@@ -140,7 +141,7 @@ export class Environments {
     const environment = this.find(key);
     this.#all.delete(keyText(key));
     if (environment) this.#ports.admission.release(environment.document.workId);
-    this.#serveAll();
+    this.serveAll();
   }
 
   /** Those that a changed or deleted function leaves idle are not needed any more. */
@@ -162,7 +163,8 @@ export class Environments {
     return this.all().filter(({ claimedBy }) => claimedBy === undefined);
   }
 
-  #serveAll(): void {
+  /** Looks again at all that wait. */
+  serveAll(): void {
     for (const id of this.#waiting.keys()) this.#serve(id);
   }
 
@@ -209,7 +211,8 @@ export class Environments {
   /** Whether one more may be started, at the cost of idle ones where it has to be. */
   #makeRoom(runnable: Runnable): boolean {
     const own = this.#of(runnable);
-    if (own.length >= PER_FUNCTION_MAX && !this.#dropIdle(own)) return false;
+    const most = Math.min(PER_FUNCTION_MAX, runnable.concurrency ?? PER_FUNCTION_MAX);
+    if (own.length >= most && !this.#dropIdle(own)) return false;
     const all = this.all().filter(({ status }) => status !== 'ending');
     return all.length < ALL_MAX || this.#dropIdle(all);
   }
@@ -241,5 +244,7 @@ export class Environments {
     );
   }
 }
+
+const throttled = (Reason: string): ServiceError => new ServiceError('TooManyRequestsException', 'Rate Exceeded.', { Reason });
 
 const reservationOf = ({ memoryMiB }: EnvironmentDocument) => ({ cpus: 0, memoryMiB: Math.min(memoryMiB, RESERVED_MIB_MAX) });

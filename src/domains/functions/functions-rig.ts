@@ -9,6 +9,7 @@ import type { InvocationRequest } from '../../contract/generated/lambda.ts';
 import { createAdmission } from '../../platform/admission/admission.ts';
 import type { AssumeForService } from '../../platform/authorization/port.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
+import type { Room } from '../../platform/calls/operation.ts';
 import { type Clock, systemClock } from '../../platform/clock.ts';
 import { systemIds } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
@@ -17,6 +18,7 @@ import type { WorkSpec } from '../../platform/ports/work.ts';
 import type { WithRequestId } from '../../platform/ports/invocation.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
+import { createDeliveriesRoom } from '../deliveries/room.ts';
 import { createLogsRoom } from '../logs/room.ts';
 import { ACCOUNT, RegistryRig, user } from '../registry/registry-rig.ts';
 import { createFunctionsRoom, type FunctionsRoom } from './room.ts';
@@ -100,6 +102,7 @@ export class FunctionsRig extends RegistryRig {
   readonly backend: SandboxBackend;
   readonly loop: RunnableLoop;
   readonly #room: FunctionsRoom;
+  readonly #deliveries: Room;
   readonly death: Death;
   readonly #clock = stoppableClock();
   #closed = false;
@@ -159,12 +162,14 @@ export class FunctionsRig extends RegistryRig {
       retryDelaysMs: [1, 1],
       ...(idleMs !== undefined && { idleMs }),
     });
-    this.open([this.#room, createLogsRoom({ store: this.store, files: logFiles, clock })]);
+    this.#deliveries = createDeliveriesRoom({ store: this.store, calls: this.calls, clock });
+    this.open([this.#room, createLogsRoom({ store: this.store, files: logFiles, clock }), this.#deliveries]);
   }
 
   static async start(options: RigOptions = {}): Promise<FunctionsRig> {
     const rig = new FunctionsRig(options);
-    rig.loop.register([...(rig.#room.reconcilers ?? []), createTokenReconciler(rig.store)]);
+    rig.loop.register([rig.#room, rig.#deliveries].flatMap(({ reconcilers = [] }) => reconcilers));
+    rig.loop.register([createTokenReconciler(rig.store)]);
     await rig.#room.start?.();
     await rig.loop.start();
     return rig;

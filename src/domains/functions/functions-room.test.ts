@@ -122,6 +122,35 @@ test('an asynchronous invocation that fails is tried twice more, also by the nex
   assert.ok((await begins('retried')) <= 4, 'at least once: the run that the kill hit may have been repeated');
 });
 
+test('what an asynchronous invocation came to is sent on; retries, age and concurrency are as they were set', async () => {
+  await rig.create(
+    'source',
+    'def handler(event, context):\n    print("began", flush=True)\n    if event["fail"]: raise ValueError("no")\n    return "well"',
+  );
+  await rig.create(
+    'sink',
+    'def handler(event, context):\n    print("began", event["requestContext"]["condition"], event["responsePayload"], event["requestPayload"], flush=True)',
+  );
+  const Destination = 'arn:aws:lambda:us-east-1:123456789012:function:sink';
+  const DestinationConfig = { OnSuccess: { Destination }, OnFailure: { Destination } };
+  await rig.call('lambda:PutFunctionEventInvokeConfig', { FunctionName: 'source', MaximumRetryAttempts: 0, DestinationConfig });
+  await rig.invoke('source', { fail: false }, { InvocationType: 'Event' });
+  await until(async () => (await begins('sink', "well {'fail': False}").catch(() => 0)) === 1);
+  await rig.invoke('source', { fail: true }, { InvocationType: 'Event' });
+  await until(async () => (await begins('sink', "{'fail': True}")) === 1);
+  assert.equal(await begins('source'), 2, 'no attempt after the first');
+  await rig.call('lambda:PutFunctionConcurrency', { FunctionName: 'source', ReservedConcurrentExecutions: 0 });
+  await assert.rejects(rig.invoke('source', { fail: false }), refusal('TooManyRequestsException', /Rate Exceeded/));
+  await rig.invoke('source', { fail: false }, { InvocationType: 'Event' });
+  await rig.call('lambda:DeleteFunctionConcurrency', { FunctionName: 'source' });
+  await until(async () => (await begins('sink', "well {'fail': False}")) === 2);
+  const unknown = { OnFailure: { Destination: 'arn:aws:sns:us-east-1:123456789012:topic' } };
+  await assert.rejects(
+    rig.call('lambda:UpdateFunctionEventInvokeConfig', { FunctionName: 'source', DestinationConfig: unknown }),
+    refusal('NotImplementedException', /topic is not implemented/),
+  );
+});
+
 test('invocations share warm environments, run side by side up to a limit, and the rest waits for its turn', async () => {
   await rig.create(
     'busy',

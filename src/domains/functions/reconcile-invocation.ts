@@ -1,17 +1,20 @@
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { deliveryKey, newDelivery, storedPrincipal } from '../../platform/deliveries.ts';
 import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
 import { INVOCATION_ENDED, type InvocationEnded } from '../../platform/ports/invocation.ts';
 import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import { keyOf } from '../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
-import { cannotRun, lost, type Outcome, retryDelayMs } from './decide-outcome.ts';
+import { decideEventEnd, EVENT_AGE_SECONDS_MAX, type EventPolicy, type Message, RETRIES_MAX } from './decide-event.ts';
+import { cannotRun, lost, type Outcome } from './decide-outcome.ts';
 import { ask } from './environment-client.ts';
 import type { Environment, Environments } from './environments.ts';
 import { type InvocationDocument, invocationWrite } from './invocations.ts';
 import type { FunctionsPorts } from './ports.ts';
-import { functionArn, INVOCATION_RECONCILER } from './resources.ts';
+import { FUNCTION, functionArn, type FunctionDocument, INVOCATION_RECONCILER, LATEST } from './resources.ts';
 import { findRunnable, type Runnable } from './runnable.ts';
 import { runInEnvironment } from './run-in-environment.ts';
 
@@ -103,11 +106,20 @@ class InvocationReconciler {
     } catch (error) {
       const throttled = error instanceof ServiceError && error.code === 'TooManyRequestsException';
       if (throttled || (error instanceof BackendError && error.retryable)) {
-        return { tryAgainAtMs: this.#ports.clock.now() + TRY_AGAIN_MS };
+        const nowMs = this.#ports.clock.now();
+        if (document.kind === 'event' && nowMs > document.queuedAtMs + (await this.#policy(key, document)).maxAgeMs) {
+          return { outcome: cannotRun(requestId, 'The event was throttled until it was too old.') };
+        }
+        return { tryAgainAtMs: nowMs + TRY_AGAIN_MS };
       }
       if (error instanceof ServiceError || error instanceof BackendError) return { outcome: cannotRun(requestId, error.message) };
       throw error;
     }
+  }
+
+  async #policy(key: ResourceKey, { functionName, qualifier }: InvocationDocument): Promise<EventPolicy> {
+    const fn = await readRow<FunctionDocument>(this.#ports.store, keyOf(FUNCTION, key, functionName));
+    return policyOf(fn?.document, qualifier);
   }
 
   /** The environment is asked only after this is durable: from here on the function is never begun elsewhere. */
@@ -165,7 +177,7 @@ class InvocationReconciler {
 
   /** Writes down what it came to. */
   async #finish(key: ResourceKey, outcome: Outcome): Promise<undefined> {
-    const { store, clock, retryDelaysMs } = this.#ports;
+    const { store, clock } = this.#ports;
     await decideAndCommit(store, async () => {
       const row = await readRow<InvocationDocument>(store, key);
       if (!row || isOver(row.document)) return { result: undefined };
@@ -173,7 +185,7 @@ class InvocationReconciler {
       const commit =
         row.document.kind === 'recorded'
           ? recordedCommit(row, outcome, nowMs)
-          : eventCommit(row, outcome, nowMs, retryDelayMs(row.document.failures + 1, retryDelaysMs));
+          : await eventCommit(this.#ports, row, outcome, nowMs);
       return { result: undefined, commit };
     });
     return undefined;
@@ -212,18 +224,71 @@ function recordedCommit({ key, version, document }: Row, outcome: Outcome, nowMs
   };
 }
 
-/** A failure is tried again, from the start, as often as Lambda does; what comes after that is in the function's log. */
-function eventCommit({ key, version, document }: Row, outcome: Outcome, nowMs: number, delayMs: number | undefined): Commit {
+/** A failure is tried again, from the start; what comes after the last attempt goes where the function says. */
+async function eventCommit(ports: FunctionsPorts, row: Row, outcome: Outcome, nowMs: number): Promise<Commit> {
+  const { key, version, document } = row;
   const expect = [{ key, version }];
-  if (!outcome.functionError || delayMs === undefined) {
-    return { expect, remove: [key], timers: [{ reconciler: INVOCATION_RECONCILER, key, dueAtMs: null }] };
+  const fn = await readRow<FunctionDocument>(ports.store, keyOf(FUNCTION, key, document.functionName));
+  const arn = functionArn(key, document.functionName);
+  const facts = { functionArn: arn, version: document.qualifier ?? LATEST, nowMs, retryDelaysMs: ports.retryDelaysMs };
+  const end = decideEventEnd(document, outcome, policyOf(fn?.document, document.qualifier), facts);
+  if (end.kind === 'end') {
+    const sent = await deliveries(ports, key, document, fn?.document, end.messages, nowMs);
+    return {
+      expect,
+      write: sent.map(({ write }) => write),
+      remove: [key],
+      timers: [{ reconciler: INVOCATION_RECONCILER, key, dueAtMs: null }, ...sent.map(({ timer }) => timer)],
+    };
   }
   const { running: _running, ...kept } = document;
-  const notBeforeMs = nowMs + delayMs;
-  const after: InvocationDocument = { ...kept, status: 'Queued', failures: document.failures + 1, notBeforeMs };
+  const after: InvocationDocument = { ...kept, status: 'Queued', failures: document.failures + 1, notBeforeMs: end.atMs };
   return {
     expect,
     write: [invocationWrite(key, after, nowMs)],
-    timers: [{ reconciler: INVOCATION_RECONCILER, key, dueAtMs: notBeforeMs }],
+    timers: [{ reconciler: INVOCATION_RECONCILER, key, dueAtMs: end.atMs }],
   };
+}
+
+function policyOf(fn: FunctionDocument | undefined, qualifier = LATEST): EventPolicy {
+  const config = fn?.eventConfigs?.[qualifier];
+  const { OnSuccess, OnFailure } = config?.DestinationConfig ?? {};
+  return {
+    retries: config?.MaximumRetryAttempts ?? RETRIES_MAX,
+    maxAgeMs: (config?.MaximumEventAgeInSeconds ?? EVENT_AGE_SECONDS_MAX) * 1000,
+    ...(OnSuccess?.Destination && { onSuccess: OnSuccess.Destination }),
+    ...(OnFailure?.Destination && { onFailure: OnFailure.Destination }),
+    ...(fn?.latest.deadLetterArn && { deadLetter: fn.latest.deadLetterArn }),
+  };
+}
+
+/** Messages to queues and functions, sent as the function's role like everything it does. */
+async function deliveries(
+  { roles, log }: FunctionsPorts,
+  key: ResourceKey,
+  { functionName, requestId }: InvocationDocument,
+  fn: FunctionDocument | undefined,
+  messages: readonly Message[],
+  nowMs: number,
+) {
+  if (!fn || messages.length === 0) return [];
+  const onBehalfOf = functionArn(key, functionName);
+  const session = { account: key.account, roleArn: fn.latest.Role, service: 'lambda.amazonaws.com', sessionName: 'destination' };
+  try {
+    const sender = storedPrincipal(await roles.assume({ ...session, onBehalfOf }));
+    return messages.map(({ to, body }, index) =>
+      newDelivery(
+        deliveryKey(key, `lambda/${functionName}/${requestId}/${index}`),
+        { to: { ...to }, body, sender, about: onBehalfOf, attempts: 0 },
+        nowMs,
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    log.warn(
+      { function: onBehalfOf, code: error.code },
+      'What an invocation came to could not be sent on: its role cannot be assumed.',
+    );
+    return [];
+  }
 }

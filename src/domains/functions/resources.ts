@@ -1,5 +1,6 @@
 import type {
   Architecture,
+  DestinationConfig,
   EphemeralStorage,
   LastUpdateStatus,
   LoggingConfig,
@@ -57,6 +58,8 @@ export interface FunctionConfig {
   readonly variables?: Readonly<Record<string, string>>;
   readonly VpcConfig?: VpcConfigResponse;
   readonly KMSKeyArn?: string;
+  /** A queue or function that gets the events no attempt succeeded with. */
+  readonly deadLetterArn?: string;
   readonly TracingConfig: TracingConfigResponse;
   readonly Architectures: Architecture[];
   readonly EphemeralStorage: EphemeralStorage;
@@ -81,11 +84,22 @@ export interface FunctionDocument {
   readonly LastUpdateStatus?: LastUpdateStatus;
   /** Resource policies, by qualifier; `$LATEST` is the unqualified function's. */
   readonly policies: Readonly<Record<string, readonly PolicyStatement[]>>;
+  /** At most so many invocations at a time; 0: none at all. */
+  readonly reservedConcurrency?: number;
+  /** What becomes of asynchronous invocations, by qualifier. */
+  readonly eventConfigs?: Readonly<Record<string, EventConfig>>;
   /** The number of the newest published version; never used twice. */
   readonly published: number;
   readonly createdAtMs: number;
   /** Recognises our own write when a commit's answer was lost. */
   readonly requestId: string;
+}
+
+export interface EventConfig {
+  readonly MaximumRetryAttempts?: number;
+  readonly MaximumEventAgeInSeconds?: number;
+  readonly DestinationConfig?: DestinationConfig;
+  readonly modifiedAtMs: number;
 }
 
 export interface VersionDocument {

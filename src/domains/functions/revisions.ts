@@ -22,16 +22,16 @@ export const functionWrite = (key: ResourceKey, document: FunctionDocument, nowM
   blobs: [document.latest.codeDigest],
 });
 
-/** A version of a function as its describing operations answer it; `qualifier` is how it was asked for. */
+/** A version of a function as its operations answer it; `qualifier` is how it was asked for, null: the ARN names none. */
 export function described(
   ports: FunctionsPorts,
   place: Pick<ResourceKey, 'region' | 'account'>,
   document: FunctionDocument,
   version: string,
   config: FunctionConfig,
-  qualifier?: string,
+  qualifier: string | null | undefined = version === LATEST ? null : version,
 ): FunctionConfiguration {
-  const FunctionArn = functionArn(place, document.FunctionName, qualifier ?? (version === LATEST ? undefined : version));
+  const FunctionArn = functionArn(place, document.FunctionName, qualifier ?? undefined);
   return describeConfig({ ...document, FunctionArn }, config, version, runtimeArn(ports, place.region, config.Runtime));
 }
 

@@ -6,6 +6,7 @@ import { codeRoute } from './code-location.ts';
 import { Environments } from './environments.ts';
 import type { InvocationDocument } from './invocations.ts';
 import { createFunction } from './operations/create-function.ts';
+import { invocationSettingOperations } from './operations/invocation-settings.ts';
 import { invokeOperations } from './operations/invoke.ts';
 import { permissionOperations } from './operations/permissions.ts';
 import { readOperations } from './operations/read-functions.ts';
@@ -45,6 +46,7 @@ export function createFunctionsRoom(ports: FunctionsPorts): FunctionsRoom {
       ...versionOperations(ports),
       ...permissionOperations(ports),
       ...tagOperations(ports),
+      ...invocationSettingOperations(ports, environments),
       ...invokeOperations(ports, environments),
     ],
     resources: [FUNCTION, FUNCTION_VERSION, FUNCTION_ALIAS],

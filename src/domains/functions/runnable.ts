@@ -27,6 +27,8 @@ export interface Runnable {
   readonly invokedArn: string;
   readonly version: string;
   readonly config: FunctionConfig;
+  /** So many at a time at most. */
+  readonly concurrency?: number;
   /** Two with the same one can share a process. */
   readonly fingerprint: string;
 }
@@ -86,12 +88,20 @@ export async function findRunnable(store: Pick<Store, 'get'>, place: Place, name
     invokedArn: functionArn(place, named.name, named.qualifier),
     version,
     config,
+    ...(row.document.reservedConcurrency !== undefined && { concurrency: row.document.reservedConcurrency }),
     fingerprint: fingerprintOf(version, config),
   };
 }
 
 /** What only describes a function, or is told with each invocation, needs no new process. */
 export function fingerprintOf(version: string, config: FunctionConfig): string {
-  const { Description: _text, LastModified: _time, RevisionId: _revision, Timeout: _timeout, ...process } = config;
+  const {
+    Description: _text,
+    LastModified: _time,
+    RevisionId: _revision,
+    Timeout: _timeout,
+    deadLetterArn: _arn,
+    ...process
+  } = config;
   return hash('sha256', JSON.stringify([version, Object.entries(process).sort(([a], [b]) => (a < b ? -1 : 1))]));
 }

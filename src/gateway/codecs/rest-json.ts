@@ -32,7 +32,8 @@ export const restJsonCodec: Codec = {
     const payload = operation.outputPayload;
     if (payload && payload.kind !== 'structure') {
       const body = (output[payload.member] ?? '') as string | Uint8Array | AsyncIterable<Uint8Array>;
-      return { status, headers, body };
+      // the one payload of this kind is a function's, which is JSON
+      return { status, headers: { ...(body !== '' && { 'content-type': 'application/json' }), ...headers }, body };
     }
     const ref = payload?.ref ?? operation.model.output;
     const value = payload ? output[payload.member] : output;
@@ -69,8 +70,13 @@ function readJson(service: Service, ref: Ref, request: WireRequest): unknown {
   return value;
 }
 
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}
+
 function payloadValue(service: Service, payload: { kind: string; ref: Ref }, request: WireRequest): unknown {
-  if (payload.kind === 'stream' || payload.kind === 'eventstream') return request.stream;
+  if (payload.kind === 'stream') return request.stream ?? once(request.body);
+  if (payload.kind === 'eventstream') return request.stream;
   if (payload.kind === 'blob') return request.body;
   return payload.kind === 'string' ? decodeText(request.body) : readJson(service, payload.ref, request);
 }

@@ -97,7 +97,13 @@ _PLACEHOLDERS = {
     "PipelineDefinition": {"Version": "2020-12-01", "Steps": [_STEP]},
     "AssumeRolePolicyDocument": {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
     },
 }
 
@@ -184,7 +190,51 @@ def _wipe_iam():
                 continue
             for policy in _quietly(iam.list_role_policies, RoleName=name).get("PolicyNames", []):
                 _quietly(iam.delete_role_policy, RoleName=name, PolicyName=policy)
+            for policy in _quietly(iam.list_attached_role_policies, RoleName=name).get("AttachedPolicies", []):
+                _quietly(iam.detach_role_policy, RoleName=name, PolicyArn=policy["PolicyArn"])
             _quietly(iam.delete_role, RoleName=name)
+    for user in iam.list_users()["Users"]:
+        name = user["UserName"]
+        if name == "admin":
+            continue
+        for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
+            _quietly(iam.delete_access_key, UserName=name, AccessKeyId=key["AccessKeyId"])
+        for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
+            _quietly(iam.delete_user_policy, UserName=name, PolicyName=policy)
+        for policy in iam.list_attached_user_policies(UserName=name)["AttachedPolicies"]:
+            _quietly(iam.detach_user_policy, UserName=name, PolicyArn=policy["PolicyArn"])
+        for group in iam.list_groups_for_user(UserName=name)["Groups"]:
+            _quietly(iam.remove_user_from_group, UserName=name, GroupName=group["GroupName"])
+        _quietly(iam.delete_user, UserName=name)
+    for group in iam.list_groups()["Groups"]:
+        name = group["GroupName"]
+        for policy in iam.list_group_policies(GroupName=name)["PolicyNames"]:
+            _quietly(iam.delete_group_policy, GroupName=name, PolicyName=policy)
+        for policy in iam.list_attached_group_policies(GroupName=name)["AttachedPolicies"]:
+            _quietly(iam.detach_group_policy, GroupName=name, PolicyArn=policy["PolicyArn"])
+        _quietly(iam.delete_group, GroupName=name)
+    for policy in iam.list_policies(Scope="Local")["Policies"]:
+        for version in iam.list_policy_versions(PolicyArn=policy["Arn"])["Versions"]:
+            if not version["IsDefaultVersion"]:
+                _quietly(iam.delete_policy_version, PolicyArn=policy["Arn"], VersionId=version["VersionId"])
+        _quietly(iam.delete_policy, PolicyArn=policy["Arn"])
+
+
+def _wipe_neighbours(path, region):
+    if "test_sqs" in path:
+        sqs = _client("sqs", region)
+        for url in sqs.list_queues().get("QueueUrls", []):
+            _quietly(sqs.delete_queue, QueueUrl=url)
+    if "test_ssm" in path:
+        ssm = _client("ssm", region)
+        for page in ssm.get_paginator("describe_parameters").paginate():
+            for parameter in page["Parameters"]:
+                _quietly(ssm.delete_parameter, Name=parameter["Name"])
+    if "test_secretsmanager" in path or "test_ssm" in path:
+        secrets = _client("secretsmanager", region)
+        for page in secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True):
+            for secret in page["SecretList"]:
+                _quietly(secrets.delete_secret, SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
 
 
 def _wipe_logs(region):
@@ -250,6 +300,7 @@ def _fresh(request):
             _wipe_logs(region)
         if "test_sagemaker" in path:
             _wipe_sagemaker(region)
+        _wipe_neighbours(path, region)
     _wipe_s3()
 
 

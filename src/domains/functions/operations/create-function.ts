@@ -56,7 +56,7 @@ export const createFunction = (ports: FunctionsPorts) =>
       const version = input.Publish ? publishedVersion(key, document, '1', context.nowMs) : undefined;
       return decideAndCommit(ports.store, async () => {
         const existing = await readRow<FunctionDocument>(ports.store, key);
-        const result = described(ports, context, document, version ? '1' : LATEST, config);
+        const { LastUpdateStatus: _none, ...result } = described(ports, context, document, version ? '1' : LATEST, config, null);
         if (existing?.document.requestId === context.requestId) return { result };
         if (existing) throw existsError(FUNCTION, context, name);
         return {

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 import type { InvocationRequest, InvocationResponse } from '../../../contract/generated/lambda.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
@@ -28,12 +30,23 @@ export const invokeOperations = (ports: FunctionsPorts, environments: Environmen
     needs: (input, context) => invokeNeeds(ports, input, context),
     handle: (input, context) => invoke(ports, environments, input, context),
   }),
+  operation('lambda:InvokeAsync', {
+    effect: 'change',
+    needs: (input, context) => invokeNeeds(ports, input, context),
+    async handle({ FunctionName, InvokeArgs }, context) {
+      const named = namedFunction(FunctionName, undefined, context);
+      const payload = checkedPayload(await buffer(InvokeArgs), 'Event');
+      await findRunnable(ports.store, context, named);
+      await queueEvent(ports, named, {}, payload, context);
+      return { Status: 202 };
+    },
+  }),
 ];
 
 /** Who is named in the function's policy (AddPermission) may invoke it without a policy of their own. */
 async function invokeNeeds(
   { store }: FunctionsPorts,
-  { FunctionName, Qualifier }: InvocationRequest,
+  { FunctionName, Qualifier }: Pick<InvocationRequest, 'FunctionName' | 'Qualifier'>,
   context: OperationContext,
 ): Promise<AuthorizationNeed[]> {
   const { name, qualifier } = namedFunction(FunctionName, Qualifier, context);
@@ -59,18 +72,18 @@ async function invoke(
   if (input.DurableExecutionName !== undefined) {
     throw new ServiceError('NotImplementedException', 'Durable executions of functions are not implemented.');
   }
-  const payload = checkedPayload(input, InvocationType);
+  const payload = checkedPayload(input.Payload, InvocationType);
   if (input.RequestId !== undefined) return recordedInvocation(ports, named, input, payload, context);
   const runnable = await findRunnable(ports.store, context, named);
   if (InvocationType === 'DryRun') return { StatusCode: 204 };
   if (InvocationType === 'Event') {
-    await queue(ports, { ...newInvocation(named, input, payload, context.requestId, context.nowMs), kind: 'event' }, context);
+    await queueEvent(ports, named, input, payload, context);
     return { StatusCode: 202 };
   }
   return invokeNow(ports, environments, runnable, input, payload, context);
 }
 
-function checkedPayload({ Payload = new Uint8Array(0) }: Input, type: string): string {
+function checkedPayload(Payload: Uint8Array = new Uint8Array(0), type: string): string {
   if (Payload.byteLength > PAYLOAD_BYTES_MAX) {
     throw new ServiceError(
       'RequestTooLargeException',
@@ -98,7 +111,7 @@ function checkedPayload({ Payload = new Uint8Array(0) }: Input, type: string): s
 
 const newInvocation = (
   { name, qualifier }: NamedFunction,
-  { ClientContext }: Input,
+  { ClientContext }: Pick<Input, 'ClientContext'>,
   payload: string,
   requestId: string,
   nowMs: number,
@@ -113,6 +126,25 @@ const newInvocation = (
   queuedAtMs: nowMs,
   notBeforeMs: nowMs,
 });
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
+/** Rooms have request ids of their own kind; functions see UUIDs. The same one always gives the same. */
+function uuidOf(requestId: string): string {
+  if (UUID.test(requestId)) return requestId;
+  return hash('sha256', requestId).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
+}
+
+async function queueEvent(
+  ports: FunctionsPorts,
+  named: NamedFunction,
+  input: Pick<Input, 'ClientContext'>,
+  payload: string,
+  context: OperationContext,
+): Promise<void> {
+  const document = newInvocation(named, input, payload, uuidOf(context.requestId), context.nowMs);
+  await queue(ports, { ...document, kind: 'event' }, context);
+}
 
 /** Row and timer: from here on it is run, whatever happens to this process. The same request id again changes nothing. */
 async function queue(ports: FunctionsPorts, document: InvocationDocument, context: OperationContext): Promise<void> {

@@ -64,7 +64,13 @@ const removePermission = (ports: FunctionsPorts) =>
         named,
         input.RevisionId,
         (before) => before.filter(({ Sid }) => Sid !== input.StatementId),
-        () => new ServiceError('ResourceNotFoundException', `Statement ${input.StatementId} is not found in resource policy.`),
+        (before) =>
+          new ServiceError(
+            'ResourceNotFoundException',
+            before.length === 0
+              ? 'No policy is associated with the given resource.'
+              : `Statement ${input.StatementId} is not found in resource policy.`,
+          ),
       );
       return {};
     },
@@ -77,7 +83,7 @@ async function changePolicy(
   named: NamedFunction,
   revision: string | undefined,
   changed: (before: readonly PolicyStatement[]) => readonly PolicyStatement[],
-  unchanged: () => ServiceError,
+  unchanged: (before: readonly PolicyStatement[]) => ServiceError,
 ): Promise<void> {
   const qualifier = named.qualifier ?? LATEST;
   await decideAndCommit(ports.store, async (count) => {
@@ -87,7 +93,7 @@ async function changePolicy(
     const after = changed(before);
     if (after.length === before.length) {
       if (count > 0) return { result: undefined };
-      throw unchanged();
+      throw unchanged(before);
     }
     if (JSON.stringify(after).length > POLICY_BYTES_MAX) {
       throw new ServiceError(

@@ -1,10 +1,11 @@
-import { type AnyOperation, operation } from '../../../platform/calls/operation.ts';
-import { ServiceError } from '../../../platform/errors/families.ts';
+import type { ListFunctionsResponse } from '../../../contract/generated/lambda.ts';
+import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
+import { keyOf } from '../../../platform/resources/declaration.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
-import { listRows } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { codeLocation } from '../code-location.ts';
 import type { FunctionsPorts } from '../ports.ts';
-import { FUNCTION, functionArn, type FunctionDocument, LATEST } from '../resources.ts';
+import { FUNCTION, FUNCTION_VERSION, functionArn, type FunctionDocument, LATEST, type VersionDocument } from '../resources.ts';
 import { described } from '../revisions.ts';
 import { findVersion, namedFunction } from '../runnable.ts';
 import { functionNeed } from './create-function.ts';
@@ -30,6 +31,9 @@ const getFunction = (ports: FunctionsPorts) =>
         Configuration: described(ports, context, row.document, version, config, named.qualifier),
         Code: { RepositoryType: 'S3', Location: codeLocation(ports, context, named.name, config.codeDigest) },
         ...(Object.keys(Tags).length > 0 && { Tags }),
+        ...(row.document.reservedConcurrency !== undefined && {
+          Concurrency: { ReservedConcurrentExecutions: row.document.reservedConcurrency },
+        }),
       };
     },
   });
@@ -50,12 +54,7 @@ const listFunctions = (ports: FunctionsPorts) =>
     effect: 'read',
     needs: () => [{ action: 'lambda:ListFunctions', resources: ['*'] }],
     async handle(input, context) {
-      if (input.FunctionVersion === 'ALL') {
-        throw new ServiceError(
-          'NotImplementedException',
-          'ListFunctions with FunctionVersion ALL is not implemented: use ListVersionsByFunction.',
-        );
-      }
+      if (input.FunctionVersion === 'ALL') return allVersions(ports, context, input.Marker, input.MaxItems);
       const page = await listRows<FunctionDocument>(ports.store, {
         account: context.account,
         region: context.region,
@@ -71,3 +70,37 @@ const listFunctions = (ports: FunctionsPorts) =>
       };
     },
   });
+
+const VERSIONS_MARK = 'versions.';
+
+/** First every function's latest, then the published versions. */
+async function allVersions(
+  ports: FunctionsPorts,
+  context: OperationContext,
+  marker: string | undefined,
+  limit = PAGE_SIZE,
+): Promise<ListFunctionsResponse> {
+  const published = marker?.startsWith(VERSIONS_MARK) ?? false;
+  const after = decodePageToken(published ? marker?.slice(VERSIONS_MARK.length) : marker);
+  const query = { account: context.account, region: context.region, sortBy: 'name', order: 'ascending', limit, after } as const;
+  if (!published) {
+    const page = await listRows<FunctionDocument>(ports.store, { ...query, kind: FUNCTION.kind });
+    return {
+      Functions: page.rows.map(({ document }) => described(ports, context, document, LATEST, document.latest, LATEST)),
+      NextMarker: encodePageToken(page.next) ?? VERSIONS_MARK,
+    };
+  }
+  const page = await listRows<VersionDocument>(ports.store, { ...query, kind: FUNCTION_VERSION.kind });
+  const names = page.rows.map(({ key }) => key.name.split(':')[0] ?? '');
+  const functions = await Promise.all(
+    names.map((name) => readRow<FunctionDocument>(ports.store, keyOf(FUNCTION, context, name))),
+  );
+  const next = encodePageToken(page.next);
+  return {
+    Functions: page.rows.flatMap(({ document: { Version, config } }, at) => {
+      const fn = functions[at];
+      return fn ? [described(ports, context, fn.document, Version, config)] : [];
+    }),
+    ...(next !== undefined && { NextMarker: `${VERSIONS_MARK}${next}` }),
+  };
+}
