@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { cacheDirectory } from '../../../toolchain/cache.mjs';
 import { slipway } from '../../harness/cli.ts';
 import { runToSuccess } from '../../harness/client-program.ts';
 import { startServer, type TestServer } from '../../harness/server.ts';
@@ -105,6 +106,40 @@ skopeo copy -q --authfile auth --src-tls-verify=false "docker://$host/acme/pushe
     const absent = await image('import', '/no/such/file');
     assert.deepEqual([absent.code, /there is no file/.test(absent.stderr)], [2, true], absent.stderr);
   });
+});
+
+test('what is served outlives its image, a kill of the server, and the loss of the unpacked tree', async () => {
+  const folder = mkdtempSync(join(scratch, 'data-'));
+  let server = await startServer({ folder });
+  try {
+    const name = 'lasting/one:1';
+    const release = `Lasting userland ${process.pid}`;
+    const imported = await slipway([
+      'image',
+      'import',
+      layout('lasting', `release=${release}`),
+      '--name',
+      name,
+      '--data',
+      folder,
+    ]);
+    assert.equal(imported.code, 0, imported.stderr);
+    const digest = (
+      await runToSuccess(server, ['python3', here('lasting.py'), 'make', name], { test: 'boto3 lasting.py' })
+    ).trim();
+    await server.kill9();
+    server = await startServer({ folder });
+    await runToSuccess(server, ['python3', here('lasting.py'), 'ask', name], { test: 'boto3 lasting.py' });
+    await server.stop();
+    const tree = join(cacheDirectory(), 'images', digest.replace('sha256:', ''));
+    assert.ok(existsSync(tree));
+    rmSync(tree, { recursive: true });
+    server = await startServer({ folder });
+    await runToSuccess(server, ['python3', here('lasting.py'), 'ask', name], { test: 'boto3 lasting.py' });
+    rmSync(tree, { recursive: true });
+  } finally {
+    await server.stop();
+  }
 });
 
 test('a pushed image over quota is refused by the protocol and by the import', async () => {

@@ -19,6 +19,7 @@ NS_GET_USERNS = 0xB701
 LISTEN = 512
 PIECE = 65536
 LOOPBACK_SECONDS = 10
+AWAIT_SECONDS = 0.03
 
 
 def start(serve, init):
@@ -26,8 +27,7 @@ def start(serve, init):
     server = socket.socket(socket.AF_UNIX)
     if os.path.lexists(serve["socket"]):
         os.unlink(serve["socket"])
-    server.bind(serve["socket"])
-    server.listen(LISTEN)
+    server.bind(serve["socket"])  # refuses until it listens, as the socket of a server that is starting does
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     inner = fork(lambda: serve_inside(serve, init, server, there), [server, there])
     there.close()
@@ -88,7 +88,18 @@ def serve_inside(serve, init, server, channel):
         return
     for each in (channel, *listeners):
         each.close()
+    await_server(serve["port"])
+    server.listen(LISTEN)
     forward({server: ("127.0.0.1", serve["port"])})
+
+
+def await_server(port):
+    """Nothing tells from outside that a server has begun to listen."""
+    while True:
+        with socket.socket(socket.AF_INET) as trial:
+            if trial.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(AWAIT_SECONDS)
 
 
 def serve_outside(ports, listeners):

@@ -71,7 +71,7 @@ def start_bubblewrap(plan, output, before):
     os.set_inheritable(status_write, True)
     words = [plan["bubblewrap"], "--args", str(arguments), "--json-status-fd", str(status_write), "--", *plan["command"]]
     overlay = plan.get("image") and plan["image"]["overlay"]
-    pid = (fork_bubblewrap if overlay else spawn_bubblewrap)(plan, words, output, status_write)
+    pid = (fork_bubblewrap if overlay or plan.get("networkHolder") else spawn_bubblewrap)(plan, words, output, status_write)
     for fd in (arguments, status_write, hold_read):
         os.close(fd)
     status = open(status_read, "rb")
@@ -101,20 +101,37 @@ def spawn_bubblewrap(plan, words, output, _status):
 
 
 def fork_bubblewrap(plan, words, output, status):
-    """Inside a namespace that shows the image's root as one folder, which bubblewrap then takes for the root."""
+    """Inside a namespace that shows the image's root as one folder, which bubblewrap then takes for the root; or in the network of
+    the job's hosts, which it leaves as it is."""
     pid = os.fork()
     if pid == 0:
         try:
-            import image_root  # for few; its supervisor has loaded it
-
             enter(output, plan)
-            image_root.enter(plan["image"])
+            enter_network(plan)
+            if plan.get("image") and plan["image"]["overlay"]:
+                import image_root  # for few; its supervisor has loaded it
+
+                image_root.enter(plan["image"])
             os.execve(plan["bubblewrap"], words, {})
         except BaseException as error:
             report(status, "failed " + describe(error))
         finally:
             os._exit(125)
     return pid
+
+
+def has_own_network(plan):
+    return plan["network"] == "none" and not plan.get("networkHolder")
+
+
+def enter_network(plan):
+    """The network that the hosts of an isolated job share; False where there is none."""
+    if not plan.get("networkHolder"):
+        return False
+    import cluster_network  # for few; its supervisor has loaded it
+
+    cluster_network.enter(plan["networkHolder"])
+    return True
 
 
 def as_argument(word):
@@ -129,7 +146,7 @@ def bubblewrap_arguments(plan, hold):
     # As root of one more user namespace the job could mount control groups and lift its own memory limit. Before 0.8
     # bubblewrap does not know this word, the trial fails, and `unshare` is used.
     yield "--disable-userns"
-    if plan["network"] == "none":
+    if has_own_network(plan):
         yield "--unshare-net"
     yield from ("--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--hostname", plan["hostname"])
     yield from ("--die-with-parent", "--new-session")
@@ -208,8 +225,10 @@ def outer_process(plan, status, hold, user, group):
     flags = kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
     if os.path.exists("/proc/self/ns/cgroup"):
         flags |= kernel.CLONE_NEWCGROUP
-    if plan["network"] == "none":
+    if has_own_network(plan):
         flags |= kernel.CLONE_NEWNET
+    if enter_network(plan):
+        user, group = 0, 0  # as we are seen there
     kernel.unshare(flags)
     write_file("/proc/self/setgroups", "deny")
     write_file("/proc/self/uid_map", "0 %d 1" % user)
@@ -232,7 +251,7 @@ def outer_process(plan, status, hold, user, group):
 
 def init_process(plan, status, hold):
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if plan["network"] == "none":
+    if has_own_network(plan):
         kernel.loopback_up()
     kernel.set_hostname(plan["hostname"])
     build_root(plan)

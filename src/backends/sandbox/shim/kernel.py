@@ -60,6 +60,10 @@ def enter_namespace(fd, kind):
     check(libc.setns(fd, kind), "setns")
 
 
+def set_namespace(fd, kind):
+    check(libc.setns(fd, kind), "setns")
+
+
 def mount(source, target, kind, flags, options=None):
     as_bytes = lambda text: None if text is None else os.fsencode(text)
     result = libc.mount(as_bytes(source), as_bytes(target), as_bytes(kind), ctypes.c_ulong(flags), as_bytes(options))

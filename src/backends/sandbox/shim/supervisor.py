@@ -123,6 +123,10 @@ class Supervisor:
             import image_root  # what few runs need is not loaded for all
 
             image_root.prepare(self.folder, plan)
+        if plan.get("sharedNetwork"):
+            import cluster_network
+
+            plan["networkHolder"] = cluster_network.join(self.runs, plan["sharedNetwork"])
         lock = staging.take_plain_root(plan, self.stop_wanted) if plan["ownsPlainRoot"] else None
         log = log_writer.LogWriter(plan["logFile"])
         log.lines(plan["preamble"])
