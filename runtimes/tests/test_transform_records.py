@@ -1,4 +1,5 @@
 """Splitting, batching and filters of batch transform."""
+import csv
 import gzip
 import io
 import json
@@ -9,7 +10,7 @@ import tempfile
 import unittest
 
 import support  # noqa: F401 - puts the entry points on the path
-from slipway_transform import records, selection
+from slipway_transform import assembly, records, selection
 from slipway_transform.assembly import Shaping
 from slipway_transform.records import BadInput, Record
 
@@ -145,6 +146,15 @@ class ShapingTest(unittest.TestCase):
         record = Record(b"", 1, 1, b'id-1,"a, ""b""",2.50')
         self.assertEqual(shaping(inputSteps=[ONE_ON]).payload(record), b'"a, ""b""",2.50')
         self.assertEqual(shaping(inputSteps=[{"kind": "indexes", "indexes": [2]}]).payload(record), b"2.50")
+
+    def test_rows_without_quotes_are_read_and_written_as_the_csv_module_does(self):
+        chance = random.Random(5)
+        for _ in range(3000):
+            fields = ["".join(chance.choices(["a", "1", " ", "", ",", '"', ".", "\u00e9"], k=chance.randrange(4))) for _ in range(chance.randrange(1, 5))]
+            buffer = io.StringIO()
+            csv.writer(buffer, lineterminator="").writerow(fields)
+            self.assertEqual(assembly.line_of(fields), buffer.getvalue())
+            self.assertEqual(assembly.row_of(buffer.getvalue()), fields)
 
     def test_csv_join_leaves_the_input_as_it_stood(self):
         shaped = shaping(join=True)

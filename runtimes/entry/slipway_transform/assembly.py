@@ -2,21 +2,30 @@
 import csv
 import io
 import json
+import re
 import uuid
 
 from .records import BadInput
 from .selection import select
 
+SPECIAL = re.compile(r'["\r\n]')
+
 
 def row_of(line):
     """The fields of one line of CSV."""
+    if '"' not in line:
+        return line.split(",")  # the same, many times as fast
     return next(csv.reader([line], strict=True), [])
 
 
 def line_of(value):
     """One line of CSV: a list is its fields, anything else one field."""
+    fields = value if isinstance(value, list) else [value]
+    line = ",".join(fields)
+    if line and line.count(",") == len(fields) - 1 and not SPECIAL.search(line):
+        return line
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(value if isinstance(value, list) else [value])
+    csv.writer(buffer, lineterminator="").writerow(fields)
     return buffer.getvalue()
 
 

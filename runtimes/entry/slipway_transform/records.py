@@ -9,6 +9,8 @@ from dataclasses import dataclass
 MIB = 1024**2
 #: Memory stays bounded also where the payload is not (MaxPayloadInMB 0): a record, or a payload of many, is no larger.
 UNLIMITED_BYTES_MAX = 100 * MIB
+#: Each record that is looked into takes some hundred bytes beside its own.
+RECORDS_MAX = 100_000
 RECORDIO_MAGIC = 0xCED7230A
 
 
@@ -193,11 +195,11 @@ def whole_of(stream, record_bytes_max):
 
 
 def batches_of(records, separator, payload_bytes_max, single):
-    """As many records as fit into a payload, or one each."""
+    """As many records as fit into a payload (and a hundred thousand at most), or one each."""
     batch, size = [], 0
     for record in records:
         more = len(record.payload) + (len(separator) if batch else 0)
-        if batch and (single or size + more > payload_bytes_max):
+        if batch and (single or size + more > payload_bytes_max or len(batch) == RECORDS_MAX):
             yield Batch(batch, separator)
             batch, size = [], 0
             more = len(record.payload)
