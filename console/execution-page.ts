@@ -88,12 +88,19 @@ function showGraph(
     const step = steps.get(name);
     return {
       status: step?.StepStatus,
-      took: step?.Metadata?.Condition?.Outcome ?? durationText(step?.StartTime, step?.EndTime),
+      took: step ? wordOf(step) : '',
       isOut: !step && (!running || out.has(name)),
       isSelected: choices['step'] === name,
       href: executionLink(arn, { step: name, tab: choices['tab'] }),
     };
   });
+}
+
+/** What stands in a step's box beside its status. */
+function wordOf(step: StepSummary): string {
+  if (step.CacheHitResult) return 'cached';
+  if (step.SelectiveExecutionResult) return 'taken over';
+  return step.Metadata?.Condition?.Outcome ?? durationText(step.StartTime, step.EndTime);
 }
 
 function headOf(arn: string, execution: Execution, running: boolean): HTMLElement[] {

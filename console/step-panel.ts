@@ -79,8 +79,18 @@ function headOf(
   return [
     h('h2', { class: 'title' }, `${name} `, statusBadge(step?.StepStatus, running ? 'Not started' : 'Not run')),
     h('p', { class: 'sub' }, facts.join(' · ')),
+    ...sourceOf(step),
     ...(step?.FailureReason ? [h('p', { class: 'reason' }, step.FailureReason)] : []),
   ];
+}
+
+/** Whose result the step took instead of being run. */
+function sourceOf(step: StepSummary | undefined): Node[] {
+  const cached = step?.CacheHitResult?.SourcePipelineExecutionArn;
+  const source = cached ?? step?.SelectiveExecutionResult?.SourcePipelineExecutionArn;
+  if (source === undefined) return [];
+  const how = cached ? ', taken from the step cache' : ', on which this selective execution builds';
+  return [h('p', { class: 'sub' }, 'The result of ', h('a', { href: executionLink(source) }, lastPart(source)), how)];
 }
 
 function jobOf(step: StepSummary | undefined): JobRef | undefined {

@@ -200,6 +200,22 @@ suite('the page in Chromium', { skip: 'absent' in chromium ? chromium.absent : f
     assert.equal(await page.locator('main :is(img, script, b)').count(), 0);
   });
 
+  watch('a step that took the result of an earlier run says whose', async ({ page, go }) => {
+    const steps = [{ ...python('Same', 'print(1)'), CacheConfig: { Enabled: true, ExpireAfter: 'P1D' } }];
+    const first = await run('twice', steps);
+    await cli('wait', 'twice');
+    await go(await run('twice', steps));
+    await page.locator('[data-step=Same] .took', { hasText: 'cached' }).waitFor();
+    await page.locator('[data-step=Same]').click();
+    await page.getByText('taken from the step cache').waitFor();
+    await page
+      .locator('p.sub a')
+      .filter({ hasText: first.split('/').at(-1) })
+      .click();
+    await page.locator('h1', { hasText: first.split('/').at(-1) }).waitFor();
+    assert.notEqual(await page.locator('[data-step=Same] .took').innerText(), 'cached');
+  });
+
   watch('a model is trained, registered, approved, deployed and asked', async ({ page, go }) => {
     const running = cli('run', EXAMPLE, '--wait', '--param', 'NumRound=20');
     await go('#/executions');

@@ -65,6 +65,9 @@ test('the second run takes the results of the first: no job is made, later steps
     assert.deepEqual([hit!.StepStatus, source!.CacheHitResult], ['Succeeded', undefined]);
     assert.deepEqual(hit!.StartTime, hit!.EndTime, 'at once');
   }
+  const entries = (await at.store.ledger({ afterSequence: 0, limit: 1_000 })).map(({ entry }) => entry);
+  const told = entries.filter(({ reason }) => reason === `The result of ${first.arn} was taken (step cache).`);
+  assert.equal(told.length, 3, 'the ledger says whose results were taken');
   const models = [...at.models.values()] as { PrimaryContainer: { ModelDataUrl: string } }[];
   assert.equal(models.length, 2, 'a Model step is never cached');
   assert.equal(models[1]!.PrimaryContainer.ModelDataUrl, models[0]!.PrimaryContainer.ModelDataUrl);

@@ -70,6 +70,9 @@ export function stepEvent(
       previousStepStatus: before?.status,
       currentStepStatus: after.status,
       failureReason: after.failureReason,
+      ...(after.takenFrom?.by === 'cache' && {
+        cacheHitResult: { sourcePipelineExecutionArn: after.takenFrom.executionArn },
+      }),
       pipelineArn: execution.pipelineArn,
       pipelineExecutionArn: execution.arn,
     },
@@ -88,7 +91,15 @@ export function stepEntry(
     action: `slipway:PipelineExecutionStep.${after.status}`,
     resources: [execution.arn],
     changes: { [after.stepName]: [before?.status ?? null, after.status] },
-    reason: after.failureReason,
+    reason: reasonOf(after),
     ...(after.jobName !== undefined && { origin: { jobName: after.jobName } }),
   });
+}
+
+/** Why a step stands as it does: what it failed by, why it is tried again, or whose result it took. */
+function reasonOf({ failureReason, retryAtMs, attemptCount, retryReason, takenFrom }: StepDocument): string | undefined {
+  if (failureReason !== undefined) return failureReason;
+  if (retryAtMs !== undefined) return `Attempt ${attemptCount} follows, since: ${retryReason}`;
+  if (!takenFrom) return undefined;
+  return `The result of ${takenFrom.executionArn} was taken (${takenFrom.by === 'cache' ? 'step cache' : 'selective execution'}).`;
 }
