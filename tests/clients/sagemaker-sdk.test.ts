@@ -70,3 +70,41 @@ test('SageMaker SDK: functions under @step run as steps and hand on what they re
     await server.stop();
   }
 });
+
+const SERVICES = 'sagemaker-sdk service_steps.py';
+
+test('SageMaker SDK: steps that call functions, wait for people, and are repeated for items', async () => {
+  const server = await startServer();
+  try {
+    const program = join(import.meta.dirname, 'sagemaker-sdk/service_steps.py');
+    const printed = await runToSuccess(server, ['python3', program], { test: SERVICES });
+    const counts = (failed: number, items: number, status: string, succeeded: number) =>
+      `{'FailedStepCount': ${failed}, 'InputItemCount': ${items}, 'Status': '${status}', 'StoppedStepCount': 0, 'SucceededStepCount': ${succeeded}, 'TotalStepCount': ${items}}`;
+    const failed = 'Step failure: One or multiple steps failed.';
+    const unhandled = 'ClientError: The function failed (Unhandled): ValueError: nothing to count';
+    assert.deepEqual(
+      printed
+        .trim()
+        .split('\n')
+        .filter((line) => /^(asked|refused|told|each|[A-Z]\w+): /.test(line)),
+      [
+        "asked: {'letters': 5}",
+        "Succeeded: {'Count': 'Succeeded', 'Ask': 'Succeeded', 'Agreed': 'Succeeded'}",
+        "asked: {'letters': 5}",
+        `Failed: {'Count': 'Succeeded', 'Ask': 'Succeeded', 'Agreed': 'Succeeded', 'Refused': 'Failed'} ${failed} Step 'Refused': refused 5`,
+        'refused: ValidationException',
+        'refused: ResourceNotFound',
+        `Failed: {'Count': 'Failed'} ${failed} Step 'Count': ${unhandled}`,
+        'told: Stopping Stopping',
+        "Stopped: {'Count': 'Succeeded', 'Ask': 'Stopped'}",
+        "Succeeded: {'Each': 'Succeeded', 'Letters-0': 'Succeeded', 'Letters-1': 'Succeeded', 'Letters-2': 'Succeeded', 'Longest': 'Succeeded'}",
+        `each: ${counts(0, 3, 'Succeeded', 3)} {'StepName': 'Letters-1', 'Index': 1}`,
+        `CompletedWithFailures: {'Each': 'Failed', 'Letters-0': 'Succeeded', 'Letters-1': 'Failed', 'Mend': 'Succeeded'} ${failed} Step 'Letters-1': ${unhandled}`,
+        `each: ${counts(1, 2, 'Failed', 1)} None`,
+      ],
+    );
+    assert.deepEqual(unprovenClaims([SERVICES]), []);
+  } finally {
+    await server.stop();
+  }
+});
