@@ -262,3 +262,34 @@ test('who retries answers for what runs then: without the right to approve, noth
   await at.loop.idle();
   assert.deepEqual([(await describe(at, arn)).PipelineExecutionStatus, at.packages.length], ['Succeeded', 1]);
 });
+
+test('of a ForEach step only the iterations that did not succeed run again, and take their cached results', async () => {
+  const at = await world();
+  const cached = { CacheConfig: { Enabled: true, ExpireAfter: '30d' } };
+  const item = { Environment: { ITEM: { Get: 'ForEach.CurrentItem' } } };
+  const forEach = {
+    Name: 'Each',
+    Type: 'ForEach',
+    Arguments: { IterableItems: ['x', 'y', 'z'], MaxConcurrency: 3, ForEachBody: [processing('Inner', cached, item)] },
+  };
+  await create(at, [forEach, processing('Z', { DependsOn: ['Each'] })]);
+  const arn = await start(at);
+  for (const [position, name] of at.running().entries()) {
+    if (position === 1) await at.end(name, 'Failed', 'AlgorithmError: no');
+    else await at.end(name);
+  }
+  await at.loop.idle();
+  assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Failed');
+  await retry(at, arn);
+  await at.loop.idle();
+  assert.equal(at.running().length, 1);
+  assert.match(at.running()[0]!, /-Inner-1-/);
+  await at.restart();
+  await endAll(at);
+  assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Succeeded');
+  assert.equal(at.jobs.size, 5);
+  const again = await start(at, { ClientRequestToken: token('again') });
+  await endAll(at);
+  const hits = (await steps(at, again)).filter(({ CacheHitResult }) => CacheHitResult).map(({ StepName }) => StepName);
+  assert.deepEqual(hits.sort(), ['Inner-0', 'Inner-1', 'Inner-2']);
+});
