@@ -19,6 +19,7 @@ import type { WithRequestId } from '../../platform/ports/invocation.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
 import { createDeliveriesRoom } from '../deliveries/room.ts';
+import type { Settings } from '../../platform/settings.ts';
 import { createLogsRoom } from '../logs/room.ts';
 import { ACCOUNT, RegistryRig, user } from '../registry/registry-rig.ts';
 import { createFunctionsRoom, type FunctionsRoom } from './room.ts';
@@ -37,6 +38,7 @@ const logUntil = (closed: () => boolean): Log => ({
 export interface RigOptions {
   readonly folder?: string;
   readonly idleMs?: number;
+  readonly sandbox?: Settings['sandbox'];
   /** The server dies at this commit or effect (each counts twice: before it, and after it): nothing it does later happens. */
   readonly dieAt?: number;
 }
@@ -107,7 +109,12 @@ export class FunctionsRig extends RegistryRig {
   readonly #clock = stoppableClock();
   #closed = false;
 
-  private constructor({ folder = mkdtempSync(join(tmpdir(), 'slipway-functions-')), idleMs, dieAt }: RigOptions) {
+  private constructor({
+    folder = mkdtempSync(join(tmpdir(), 'slipway-functions-')),
+    idleMs,
+    dieAt,
+    sandbox = 'auto',
+  }: RigOptions) {
     super(folder);
     this.death = new Death(dieAt);
     const clock = this.#clock;
@@ -119,7 +126,7 @@ export class FunctionsRig extends RegistryRig {
       cacheFolder: join(folder, 'cache'),
       blobs: this.blobs,
       clock,
-      settings: { sandbox: 'auto' },
+      settings: { sandbox },
       log,
       locateRuntime: (name) =>
         name === 'node' ? locateWorkRuntime(name) : { folders: [], environment: { PATH: '/usr/bin:/bin' } },
@@ -156,6 +163,7 @@ export class FunctionsRig extends RegistryRig {
         credentials: () => assert.fail('no credentials are asked for'),
       },
       workCredentials: { environment: async () => ({}) },
+      settings: { sandbox },
       runtimes: { version: () => '3.0' },
       sealingKey: 'key',
       serverUrl: () => 'http://127.0.0.1:1',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { INVOCATION_ENDED } from '../../platform/ports/invocation.ts';
-import { FunctionsRig, RUN_ID } from './functions-rig.ts';
+import { FunctionsRig, RUN_ID, zipOf } from './functions-rig.ts';
 import { refusal } from '../registry/registry-rig.ts';
 
 let rig: FunctionsRig;
@@ -205,6 +205,34 @@ def handler(event, context):
   assert.deepEqual((await rig.invoke('inside', { host: join(host, 'secret') })).result, { wrote: false, host: false });
   assert.ok(existsSync(join(host, 'secret')) && readFileSync(join(host, 'secret'), 'utf8') === 'x');
   rmSync(host, { recursive: true });
+});
+
+test('without isolation functions run too, of both kinds, and their log says so', async () => {
+  const plain = await FunctionsRig.start({ sandbox: 'plain' });
+  try {
+    await plain.create(
+      'bare',
+      'import os\ndef handler(event, context): return os.path.isfile(os.environ["LAMBDA_TASK_ROOT"] + "/app.py")',
+    );
+    assert.equal((await plain.invoke('bare', {})).result, true);
+    const code = { ZipFile: zipOf({ 'index.js': 'exports.handler = async (event) => event.a + 1' }) };
+    await plain.call('lambda:UpdateFunctionCode', { FunctionName: 'bare', ...code });
+    await plain.call('lambda:UpdateFunctionConfiguration', {
+      FunctionName: 'bare',
+      Runtime: 'nodejs22.x',
+      Handler: 'index.handler',
+    });
+    assert.equal((await plain.invoke('bare', { a: 1 })).result, 2);
+    const group = { logGroupName: '/aws/lambda/bare' };
+    const { logStreams = [] } = await plain.call('logs:DescribeLogStreams', group);
+    const { events = [] } = await plain.call('logs:GetLogEvents', {
+      ...group,
+      logStreamName: logStreams[0]?.logStreamName ?? '',
+    });
+    assert.ok(events.some(({ message }) => message?.includes('NOT ISOLATED')));
+  } finally {
+    await plain.close();
+  }
 });
 
 test('killed before and after every commit and effect of a recorded invocation: the function runs exactly once', async () => {

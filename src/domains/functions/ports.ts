@@ -9,6 +9,7 @@ import type { BlobStore } from '../../platform/objects/port.ts';
 import type { LogFiles } from '../../platform/ports/log-files.ts';
 import type { WorkBackend } from '../../platform/ports/work.ts';
 import type { ReconcileLoop } from '../../platform/reconcile/port.ts';
+import type { Settings } from '../../platform/settings.ts';
 import type { Store } from '../../platform/store/port.ts';
 import type { RuntimeKind } from './decide-config.ts';
 
@@ -26,6 +27,7 @@ export interface FunctionsPorts {
   readonly roles: RoleSessions;
   /** How a handler reaches Slipway as its role: endpoint URLs and where to fetch credentials. */
   readonly workCredentials: Pick<WorkCredentials, 'environment'>;
+  readonly settings: Pick<Settings, 'sandbox'>;
   readonly runtimes: FunctionRuntimes;
   /** Secret of this data folder; signs the addresses under which a function's code can be fetched. */
   readonly sealingKey: string;

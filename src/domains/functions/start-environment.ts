@@ -94,6 +94,7 @@ export async function startEnvironment(
       bootstrap,
       access: await workCredentials.environment(access),
       runtimeVersion,
+      isolated: ports.settings.sandbox !== 'plain',
     }),
   );
 }

@@ -127,7 +127,7 @@ class Functions(unittest.TestCase):
             urllib.request.urlopen(got["Code"]["Location"][:-2])
         self.assertEqual(lambda_.get_function_configuration(FunctionName="123456789012:function:echo")["Handler"], "app.handler")
         self.refused("ResourceConflictException", "^Function already exist: echo$", create, "echo", ECHO, wait=False, status=409)
-        lambda_.delete_function(FunctionName="echo")
+        self.assertEqual(lambda_.delete_function(FunctionName="echo")["ResponseMetadata"]["HTTPStatusCode"], 204)
         self.refused("ResourceNotFoundException", "^Function not found: arn:aws:lambda:us-east-1:123456789012:function:echo$", lambda_.invoke,
                      FunctionName="echo", status=404)
 
@@ -254,6 +254,31 @@ def handler(event, context):
         s3.get_waiter("object_exists").wait(Bucket=bucket, Key="done", WaiterConfig={"Delay": 1})
         self.assertEqual(s3.get_object(Bucket=bucket, Key="done")["Body"].read().decode(), answer["ResponseMetadata"]["RequestId"])
 
+    def test_f_what_becomes_of_them(self):
+        create("sent-on", "def handler(event, context): return {'got': event}[event['member']]", DeadLetterConfig={})
+        sqs = boto3.client("sqs")
+        queue = sqs.create_queue(QueueName="function-results")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        config = dict(FunctionName="sent-on", MaximumRetryAttempts=0, DestinationConfig={"OnSuccess": {"Destination": arn}, "OnFailure": {"Destination": arn}})
+        self.assertTrue(lambda_.put_function_event_invoke_config(**config)["FunctionArn"].endswith(":function:sent-on:$LATEST"))
+        for member, condition in (("got", "Success"), ("lost", "RetriesExhausted")):
+            sent = lambda_.invoke(FunctionName="sent-on", InvocationType="Event", Payload=json.dumps({"member": member}))
+            (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            record = json.loads(message["Body"])
+            self.assertEqual((record["requestContext"]["condition"], record["requestPayload"]), (condition, {"member": member}))
+            self.assertEqual(record["requestContext"]["requestId"], sent["ResponseMetadata"]["RequestId"])
+        self.assertEqual((record["responseContext"]["functionError"], record["responsePayload"]["errorType"]), ("Unhandled", "KeyError"))
+        listed = lambda_.list_function_event_invoke_configs(FunctionName="sent-on")["FunctionEventInvokeConfigs"]
+        self.assertEqual([one["MaximumRetryAttempts"] for one in listed], [0])
+        lambda_.delete_function_event_invoke_config(FunctionName="sent-on")
+        self.refused("ResourceNotFoundException", "doesn't have an EventInvokeConfig", lambda_.get_function_event_invoke_config, FunctionName="sent-on")
+        lambda_.put_function_concurrency(FunctionName="sent-on", ReservedConcurrentExecutions=0)
+        self.assertEqual(lambda_.get_function(FunctionName="sent-on")["Concurrency"], {"ReservedConcurrentExecutions": 0})
+        self.refused("TooManyRequestsException", "Rate Exceeded", lambda_.invoke, FunctionName="sent-on", status=429)
+        lambda_.delete_function_concurrency(FunctionName="sent-on")
+        self.assertEqual(invoke("sent-on", {"member": "got"})[1], {"member": "got"})
+
     def test_g_permissions(self):
         create("guarded", "def handler(event, context): return 'in'")
         self.refused("ResourceNotFoundException", "The resource you requested does not exist", lambda_.get_policy, FunctionName="guarded", status=404)
@@ -264,7 +289,7 @@ def handler(event, context):
         self.refused("ResourceConflictException", "The statement id \\(s3\\) provided already exists", lambda_.add_permission, **statement, status=409)
         self.assertEqual(json.loads(lambda_.get_policy(FunctionName="guarded")["Policy"])["Statement"], [made])
         lambda_.remove_permission(FunctionName="guarded", StatementId="s3")
-        self.refused("ResourceNotFoundException", "Statement s3 is not found in resource policy", lambda_.remove_permission, FunctionName="guarded",
+        self.refused("ResourceNotFoundException", "No policy is associated with the given resource", lambda_.remove_permission, FunctionName="guarded",
                      StatementId="s3", status=404)
         arn = "arn:aws:lambda:us-east-1:123456789012:function:guarded"
         lambda_.tag_resource(Resource=arn, Tags={"a": "1", "b": "2"})
@@ -305,7 +330,7 @@ def handler(event, context):
         self.refused("NotImplementedException", "container image", made, PackageType="Image", Code={"ImageUri": "x"}, status=501)
         self.refused("InvalidParameterValueException", "Could not unzip uploaded file", made, Code={"ZipFile": b"no zip"}, status=400)
         self.refused("InvalidParameterValueException", "Could not unzip uploaded file", made, Code={"ZipFile": zipped(**{"../a": "b"})})
-        self.refused("InvalidParameterValueException", "s3://functions-none/k does not exist", made, Code={"S3Bucket": "functions-none", "S3Key": "k"})
+        self.refused("InvalidParameterValueException", "S3 Error Code: NoSuchBucket", made, Code={"S3Bucket": "functions-none", "S3Key": "k"})
         self.refused("InvalidParameterValueException", "reserved keys .*AWS_REGION", made, Environment={"Variables": {"AWS_REGION": "x"}})
         self.refused("ValidationException", "'timeout' failed to satisfy constraint", made, Timeout=901)
         self.refused("ValidationException", "1 validation error detected: Value '40000' at 'memorySize'", made, MemorySize=40000)

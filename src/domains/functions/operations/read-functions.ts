@@ -83,24 +83,27 @@ async function allVersions(
   const published = marker?.startsWith(VERSIONS_MARK) ?? false;
   const after = decodePageToken(published ? marker?.slice(VERSIONS_MARK.length) : marker);
   const query = { account: context.account, region: context.region, sortBy: 'name', order: 'ascending', limit, after } as const;
-  if (!published) {
-    const page = await listRows<FunctionDocument>(ports.store, { ...query, kind: FUNCTION.kind });
-    return {
-      Functions: page.rows.map(({ document }) => described(ports, context, document, LATEST, document.latest, LATEST)),
-      NextMarker: encodePageToken(page.next) ?? VERSIONS_MARK,
-    };
-  }
-  const page = await listRows<VersionDocument>(ports.store, { ...query, kind: FUNCTION_VERSION.kind });
+  const latest = published ? undefined : await listRows<FunctionDocument>(ports.store, { ...query, kind: FUNCTION.kind });
+  const Functions = (latest?.rows ?? []).map(({ document }) =>
+    described(ports, context, document, LATEST, document.latest, LATEST),
+  );
+  if (latest?.next) return { Functions, NextMarker: encodePageToken(latest.next) };
+  if (Functions.length >= limit) return { Functions, NextMarker: VERSIONS_MARK };
+  const rest = { ...query, limit: limit - Functions.length, after: published ? after : undefined };
+  const page = await listRows<VersionDocument>(ports.store, { ...rest, kind: FUNCTION_VERSION.kind });
   const names = page.rows.map(({ key }) => key.name.split(':')[0] ?? '');
   const functions = await Promise.all(
     names.map((name) => readRow<FunctionDocument>(ports.store, keyOf(FUNCTION, context, name))),
   );
   const next = encodePageToken(page.next);
   return {
-    Functions: page.rows.flatMap(({ document: { Version, config } }, at) => {
-      const fn = functions[at];
-      return fn ? [described(ports, context, fn.document, Version, config)] : [];
-    }),
+    Functions: [
+      ...Functions,
+      ...page.rows.flatMap(({ document: { Version, config } }, at) => {
+        const fn = functions[at];
+        return fn ? [described(ports, context, fn.document, Version, config)] : [];
+      }),
+    ],
     ...(next !== undefined && { NextMarker: `${VERSIONS_MARK}${next}` }),
   };
 }

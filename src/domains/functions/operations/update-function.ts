@@ -134,7 +134,7 @@ const deleteFunction = (ports: FunctionsPorts, environments: Environments) =>
       const { name, qualifier } = namedFunction(input.FunctionName, input.Qualifier, context);
       if (qualifier !== undefined && qualifier !== LATEST) {
         await deleteVersion(ports, context, name, qualifier);
-        return {};
+        return { StatusCode: 204 };
       }
       await decideAndCommit(ports.store, async (count) => {
         const row = await readFunction(ports.store, context, name).catch((error: unknown) => {
@@ -145,7 +145,7 @@ const deleteFunction = (ports: FunctionsPorts, environments: Environments) =>
         return { result: undefined, commit: await deletion(ports, context, row) };
       });
       environments.retire(name, context, () => false);
-      return {};
+      return { StatusCode: 204 };
     },
   });
 
