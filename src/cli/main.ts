@@ -182,7 +182,7 @@ function buildProgram(): Command {
   program
     .command('demo')
     .description('the whole main job on real data, in a fresh data folder')
-    .argument('[chapter]')
+    .argument('[chapter]', 'container: an image of your own instead of the main job')
     .option('--keep', 'leave the server running and print its page')
     .option('--break', 'a script that fails, its fix, and an execution that resumes without repeating what succeeded')
     .option('--threshold <accuracy>', 'accuracy a model needs to be registered', '0.80')

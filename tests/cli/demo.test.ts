@@ -55,6 +55,17 @@ suite('demo', () => {
     assert.deepEqual(left(), []);
   });
 
+  test('container: an image of one’s own is imported, trains, serves and transforms; nothing is left', async () => {
+    const { code, stdout, stderr } = await slipway(['demo', 'container'], { env });
+    assert.equal(code, 0, stdout + stderr);
+    assert.doesNotMatch(stdout, CONTROL_CODES);
+    assert.match(stdout, /imported +own-container:1, 2 layers/);
+    assert.match(stdout, /\| this is .+ with Python 3\./);
+    assert.match(stdout, /mean squared error on 836 held-out abalones: 4\.9/);
+    assert.match(stdout, /differ by at most 0\n/);
+    assert.deepEqual(left(), []);
+  });
+
   test('an unreachable threshold takes the other branch and registers nothing', async () => {
     const { code, stdout, stderr } = await slipway(['demo', '--threshold', '0.9999', '--json'], { env });
     assert.equal(code, 0, stderr);

@@ -12,6 +12,7 @@ import { deployPackage } from '../verbs/deploy.ts';
 import { upsertFile } from '../verbs/pipeline.ts';
 import { uiLink } from '../verbs/ui.ts';
 import { breakAndMend, printMended } from './break-and-mend.ts';
+import { bringContainer, printContainer } from './container.ts';
 import { collectDifferences } from './differences.ts';
 import { collectEvidence } from './evidence.ts';
 import { showFailure } from './failure.ts';
@@ -35,7 +36,8 @@ const REASON = 'Accuracy on the held-out rows is above the threshold; reviewed i
 
 /** `slipway demo`: the whole main job on real data, against a server of its own in a fresh data folder. */
 export async function demo(chapter: string | undefined, options: DemoOptions): Promise<void> {
-  if (chapter !== undefined) throw failed(`slipway demo ${chapter}: not implemented in this version. The main job: npm run demo`);
+  if (chapter !== undefined && chapter !== 'container')
+    throw failed(`slipway demo ${chapter}: not implemented in this version. The main job: npm run demo`);
   const threshold = Number(options.threshold);
   if (!(threshold >= 0 && threshold <= 1))
     throw wrongUse(`--threshold must be a number from 0 to 1, not "${options.threshold}".`);
@@ -43,15 +45,18 @@ export async function demo(chapter: string | undefined, options: DemoOptions): P
   if (!existsSync(program)) throw wrongUse(`${program}: there is no such file.`);
   const output = createOutput(options.json ?? false);
   const folder = mkdtempSync(join(tmpdir(), 'slipway-demo-'));
-  chooseSandbox(folder, output);
+  const isolated = chooseSandbox(folder, output);
+  if (chapter && !isolated) throw failed('slipway: an image of your own needs a sandbox; what is missing: npx slipway doctor');
   const server = startOwnServer(folder);
   const interruption = stopWhenInterrupted(folder, server);
   try {
     output.line(`server     ${await server.listening}, data folder ${folder}`);
     const connection = await connect(folder);
-    const told = options.break
-      ? await mendJob(connection, output, { project: dirname(program), folder, threshold })
-      : await mainJob(connection, output, { program, threshold });
+    const told = chapter
+      ? await ownContainer(connection, output, folder)
+      : options.break
+        ? await mendJob(connection, output, { project: dirname(program), folder, threshold })
+        : await mainJob(connection, output, { program, threshold });
     const kept = options.keep ? { folder, page: uiLink(connection).href } : undefined;
     if (kept) server.leave();
     else await server.stop();
@@ -81,14 +86,20 @@ async function mendJob(connection: Connection, output: Output, given: Parameters
   return { facts, print: (kept) => printMended(output, facts, kept) };
 }
 
+async function ownContainer(connection: Connection, output: Output, folder: string): Promise<Told> {
+  const facts = await bringContainer(connection, output, folder);
+  return { facts, print: (kept) => printContainer(output, facts, kept) };
+}
+
 /** Says so when this host allows no isolation, and lets only this throwaway folder go without. */
-function chooseSandbox(folder: string, output: Output): void {
+function chooseSandbox(folder: string, output: Output): boolean {
   const bubblewrap = tryIsolation('bubblewrap');
   const unshare = bubblewrap === undefined ? undefined : tryIsolation('unshare');
-  if (bubblewrap === undefined || unshare === undefined) return;
+  if (bubblewrap === undefined || unshare === undefined) return true;
   writeFileSync(join(folder, 'slipway.yaml'), 'sandbox: plain\n', { mode: 0o600 });
   output.line(`sandbox    NONE: this host allows no isolation (bubblewrap: ${bubblewrap}; unshare: ${unshare}).`);
   output.line('           The demo runs its own scripts without it, one job at a time. What is missing: npx slipway doctor');
+  return false;
 }
 
 function stopWhenInterrupted(folder: string, server: OwnServer): { happened(): boolean; readonly end: Promise<never> } {

@@ -4,15 +4,15 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { cacheDirectory } from '../../../toolchain/cache.mjs';
-import { slipway } from '../../harness/cli.ts';
-import { runToSuccess } from '../../harness/client-program.ts';
-import { startServer, type TestServer } from '../../harness/server.ts';
+import { cacheDirectory } from '../../toolchain/cache.mjs';
+import { slipway } from '../harness/cli.ts';
+import { runToSuccess } from '../harness/client-program.ts';
+import { startServer, type TestServer } from '../harness/server.ts';
 
 /** Images of one's own: made by tools that are not ours, brought by the CLI and by skopeo, run without a container engine. */
 
-const here = (name: string): string => join(import.meta.dirname, name);
-const TREE = join(import.meta.dirname, '../../../src/backends/sandbox/testing/host_python_tree.py');
+const here = (name: string): string => join(import.meta.dirname, 'ecr', name);
+const TREE = join(import.meta.dirname, '../../src/backends/sandbox/testing/host_python_tree.py');
 
 const scratch = mkdtempSync(join(tmpdir(), 'slipway-ecr-'));
 const tree = join(scratch, 'tree');
@@ -158,7 +158,7 @@ test('a folder with train and serve stands behind an image name of slipway.yaml'
   mkdirSync(folder);
   const write = `
 import os, sys
-sys.path.insert(0, ${JSON.stringify(import.meta.dirname)})
+sys.path.insert(0, ${JSON.stringify(join(import.meta.dirname, 'ecr'))})
 import image_maker
 for name in ("train", "serve"):
     text = getattr(image_maker, name.upper()).decode().replace("import words\\n", "").replace("words.WORD, open(\\"/app/linked\\").read()", "'', ''").replace("sorted(os.listdir(\\"/opaque\\"))", "''")
