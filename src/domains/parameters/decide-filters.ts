@@ -1,7 +1,7 @@
 import type { ParameterStringFilter } from '../../contract/generated/ssm.ts';
 import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 import type { Tag } from '../../platform/resources/tags.ts';
-import type { ParameterDocument } from './resources.ts';
+import { type ParameterDocument, plainName } from './resources.ts';
 
 /** Filters of DescribeParameters and GetParametersByPath; pure. */
 
@@ -93,8 +93,7 @@ export function matchesFilters(
   return filters.every(({ Key, Option = 'Equals', Values = [] }) => {
     if (Key === 'Path') return Values.some((path) => isBelow(document.name, path, Option === 'Recursive'));
     if (Key === 'Label') return Object.keys(document.labels).some((label) => Values.includes(label));
-    if (Key === 'Name')
-      return matchesText(document.name, Option, Values) || matchesText(plain(document.name), Option, Values.map(plain));
+    if (Key === 'Name') return Values.some((value) => matchesName(document.name, Option, value));
     if (Key.startsWith('tag:')) {
       const tag = tags.find((one) => one.Key === Key.slice('tag:'.length));
       return tag !== undefined && (Values.length === 0 || matchesText(tag.Value, Option, Values));
@@ -104,8 +103,11 @@ export function matchesFilters(
   });
 }
 
-/** A name is found with and without the slash in front. */
-const plain = (name: string): string => name.replace(/^\//, '');
+/** A slash in front of a value stands for the start of a name, whether the name has one or not. */
+const matchesName = (name: string, option: string, value: string): boolean => {
+  const plain = plainName(name);
+  return matchesText(value.startsWith('/') ? `/${plain}` : plain, option, [value]);
+};
 
 const matchesText = (text: string, option: string, values: readonly string[]): boolean =>
   values.some((value) => {

@@ -24,15 +24,10 @@ export const placeOf = ({ account, region }: OperationContext): Place => ({ acco
 
 /** The ARN a caller's name stands for, whether the parameter is there or not. */
 export const namedArn = (context: OperationContext, text: string): string =>
-  parameterArn(placeOf(context), parseSelector(text).names[0] ?? '');
+  parameterArn(placeOf(context), parseSelector(text).name);
 
-export async function findParameter(store: Store, context: OperationContext, text: string): Promise<ParameterRow | undefined> {
-  for (const name of parseSelector(text).names) {
-    const row = await readRow<ParameterDocument>(store, parameterKey(placeOf(context), name));
-    if (row) return row;
-  }
-  return undefined;
-}
+export const findParameter = (store: Store, context: OperationContext, text: string): Promise<ParameterRow | undefined> =>
+  readRow<ParameterDocument>(store, parameterKey(placeOf(context), parseSelector(text).name));
 
 export async function readParameter(store: Store, context: OperationContext, text: string): Promise<ParameterRow> {
   const row = await findParameter(store, context, text);

@@ -206,6 +206,9 @@ test('paths and filters, in pages', () =>
       ],
     );
     const arn = 'arn:aws:ssm:us-east-1:123456789012:parameter';
+    assert.deepEqual([await value(call, '/plain'), await value(call, '/plain:1')], ['plain', 'plain']);
+    assert.equal((await put(call, '/plain', 'plain', { Overwrite: true })).Version, 2);
+    assert.equal((await call('ssm:GetParameter', { Name: '/plain' })).Parameter?.Name, 'plain');
     assert.deepEqual([await value(call, `${arn}/plain`), await value(call, `${arn}/foo/a:1`)], ['plain', '/foo/a']);
     const gone = await call('ssm:DeleteParameters', { Names: ['plain', 'none'] });
     assert.deepEqual(gone, { DeletedParameters: ['plain'], InvalidParameters: ['none'] });

@@ -43,20 +43,21 @@ export type ParameterDocument = VersionDocument & {
   labels: { [label: string]: number };
 };
 
-export const parameterKey = (place: Place, name: string): ResourceKey => keyOf(PARAMETER, place, name);
+/** With a slash in front or without, a name is the same; it is shown as its parameter was created. */
+export const plainName = (name: string): string => name.replace(/^\//, '');
+
+export const parameterKey = (place: Place, name: string): ResourceKey => keyOf(PARAMETER, place, plainName(name));
 export const versionKey = (place: Place, name: string, version: number): ResourceKey => ({
   ...parameterKey(place, `${name}:${String(version).padStart(5, '0')}`),
   kind: PARAMETER_VERSION_KIND,
 });
 
-/** `…:parameter/name`, whether the name begins with a slash or not. */
 export const parameterArn = ({ account, region }: Place, name: string): string =>
-  formatArn({ service: 'ssm', region, account, resource: `parameter/${name.replace(/^\//, '')}` });
+  formatArn({ service: 'ssm', region, account, resource: `parameter/${plainName(name)}` });
 
 /** What callers name a parameter by: its name or ARN, and a version or label behind a colon. */
 export interface Selector {
-  /** Names to look for: an ARN does not tell whether the name begins with a slash. */
-  readonly names: readonly string[];
+  readonly name: string;
   /** `:3` or `:label`; undefined for the newest. */
   readonly selector: string | undefined;
 }
@@ -65,6 +66,5 @@ export function parseSelector(text: string): Selector {
   const arn = parseArn(text);
   const rest = arn?.service === 'ssm' && arn.resource.startsWith('parameter/') ? arn.resource.slice('parameter'.length) : text;
   const colon = rest.indexOf(':');
-  const name = colon < 0 ? rest : rest.slice(0, colon);
-  return { names: rest === text ? [name] : [name, name.slice(1)], selector: colon < 0 ? undefined : rest.slice(colon) };
+  return colon < 0 ? { name: rest, selector: undefined } : { name: rest.slice(0, colon), selector: rest.slice(colon) };
 }

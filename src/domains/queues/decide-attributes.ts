@@ -40,10 +40,14 @@ export const effectiveAttributes = (attributes: QueueAttributes): QueueAttribute
   ...attributes,
 });
 
-/** Attributes after a change: an empty policy takes the one there is away. */
+/** Attributes after a change: an empty policy takes the one there is away, a redrive policy has one form. */
 export function mergedAttributes(before: QueueAttributes, change: QueueAttributes): QueueAttributes {
   const merged = { ...before, ...change };
   for (const name of TEXTS) if (merged[name] === '') delete merged[name];
+  if (merged['FifoQueue'] === 'false') delete merged['FifoQueue'];
+  // a count that was given as a text is shown as a number
+  const policy = merged['RedrivePolicy'];
+  if (policy !== undefined) merged['RedrivePolicy'] = policy.replace(/("maxReceiveCount"\s*:\s*)"(\d+)"/, '$1$2');
   return merged;
 }
 
@@ -61,7 +65,7 @@ function rejectedAttribute(name: string, value: string, fifo: boolean, creating:
     const fits = /^\d{1,9}$/.test(value) && Number(value) >= range[0] && Number(value) <= range[1];
     return fits ? undefined : invalidValue(name);
   }
-  if (name === 'FifoQueue') return creating && value === 'true' && fifo ? undefined : invalidFifo(name, value, fifo);
+  if (name === 'FifoQueue') return creating && value === String(fifo) ? undefined : invalidFifo(name, value, fifo);
   if (FIFO_ONLY.includes(name) && !fifo) return unknown(name);
   const choices = CHOICES[name];
   if (choices && !choices.includes(value)) return invalidValue(name);
@@ -142,7 +146,7 @@ const isJsonObject = (text: string): boolean => {
 /** The first attribute that a creation names otherwise than the queue of that name has it. */
 export function differingAttribute(queue: QueueAttributes, asked: QueueAttributes): string | undefined {
   const has = effectiveAttributes(queue);
-  return Object.entries(asked).find(([name, value]) => (has[name] ?? '') !== value)?.[0];
+  return Object.entries(mergedAttributes({}, asked)).find(([name, value]) => (has[name] ?? '') !== value)?.[0];
 }
 
 /** AWS: letters, digits, hyphens and underscores, up to 80; a FIFO queue's name ends in `.fifo`. */

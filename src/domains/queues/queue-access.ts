@@ -1,7 +1,6 @@
 import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
 import type { OperationName } from '../../contract/operations.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
 import type { Ids } from '../../platform/ids.ts';
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
@@ -34,13 +33,12 @@ export const placeOf = ({ account, region }: OperationContext): Place => ({ acco
 export const queueUrl = (ports: QueuesPorts, context: OperationContext, name: string): string =>
   `${context.client?.endpoint ?? ports.serverUrl()}/${context.account}/${name}`;
 
-/** The queue's name; a URL of another account's queue names one that is not there for this caller. */
+/** The queue's name. Another account's queue is not there for this caller, nor is one at an address that is no queue's. */
 export function queueNameOf(context: OperationContext, url: string): string {
   const parsed = parseQueueUrl(url);
-  if (!parsed) {
-    throw new ServiceError('InvalidAddress', `The address ${url.slice(0, 200)} is not valid for this endpoint.`);
+  if (!parsed || (parsed.account ?? context.account) !== context.account) {
+    throw absentError(QUEUE, placeOf(context), parsed?.name ?? '');
   }
-  if (parsed.account !== context.account) throw absentError(QUEUE, placeOf(context), parsed.name);
   return parsed.name;
 }
 

@@ -42,7 +42,11 @@ test('a queue is made once: the same again is the same, with another attribute i
     await call('sqs:DeleteQueue', { QueueUrl: url('q') });
     await assert.rejects(call('sqs:GetQueueUrl', { QueueName: 'q' }), code('QueueDoesNotExist'));
     await assert.rejects(call('sqs:DeleteQueue', { QueueUrl: url('q') }), code('QueueDoesNotExist'));
-    await assert.rejects(call('sqs:DeleteQueue', { QueueUrl: 'q' }), code('InvalidAddress'));
+    await assert.rejects(call('sqs:DeleteQueue', { QueueUrl: 'http://elsewhere' }), code('QueueDoesNotExist'));
+    await assert.rejects(
+      call('sqs:DeleteQueue', { QueueUrl: url('q2').replace(ACCOUNT, '000000000000') }),
+      code('QueueDoesNotExist'),
+    );
     const actions = (await store.ledger({ afterSequence: 0, limit: 10 })).map(({ entry }) => entry.action);
     assert.deepEqual(actions, ['sqs:CreateQueue', 'sqs:CreateQueue', 'sqs:DeleteQueue']);
   }));
@@ -53,7 +57,7 @@ test('the address of a queue is the one the client used', () =>
     const { QueueUrl } = await call('sqs:CreateQueue', { QueueName: 'q' }, { client });
     assert.equal(QueueUrl, `http://slipway.test:80/${ACCOUNT}/q`);
     await send(call, `https://sqs.us-east-1.amazonaws.com/${ACCOUNT}/q`, 'hello');
-    assert.deepEqual(await bodies(call, QueueUrl), ['hello']);
+    assert.deepEqual(await bodies(call, 'q'), ['hello']);
   }));
 
 test('a message is hidden while it is received, comes again after its time, and is gone when deleted', () =>

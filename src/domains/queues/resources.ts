@@ -67,8 +67,12 @@ export const boxKey = (place: Place, box: string): ResourceKey => ({ ...messageK
 /** `arn:aws:sqs:<region>:<account>:<name>` */
 export const queueArn = (place: Place, name: string): string => arnOf(QUEUE, place, name);
 
-/** Account and name of a queue URL, under whichever host a client knows us or AWS; undefined when it is no queue's. */
-export function parseQueueUrl(url: string): { readonly account: string; readonly name: string } | undefined {
+/**
+ * Account and name of a queue URL, under whichever host a client knows us or AWS; undefined when it is no queue's. A bare name is taken
+ * for the URL, as at AWS.
+ */
+export function parseQueueUrl(url: string): { readonly account?: string; readonly name: string } | undefined {
+  if (/^[A-Za-z0-9_-]{1,80}(?:\.fifo)?$/.test(url)) return { name: url };
   const [, account, name] = /^(?:https?:\/\/[^/]+)?\/?(?:queue\/)?(\d{12})\/([A-Za-z0-9_.-]{1,80})$/.exec(url) ?? [];
   return account !== undefined && name !== undefined ? { account, name } : undefined;
 }

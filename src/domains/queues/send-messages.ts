@@ -7,7 +7,7 @@ import { type Attempt, decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import { attributeNumber } from './decide-attributes.ts';
-import { rejectedMessage } from './decide-message.ts';
+import { rejectedMessage, rejectedOrder } from './decide-message.ts';
 import { attributesDigest, bodyDigest, contentDigest } from './message-digests.ts';
 import { placeOf, readQueue, type QueueRow, type QueuesRoomPorts } from './queue-access.ts';
 import { DEDUPLICATION_KIND, isFifo, type MessageDocument, messageKey, type StoredAttribute } from './resources.ts';
@@ -73,6 +73,7 @@ async function planSend(
     bytesMax: attributeNumber(attributes, 'MaximumMessageSize'),
     contentBased: attributes['ContentBasedDeduplication'] === 'true',
   };
+  for (const entry of entries) refuse(rejectedOrder(entry, rules));
   const parts: Pick<Commit, 'expect' | 'write' | 'timers'>[] = [];
   const outcomes: Outcome[] = [];
   const seen = new Map<string, Sent>();

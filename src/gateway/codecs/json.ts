@@ -20,11 +20,13 @@ export const jsonCodec: Codec = {
     return { status: operation.responseCode, headers: { 'content-type': contentType(service) }, body };
   },
   encodeError(service, error) {
-    const response = jsonError(error, contentType(service));
-    if (!service?.model.metadata.awsQueryCompatible) return response;
+    if (!service?.model.metadata.awsQueryCompatible) return jsonError(error, contentType(service));
+    const modelled = service.model.shapes[error.code]?.exception === true;
+    const type = `${modelled ? `com.amazonaws.${service.prefix}` : 'com.amazon.coral.service'}#${error.code}`;
+    const { body, headers, status } = jsonError({ ...error, code: type }, contentType(service));
     const side = error.status >= 500 ? 'Receiver' : 'Sender';
     const code = QUERY_CODES[error.code] ?? error.code;
-    return { ...response, headers: { ...response.headers, 'x-amzn-query-error': `${code};${side}` } };
+    return { status, headers: { ...headers, 'x-amzn-query-error': `${code};${side}` }, body };
   },
 };
 

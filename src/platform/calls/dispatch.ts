@@ -138,8 +138,8 @@ function queueFault(first: Fault, message: string): ServiceError {
   const parameter = first.path.charAt(0).toUpperCase() + first.path.slice(1);
   if (first.value === 'null') return new ServiceError('MissingParameter', `The request must contain the parameter ${parameter}.`);
   const known = /enum value set: \[([^\]]*)\]/.exec(first.constraint)?.[1]?.split(', ');
-  const name = known && [...first.value.matchAll(/(?<=[[{]|, )\w+/g)].find(([text]) => !known.includes(text))?.[0];
-  if (name !== undefined) return new ServiceError('InvalidAttributeName', `Unknown Attribute ${name}.`);
+  const name = known && [...first.value.matchAll(/(?<='[[{]|, )[^,={}[\]]+/g)].find(([text]) => !known.includes(text))?.[0];
+  if (known) return new ServiceError('InvalidAttributeName', `Unknown Attribute ${name ?? ''}.`);
   return new ServiceError('InvalidParameterValue', message);
 }
 

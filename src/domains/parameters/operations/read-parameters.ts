@@ -16,7 +16,14 @@ import {
   type Selected,
   selectVersion,
 } from '../parameter-access.ts';
-import { PARAMETER, PARAMETER_VERSION_KIND, type ParameterDocument, parameterArn, type VersionDocument } from '../resources.ts';
+import {
+  PARAMETER,
+  PARAMETER_VERSION_KIND,
+  type ParameterDocument,
+  parameterArn,
+  plainName,
+  type VersionDocument,
+} from '../resources.ts';
 import { shownValue } from '../sealing.ts';
 
 const PAGE_ROWS = 100;
@@ -92,7 +99,7 @@ export const getParametersByPath = (ports: ParametersPorts): Operation<'ssm:GetP
       const filters = input.ParameterFilters ?? [];
       refuse(rejectedPath(input.Path) ?? rejectedFilters(filters, ['Type', 'KeyId', 'Label', 'DataType']));
       const { found, next } = await search(ports, context, {
-        prefix: input.Path === '/' ? '' : `${input.Path.replace(/\/$/, '')}/`,
+        prefix: input.Path === '/' ? '' : plainName(`${input.Path.replace(/\/$/, '')}/`),
         matches: ({ document }) =>
           isBelow(document.name, input.Path, input.Recursive ?? false) && matchesFilters(document, filters),
         token: input.NextToken,
@@ -192,7 +199,7 @@ export const getParameterHistory = (ports: ParametersPorts): Operation<'ssm:GetP
       const page = await listRows<VersionDocument>(ports.store, {
         ...placeOf(context),
         kind: PARAMETER_VERSION_KIND,
-        parent: document.name,
+        parent: plainName(document.name),
         sortBy: 'ordinal',
         order: 'ascending',
         after,

@@ -9,7 +9,15 @@ import type { Write } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { isRejection, planPut, type PutPlan, rejectedName, rejectedRequest } from '../decide-put.ts';
 import { findParameter, namedArn, type ParameterRow, type ParametersPorts, placeOf, readParameter } from '../parameter-access.ts';
-import { PARAMETER, type ParameterDocument, parameterArn, parameterKey, type VersionDocument, versionKey } from '../resources.ts';
+import {
+  PARAMETER,
+  type ParameterDocument,
+  parameterArn,
+  parameterKey,
+  plainName,
+  type VersionDocument,
+  versionKey,
+} from '../resources.ts';
 import { MANAGED_KEY, sealedValue } from '../sealing.ts';
 import { absentError } from '../../../platform/resources/declaration.ts';
 
@@ -88,10 +96,11 @@ function nextDocument(
       message: `You attempted to create a new version of ${input.Name} by calling the PutParameter API with the overwrite flag. Version ${before.firstVersion}, the oldest version, can't be deleted because it has a label associated with it. Move the label to another version of the parameter, and try again.`,
     });
   }
+  const name = before?.name ?? input.Name;
   return {
-    name: input.Name,
+    name,
     type: plan.type,
-    value: secure ? sealedValue(ports, placeOf(context), { name: input.Name, version }, input.Value) : input.Value,
+    value: secure ? sealedValue(ports, placeOf(context), { name, version }, input.Value) : input.Value,
     version,
     tier: plan.tier,
     dataType: plan.dataType,
@@ -113,7 +122,7 @@ function keepVersion(context: OperationContext, { document }: ParameterRow, next
     key: versionKey(place, document.name, document.version),
     document: version satisfies VersionDocument,
     index: {
-      parent: document.name,
+      parent: plainName(document.name),
       ordinal: document.version,
       createdAtMs: document.modifiedAtMs,
       modifiedAtMs: document.modifiedAtMs,

@@ -54,7 +54,7 @@ export const changeMessageVisibilityBatch = (ports: QueuesRoomPorts): Operation<
   });
 
 /** All entries at once: the store makes one write of what is asked for together. */
-async function eachEntry<E extends { readonly Id: string }>(
+async function eachEntry<E extends { readonly Id: string; readonly ReceiptHandle: string }>(
   ports: QueuesRoomPorts,
   context: OperationContext,
   input: { readonly QueueUrl: string; readonly Entries: readonly E[] },
@@ -68,7 +68,7 @@ async function eachEntry<E extends { readonly Id: string }>(
   const Successful: { Id: string }[] = [];
   for (const [at, { Id }] of input.Entries.entries()) {
     const rejection = rejections[at];
-    if (rejection) Failed.push(failedEntry(Id, rejection));
+    if (rejection) Failed.push(failedEntry(Id, rejection === INVALID_RECEIPT ? invalidReceipt(input.Entries[at]) : rejection));
     else Successful.push({ Id });
   }
   return batchResult(Successful, Failed);
@@ -82,15 +82,18 @@ function messageName(queue: QueueRow, handle: string): string | undefined {
     : undefined;
 }
 
-const invalidReceipt = (handle: string): Rejection => ({
-  code: 'ReceiptHandleIsInvalid',
-  message: `The input receipt handle "${handle.slice(0, 200)}" is not a valid receipt handle.`,
+/** In a batch AWS names the handle. */
+const invalidReceipt = (entry: { readonly ReceiptHandle: string } | undefined): Rejection => ({
+  ...INVALID_RECEIPT,
+  message: `The input receipt handle "${entry?.ReceiptHandle.slice(0, 200)}" is not a valid receipt handle.`,
 });
+
+const INVALID_RECEIPT: Rejection = { code: 'ReceiptHandleIsInvalid', message: 'The input receipt handle is invalid.' };
 
 /** What is gone already is no fault. */
 async function deleteOne(ports: QueuesRoomPorts, queue: QueueRow, handle: string): Promise<Rejection | undefined> {
   const name = messageName(queue, handle);
-  if (name === undefined) return invalidReceipt(handle);
+  if (name === undefined) return INVALID_RECEIPT;
   if (!name.startsWith(`${queue.document.box}/`)) return undefined; // of before a purge
   const key = messageKey(queue.key, name);
   return decideAndCommit<Rejection | undefined>(ports.store, async () => {
@@ -123,7 +126,7 @@ async function changeOne(
     return { code: 'InvalidParameterValue', message };
   }
   const name = messageName(queue, handle);
-  if (name === undefined) return invalidReceipt(handle);
+  if (name === undefined) return INVALID_RECEIPT;
   const key = messageKey(queue.key, name);
   return decideAndCommit<Rejection | undefined>(ports.store, async () => {
     const row = await readRow<MessageDocument>(ports.store, key);

@@ -1,6 +1,7 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { changeTags, mergedTags, readTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
-import type { Tag } from '../../../platform/resources/tags.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
+import { type Tag, TAGS_MAX } from '../../../platform/resources/tags.ts';
 import { placeOf, queueNameOf, queueNeeds, readQueue, type QueuesPorts } from '../queue-access.ts';
 import { queueArn } from '../resources.ts';
 
@@ -24,7 +25,19 @@ export const tagQueue = (ports: QueuesPorts): Operation<'sqs:TagQueue'> =>
     ],
     async handle(input, context) {
       const find = taggedQueue(ports, context, input.QueueUrl);
-      await changeTags(ports.store, context, 'sqs:TagQueue', find, (before) => mergedTags(before, tagList(input.Tags)));
+      await find();
+      if (Object.keys(input.Tags).length === 0)
+        throw new ServiceError('MissingParameter', 'The request must contain the parameter Tags.');
+      await changeTags(ports.store, context, 'sqs:TagQueue', find, (before) => {
+        const after = mergedTags(before, tagList(input.Tags));
+        if (after.length > TAGS_MAX) {
+          throw new ServiceError(
+            'InvalidParameterValue',
+            `Too many tags added for queue ${queueNameOf(context, input.QueueUrl)}.`,
+          );
+        }
+        return after;
+      });
       return {};
     },
   });
@@ -35,6 +48,10 @@ export const untagQueue = (ports: QueuesPorts): Operation<'sqs:UntagQueue'> =>
     needs: queueNeeds<'sqs:UntagQueue'>('sqs:UntagQueue'),
     async handle(input, context) {
       const find = taggedQueue(ports, context, input.QueueUrl);
+      await find();
+      if (input.TagKeys.length === 0) {
+        throw new ServiceError('InvalidParameterValue', 'Tag keys must be between 1 and 128 characters in length.');
+      }
       await changeTags(ports.store, context, 'sqs:UntagQueue', find, (before) => withoutTags(before, input.TagKeys));
       return {};
     },
