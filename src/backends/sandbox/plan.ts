@@ -8,6 +8,8 @@ export interface RunPlan {
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly network: 'host' | 'none';
+  /** Without the host's network: the job whose hosts share one of their own. */
+  readonly sharedNetwork: string | null;
   /** Work on a root file system of its own; null: on the host's system folders. */
   readonly image: ImagePlan | null;
   /** A server of an image, which listens on a port in a network of its own; null where the work listens on a socket itself. */

@@ -68,6 +68,7 @@ export class RunStager {
       workingDirectory: plain ? plainFolder(spec.workingDirectory, runFolder) : spec.workingDirectory,
       environment: { ...environment, ...servicesVariable(services) },
       network: runtime.servesOnPort && spec.kind === 'service' ? 'none' : spec.network,
+      sharedNetwork: spec.network === 'none' && spec.hosts.length > 1 ? (spec.cluster ?? null) : null,
       image: image ? { tree: image.folder, folders: [spec.workingDirectory, '/tmp', '/var/tmp', '/root'] } : null,
       serve: runtime.servesOnPort && sockets !== null ? servePlan(spec, environment, sockets) : null,
       mounts: plain

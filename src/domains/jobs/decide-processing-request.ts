@@ -12,7 +12,7 @@ export function checkProcessingRequest(request: CreateProcessingJobRequest, sand
   if (!cluster) return invalid('ProcessingResources.ClusterConfig is required.');
   if (cluster.InstanceType === undefined) return invalid('ProcessingResources.ClusterConfig.InstanceType is required.');
   return (
-    checkHosts(cluster.InstanceCount, request.NetworkConfig?.EnableNetworkIsolation, sandbox) ??
+    checkHosts(cluster.InstanceCount, sandbox) ??
     checkNames(request) ??
     firstOf(request.ProcessingInputs, checkInput) ??
     firstOf(request.ProcessingOutputConfig?.Outputs, checkOutput) ??

@@ -10,7 +10,7 @@ import { notYet } from './rejection.ts';
 export function checkTrainingRequest(request: CreateTrainingJobRequest, sandbox: string): Rejection | undefined {
   return (
     checkResources(request) ??
-    checkHosts(request.ResourceConfig?.InstanceCount, request.EnableNetworkIsolation, sandbox) ??
+    checkHosts(request.ResourceConfig?.InstanceCount, sandbox) ??
     checkAlgorithm(request) ??
     checkChannels(request) ??
     checkOutput(request) ??
@@ -30,7 +30,7 @@ function checkResources({ ResourceConfig, ServerlessJobConfig }: CreateTrainingJ
 }
 
 /** How many hosts a job may have here. */
-export function checkHosts(count: number | undefined, isolated: boolean | undefined, sandbox: string): Rejection | undefined {
+export function checkHosts(count: number | undefined, sandbox: string): Rejection | undefined {
   if (count === undefined) return invalid('InstanceCount is required.');
   if (count < 1) return invalid(`InstanceCount is ${count}. A job has at least one host.`);
   if (count === 1) return undefined;
@@ -41,9 +41,7 @@ export function checkHosts(count: number | undefined, isolated: boolean | undefi
       'Use InstanceCount 1.',
     );
   }
-  return isolated
-    ? notYet(`InstanceCount ${count} with EnableNetworkIsolation`, 'Use InstanceCount 1, or leave network isolation out.')
-    : undefined;
+  return undefined;
 }
 
 export function checkIsolation(wanted: boolean | undefined, sandbox: string): Rejection | undefined {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { absence } from '../../backends/sandbox/testing/sandbox-trial.ts';
 import { BackendError } from '../../platform/errors/families.ts';
 import { BUCKET, channel, JobsRig, s3Input, s3Output, trainingJob } from './jobs-rig.ts';
 
@@ -146,7 +147,6 @@ test('a stop ends all hosts', async () => {
 const REFUSED: [object, RegExp][] = [
   [hosts(0), /./],
   [hosts(21), /InstanceCount 21.*not implemented yet/],
-  [{ ...hosts(2), EnableNetworkIsolation: true }, /EnableNetworkIsolation is not implemented yet/],
 ];
 for (const [more, message] of REFUSED) {
   test(`refused: ${JSON.stringify(more)}`, async () => {
@@ -154,6 +154,39 @@ for (const [more, message] of REFUSED) {
       rig.call('sagemaker:CreateTrainingJob', trainingJob('refused', more)),
       (error: { code?: string; message?: string }) => error.code === 'ValidationException' && message.test(error.message ?? ''),
     );
+  });
+}
+
+for (const sandbox of ['bubblewrap', 'unshare'] as const) {
+  test(`${sandbox}: hosts without network reach each other and nothing else`, { skip: absence(sandbox) }, async () => {
+    const own = await JobsRig.start({ sandbox });
+    const { port } = new URL(own.url);
+    await own.train(
+      'alone-together',
+      `
+import os, socket, time
+me = socket.gethostname()
+try:
+    socket.create_connection(('127.0.0.1', ${port}), 2)
+    raise SystemExit('the server of this machine was reached')
+except OSError: pass
+if me == 'algo-1':
+    server = socket.create_server(('algo-1', 7171))
+    print(server.accept()[0].recv(100).decode())
+else:
+    while True:
+        try:
+            client = socket.create_connection(('algo-1', 7171)); break
+        except OSError: time.sleep(0.05)
+    client.sendall(('from ' + me).encode())`,
+      { ...hosts(2), EnableNetworkIsolation: true },
+    );
+    const job = await own.training('alone-together');
+    assert.equal(job.TrainingJobStatus, 'Completed', job.FailureReason);
+    assert.ok((await own.log('TrainingJobs', 'alone-together')).includes('from algo-2'));
+    const networks = () => readdirSync(join(own.folder, 'runs/.networks')).filter((name) => !name.startsWith('.'));
+    while (networks().length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await own.close();
   });
 }
 
