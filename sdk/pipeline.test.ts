@@ -9,10 +9,15 @@ import {
   booleanParameter,
   CallbackStep,
   ConditionStep,
+  CleanupStep,
+  currentItem,
+  EndpointConfigStep,
+  EndpointStep,
   equals,
   executionVariables,
   FailStep,
   floatParameter,
+  ForEachStep,
   greaterThan,
   greaterThanOrEqualTo,
   integerParameter,
@@ -232,21 +237,67 @@ const programs: Record<string, () => Pipeline> = {
   },
 };
 
+programs['v3/steps-of-v3'] = () => {
+  const items = stringParameter('Items', { defaultValue: '["{\\"depth\\": 1}"]' });
+  const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:score';
+  const score = (name: string, inputs: object) => new LambdaStep(name, { functionArn, inputs, outputs: { score: 'Float' } });
+  const prepare = score('Prepare', { all: currentItem, depth: currentItem.depth, name: currentItem['a name'] });
+  const fit = score('Fit', { of: prepare.outputs.score });
+  const each = new ForEachStep('Each', {
+    items,
+    maxConcurrency: 3,
+    body: [prepare, fit],
+    selector: { pick: 'MaxBy', field: fit.outputs.score },
+    displayName: 'Every depth',
+  });
+  const body = [score('Other', { x: currentItem })];
+  const fixed = new ForEachStep('Fixed', { items: ['a', items, 3], maxConcurrency: 50, body });
+  const best = score('Best', {
+    best: each.selected(fit.outputs.score),
+    first: each.iteration(0, prepare.outputs.score),
+    failed: each.counts.failed,
+    status: each.status,
+  });
+  const tell = new CallbackStep('Tell', {
+    queueUrl: 'https://sqs.us-east-1.amazonaws.com/123456789012/q',
+    inputs: { step: 'Best' },
+    outputs: { seen: 'Boolean' },
+    dependsOn: [
+      { step: best, trigger: 'Failed' },
+      { step: fixed, trigger: 'Any' },
+    ],
+  });
+  const config = new EndpointConfigStep('Config', {
+    endpointConfigName: join('-', ['risk', executionVariables.pipelineExecutionId]),
+    variants: [{ modelName: 'risk', ...large }],
+    dependsOn: [best],
+  });
+  const deploy = new EndpointStep('Deploy', {
+    endpointName: 'risk',
+    endpointConfigName: config.properties.EndpointConfigName,
+  });
+  return new Pipeline('Third', { parameters: [items], steps: [each, fixed, best, tell, config, deploy] });
+};
+
 /**
  * What may differ without a difference in meaning: where code is uploaded to, and the debugger and profiler settings that the Python SDK
- * adds to every training job unasked.
+ * adds to every training job unasked; what is null or an empty list of tags.
  */
 function normalise(value: Json): Json {
   if (typeof value === 'string') return value.replace(/s3:\/\/[^"]*\/([\w.-]+\.(?:py|tar\.gz))/, 's3://code/$1');
   if (Array.isArray(value)) return value.map(normalise);
   if (typeof value !== 'object' || value === null) return value;
   const { DebugHookConfig, ProfilerConfig, ...rest } = value;
-  return Object.fromEntries(Object.entries(rest).map(([name, member]) => [name, normalise(member)]));
+  const isNothing = (name: string, member: Json) =>
+    member === null || (name === 'Tags' && Array.isArray(member) && member.length === 0);
+  const members = Object.entries(rest).filter(([name, member]) => !isNothing(name, member));
+  return Object.fromEntries(members.map(([name, member]) => [name, normalise(member)]));
 }
 
 for (const [name, program] of Object.entries(programs)) {
   test(`${name} means what the Python SDK writes for the same program`, () => {
-    const golden = new URL(`../tests/goldens/definitions/python/newest/${name}.json`, import.meta.url);
+    const path = name.includes('/') ? name : `newest/${name}`;
+    const golden = new URL(`../tests/goldens/definitions/python/${path}.json`, import.meta.url);
     const compiled = program().compile(where);
     assert.deepEqual(
       normalise(compiled.definition as unknown as Json),
@@ -318,6 +369,22 @@ test('an expression in a template string becomes a join', () => {
   assert.ok(text.includes(JSON.stringify({ 'Std:Join': { On: '', Values: ['--depth=', { Get: 'Parameters.Depth' }] } })));
   const output = { Get: "Steps.A.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri" };
   assert.ok(text.includes(JSON.stringify({ 'Std:Join': { On: '', Values: [output, '/f.json'] } })));
+});
+
+test('a Cleanup step waits for its sources; a property of no body step is refused by the checker', () => {
+  const train = new TrainingStep('Train', { image: 'i', ...large });
+  const prepare = new ProcessingStep('Prepare', { image: 'i', ...large, outputs: { rows: '/o' } });
+  const clean = new CleanupStep('Clean', {
+    sources: [train, { step: prepare, uris: [`${prepare.outputs.rows}/rows.csv`] }],
+    dependsOn: [{ step: train, trigger: 'Any' }],
+  });
+  const { definition } = new Pipeline('P', { steps: [prepare, train, clean] }).compile(where);
+  assert.deepEqual(definition.Steps[2]?.DependsOn, [{ Step: 'Train', Trigger: 'Any' }, 'Prepare']);
+  assert.deepEqual(parseDefinition(definition).problems ?? [], []);
+  const each = new ForEachStep('Each', { items: ['a'], maxConcurrency: 1, body: [train] });
+  const wrong = new FailStep('F', { errorMessage: each.iteration(0, prepare.properties.ProcessingJobName) });
+  const { problems } = parseDefinition(new Pipeline('P', { steps: [prepare, each, wrong] }).compile(where).definition);
+  assert.match(problems![0]!.message, /A ForEach step has no property '\(no property of its body/);
 });
 
 test('the request option is laid over the rest, in the words of the API', () => {

@@ -44,7 +44,8 @@ export function createProperties<T>(step: string): Properties<T> {
   return followProperty(`Steps.${step}`, '') as Properties<T>;
 }
 
-function followProperty(path: string, member: string): unknown {
+/** Follows what is accessed below `path`; `member` is its last part, if it is a member. */
+export function followProperty(path: string, member: string): unknown {
   const json = () => ({ Get: path });
   return new Proxy({} as object, {
     get(_, name) {
@@ -52,7 +53,8 @@ function followProperty(path: string, member: string): unknown {
       if (name === Symbol.toPrimitive) return () => toMarker(json());
       if (typeof name === 'symbol') return undefined;
       if (/^\d+$/.test(name)) return followProperty(`${path}[${name}]`, '');
-      return keyedMembers.has(member) ? followProperty(`${path}['${name}']`, '') : followProperty(`${path}.${name}`, name);
+      const isKey = keyedMembers.has(member) || !/^[A-Za-z_]\w*$/.test(name);
+      return isKey ? followProperty(`${path}['${name}']`, '') : followProperty(`${path}.${name}`, name);
     },
   });
 }

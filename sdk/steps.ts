@@ -1,5 +1,14 @@
 import type { AssetList } from './assets.ts';
-import type { Json, JsonObject, RetryException, Step as StepDefinition, StepType, WorkStep } from './definition/language.ts';
+import type {
+  Dependency,
+  DependencyTrigger,
+  Json,
+  JsonObject,
+  RetryException,
+  Step as StepDefinition,
+  StepType,
+  WorkStep,
+} from './definition/language.ts';
 import { isExpression, type Scalar, toJson, toJsonObject, toText, type Value } from './expressions.ts';
 import type { RegionalImage } from './images.ts';
 
@@ -16,8 +25,14 @@ export interface Compilation {
 export interface StepOptions {
   displayName?: string;
   description?: string;
-  /** Steps to wait for besides those whose properties are used. */
-  dependsOn?: readonly (Step | string)[];
+  /** Steps to wait for besides those whose properties are used; with a trigger, for another end than success. */
+  dependsOn?: readonly (Step | string | StepDependency)[];
+}
+
+/** Runs a step when another failed, was stopped, or ended in whatever way: what it then does answers the failure. */
+export interface StepDependency {
+  step: Step | string;
+  trigger: DependencyTrigger;
 }
 
 export interface WorkStepOptions extends StepOptions {
@@ -55,7 +70,7 @@ export abstract class Step {
     return {
       ...(displayName === undefined ? {} : { DisplayName: displayName }),
       ...(description === undefined ? {} : { Description: description }),
-      ...(dependsOn?.length ? { DependsOn: dependsOn.map((step) => (typeof step === 'string' ? step : step.name)) } : {}),
+      ...(dependsOn?.length ? { DependsOn: dependsOn.map(defineDependency) } : {}),
     };
   }
 
@@ -71,6 +86,14 @@ export abstract class Step {
       ...(retryPolicies?.length ? { RetryPolicies: retryPolicies.map(defineRetryPolicy) } : {}),
     };
   }
+}
+
+function defineDependency(dependency: Step | string | StepDependency): Dependency {
+  if (typeof dependency === 'string') return dependency;
+  if (dependency instanceof Step) return dependency.name;
+  const { step, trigger } = dependency;
+  const name = typeof step === 'string' ? step : step.name;
+  return trigger === 'Completed' ? name : { Step: name, Trigger: trigger };
 }
 
 function defineRetryPolicy(policy: RetryPolicyOptions) {

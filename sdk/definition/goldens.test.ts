@@ -21,6 +21,12 @@ const waits = (graph: Graph) =>
     ]),
   );
 
+test('the definition of SDK 3 parses, and all of its steps are executed', () => {
+  const graph = graphOf('v3/steps-of-v3.json');
+  assert.deepEqual(unsupportedSteps(graph), []);
+  assert.deepEqual(waits(graph).Tell, ['Best', 'Fixed']);
+});
+
 for (const dialect of ['newest', '2.100']) {
   test(`the definitions of SDK ${dialect} parse`, () => {
     const files = globSync(`${dialect}/*.json`, { cwd: folder });
