@@ -136,15 +136,18 @@ export interface Decision {
 const STEP_REASON_MAX = 1024;
 const EXECUTION_REASON_MAX = 1300;
 const FAILURES_KEPT = 5;
+/** Results that are taken are copied: a wide pipeline takes them in commits of some megabytes. */
+const LOOK_UPS_AT_ONCE = 200;
 
 interface Deciding extends Situation {
   readonly changes: Map<number, StepChange>;
   readonly effects: Effect[];
+  lookUps: number;
 }
 
 /** Decides to a fixpoint: everything that follows from the observations without looking at the world again. */
 export function decideExecution(situation: Situation): Decision {
-  const deciding: Deciding = { ...situation, changes: new Map(), effects: [] };
+  const deciding: Deciding = { ...situation, changes: new Map(), effects: [], lookUps: 0 };
   const stopping = situation.execution.status === 'Stopping';
   for (const observation of situation.observations) applyObservation(deciding, observation, stopping);
   if (stopping) stopActive(deciding);
@@ -411,7 +414,7 @@ function decideAtOnce(deciding: Deciding, index: number, step: GraphStep): boole
     return false;
   }
   if ('unknown' in evaluation) {
-    deciding.effects.push({ kind: 'look-up', step: index });
+    if (deciding.lookUps++ < LOOK_UPS_AT_ONCE) deciding.effects.push({ kind: 'look-up', step: index });
     return false;
   }
   if ('work' in evaluation) {
