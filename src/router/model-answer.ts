@@ -88,6 +88,9 @@ export class ModelAnswer {
   finish(end: 'whole' | 'broken'): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    // what is left is here: the connection may carry the next answer, which nobody would read while it is paused
+    if (this.#isPaused && end === 'whole') this.#source.resume();
+    this.#isPaused = false;
     this.#wake();
     this.#ended?.();
   }

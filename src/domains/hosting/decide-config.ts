@@ -27,6 +27,8 @@ export function checkConfig(input: CreateEndpointConfigInput): Rejection | undef
     return missing('Data capture (DataCaptureConfig) is not implemented yet. Leave it out, or set EnableCapture to false.');
   }
   if (input.EnableNetworkIsolation) return invalid('EnableNetworkIsolation belongs to the model here: set it in CreateModel.');
+  if (input.AsyncInferenceConfig && variants.some(({ ServerlessConfig }) => ServerlessConfig))
+    return invalid('A serverless variant cannot answer asynchronously: give AsyncInferenceConfig or ServerlessConfig, not both.');
   for (const variant of variants) {
     const rejection = checkVariant(variant);
     if (rejection) return rejection;
@@ -59,19 +61,34 @@ export function checkAsyncModel(model: PinnedModel): Rejection | undefined {
 }
 
 function checkVariant(variant: ProductionVariant): Rejection | undefined {
-  if (variant.ServerlessConfig)
-    return missing(
-      'Serverless endpoints (ServerlessConfig) are not implemented yet. Give InstanceType and InitialInstanceCount.',
-    );
   if (variant.InstancePools?.length) return missing('Instance pools are not implemented yet. Give InstanceType.');
   if (variant.ManagedInstanceScaling)
     return missing('Managed instance scaling is not implemented yet. Give InitialInstanceCount.');
   if (variant.CoreDumpConfig) return missing('Core dumps of model servers (CoreDumpConfig) are not implemented yet.');
   if (variant.ModelName === undefined)
     return missing(`Production variant ${variant.VariantName} has no ModelName; inference components are not implemented yet.`);
+  if (variant.ServerlessConfig) return checkServerless(variant);
   if (variant.InstanceType === undefined) return invalid(`Production variant ${variant.VariantName} needs an InstanceType.`);
   if ((variant.InitialInstanceCount ?? 1) < 1)
     return invalid(`Production variant ${variant.VariantName} needs an InitialInstanceCount of at least 1.`);
+  return undefined;
+}
+
+function checkServerless({
+  VariantName,
+  ServerlessConfig,
+  InstanceType,
+  InitialInstanceCount,
+}: ProductionVariant): Rejection | undefined {
+  const { MemorySizeInMB = 0, MaxConcurrency = 0, ProvisionedConcurrency = 0 } = ServerlessConfig ?? {};
+  if (InstanceType !== undefined || InitialInstanceCount !== undefined)
+    return invalid(`Production variant ${VariantName} is serverless: leave InstanceType and InitialInstanceCount out.`);
+  if (MemorySizeInMB % 1024 !== 0)
+    return invalid(
+      `MemorySizeInMB of production variant ${VariantName} is ${MemorySizeInMB}; it has to be 1024, 2048, 3072, 4096, 5120 or 6144.`,
+    );
+  if (ProvisionedConcurrency > MaxConcurrency)
+    return invalid(`ProvisionedConcurrency of production variant ${VariantName} must not exceed its MaxConcurrency.`);
   return undefined;
 }
 

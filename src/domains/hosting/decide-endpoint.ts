@@ -1,9 +1,10 @@
-import { invalid, missing } from '../../platform/errors/rejection.ts';
+import { invalid } from '../../platform/errors/rejection.ts';
 import type {
   AsyncInferenceConfig,
   DeploymentConfig,
   DesiredWeightAndCapacity,
   ProductionVariant,
+  ProductionVariantServerlessConfig,
 } from '../../contract/generated/sagemaker.ts';
 import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
 import type { Checked } from '../../platform/serving/model-container.ts';
@@ -16,6 +17,7 @@ import {
   type PinnedModel,
   type PinnedVariant,
   type Retiring,
+  type ServerlessPlan,
   worksOf,
 } from './resources.ts';
 
@@ -53,11 +55,21 @@ export function planFleet(
         facts.nameInstance(facts.number, asked.VariantName, index, containersOf(model).length),
       ),
       model,
+      ...(asked.ServerlessConfig && { serverless: serverlessPlan(asked.ServerlessConfig) }),
       pinnedIn: facts.number,
-      startupTimeoutSeconds: asked.ContainerStartupHealthCheckTimeoutInSeconds ?? STARTUP_TIMEOUT_SECONDS,
+      // bringing the model data has a time of its own, before the container is asked whether it is healthy
+      startupTimeoutSeconds:
+        (asked.ContainerStartupHealthCheckTimeoutInSeconds ?? STARTUP_TIMEOUT_SECONDS) +
+        (asked.ModelDataDownloadTimeoutInSeconds ?? 0),
     })),
   };
 }
+
+const serverlessPlan = (config: ProductionVariantServerlessConfig): ServerlessPlan => ({
+  memoryMiB: config.MemorySizeInMB,
+  maxConcurrency: config.MaxConcurrency,
+  provisionedConcurrency: config.ProvisionedConcurrency ?? 0,
+});
 
 /** Keeps what RetainAllVariantProperties asks to keep of the fleet that serves. */
 export function retainProperties(
@@ -105,8 +117,15 @@ export function planScaling(
         `The endpoint has no variant "${unknown.VariantName}". Its variants: ${serving.variants.map(({ name }) => name).join(', ')}.`,
       ),
     };
-  if (desired.some(({ ServerlessUpdateConfig }) => ServerlessUpdateConfig)) {
-    return { rejection: missing('Serverless endpoints (ServerlessUpdateConfig) are not implemented yet.') };
+  const misfit = desired.find(({ VariantName, DesiredInstanceCount, ServerlessUpdateConfig }) => {
+    const isServerless = serving.variants.some(({ name, serverless }) => name === VariantName && serverless);
+    return isServerless ? DesiredInstanceCount !== undefined : ServerlessUpdateConfig !== undefined;
+  });
+  if (misfit) {
+    const what = misfit.ServerlessUpdateConfig
+      ? 'not serverless: give DesiredInstanceCount instead of ServerlessUpdateConfig'
+      : 'serverless: give ServerlessUpdateConfig instead of DesiredInstanceCount';
+    return { rejection: invalid(`Variant ${misfit.VariantName} is ${what}.`) };
   }
   if (desired.some(({ DesiredInstanceCount }) => DesiredInstanceCount === 0)) {
     return { rejection: invalid('DesiredInstanceCount has to be at least 1. Delete the endpoint to stop it.') };
@@ -125,7 +144,18 @@ function scaled(variant: PinnedVariant, wish: DesiredWeightAndCapacity, facts: O
   const added = Array.from({ length: count - kept.length }, (_, index) =>
     facts.nameInstance(facts.number, variant.name, kept.length + index, containersOf(variant.model).length),
   );
-  return { ...variant, weight: wish.DesiredWeight ?? variant.weight, instances: [...kept, ...added] };
+  const { MaxConcurrency, ProvisionedConcurrency } = wish.ServerlessUpdateConfig ?? {};
+  const serverless = variant.serverless && {
+    ...variant.serverless,
+    ...(MaxConcurrency !== undefined && { maxConcurrency: MaxConcurrency }),
+    ...(ProvisionedConcurrency !== undefined && { provisionedConcurrency: ProvisionedConcurrency }),
+  };
+  return {
+    ...variant,
+    weight: wish.DesiredWeight ?? variant.weight,
+    instances: [...kept, ...added],
+    ...(serverless && { serverless }),
+  };
 }
 
 const without = (instances: readonly InstancePlan[], kept: readonly InstancePlan[]): InstancePlan[] =>
@@ -136,17 +166,34 @@ const retire = (instances: readonly InstancePlan[], notBeforeMs: number): Retiri
 
 /** The deployment answers its pings and is routed to: it serves, and what it replaces goes. */
 export function withSwitched(endpoint: EndpointDocument, nowMs: number): EndpointDocument {
-  const { deploying, FailureReason: _reason, ...rest } = endpoint;
+  const { deploying, FailureReason: _reason, awake: _awake, ...rest } = endpoint;
   if (!deploying) return endpoint;
   const replaced = without(fleetInstances(endpoint.serving), fleetInstances(deploying));
   return {
     ...rest,
     serving: deploying,
+    ...wokenBy(deploying, nowMs),
     configName: deploying.configName,
     EndpointStatus: 'InService',
     LastModifiedTime: nowMs,
     retiring: [...endpoint.retiring, ...retire(replaced, nowMs + terminationWaitMs(deploying.deploymentConfig))],
   };
+}
+
+/** All of a deployment's model servers have just answered: its serverless variants begin awake. */
+function wokenBy({ variants }: Fleet, nowMs: number): Pick<EndpointDocument, 'awake'> {
+  const awake = variants.flatMap(({ name, serverless }) => (serverless ? [[name, nowMs] as const] : []));
+  return awake.length > 0 ? { awake: Object.fromEntries(awake) } : {};
+}
+
+export const withWoken = (endpoint: EndpointDocument, variant: string, nowMs: number): EndpointDocument => ({
+  ...endpoint,
+  awake: { ...endpoint.awake, [variant]: nowMs },
+});
+
+export function withAsleep(endpoint: EndpointDocument, variants: readonly string[]): EndpointDocument {
+  const awake = Object.entries(endpoint.awake ?? {}).filter(([name]) => !variants.includes(name));
+  return { ...endpoint, awake: Object.fromEntries(awake) };
 }
 
 /** The deployment will not serve: an endpoint that served goes on as it was, a new one has failed. */
@@ -202,7 +249,7 @@ export type DeploymentDecision =
   | { readonly kind: 'fail'; readonly variant: string; readonly reason: string };
 
 /** A model server that ends this often before its first ping will not come up. */
-const CRASHES_MAX = 3;
+export const CRASHES_MAX = 3;
 
 /** What becomes of a deployment: `deadlineMs` is when its time for the first ping is over. */
 export function decideDeployment(

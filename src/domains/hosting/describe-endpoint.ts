@@ -20,6 +20,7 @@ import {
   type ModelDocument,
   type PinnedModel,
   type PinnedVariant,
+  type ServerlessPlan,
 } from './resources.ts';
 
 export function describeModel(document: ModelDocument): DescribeModelOutput {
@@ -69,21 +70,34 @@ function variantSummary(variant: PinnedVariant, serving: Fleet, deploying: Fleet
     DeployedImages: deployedImages(variant, serving),
     CurrentWeight: variant.weight,
     DesiredWeight: wanted?.weight ?? variant.weight,
-    CurrentInstanceCount: variant.instances.length,
-    DesiredInstanceCount: wanted?.instances.length ?? variant.instances.length,
+    ...(variant.serverless
+      ? {
+          CurrentServerlessConfig: serverlessConfig(variant.serverless),
+          DesiredServerlessConfig: serverlessConfig(wanted?.serverless ?? variant.serverless),
+        }
+      : {
+          CurrentInstanceCount: variant.instances.length,
+          DesiredInstanceCount: wanted?.instances.length ?? variant.instances.length,
+        }),
     VariantStatus: deploying && [{ Status: 'Updating', StartTime: deploying.startedAtMs }],
   } as ProductionVariantSummary;
 }
+
+const serverlessConfig = ({ memoryMiB, maxConcurrency, provisionedConcurrency }: ServerlessPlan) => ({
+  MemorySizeInMB: memoryMiB,
+  MaxConcurrency: maxConcurrency,
+  ...(provisionedConcurrency > 0 && { ProvisionedConcurrency: provisionedConcurrency }),
+});
 
 function pendingSummary(variant: PinnedVariant, fleet: Fleet): PendingProductionVariantSummary {
   return {
     VariantName: variant.name,
     DeployedImages: deployedImages(variant, fleet),
     DesiredWeight: variant.weight,
-    DesiredInstanceCount: variant.instances.length,
     CurrentWeight: 0,
-    CurrentInstanceCount: 0,
-    InstanceType: variant.instanceType,
+    ...(variant.serverless
+      ? { DesiredServerlessConfig: serverlessConfig(variant.serverless) }
+      : { DesiredInstanceCount: variant.instances.length, CurrentInstanceCount: 0, InstanceType: variant.instanceType }),
     VariantStatus: [{ Status: 'Creating', StartTime: fleet.startedAtMs }],
   } as PendingProductionVariantSummary;
 }
@@ -106,6 +120,7 @@ export const endpointRoute = (
   document: EndpointDocument,
   place: Place,
   fleet: Fleet,
+  awake: ReadonlySet<string>,
   address: (workId: string) => WorkAddress,
 ): EndpointRoute => ({
   account: place.account,
@@ -113,14 +128,15 @@ export const endpointRoute = (
   name: document.EndpointName,
   arn: document.EndpointArn,
   ...(fleet.asyncConfig && { asynchronous: true }),
-  variants: fleet.variants.map(({ name, weight, model, instances }) => ({
+  variants: fleet.variants.map(({ name, weight, model, instances, serverless }) => ({
     name,
     weight,
     ...(model.following && {
       containers: { mode: model.direct ? 'Direct' : 'Serial', names: containersOf(model).map(containerName) },
     }),
     ...multiModelPlaces(model),
-    instances: instances.map(({ workId, following }) => ({
+    ...(serverless && { serverless: { maxConcurrency: serverless.maxConcurrency } }),
+    instances: (serverless && !awake.has(name) ? [] : instances).map(({ workId, following }) => ({
       id: workId,
       address: address(workId),
       ...(following && { following: following.map(address) }),

@@ -1,15 +1,22 @@
-import type { EndpointRoute, RoutePublisher } from '../../platform/ports/routes.ts';
+import type { EndpointRoute, InstanceUsage, RoutePublisher } from '../../platform/ports/routes.ts';
 import type { WorkAddress } from '../../platform/ports/work.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Read } from '../../platform/store/typed-rows.ts';
 import { endpointRoute } from './describe-endpoint.ts';
-import type { EndpointDocument, Fleet } from './resources.ts';
+import { type EndpointDocument, type Fleet, isAwake } from './resources.ts';
+
+interface Routed {
+  readonly route: EndpointRoute;
+  readonly fleet: number;
+  /** Serverless variants whose instances the router knows. */
+  readonly awake: ReadonlySet<string>;
+}
 
 /** What the router was told of all endpoints: a projection of their rows, rebuilt when the server starts. */
 export class EndpointRoutes {
   readonly #publisher: RoutePublisher;
   readonly #address: (workId: string) => WorkAddress;
-  readonly #routes = new Map<string, { readonly route: EndpointRoute; readonly fleet: number }>();
+  readonly #routes = new Map<string, Routed>();
   /** Endpoints being deleted, by the time of their making: a reconciler that read the row before must not route again. */
   readonly #dropped = new Map<string, number>();
 
@@ -23,14 +30,24 @@ export class EndpointRoutes {
     this.#routes.clear();
     for (const { key, document } of endpoints) {
       if (document.EndpointStatus === 'Deleting' || !document.serving) continue;
-      this.#set(key, document, document.serving);
+      const awake = document.serving.variants.filter((variant) => isAwake(document, variant)).map(({ name }) => name);
+      this.#set(key, document, document.serving, new Set(awake));
     }
     await this.#publish();
   }
 
   /** Resolves when the router sends the endpoint's invocations to this fleet. */
   async route(key: ResourceKey, endpoint: EndpointDocument, fleet: Fleet): Promise<void> {
-    if (this.#set(key, endpoint, fleet)) await this.#publish();
+    if (this.#set(key, endpoint, fleet, new Set(fleet.variants.map(({ name }) => name)))) await this.#publish();
+  }
+
+  /** Resolves when the router sends to the serverless variants that are up, and knows of no others' instances. */
+  async show(key: ResourceKey, endpoint: EndpointDocument, awake: ReadonlySet<string>): Promise<void> {
+    const { serving } = endpoint;
+    const known = this.#routes.get(keyText(key));
+    if (!serving || known?.fleet !== serving.number) return; // another fleet has been routed meanwhile
+    const shown = serving.variants.filter(({ serverless, name }) => serverless && known.awake.has(name) !== awake.has(name));
+    if (shown.length > 0 && this.#set(key, endpoint, serving, awake)) await this.#publish();
   }
 
   /**
@@ -39,7 +56,8 @@ export class EndpointRoutes {
    */
   async reweigh(key: ResourceKey, endpoint: EndpointDocument): Promise<void> {
     const { serving } = endpoint;
-    if (serving && this.#routes.get(keyText(key))?.fleet === serving.number) this.#set(key, endpoint, serving);
+    const known = this.#routes.get(keyText(key));
+    if (serving && known?.fleet === serving.number) this.#set(key, endpoint, serving, known.awake);
     await this.#publish();
   }
 
@@ -51,12 +69,16 @@ export class EndpointRoutes {
     await this.#publish();
   }
 
-  #set(key: ResourceKey, endpoint: EndpointDocument, fleet: Fleet): boolean {
+  #set(key: ResourceKey, endpoint: EndpointDocument, fleet: Fleet, awake: ReadonlySet<string>): boolean {
     const text = keyText(key);
     if (this.#dropped.get(text) === endpoint.CreationTime) return false;
     this.#dropped.delete(text);
-    this.#routes.set(text, { route: endpointRoute(endpoint, key, fleet, this.#address), fleet: fleet.number });
+    this.#routes.set(text, { route: endpointRoute(endpoint, key, fleet, awake, this.#address), fleet: fleet.number, awake });
     return true;
+  }
+
+  usage(workIds: readonly string[]): Promise<Readonly<Record<string, InstanceUsage>>> {
+    return this.#publisher.usage(workIds);
   }
 
   drained(workIds: readonly string[], timeoutMs: number): Promise<boolean> {

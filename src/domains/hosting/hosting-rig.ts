@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +89,8 @@ export class HostingRig extends RegistryRig {
   readonly backend: SandboxBackend;
   readonly loop: RunnableLoop;
   readonly #router: RouterHandle;
+  /** Of the rooms made from now on. */
+  static serverlessIdleMs = 5 * 60_000;
   readonly #room: ReturnType<typeof createHostingRoom>;
 
   private constructor(folder: string, router: RouterHandle) {
@@ -149,6 +151,7 @@ export class HostingRig extends RegistryRig {
         },
         reservations: { job: { cpus: 1, memoryMiB: 1024 }, modelServer: { cpus: 0, memoryMiB: 512 } },
       },
+      serverlessIdleMs: HostingRig.serverlessIdleMs,
       instanceLimits: () => ({ cpus: 1, memoryMiB: 256 }),
       workCredentials: { environment: async () => ({}) },
     });
@@ -169,6 +172,13 @@ export class HostingRig extends RegistryRig {
     await rig.#room.start?.();
     await rig.loop.start();
     return rig;
+  }
+
+  /** How many run on this data folder. */
+  modelServers(): number {
+    const records = new Set(readdirSync(join(this.folder, 'runs', '.records')));
+    return readdirSync(join(this.folder, 'runs')).filter((name) => name.startsWith('endpoint-') && !records.has(`${name}.ended`))
+      .length;
   }
 
   /** As `kill -9` would: memory is gone, router and model servers are not told. */

@@ -1,3 +1,4 @@
+import type { InstanceLimits } from '../../platform/admission/instance-sizes.ts';
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { openLogStream } from '../../platform/log-streams.ts';
@@ -5,7 +6,7 @@ import { planModelServer } from '../../platform/serving/plan-model-server.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { WorkEnd } from '../../platform/ports/work.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
-import type { ServerSight } from './decide-endpoint.ts';
+import { CRASHES_MAX, type ServerSight } from './decide-endpoint.ts';
 import { describeEnd, isForgiven, restartDelayMs } from './decide-restart.ts';
 import { ping } from './ping.ts';
 import type { HostingPorts } from './ports.ts';
@@ -47,6 +48,8 @@ interface Memory {
   failedPings: number;
 }
 
+/** Its processors are what a serverless variant gets; it has more memory than any asks for. */
+const SERVERLESS_HOST = 'ml.m5.xlarge';
 const PING_EVERY_MS = 10_000;
 const STARTING_PING_EVERY_MS = 200;
 const ADMISSION_LOOK_EVERY_MS = 2_000;
@@ -64,11 +67,20 @@ const containerStream = ({ key, variant, instance, place }: Omit<ServerPlan, 'en
   stream: [variant.name, instance.id, ...(variant.model.following ? [nameOf(variant, place)] : [])].join('/'),
 });
 
+/** A serverless variant has the memory that it asks for, as far as this host has it. */
+function limitsOf({ instanceType, serverless }: PinnedVariant, instanceLimits: HostingPorts['instanceLimits']): InstanceLimits {
+  if (!serverless) return instanceLimits(instanceType);
+  const host = instanceLimits(SERVERLESS_HOST);
+  return { ...host, memoryMiB: Math.min(host.memoryMiB, serverless.memoryMiB) };
+}
+
 /** Starts, watches, restarts and ends model servers. All effects are repeatable under the instance's work id. */
 export class ModelServers {
   readonly #ports: HostingPorts;
   readonly #memories = new Map<string, Memory>();
   readonly #owners = new Map<string, ResourceKey>();
+  /** Being ended: what still answers there will not for long. */
+  readonly #ending = new Set<string>();
 
   constructor(ports: HostingPorts) {
     this.#ports = ports;
@@ -118,7 +130,7 @@ export class ModelServers {
           networkIsolation: variant.model.networkIsolation,
           region: key.region,
           logFile: await this.#openLog(plan),
-          limits: instanceLimits(variant.instanceType),
+          limits: limitsOf(variant, instanceLimits),
           environment: await workCredentials.environment(access),
         }),
       );
@@ -159,6 +171,7 @@ export class ModelServers {
     const { backend, admission, settings } = this.#ports;
     const workId = workOf(plan);
     admission.restore(workId, settings.reservations.modelServer);
+    if (this.#ending.has(workId)) return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
     const memory = this.#memory(workId);
     if (await ping(backend.address(workId))) {
       memory.failedPings = 0;
@@ -201,6 +214,7 @@ export class ModelServers {
       return this.#sight(plan, 'starting', restartDelayMs(memory.crashes));
     }
     await backend.release(workId);
+    this.#ending.delete(workId);
     return this.#start(plan);
   }
 
@@ -217,14 +231,22 @@ export class ModelServers {
     const { backend, admission } = this.#ports;
     const status = await backend.status(workId);
     if (status.phase === 'preparing' || status.phase === 'running') {
+      this.#ending.add(workId);
       await backend.stop(workId);
       return false;
     }
     if (status.phase === 'ended') await backend.release(workId);
     admission.release(workId);
+    this.#ending.delete(workId);
     this.#memories.delete(workId);
     this.#owners.delete(workId);
     return true;
+  }
+
+  /** Why a model server does not come up; undefined while that is not known. */
+  problemOf(workId: string): string | undefined {
+    const { crashes, end } = this.#memory(workId);
+    return end && (end.fatal || crashes >= CRASHES_MAX) ? end.text : undefined;
   }
 
   /** Like `end` for many: those that are gone, and when to look for the rest. */

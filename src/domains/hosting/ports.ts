@@ -27,6 +27,8 @@ export interface HostingPorts {
   readonly admission: Admission;
   readonly runtimes: RuntimeCatalogue;
   readonly roles: RoleSessions;
+  /** After how long without a request a serverless variant goes to sleep; default five minutes. */
+  readonly serverlessIdleMs?: number;
   readonly settings: Pick<Settings, 'approval' | 'reservations'>;
   /** What a process of an instance type may use, clipped to this host. */
   readonly instanceLimits: (instanceType: string) => InstanceLimits;

@@ -13,7 +13,8 @@ import type { EndpointRoutes } from './endpoint-routes.ts';
 import type { HostedModels } from './hosted-models.ts';
 import type { Look, ModelServers } from './model-servers.ts';
 import type { HostingPorts } from './ports.ts';
-import { type EndpointDocument, type Fleet, fleetInstances, worksOf } from './resources.ts';
+import type { Serverless } from './serverless.ts';
+import { type EndpointDocument, type Fleet, fleetInstances, isAwake, type PinnedVariant, worksOf } from './resources.ts';
 import { endpointWrite } from './rows.ts';
 
 export const RECONCILER = 'endpoint';
@@ -29,6 +30,7 @@ export interface EndpointReconcilerPorts extends HostingPorts {
   readonly endpointRoutes: EndpointRoutes;
   readonly models: HostedModels;
   readonly invocations: AsyncInvocations;
+  readonly serverless: Serverless;
   /** When this process began: time before does not count against a deployment. */
   readonly startedAtMs: number;
   /** True while the server stops: nothing is started any more. */
@@ -58,16 +60,17 @@ class EndpointReconciler {
     const row = await readRow<EndpointDocument>(this.#ports.store, key);
     if (!row) return;
     if (row.document.EndpointStatus === 'Deleting') return this.#delete(row);
-    const looks = await this.#look(row, row.document.serving);
+    const looks = await this.#look(row, row.document.serving, (variant) => isAwake(row.document, variant));
     const deployed = row.document.deploying && (await this.#deploy(row, row.document.deploying));
     if (deployed?.changed) return { retryAtMs: this.#ports.clock.now() };
     const retired = row.document.retiring.length > 0 ? await this.#retire(row) : undefined;
-    return earliest([...looks.map(({ againAtMs }) => againAtMs), deployed?.againAtMs, retired]);
+    const tended = await this.#ports.serverless.tend(row, looks);
+    return earliest([...looks.map(({ againAtMs }) => againAtMs), deployed?.againAtMs, retired, tended]);
   }
 
-  async #look(row: Row, fleet: Fleet | undefined): Promise<Look[]> {
+  async #look(row: Row, fleet: Fleet | undefined, isWanted: (variant: PinnedVariant) => boolean = () => true): Promise<Look[]> {
     const looks: Promise<Look>[] = [];
-    for (const variant of fleet?.variants ?? []) {
+    for (const variant of (fleet?.variants ?? []).filter(isWanted)) {
       for (const instance of variant.instances) {
         for (const place of worksOf(instance).keys()) {
           const plan = { key: row.key, endpoint: row.document, fleet: fleet as Fleet, variant, instance, place };

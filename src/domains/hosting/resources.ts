@@ -79,6 +79,13 @@ export interface InstancePlan {
 
 export const worksOf = ({ workId, following }: InstancePlan): readonly string[] => [workId, ...(following ?? [])];
 
+export interface ServerlessPlan {
+  readonly memoryMiB: number;
+  readonly maxConcurrency: number;
+  /** Above 0 it never sleeps. */
+  readonly provisionedConcurrency: number;
+}
+
 export interface PinnedVariant {
   readonly name: string;
   readonly weight: number;
@@ -86,6 +93,8 @@ export interface PinnedVariant {
   readonly instances: readonly InstancePlan[];
   readonly model: PinnedModel;
   readonly startupTimeoutSeconds: number;
+  /** Its one instance runs only while it is awake. */
+  readonly serverless?: ServerlessPlan;
   /** The deployment in which its models were pinned; scaling keeps it. */
   readonly pinnedIn?: number;
 }
@@ -123,7 +132,13 @@ export interface EndpointDocument extends Made {
   readonly serving?: Fleet;
   readonly deploying?: Fleet;
   readonly retiring: readonly Retiring[];
+  /** Serverless variants of `serving` that are awake, and since when. */
+  readonly awake?: Readonly<Record<string, number>>;
 }
+
+/** Whether the variant's model servers are to run. */
+export const isAwake = ({ awake }: Pick<EndpointDocument, 'awake'>, { name, serverless }: PinnedVariant): boolean =>
+  !serverless || serverless.provisionedConcurrency > 0 || awake?.[name] !== undefined;
 
 export const fleetInstances = (fleet: Fleet | undefined): InstancePlan[] =>
   (fleet?.variants ?? []).flatMap(({ instances }) => instances);

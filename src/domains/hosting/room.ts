@@ -9,10 +9,10 @@ import { endpointConfigOperations } from './operations/endpoint-configs.ts';
 import { endpointOperations } from './operations/endpoints.ts';
 import { modelOperations } from './operations/models.ts';
 import type { HostingPorts } from './ports.ts';
+import { Serverless } from './serverless.ts';
 import { createEndpointReconciler, RECONCILER } from './reconcile-endpoint.ts';
 import { ENDPOINT, ENDPOINT_CONFIG, type EndpointDocument, fleetInstances, MODEL, worksOf } from './resources.ts';
 
-const NOT_YET = { status: 501, code: 'NotImplementedException', message: 'This is not implemented yet.' };
 const TIMERS_PAGE = 1_000;
 const STOP_WAIT_MS = 35_000;
 
@@ -22,6 +22,7 @@ export function createHostingRoom(ports: HostingPorts): Room {
   const models = new HostedModels(ports);
   const invocations = new AsyncInvocations(ports);
   const endpointRoutes = new EndpointRoutes(ports.routes, (workId) => ports.backend.address(workId));
+  const serverless = new Serverless({ ...ports, servers, endpointRoutes });
   let stopping = false;
   let unsubscribe = () => {};
   return {
@@ -35,6 +36,7 @@ export function createHostingRoom(ports: HostingPorts): Room {
         endpointRoutes,
         models,
         invocations,
+        serverless,
         startedAtMs: ports.clock.now(),
         stopping: () => stopping,
       }),
@@ -56,7 +58,7 @@ export function createHostingRoom(ports: HostingPorts): Room {
       ports.routes.answer({
         placeModel: (asked) => models.place(asked),
         dropModel: (asked) => models.drop(asked),
-        wake: async () => ({ fault: NOT_YET }),
+        wake: (asked) => serverless.wake(asked),
         acceptAsync: (asked) => invocations.accept(asked),
       });
       await endpointRoutes.rebuild(await liveEndpoints(ports));
