@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { JobsRig } from './jobs-rig.ts';
@@ -108,6 +108,26 @@ test('a driver or model server whose supervisor is killed fails the job, and the
     assert.match(job.FailureReason ?? '', /^InternalServerError: The process that minded the work vanished/);
     for (const id of Object.values(ids)) assert.equal((await rig.backend.status(id)).phase, 'ended');
     assert.deepEqual(await rig.keys('out/'), ['out/a.csv.out']);
+    await rig.close();
+  }
+});
+
+/** The program itself, below what makes its sandbox. */
+function programOf(pid: number): number {
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  return child === undefined ? pid : programOf(child);
+}
+
+test('a driver or model server that is killed itself fails the job with its exit code', async () => {
+  for (const [which, reason] of [
+    ['driver', /^AlgorithmError: .*MaxConcurrentTransforms=1[\s\S]*, exit code: 137$/],
+    ['server', /^AlgorithmError: The model server ended \(exit code 137\)\.[\s\S]*waiting, exit code: 137$/],
+  ] as const) {
+    const rig = await startWaiting();
+    process.kill(programOf(Number.parseInt(rig.claim(works(rig.folder)[which]), 10)), 'SIGKILL');
+    const job = await transformed(rig, 'patient');
+    assert.equal(job.TransformJobStatus, 'Failed');
+    assert.match(job.FailureReason ?? '', reason);
     await rig.close();
   }
 });
