@@ -17,6 +17,7 @@ export interface DefinitionStep {
     readonly IfSteps?: readonly DefinitionStep[];
     readonly ElseSteps?: readonly DefinitionStep[];
     readonly Conditions?: readonly unknown[];
+    readonly ForEachBody?: readonly DefinitionStep[];
   };
   readonly DependsOn?: readonly (string | { readonly Step: string })[];
   readonly PropertyFiles?: readonly {
@@ -26,15 +27,18 @@ export interface DefinitionStep {
   }[];
 }
 
-/** Reads the definition JSON: references (`Steps.X.…`), DependsOn and the branches of conditions. */
+/** Reads the definition JSON: references (`Steps.X.…`), DependsOn and the branches of conditions. A ForEach step stands for its body. */
 export function graphOf(definition: string): GraphNode[] {
   const nodes: GraphNode[] = [];
   const visit = (steps: readonly DefinitionStep[], branch?: { name: string; label: string }): void => {
     for (const step of steps) {
-      const { IfSteps = [], ElseSteps = [], ...rest } = step.Arguments ?? {};
+      const { IfSteps = [], ElseSteps = [], ForEachBody = [], ...rest } = step.Arguments ?? {};
       const before = new Set<string>();
-      collectReferences({ ...step, Arguments: rest }, before);
-      for (const dependency of step.DependsOn ?? []) before.add(typeof dependency === 'string' ? dependency : dependency.Step);
+      collectReferences([{ ...step, Arguments: rest }, ...ForEachBody], before);
+      for (const dependency of [step, ...ForEachBody].flatMap(({ DependsOn }) => DependsOn ?? [])) {
+        before.add(typeof dependency === 'string' ? dependency : dependency.Step);
+      }
+      for (const { Name } of ForEachBody) before.delete(Name);
       before.delete(step.Name);
       if (branch) before.delete(branch.name);
       const parents = [...before].map((name) => ({ name }));

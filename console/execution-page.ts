@@ -100,7 +100,9 @@ function showGraph(
 function wordOf(step: StepSummary): string {
   if (step.CacheHitResult) return 'cached';
   if (step.SelectiveExecutionResult) return 'taken over';
-  return step.Metadata?.Condition?.Outcome ?? durationText(step.StartTime, step.EndTime);
+  const { Condition, ForEach } = step.Metadata ?? {};
+  if (ForEach) return `${ForEach.SucceededStepCount ?? 0} of ${ForEach.TotalStepCount ?? 0}`;
+  return Condition?.Outcome ?? durationText(step.StartTime, step.EndTime);
 }
 
 function headOf(arn: string, execution: Execution, running: boolean): HTMLElement[] {
