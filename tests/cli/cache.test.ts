@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { putObject } from '../../src/cli/client.ts';
+import { callJson, putObject } from '../../src/cli/client.ts';
 import { connect } from '../../src/cli/connection.ts';
 import { slipway } from '../harness/cli.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
@@ -161,6 +161,20 @@ suite('cache, retry and resume by command line', () => {
     );
     assert.equal((await cli('plan', 'absent')).code, 1);
     assert.equal((await cli('plan', 'absent.json')).code, 2);
+  });
+
+  test('a result is found however many executions took it since', async () => {
+    const file = write('many.json', [python('Same', WRITE, CACHED)]);
+    const first = await run(file);
+    const connection = await connect(server.folder);
+    for (let count = 0; count < 30; count++) {
+      const input = { PipelineName: 'many', ClientRequestToken: crypto.randomUUID() };
+      await callJson(connection, 'sagemaker:StartPipelineExecution', input);
+    }
+    const [same] = await plan('many');
+    assert.deepEqual([same!.Verdict, same!.PipelineExecutionArn?.split('/').at(-1)], ['hit', first.id]);
+    write('many.json', [python('Same', WRITE, CACHED, { Environment: { A: '1' } })]);
+    assert.match((await cli('plan', file)).stdout, /Environment: \(absent\) -> \{"A":"1"\}[\s\S]*the 25 newest were looked at/);
   });
 
   test('content mode: chosen by run --cache content, planned exactly, never stale', async () => {

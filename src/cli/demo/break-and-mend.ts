@@ -52,7 +52,8 @@ export async function breakAndMend(
   await upsertFile(connection, program, {});
   output.line('\nwhat the whole pipeline would do now (slipway plan):');
   const { PipelineDefinition: text = '' } = await callJson(connection, 'sagemaker:DescribePipeline', { PipelineName: name });
-  for (const line of planLines(await planDefinition(connection, name, text, parameters))) output.line(indented(line));
+  const { steps: planned } = await planDefinition(connection, name, text, parameters);
+  for (const line of planLines(planned)) output.line(indented(line));
 
   const { arn: resumedArn, steps: ran } = await resumeExecution(connection, first.arn, undefined, []);
   output.line(`\nresumed    ${resumedArn.split('/').at(-1)} (slipway resume): runs ${ran.join(', ')}`);

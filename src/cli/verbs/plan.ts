@@ -3,6 +3,7 @@ import { CACHE_MODE_TAG, parametersOf, parseDefinition, resolveParameters } from
 import { AwsError, callerIdentity, callJson } from '../client.ts';
 import type { Connection } from '../connection.ts';
 import { findingsOf } from '../definition-problems.ts';
+import type { StepSummary } from '../execution-watch.ts';
 import { failed, wrongUse } from '../exit.ts';
 import { duration, table } from '../output.ts';
 import { loadPipeline, namesFile } from '../pipeline-file.ts';
@@ -33,10 +34,13 @@ export async function plan(target: string, options: PlanOptions): Promise<void> 
   const { problems, notExecuted } = findingsOf(text);
   const wrong = [...problems, ...notExecuted];
   if (wrong.length > 0) throw failed(wrong.map((reason) => `${target}: ${reason}`).join('\n'));
-  const steps = await planDefinition(connection, name, text, options.param.map(parameterOf));
+  const { steps, isAll } = await planDefinition(connection, name, text, options.param.map(parameterOf));
   for (const line of planLines(steps)) output.line(line);
   output.line(summaryOf(steps));
-  output.result({ PipelineName: name, Steps: steps.map(resultOf) });
+  if (!isAll && steps.some(({ verdict }) => verdict === 'miss')) {
+    output.line(`Of earlier executions the ${EXECUTIONS_MAX} newest were looked at: a step may still find an older result.`);
+  }
+  output.result({ PipelineName: name, AllExecutionsLookedAt: isAll, Steps: steps.map(resultOf) });
 }
 
 /** What an execution of this definition would do, started now. */
@@ -45,16 +49,24 @@ export async function planDefinition(
   name: string,
   text: string,
   given: readonly { Name: string; Value: string }[],
-): Promise<PlannedStep[]> {
+): Promise<Plan> {
   const { account } = await callerIdentity(connection);
   const pipelineArn = `arn:aws:sagemaker:${connection.region}:${account}:pipeline/${name}`;
-  return planPipeline({
+  const { executions, isAll } = await earlierExecutions(connection, name);
+  const steps = await planPipeline({
     connection,
     planned: plannedOf(text, name, pipelineArn, given),
-    earlier: await earlierExecutions(connection, name),
+    earlier: executions,
     byContent: (await tagOf(connection, pipelineArn, CACHE_MODE_TAG)) === 'content',
     nowMs: Date.now(),
   });
+  return { steps, isAll };
+}
+
+export interface Plan {
+  readonly steps: readonly PlannedStep[];
+  /** Whether every earlier execution was looked at: an older one may have the result that a step is said to miss. */
+  readonly isAll: boolean;
 }
 
 /** The plan for people: a table, and what differs where a step misses. */
@@ -99,20 +111,35 @@ function plannedOf(
   return { definition, graph, values, variables: { PipelineName: name, PipelineArn: pipelineArn } };
 }
 
-async function earlierExecutions(connection: Connection, PipelineName: string): Promise<EarlierExecution[]> {
+/** The newest ones, and those, however old, whose results they took. */
+async function earlierExecutions(
+  connection: Connection,
+  PipelineName: string,
+): Promise<{ executions: EarlierExecution[]; isAll: boolean }> {
+  const read = (arns: Iterable<string>) => Promise.all([...arns].map((arn) => EarlierExecution.read(connection, arn)));
   try {
-    const { PipelineExecutionSummaries: found = [] } = await callJson(connection, 'sagemaker:ListPipelineExecutions', {
+    const { PipelineExecutionSummaries: found = [], NextToken } = await callJson(connection, 'sagemaker:ListPipelineExecutions', {
       PipelineName,
       SortBy: 'CreationTime',
       SortOrder: 'Descending',
       MaxResults: EXECUTIONS_MAX,
     });
-    return await Promise.all(found.map(({ PipelineExecutionArn: arn = '' }) => EarlierExecution.read(connection, arn)));
+    const newest = await read(found.map(({ PipelineExecutionArn: arn = '' }) => arn));
+    const known = new Set(newest.map(({ arn }) => arn));
+    const sources = new Set(
+      newest.flatMap(({ steps }) => [...steps.values()].flatMap(sourceOf)).filter((arn) => !known.has(arn)),
+    );
+    return { executions: [...newest, ...(await read(sources))], isAll: NextToken === undefined };
   } catch (error) {
-    if (error instanceof AwsError && error.code === 'ResourceNotFound') return []; // no such pipeline yet
+    if (error instanceof AwsError && error.code === 'ResourceNotFound') return { executions: [], isAll: true }; // no such pipeline yet
     throw error;
   }
 }
+
+const sourceOf = ({ CacheHitResult, SelectiveExecutionResult }: StepSummary): string[] => {
+  const arn = (CacheHitResult ?? SelectiveExecutionResult)?.SourcePipelineExecutionArn;
+  return arn === undefined ? [] : [arn];
+};
 
 const WORDS: Record<PlannedStep['verdict'], string> = {
   hit: 'hit',
