@@ -13,7 +13,9 @@ const PAGE = join(ROOT, 'docs/api-coverage.md');
 const PROOFS = join(ROOT, 'tests/clients/proven.json');
 
 /** Answered by the router process, which has no rooms. */
-const DATA_PLANE = ['sagemaker:InvokeEndpoint'];
+const DATA_PLANE = ['InvokeEndpoint', 'InvokeEndpointAsync', 'InvokeEndpointWithResponseStream'].map(
+  (name) => `sagemaker:${name}`,
+);
 
 /** Operations of the rooms, as their source defines them: `operation('sagemaker:CreateModel', …)`. */
 export function implementedOperations(): Set<string> {

@@ -37,7 +37,7 @@ export async function invoke(invocation: Invocation, server: ServerLink, respons
   response.once('close', () => client.leave());
   const asked: ModelRequest = {
     path: '/invocations',
-    headers: modelHeaders(headers),
+    headers: invocation.streams ? streamHeaders(headers) : modelHeaders(headers),
     body: invocation.body,
     deadlineMs: Date.now() + ANSWER_TIMEOUT_MS,
     client,
@@ -97,6 +97,12 @@ function aimOf({ containers, multiModel }: VariantEntry, headers: IncomingHttpHe
 const NO_MODELS = 'TargetModel is for multi-model containers only. Leave it out.';
 const WHICH_MODEL =
   'This endpoint serves several models: TargetModel has to name the archive to use, below the S3 prefix of the model.';
+
+/** What a streamed answer may be has a header of its own: `Accept` would be about the event stream. */
+function streamHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const { accept: _stream, 'x-amzn-sagemaker-accept': accept, ...kept } = modelHeaders(headers);
+  return accept === undefined ? kept : { ...kept, accept };
+}
 
 /** AWS keeps these and strips the rest. */
 function modelHeaders(headers: IncomingHttpHeaders): Record<string, string> {

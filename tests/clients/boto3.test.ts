@@ -38,12 +38,12 @@ const SUITES: Readonly<Record<string, Suite>> = {
     programs: ['sagemaker/other_settings.py'],
   },
   'boto3: Lambda': { settings: '', programs: ['lambda/functions.py', 'lambda/sagemaker_helper.py'] },
-  'boto3: models of its own': { settings: '', programs: ['hosting/hosting.py'] },
+  'boto3: models of its own': { settings: '', programs: ['hosting/hosting.py', 'hosting/modes.py'] },
 };
 
-/** This one makes models itself and needs XGBoost beside boto3: the runtime of jobs has both. */
+/** These make models themselves and need XGBoost beside boto3: the runtime of jobs has both. */
 const pythonOf = (program: string): string =>
-  program === 'hosting/hosting.py' ? join(findRuntime('ml')?.path ?? '', 'bin/python3') : 'python3';
+  program.startsWith('hosting/') ? join(findRuntime('ml')?.path ?? '', 'bin/python3') : 'python3';
 
 const nameOf = (program: string): string => `boto3 ${basename(program)}`;
 
