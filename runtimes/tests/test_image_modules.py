@@ -2,7 +2,7 @@
 import json
 import unittest
 
-from support import JobTestCase, ServeTestCase
+from support import JobTestCase, ServeTestCase, profile_switches
 
 TRAINING = """
 import json, os, sys
@@ -60,6 +60,39 @@ class Serving(ServeTestCase):
         self.serve(SAGEMAKER_PROGRAM="inference.py")
         self.assertEqual(self.invoke("1,2,3\n4,5,6")[2], b"2,3")
         self.assertEqual(self.invoke("0:1 3:2", "text/libsvm")[2], b"1,4")
+
+
+FRAMEWORK = """
+import json
+from sagemaker_containers.beta.framework import content_types, encoders, env, modules, transformer, worker
+
+def model_fn(model_dir):
+    assert env.model_dir == model_dir
+    return None
+def input_fn(body, content_type):
+    return encoders.decode(body, content_type)
+def predict_fn(data, model):
+    return data * 2
+def output_fn(prediction, accept):
+    if accept == content_types.CSV:
+        return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
+    if accept == "text/used":
+        return modules.import_module
+    return worker.Response(json.dumps({"instances": prediction.tolist()}), status=201, mimetype="application/json")
+"""
+
+
+class OldToolkit(ServeTestCase):
+    def test_scripts_for_the_old_toolkit_answer(self):
+        self.write("model/code/inference.py", FRAMEWORK)
+        self.switches = profile_switches("sagemaker-scikit-learn", "1.2-1")
+        self.serve(SAGEMAKER_PROGRAM="inference.py")
+        self.assertEqual(self.invoke("1,2\n3,4", Accept="text/csv")[::2], (200, b"2.0,4.0\n6.0,8.0\n"))
+        status, headers, body = self.invoke("1,2\n3,4", Accept="application/json")
+        self.assertEqual((status, headers["content-type"], json.loads(body)), (201, "application/json", {"instances": [[2.0, 4.0], [6.0, 8.0]]}))
+        status, _, body = self.invoke("1,2", Accept="text/used")
+        self.assertEqual(status, 500)
+        self.assertIn(b"modules.import_module is not there", body)
 
 
 if __name__ == "__main__":

@@ -159,6 +159,9 @@ def _text_or_bytes(body, content_type):
 
 def _to_response(result, accept, context):
     content_type = context.content_type or accept
+    if hasattr(result, "as_answer"):  # of sagemaker_containers.beta.framework.worker
+        result, own_type, status = result.as_answer()
+        content_type, context.status = own_type or content_type, context.status or status
     if isinstance(result, tuple) and len(result) == 2:
         result, content_type = result[0], result[1] or content_type
     if isinstance(result, Iterator):

@@ -1,0 +1,1 @@
+"""The path under which older scripts import AWS's container toolkit."""
