@@ -9,7 +9,7 @@ import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
 import { createImageIndex } from './domains/images/image-index.ts';
 import { createImagesRoom } from './domains/images/room.ts';
 import { createDeliveriesRoom } from './domains/deliveries/room.ts';
-import { createFunctionsRoom } from './domains/functions/room.ts';
+import { createFunctionsRoom, type FunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
 import { seedIdentity } from './domains/identity/seed.ts';
@@ -376,11 +376,12 @@ async function stopServer(
   base: Foundation,
   late: LateParts,
   gateway: Gateway,
-  { rooms, jobs }: { rooms: readonly Room[]; jobs: JobsRoom },
+  { rooms, jobs, functions }: { rooms: readonly Room[]; jobs: JobsRoom; functions: FunctionsRoom },
   endJobs: boolean,
 ): Promise<void> {
   for (const room of rooms) room.release?.();
   await gateway.close(CLOSE_GRACE_MS);
+  if (endJobs) functions.endAll();
   if (endJobs) await jobs.endAll(JOBS_GRACE_MS);
   base.log.info({ jobs: await jobs.running() }, 'Jobs that run on without the server.');
   await base.loop.stop();

@@ -103,6 +103,8 @@ export interface CodeFacts {
 }
 
 export interface Revision {
+  /** True where whoever makes this revision has less than a role's rights. */
+  readonly restricted?: boolean;
   readonly LastModified: string;
   readonly RevisionId: string;
 }
@@ -168,7 +170,7 @@ export function describeConfig(
   version: string,
   runtimeVersionArn: string,
 ): FunctionConfiguration {
-  const { codeDigest: _digest, deadLetterArn, variables, ...shown } = config;
+  const { codeDigest: _digest, restricted: _restricted, deadLetterArn, variables, ...shown } = config;
   return {
     FunctionName: fn.FunctionName,
     FunctionArn: fn.FunctionArn,

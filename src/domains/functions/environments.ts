@@ -158,9 +158,9 @@ export class Environments {
   }
 
   /** Nothing is started any more; returns what may be ended: a recorded invocation goes on without the server. */
-  stop(): Environment[] {
+  stop(all: boolean): Environment[] {
     this.#stopping = true;
-    return this.all().filter(({ claimedBy }) => claimedBy === undefined);
+    return this.all().filter(({ claimedBy }) => all || claimedBy === undefined);
   }
 
   /** Looks again at all that wait. */
@@ -170,7 +170,7 @@ export class Environments {
 
   /** Gives those that wait for a function what is free of it, and makes what may be made. */
   #serve(id: string): void {
-    const queue = this.#waiting.get(id);
+    const queue = this.#stopping ? undefined : this.#waiting.get(id);
     while (queue?.[0]) {
       const [waiter] = queue as [Waiter];
       const free = this.#freeOf(waiter.runnable);

@@ -58,6 +58,11 @@ export interface FunctionConfig {
   readonly variables?: Readonly<Record<string, string>>;
   readonly VpcConfig?: VpcConfigResponse;
   readonly KMSKeyArn?: string;
+  /**
+   * The code, or what decides on it, was set by a session with less than its role's rights: a job must not get by a function of its
+   * own what it is denied (approval, IAM changes).
+   */
+  readonly restricted?: boolean;
   /** A queue or function that gets the events no attempt succeeded with. */
   readonly deadLetterArn?: string;
   readonly TracingConfig: TracingConfigResponse;

@@ -1,4 +1,5 @@
 import type { FunctionConfiguration } from '../../contract/generated/lambda.ts';
+import type { OperationContext } from '../../platform/calls/operation.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { formatArn } from '../../platform/resources/arn.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
@@ -10,9 +11,15 @@ import { functionArn, type FunctionConfig, type FunctionDocument, LATEST } from 
 /** Lambda's way to write a time. */
 export const lambdaTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '+0000');
 
-export const newRevision = ({ ids }: FunctionsPorts, nowMs: number): Revision => ({
+/** `restricted` stays on what was there before, unless this revision brings new code. */
+export const newRevision = (
+  { ids }: FunctionsPorts,
+  { nowMs, principal }: OperationContext,
+  brings: 'code' | 'configuration',
+): Revision => ({
   LastModified: lambdaTime(nowMs),
   RevisionId: ids.uuid(),
+  ...(principal.sessionPolicy ? { restricted: true } : brings === 'code' && { restricted: false }),
 });
 
 export const functionWrite = (key: ResourceKey, document: FunctionDocument, nowMs: number): Write => ({

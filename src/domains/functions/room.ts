@@ -31,11 +31,14 @@ const TIMERS_PAGE = 1_000;
 export interface FunctionsRoom extends Room {
   /** Where a function's code is fetched from. */
   readonly route: WebRoute;
+  /** The stop that comes takes along what would go on without the server. */
+  endAll(): void;
 }
 
 /** Lambda: functions, the processes that run their handlers, and invocations. */
 export function createFunctionsRoom(ports: FunctionsPorts): FunctionsRoom {
   const environments = new Environments(ports);
+  let takeAll = false;
   let unsubscribe = () => {};
   return {
     name: 'functions',
@@ -57,6 +60,9 @@ export function createFunctionsRoom(ports: FunctionsPorts): FunctionsRoom {
     ],
     calls: ['s3:GetObject', 'logs:CreateLogGroup', 'logs:CreateLogStream'],
     route: codeRoute(ports),
+    endAll() {
+      takeAll = true;
+    },
     async start() {
       unsubscribe = ports.backend.onChange((workId) => {
         const environment = environments.byWorkId(workId);
@@ -67,7 +73,7 @@ export function createFunctionsRoom(ports: FunctionsPorts): FunctionsRoom {
     /** Idle processes end with the server; a recorded invocation goes on, and the next start takes it over. */
     async stop() {
       unsubscribe();
-      await Promise.all(environments.stop().map(({ document }) => ports.backend.stop(document.workId)));
+      await Promise.all(environments.stop(takeAll).map(({ document }) => ports.backend.stop(document.workId)));
     },
   };
 }

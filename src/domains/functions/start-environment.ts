@@ -1,4 +1,4 @@
-import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
+import { assumptionOf, type WorkAccess } from '../../platform/authorization/work-credentials.ts';
 import { openLogStream } from '../../platform/log-streams.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import type { JsonObject } from '../../platform/json.ts';
@@ -8,7 +8,13 @@ import type { Bootstraps } from './bootstraps.ts';
 import { runtimeKind } from './decide-config.ts';
 import { planEnvironment } from './decide-work.ts';
 import type { FunctionsPorts } from './ports.ts';
-import { ENVIRONMENT_RECONCILER, type EnvironmentDocument, environmentKey, functionArn } from './resources.ts';
+import {
+  ENVIRONMENT_RECONCILER,
+  type EnvironmentDocument,
+  environmentKey,
+  type FunctionConfig,
+  functionArn,
+} from './resources.ts';
 import type { Runnable } from './runnable.ts';
 
 export interface NewEnvironment {
@@ -85,8 +91,8 @@ export async function startEnvironment(
     roleArn,
     workId: document.workId,
     onBehalfOf,
-    kind: 'function',
-  } as const;
+    kind: accessKind(runnable.config),
+  };
   await backend.start(
     planEnvironment(document, runnable.config, {
       region: key.region,
@@ -99,13 +105,16 @@ export async function startEnvironment(
   );
 }
 
+const accessKind = ({ restricted }: FunctionConfig): NonNullable<WorkAccess['kind']> =>
+  restricted ? 'function-of-job' : 'function';
+
 /** The stream is the role's to make; where it has no right to, the file is there and no stream shows it. */
 async function openLog(ports: FunctionsPorts, environment: NewEnvironment, { name, config }: Runnable): Promise<string> {
   const { key, document } = environment;
   const stream = logStreamOf(environment);
   const onBehalfOf = functionArn(key, name);
   try {
-    const access = { account: key.account, workId: document.workId, onBehalfOf, kind: 'function' } as const;
+    const access = { account: key.account, workId: document.workId, onBehalfOf, kind: accessKind(config) };
     const principal = await ports.roles.assume(assumptionOf(access, config.Role));
     return await openLogStream(ports, principal, { region: key.region }, stream);
   } catch (error) {

@@ -15,8 +15,8 @@ export interface WorkAccess {
   readonly workId: string;
   /** ARN of the job, endpoint or function. */
   readonly onBehalfOf: string;
-  /** A function has all rights of its role; everything else (jobs, model servers) has less. */
-  readonly kind?: 'function';
+  /** A function has all rights of its role; everything else has less: jobs, model servers, and functions that such code made. */
+  readonly kind?: 'function' | 'function-of-job';
 }
 
 export interface WorkCredentialsPorts {
@@ -103,6 +103,8 @@ export function assumptionOf(access: Omit<WorkAccess, 'region' | 'roleArn'>, rol
   const { account, workId, onBehalfOf } = access;
   const session = { account, roleArn, sessionName: workId.slice(0, 64), onBehalfOf };
   if (access.kind === 'function') return { ...session, service: 'lambda.amazonaws.com' };
+  if (access.kind === 'function-of-job')
+    return { ...session, service: 'lambda.amazonaws.com', sessionPolicy: JOB_SESSION_POLICY };
   return { ...session, service: 'sagemaker.amazonaws.com', sessionPolicy: JOB_SESSION_POLICY };
 }
 

@@ -316,6 +316,19 @@ def handler(event, context):
         self.assertEqual(json.loads(narrow.invoke(FunctionName="theirs")["Payload"].read()), 1)
         self.refused("AccessDeniedException", "iam:PassRole|lambda:CreateFunction", narrow.create_function, FunctionName="mine-too", Runtime="python3.12", Role=role,
                      Handler="a.b", Code={"ZipFile": zipped(a="b")})
+        # Code with less than its role's rights (a job's session is such) gets no more by a function of its own.
+        half = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:TagRole", "Resource": "*"}]}
+        full = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        iam.put_role_policy(RoleName="narrow", PolicyName="p", PolicyDocument=json.dumps({"Statement": [full]}))
+        keys = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="halved", Policy=json.dumps(half))["Credentials"]
+        halved = boto3.client("lambda", aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+        halved.create_function(FunctionName="around", Runtime="python3.12", Role=role, Handler="app.handler", Timeout=20, Code={"ZipFile": zipped(app__py=body)})
+        answer, error = invoke("around")
+        self.assertIn("TagRole", error["errorMessage"])
+        halved.update_function_configuration(FunctionName="mine", Environment={"Variables": {"PYTHONSTARTUP": "x"}})
+        self.assertIn("TagRole", invoke("mine")[1]["errorMessage"])
+        lambda_.update_function_code(FunctionName="mine", ZipFile=zipped(app__py=body))
+        self.assertEqual(invoke("mine")[1], "tagged")
         closed = iam.create_role(RoleName="closed", AssumeRolePolicyDocument=json.dumps(
             {"Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))["Role"]["Arn"]
         self.refused("InvalidParameterValueException", "^The role defined for the function cannot be assumed by Lambda", lambda_.create_function,

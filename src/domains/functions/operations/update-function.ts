@@ -39,7 +39,7 @@ const updateFunctionCode = (ports: FunctionsPorts, environments: Environments) =
       const { name } = namedFunction(input.FunctionName, undefined, context);
       await readFunction(ports.store, context, name); // before the code is looked at
       const code = await storeCode(ports, context, input);
-      const revision = newRevision(ports, context.nowMs);
+      const revision = newRevision(ports, context, 'code');
       return change(ports, environments, context, name, {
         expected: input.RevisionId,
         publish: input.Publish === true,
@@ -66,7 +66,7 @@ const updateFunctionConfiguration = (ports: FunctionsPorts, environments: Enviro
       const { name } = namedFunction(input.FunctionName, undefined, context);
       await readFunction(ports.store, context, name);
       if (input.Role !== undefined) await checkRole(ports, context, input.Role, functionArn(context, name));
-      const revision = newRevision(ports, context.nowMs);
+      const revision = newRevision(ports, context, 'configuration');
       return change(ports, environments, context, name, {
         expected: input.RevisionId,
         publish: false,
