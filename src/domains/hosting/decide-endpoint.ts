@@ -83,7 +83,9 @@ export function retainProperties(
     variants: fleet.variants.map((variant) => {
       const before = serving?.variants.find(({ name }) => name === variant.name);
       if (!before) return variant;
-      const count = excluded.includes('DesiredInstanceCount') ? variant.instances.length : before.instances.length;
+      // a serverless variant has one instance, whatever it had before
+      const keepsCount = !variant.serverless && !before.serverless && !excluded.includes('DesiredInstanceCount');
+      const count = keepsCount ? before.instances.length : variant.instances.length;
       return {
         ...variant,
         weight: excluded.includes('DesiredWeight') ? variant.weight : before.weight,
