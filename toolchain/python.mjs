@@ -104,8 +104,8 @@ function pythonIsUnchanged(ready) {
 export function runtimeDownload(name) {
   return {
     what: `Python runtime "${name}" (numpy, pandas, scikit-learn, xgboost, …)`,
-    sizeMb: 175,
-    diskMb: 650,
+    sizeMb: 190,
+    diskMb: 720,
     from: 'PyPI',
     into: join(cacheDirectory(), 'runtimes'),
   };

@@ -108,3 +108,22 @@ test('SageMaker SDK: steps that call functions, wait for people, and are repeate
     await server.stop();
   }
 });
+
+const NOTEBOOKS = 'sagemaker-sdk notebook_steps.py';
+
+test('SageMaker SDK: notebooks run as steps, with parameters; a cell that fails is named', async () => {
+  const server = await startServer();
+  try {
+    const program = join(import.meta.dirname, 'sagemaker-sdk/notebook_steps.py');
+    const printed = await runToSuccess(server, ['python3', program], { test: NOTEBOOKS });
+    assert.match(printed, /^Failed: \{'Fails': 'Failed', 'Sum': 'Succeeded'\}$/m);
+    assert.match(
+      printed,
+      /^reason: AlgorithmError: Cell 2 of the notebook failed: ZeroDivisionError: division by zero, exit code: 1$/m,
+    );
+    assert.match(printed, /^outputs: \[\['total: 20\\n'\], \['20'\]\]$/m);
+    assert.deepEqual(unprovenClaims([NOTEBOOKS]), []);
+  } finally {
+    await server.stop();
+  }
+});
