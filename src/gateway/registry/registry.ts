@@ -24,6 +24,8 @@ export interface RegistryPorts {
   readonly log: GatewayLog;
 }
 
+const WORK_MS = 30 * 60_000;
+
 /** One request on its way. */
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -61,6 +63,8 @@ export async function answerRegistry(
       },
     };
     const action = findAction(request.method ?? 'GET', url.pathname);
+    // while a layer is joined or an image unpacked no byte passes; Node's own times come back with the answer
+    request.socket.setTimeout(WORK_MS);
     await action({
       request,
       response,

@@ -173,7 +173,8 @@ def accept(poll, listener, target):
     try:
         client, _ = listener.accept()
     except OSError:
-        return  # it went away, or too many files are open: the next one is tried again
+        time.sleep(0.01)  # it went away, or too many files are open: it is tried again
+        return
     server = socket.socket(socket.AF_INET)
     try:
         server.connect(target)  # on this machine: connected or refused at once

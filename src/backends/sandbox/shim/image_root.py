@@ -7,7 +7,6 @@ in which `/opt` is a link to a folder of the host must not lead us there.
 import os
 import shutil
 import stat
-import subprocess
 
 import kernel
 
@@ -71,6 +70,8 @@ def escaped(path):
 
 def copy(tree, root):
     """Where the file system can share content between files this costs no bytes."""
+    import subprocess  # loaded by few
+
     done = subprocess.run(["cp", "-a", "--reflink=auto", tree + "/.", root], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode != 0:
         raise OSError("the image's files could not be copied: %s" % done.stderr.decode("utf-8", "replace").strip()[-300:])

@@ -101,8 +101,35 @@ export const uploadLayerPart = (ports: ImagesPorts): Operation<'ecr:UploadLayerP
         parts: part.sizeBytes === 0 ? before.document.parts : [...before.document.parts, part],
         sizeBytes: received + part.sizeBytes,
       };
-      const { key, version, index } = before;
-      const { outcome } = await ports.store.commit({
+      await keepPart(ports, context, before, document);
+      return {
+        registryId: context.account,
+        repositoryName: input.repositoryName,
+        uploadId: input.uploadId,
+        lastByteReceived: document.sizeBytes - 1,
+      };
+    },
+  });
+
+/** The upload with one part more. Of two parts sent at once one is refused. */
+async function keepPart(
+  { store }: ImagesPorts,
+  context: OperationContext,
+  { key, version, index }: Row<UploadDocument>,
+  document: UploadDocument,
+): Promise<void> {
+  await decideAndCommit(store, async (count) => {
+    const found = count === 0 ? undefined : await store.get<UploadDocument>(key);
+    // our own commit, whose answer was lost
+    if (found && JSON.stringify(found.document) === JSON.stringify(document)) return { result: undefined };
+    if (count > 0 && found?.version !== version) {
+      throw new ServiceError(
+        'InvalidLayerPartException',
+        'Two parts of one upload were sent at once. Ask how far it is and go on there.',
+      );
+    }
+    return {
+      commit: {
         expect: [{ key, version }],
         write: [
           {
@@ -113,21 +140,11 @@ export const uploadLayerPart = (ports: ImagesPorts): Operation<'ecr:UploadLayerP
           },
         ],
         timers: [{ reconciler: UPLOAD_EXPIRY, key, dueAtMs: context.nowMs + UPLOAD_KEPT_MS }],
-      });
-      if (outcome !== 'done') {
-        throw new ServiceError(
-          'InvalidLayerPartException',
-          'Two parts of one upload were sent at once. Ask how far it is and go on there.',
-        );
-      }
-      return {
-        registryId: context.account,
-        repositoryName: input.repositoryName,
-        uploadId: input.uploadId,
-        lastByteReceived: document.sizeBytes - 1,
-      };
-    },
+      },
+      result: undefined,
+    };
   });
+}
 
 async function storePart(
   ports: ImagesPorts,
