@@ -22,3 +22,13 @@ test('a bad value names its place', () => {
 test('broken YAML is said to be that', () => {
   assert.throws(() => parseSettings('region: ['), /not valid YAML/);
 });
+
+test('an image stands for an image or for a folder', () => {
+  const { images, registry } = parseSettings(
+    'images: { "a:1": sagemaker-xgboost:1.7-1, "b:1": /srv/b, "c:1": ~/c }\nregistry: { layerMiB: 5 }',
+  );
+  assert.deepEqual(images, { 'a:1': 'sagemaker-xgboost:1.7-1', 'b:1': '/srv/b', 'c:1': '~/c' });
+  assert.deepEqual(registry, { ...DEFAULT_SETTINGS.registry, layerMiB: 5 });
+  assert.throws(() => parseSettings('images: { "a:1": ./here }'), /images\.a:1: write an image name .* or a folder as/);
+  assert.throws(() => parseSettings('registry: { layerMiB: 0 }'), /registry\.layerMiB/);
+});

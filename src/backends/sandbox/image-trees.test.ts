@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { RootImage, RootLayer } from '../../platform/ports/images.ts';
 import { createImageTrees } from './image-trees.ts';
@@ -153,6 +154,21 @@ test('a layer that would escape, is corrupt, or is not what the configuration sa
   await refused('cut zstd', cut, /not readable as zstd|readable tar|middle/);
   await refused('another content', { ...rig.layer(tar), diffId: '0'.repeat(64) }, /configuration says sha256:0000/);
   rig.close();
+});
+
+test('a layer may not unpack to more than there is room for', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-layer-'));
+  const program = fileURLToPath(new URL('./shim/layer.py', import.meta.url));
+  const unpack = (bytesMax: string) =>
+    spawnSync('python3', [program, folder, bytesMax], {
+      input: tarOf('add("big", content=b"y" * 1000); add("more")'),
+      encoding: 'utf8',
+    });
+  const fits = unpack('1001');
+  assert.deepEqual([fits.status, fits.stdout.trim()], [0, '0']);
+  const refused = unpack('1000');
+  assert.deepEqual([refused.status, /more than 1000 bytes/.test(refused.stderr)], [3, true]);
+  rmSync(folder, { recursive: true });
 });
 
 test('two who need an image at once unpack it once', async () => {
