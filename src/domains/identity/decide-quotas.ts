@@ -39,7 +39,9 @@ export function rejectInlinePolicy(
 export function rejectManagedPolicy(text: string): Rejection | undefined {
   if (charsOf(text) > MANAGED_CHARS_MAX) return overQuota('PolicySize', MANAGED_CHARS_MAX);
   const parsed = parsePolicy(text, 'identity');
-  return 'problem' in parsed ? { code: 'MalformedPolicyDocument', message: parsed.problem } : undefined;
+  if ('problem' in parsed) return { code: 'MalformedPolicyDocument', message: parsed.problem };
+  if (parsed.document.Version === '2012-10-17') return undefined;
+  return { code: 'MalformedPolicyDocument', message: 'Policy document must be version 2012-10-17 or greater.' };
 }
 
 export const rejectAttached = (kind: HolderKind, attached: readonly string[]): Rejection | undefined =>

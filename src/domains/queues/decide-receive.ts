@@ -75,5 +75,5 @@ export const wantsAttribute = (wanted: readonly string[], name: string): boolean
       pattern === 'All' ||
       pattern === '.*' ||
       pattern === name ||
-      (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -1))),
+      (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -2))),
   );

@@ -1,9 +1,8 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { Commit } from '../../platform/store/port.ts';
-import { moveStages, surplusVersions } from './decide-versions.ts';
-import type { SecretDocument, SecretValue } from './resources.ts';
-import { valueKey } from './resources.ts';
+import { holderOf, moveStages, surplusVersions } from './decide-versions.ts';
+import { CURRENT, type SecretDocument, type SecretValue, valueKey } from './resources.ts';
 import { openValue, placeOf, type SecretsPorts, valueWrite } from './secret-access.ts';
 
 export type Added =
@@ -32,7 +31,12 @@ export async function addVersion(
       `You can't use ClientRequestToken ${versionId} because that value is already in use for a version of secret ${secret.arn}.`,
     );
   }
-  const versions = moveStages({ ...secret.versions, [versionId]: { stages: [], createdAtMs: context.nowMs } }, versionId, stages);
+  const versions = moveStages(
+    { ...secret.versions, [versionId]: { stages: [], createdAtMs: context.nowMs } },
+    versionId,
+    // AWS: the first value is the current one, whatever else it is
+    holderOf(secret.versions, CURRENT) === undefined ? [...new Set([...stages, CURRENT])] : stages,
+  );
   const surplus = surplusVersions(versions);
   for (const id of surplus) delete versions[id];
   const write = valueWrite(ports, context, secret, versionId, value);

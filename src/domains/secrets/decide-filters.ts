@@ -1,4 +1,5 @@
 import type { Filter } from '../../contract/generated/secretsmanager.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 import type { Tag } from '../../platform/resources/tags.ts';
 import type { SecretDocument } from './resources.ts';
 
@@ -32,7 +33,8 @@ function matchesValue(secret: SecretDocument, tags: readonly Tag[], region: stri
       return region.startsWith(value);
     case 'all': {
       const texts = [secret.name, secret.description ?? '', ...tags.flatMap(({ Key, Value }) => [Key, Value])];
-      return words(value).some((word) => texts.some((text) => hasWords(text, word)));
+      const wanted = words(value);
+      return wanted.length > 0 && wanted.every((word) => texts.some((text) => words(text).some((one) => one.startsWith(word))));
     }
     default:
       return false; // no secret here belongs to another service
@@ -45,8 +47,19 @@ function hasWords(text: string, wanted: string): boolean {
   return words(wanted).every((word) => found.some((one) => one.startsWith(word)));
 }
 
+/** Apart at white space, `/_+=.@-` and where a capital begins a word: `AppBeta` is `app` and `beta`. */
 const words = (text: string): string[] =>
   text
-    .toLowerCase()
-    .split(/[\s/_+=.@!-]+/)
-    .filter((word) => word !== '');
+    .split(/[\s/_+=.@!-]+|(?=\p{Lu}\p{Ll})/u)
+    .filter((word) => word !== '')
+    .map((word) => word.toLowerCase());
+
+export function rejectedFilters(filters: readonly Filter[]): Rejection | undefined {
+  for (const { Key, Values } of filters) {
+    if (Key === undefined) return { code: 'InvalidParameterException', message: 'Invalid filter key' };
+    if (!Values || Values.length === 0) {
+      return { code: 'InvalidParameterException', message: `Invalid filter values for key: ${Key}` };
+    }
+  }
+  return undefined;
+}

@@ -16,11 +16,10 @@ export function randomPassword(ids: Pick<Ids, 'bytes'>, input: GetRandomPassword
     input.ExcludeUppercase ? '' : LOWER.toUpperCase(),
     input.ExcludeNumbers ? '' : DIGITS,
     input.ExcludePunctuation ? '' : PUNCTUATION,
-    input.IncludeSpace ? ' ' : '',
   ].map((kind) => [...kind].filter((char) => !excluded.has(char)).join(''));
-  const used = kinds.filter((kind) => kind !== '');
-  const required = input.RequireEachIncludedType === false ? [] : used;
-  if (used.length === 0) {
+  const required = input.RequireEachIncludedType === false ? [] : kinds.filter((kind) => kind !== '');
+  const all = kinds.join('') + (input.IncludeSpace && !excluded.has(' ') ? ' ' : '');
+  if (all === '') {
     throw new ServiceError('InvalidParameterException', 'Every character is excluded: there is nothing to make a password of.');
   }
   if (length < required.length) {
@@ -29,7 +28,6 @@ export function randomPassword(ids: Pick<Ids, 'bytes'>, input: GetRandomPassword
       `Password length is too short based on the required types: ${length} characters cannot hold ${required.length} kinds.`,
     );
   }
-  const all = used.join('');
   const chars = [...required, ...Array<string>(length - required.length).fill(all)].map(
     (from) => from[below(ids, from.length)] ?? '',
   );

@@ -219,7 +219,7 @@ test('secrets are listed by filters, sorted, in pages, with their tags', () =>
     await call('secretsmanager:TagResource', { SecretId: 'prod/api', Tags: [{ Key: 'x', Value: 'y' }] });
     await call('secretsmanager:UntagResource', { SecretId: 'prod/db', TagKeys: ['team'] });
     assert.deepEqual((await call('secretsmanager:DescribeSecret', { SecretId: 'prod/api' })).Tags, [{ Key: 'x', Value: 'y' }]);
-    assert.deepEqual((await call('secretsmanager:DescribeSecret', { SecretId: 'prod/db' })).Tags, []);
+    assert.deepEqual((await call('secretsmanager:DescribeSecret', { SecretId: 'prod/db' })).Tags, undefined);
     await assert.rejects(call('secretsmanager:ListSecrets', { NextToken: 'mine' }), code('InvalidNextTokenException'));
   }));
 

@@ -46,6 +46,14 @@ const parseNumber = (text: string): number => (text.trim() === '' ? Number.NaN :
 /** ISO 8601, or epoch seconds. */
 const parseDate = (text: string): number => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text));
 
+/** A date or number that is none compares with nothing: a deny that hangs on it would be lost, so it is refused when written. */
+export function isOperand(operator: string, text: string): boolean {
+  if (text.includes('${')) return true;
+  const kind = /(?:^|:)(date|numeric)/i.exec(operator)?.[1]?.toLowerCase();
+  if (kind === undefined) return true;
+  return !Number.isNaN(kind === 'date' ? parseDate(text) : parseNumber(text));
+}
+
 /** Each of the six parts of an ARN is matched for itself, so that `*` does not reach over a colon. */
 const arnComparison: Comparison = (expected) => {
   const patterns = arnParts(expected)?.map((part) => compilePattern(part, { variables: true, wildcards: true }));

@@ -1,4 +1,4 @@
-import { isConditionOperator } from './conditions.ts';
+import { isConditionOperator, isOperand } from './conditions.ts';
 import type { PolicyDocument } from './policy.ts';
 
 /**
@@ -40,8 +40,7 @@ export function checkPolicy(parsed: unknown, use: PolicyUse): ParsedPolicy {
     const problem = statementProblem(statement, use);
     if (problem !== undefined) return { problem: `Statement ${index + 1}: ${problem}` };
     const sid = (statement as Fields)['Sid'];
-    if (sid !== undefined && sids.has(sid))
-      return { problem: `Statement IDs (SID) in a single policy must be unique: ${quote(sid)}.` };
+    if (sid && sids.has(sid)) return { problem: `Statement IDs (SID) in a single policy must be unique: ${quote(sid)}.` };
     sids.add(sid);
   }
   return { document: parsed as unknown as PolicyDocument };
@@ -112,14 +111,15 @@ function oneOfProblem(statement: Fields, name: string, notName: string, itemProb
 }
 
 const actionProblem: ItemProblem = (item) =>
-  item === '*' || /^[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+$/.test(item)
+  item === '*' || /^[A-Za-z0-9.*?-]+:[A-Za-z0-9*?-]+$/.test(item)
     ? undefined
     : `Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: ${quote(item)}`;
 
-const resourceProblem: ItemProblem = (item) =>
-  item === '*' || /^arn:[^:]+:[^:]*:[^:]*:[^:]*:.+$/s.test(item) || /^[*?]/.test(item)
-    ? undefined
-    : `Resource ${quote(item)} must be in ARN format or "*".`;
+const resourceProblem: ItemProblem = (item) => {
+  if (/^arn:[^:]+:s3:[^:*?]+:/.test(item)) return `Resource ${quote(item)} can not contain region information.`;
+  const fits = item === '*' || /^arn:[^:]+:[^:]*:[^:]*:[^:]*:.+$/s.test(item) || /^[*?]/.test(item);
+  return fits ? undefined : `Resource ${quote(item)} must be in ARN format or "*".`;
+};
 
 function conditionProblem(condition: unknown): string | undefined {
   if (condition === undefined) return undefined;
@@ -132,6 +132,8 @@ function conditionProblem(condition: unknown): string | undefined {
       if (!list.every((item) => ['string', 'number', 'boolean'].includes(typeof item))) {
         return `Syntax errors in policy: the values of ${quote(key)} must be strings, numbers or booleans.`;
       }
+      const wrong = list.find((item) => !isOperand(operator, String(item)));
+      if (wrong !== undefined) return `Invalid value for condition ${operator.slice(0, 100)}: ${quote(wrong)}.`;
     }
   }
   return undefined;

@@ -1,6 +1,7 @@
 import type { Group } from '../../../contract/generated/iam.ts';
 import { idText } from '../../../platform/authorization/session-token.ts';
 import { operation } from '../../../platform/calls/operation.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
@@ -125,9 +126,11 @@ export const removeUserFromGroup = (ports: OperationPorts) =>
     needs: holderNeed(ports, 'Group', 'iam:RemoveUserFromGroup'),
     async handle({ GroupName, UserName }, context) {
       await readHolder(ports.store, context, 'Group', GroupName);
-      await changeHolder(ports, context, 'User', UserName, (user) => ({
-        document: { ...user, Groups: (user.Groups ?? []).filter((name) => name !== GroupName) },
-      }));
+      await changeHolder(ports, context, 'User', UserName, (user) => {
+        const before = user.Groups ?? [];
+        if (!before.includes(GroupName)) throw new ServiceError('NoSuchEntity', `User ${UserName} not in group ${GroupName}`);
+        return { document: { ...user, Groups: before.filter((name) => name !== GroupName) } };
+      });
       return {};
     },
   });

@@ -23,16 +23,16 @@ export const deleteSecret = (ports: SecretsPorts): Operation<'secretsmanager:Del
       }),
     async handle(input, context) {
       const { RecoveryWindowInDays: days = WINDOW_DAYS_DEFAULT, ForceDeleteWithoutRecovery: force } = input;
-      if (force && input.RecoveryWindowInDays !== undefined) {
-        throw new ServiceError(
-          'InvalidParameterException',
-          "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.",
-        );
-      }
       if (days < 7 || days > 30) {
         throw new ServiceError(
           'InvalidParameterException',
           'The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).',
+        );
+      }
+      if (force && input.RecoveryWindowInDays !== undefined) {
+        throw new ServiceError(
+          'InvalidParameterException',
+          "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.",
         );
       }
       if (force) return decideAndCommit<Ended>(ports.store, () => removeAtOnce(ports, context, input.SecretId));

@@ -6,11 +6,12 @@ import type {
 } from '../../../contract/generated/secretsmanager.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { refuse } from '../../../platform/errors/rejection.ts';
 import { readTags } from '../../../platform/resources/change-tags.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Cursor, ListQuery } from '../../../platform/store/port.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
-import { matchesFilters } from '../decide-filters.ts';
+import { matchesFilters, rejectedFilters } from '../decide-filters.ts';
 import { holderOf, stagesOf } from '../decide-versions.ts';
 import { randomPassword } from '../random-password.ts';
 import { CURRENT, SECRET, type SecretDocument } from '../resources.ts';
@@ -83,13 +84,18 @@ export const batchGetSecretValue = (ports: SecretsPorts): Operation<'secretsmana
       return [{ action: 'secretsmanager:BatchGetSecretValue', resources: ['*'] }, ...(await Promise.all(each)).flat()];
     },
     async handle(input, context) {
-      const asked = input.SecretIdList;
-      if (!asked || input.Filters) {
+      const { SecretIdList: asked, Filters: filters } = input;
+      if ((asked === undefined) === (filters === undefined)) {
+        throw new ServiceError('InvalidParameterException', "Either 'SecretIdList' or 'Filters' must be provided, but not both.");
+      }
+      if (asked && input.MaxResults !== undefined) {
         throw new ServiceError(
-          'NotImplementedException',
-          'BatchGetSecretValue takes a SecretIdList here; Filters are not implemented.',
+          'InvalidParameterException',
+          "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided.",
         );
       }
+      if (!asked)
+        throw new ServiceError('NotImplementedException', 'BatchGetSecretValue by Filters is not implemented: name the secrets.');
       const results = await Promise.all(asked.map((text) => valueOrError(ports, context, text)));
       return {
         SecretValues: results.flatMap((one) => ('value' in one ? [one.value] : [])),
@@ -104,7 +110,13 @@ async function valueOrError(
   text: string,
 ): Promise<{ readonly value: GetSecretValueResponse } | { readonly error: APIErrorType }> {
   try {
-    const { document } = await readLiveSecret(ports.store, context, text);
+    const { document } = await readSecret(ports.store, context, text);
+    if (document.deletion) {
+      throw new ServiceError(
+        'InvalidRequestException',
+        "You tried to perform the operation on a secret that's currently marked deleted.",
+      );
+    }
     const id = holderOf(document.versions, CURRENT);
     return { value: await describeValue(ports, context, document, id, `staging label: ${CURRENT}`) };
   } catch (error) {
@@ -132,7 +144,7 @@ async function describe(ports: SecretsPorts, { document }: SecretRow): Promise<S
     ...(document.description !== undefined && { Description: document.description }),
     LastChangedDate: document.changedAtMs,
     ...(document.deletion && { DeletedDate: document.deletion.requestedAtMs }),
-    Tags: [...tags],
+    ...(tags.length > 0 && { Tags: [...tags] }),
     SecretVersionsToStages: stagesOf(document.versions),
     CreatedDate: document.createdAtMs,
   };
@@ -155,6 +167,7 @@ export const listSecrets = (ports: SecretsPorts): Operation<'secretsmanager:List
           'NotImplementedException',
           'When a secret was last read is not recorded, so it cannot be sorted by.',
         );
+      refuse(rejectedFilters(input.Filters ?? []));
       const { found, next } = await search(ports, context, {
         query: { sortBy, order: input.SortOrder === 'desc' ? 'descending' : 'ascending' },
         deleted: input.IncludePlannedDeletion ?? false,
