@@ -31,7 +31,9 @@ const SUITES: Readonly<Record<string, Suite>> = {
   },
   'boto3: SageMaker': {
     settings: 'instances: { ml.t3.medium: { cpus: 1, memoryMiB: 256 } }\n',
-    programs: ['refusals', 'kinds', 'jobs', 'pipelines', 'reruns', 'serving'].map((name) => `sagemaker/${name}.py`),
+    programs: ['refusals', 'kinds', 'jobs', 'pipelines', 'reruns', 'serving', 'deploy_steps'].map(
+      (name) => `sagemaker/${name}.py`,
+    ),
   },
   'boto3: SageMaker under other settings': {
     settings: 'roles: strict\napproval: open\n',
