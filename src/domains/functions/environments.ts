@@ -70,7 +70,7 @@ export class Environments {
 
   /** Takes over what an earlier process of the server started. */
   adopt(key: ResourceKey, document: EnvironmentDocument): Environment {
-    this.#ports.admission.restore(document.workId, reservationOf(document));
+    this.#reserve(document);
     return this.#know({ key, document }, 'found');
   }
 
@@ -118,6 +118,8 @@ export class Environments {
     const { clock } = this.#ports;
     delete environment.claimedBy;
     environment.usedAtMs = clock.now();
+    // an idle one keeps nothing: jobs must not wait for what is only kept warm
+    this.#ports.admission.release(environment.document.workId);
     if (environment.status === 'ending') return;
     const old = clock.now() - environment.document.createdAtMs > REPLACE_AFTER_MS;
     if (!reusable || old || this.#stopping) {
@@ -178,6 +180,7 @@ export class Environments {
       queue.shift();
       if (free) {
         free.status = 'busy';
+        this.#reserve(free.document);
         waiter.give(free);
       } else this.#make(waiter);
     }
@@ -225,12 +228,16 @@ export class Environments {
     return true;
   }
 
+  /** Counted, not queued: it is small, there are few, and a function must not wait for a job that waits for the function. */
+  #reserve({ workId, memoryMiB }: EnvironmentDocument): void {
+    this.#ports.admission.restore(workId, { cpus: 0, memoryMiB: Math.min(memoryMiB, RESERVED_MIB_MAX) });
+  }
+
   #make({ runnable, give, refuse }: Waiter): void {
-    const { clock, admission } = this.#ports;
+    const { clock } = this.#ports;
     const environment = this.#know(nameEnvironment(this.#ports, runnable), 'busy');
-    const { workId, createdAtMs } = environment.document;
-    // counted, not queued: it is small, there are few, and a function must not wait for a job that waits for the function
-    admission.restore(workId, reservationOf(environment.document));
+    const { createdAtMs } = environment.document;
+    this.#reserve(environment.document);
     startEnvironment(this.#ports, this.#bootstraps, runnable, environment, createdAtMs + this.idleMs).then(
       () => give(environment),
       (error: unknown) => {
@@ -246,5 +253,3 @@ export class Environments {
 }
 
 const throttled = (Reason: string): ServiceError => new ServiceError('TooManyRequestsException', 'Rate Exceeded.', { Reason });
-
-const reservationOf = ({ memoryMiB }: EnvironmentDocument) => ({ cpus: 0, memoryMiB: Math.min(memoryMiB, RESERVED_MIB_MAX) });
