@@ -197,6 +197,12 @@ export class JobsRig {
     return this.calls.call(this.#admin as Principal, { region: REGION }, name, input);
   }
 
+  /** A call that an execution makes. */
+  callFor<N extends OperationName>(execution: string, name: N, input: InputOf<N>): Promise<OutputOf<N>> {
+    const principal = { ...(this.#admin as Principal), onBehalfOf: execution };
+    return this.calls.call(principal, { region: REGION }, name, input);
+  }
+
   async put(key: string, content: string): Promise<string> {
     await this.call('s3:CreateBucket', { Bucket: BUCKET }).catch((error: { code?: string }) => {
       if (!error.code?.startsWith('BucketAlready')) throw error;
