@@ -2,6 +2,7 @@ import { type Aim, type Attempt, attempt, type Place } from './attempt.ts';
 import { pickInstance } from './decide-route.ts';
 import type { ModelRequest } from './exchange.ts';
 import type { Instance } from './instance.ts';
+import { cacheKey } from './models.ts';
 import type { SessionPlace } from './sessions.ts';
 
 /** How long a request waits for a model server that is being started again. */
@@ -31,12 +32,12 @@ export async function attemptWithRetry(
 }
 
 /** The instance that holds the session; those that have the model; or all. */
-function candidatesOf({ variant }: Place, { model }: Aim, session: SessionPlace | undefined): readonly Instance[] {
+function candidatesOf({ variant }: Place, { place = 0, model }: Aim, session: SessionPlace | undefined): readonly Instance[] {
   const { instances } = variant;
   const holders = session && instances.filter(({ id }) => id === session.instance);
   if (holders && holders.length > 0) return holders;
   if (model === undefined) return instances;
-  const having = instances.filter(({ models }) => models.has(model));
+  const having = instances.filter(({ models }) => models.has(cacheKey(place, model)));
   return having.length > 0 ? having : instances;
 }
 

@@ -68,6 +68,9 @@ export class RouteTable {
     this.#instances = instances;
     for (const instance of instances.values()) this.#leaving.delete(instance.id);
     for (const instance of before.values()) if (instances.get(instance.id) !== instance) void this.#leave(instance);
+    for (const [key, { inFlight, waking }] of this.#loads) {
+      if (inFlight === 0 && !waking && !endpoints.has(key.slice(0, key.lastIndexOf('/')))) this.#loads.delete(key);
+    }
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const tell of waiting) tell();

@@ -115,6 +115,37 @@ test('models are placed and loaded when they are asked for, once however many as
   assert.match(untargeted.text, /TargetModel has to name the archive/);
 });
 
+test('many at once for more models than there is room for are all answered', async () => {
+  const container = multiModel(2);
+  const placed = new Set<string>();
+  rig.router.answer(
+    questions({
+      placeModel: async ({ model }: ModelPlace) => {
+        placed.add(model);
+        return { folder: `/opt/${model}` };
+      },
+      dropModel: async ({ model }: ModelPlace) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        placed.delete(model);
+        return {};
+      },
+    }),
+  );
+  const strict: Handler = (request, response, body) => {
+    if (request.method === 'POST' && request.url === '/models') {
+      const { url: folder } = JSON.parse(body) as { url: string };
+      if (!placed.has(folder.slice('/opt/'.length))) return void response.writeHead(404).end('its files are gone');
+    }
+    container.handler(request, response, body);
+  };
+  await rig.route([{ multiModel: [0], instances: [await rig.instance('crowded', strict)] }]);
+  for (let round = 0; round < 8; round += 1) {
+    const asked = ['a', 'b', 'c', 'd'].map((model) => rig.ask('x', target(model)));
+    const texts = (await Promise.all(asked)).map(({ text }) => text);
+    assert.deepEqual(texts, ['/opt/a x', '/opt/b x', '/opt/c x', '/opt/d x']);
+  }
+});
+
 test('a router that was started again finds out what a full container has loaded', async () => {
   const container = multiModel(1);
   container.loaded.set('f'.repeat(32), '/opt/before');

@@ -152,6 +152,7 @@ class EndpointReconciler {
     const { store, clock, servers, endpointRoutes } = this.#ports;
     const { key, version, document } = row;
     await endpointRoutes.drop(key, document);
+    this.#ports.invocations.wakeWaiting(document); // they end with the endpoint
     const instances = [...fleetInstances(document.serving), ...fleetInstances(document.deploying), ...document.retiring];
     const workIds = [...new Set(instances.flatMap(worksOf))];
     if (!(await this.#drained(workIds, document.LastModifiedTime + DRAIN_MS))) return { retryAtMs: clock.now() + DRAIN_LOOK_MS };
