@@ -52,16 +52,20 @@ async function listFolder(top: string, below: string): Promise<Dirent[]> {
   try {
     return await readdir(join(top, below), { withFileTypes: true });
   } catch (error) {
+    if (isGone(error)) return [];
     throw unpublishable(below, error);
   }
 }
+
+/** Work that still runs may remove what was just listed. */
+const isGone = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** A name that is no UTF-8 cannot be found again by its text: undefined. */
 async function lookAt(top: string, relativePath: string): Promise<Stats | undefined> {
   try {
     return await lstat(join(top, relativePath));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isGone(error)) return undefined;
     throw unpublishable(relativePath, error);
   }
 }

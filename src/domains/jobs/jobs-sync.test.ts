@@ -146,3 +146,28 @@ test('checkpoints in a bucket that does not exist fail the job; places that belo
     );
   }
 });
+
+test('a job that keeps changing its files is followed all the same', async () => {
+  await rig.train(
+    'restless',
+    `
+import os, shutil, time
+os.chdir('/opt/ml/checkpoints')
+open('steady', 'w').write('x')
+number = 0
+while not os.path.exists('/opt/ml/go'):
+    number += 1
+    os.makedirs('deep/%d' % number); open('deep/%d/part' % number, 'w').write('x')
+    open('growing', 'a').write('x')
+    if number % 50 == 0: shutil.rmtree('deep')`,
+    checkpoints('restless'),
+  );
+  await until(
+    () => rig.keys('checkpoints/restless/'),
+    (keys) => keys.includes('checkpoints/restless/steady'),
+  );
+  letEnd(rig, rig.works('training-job-restless-', ''));
+  const job = await rig.training('restless');
+  assert.equal(job.TrainingJobStatus, 'Completed', job.FailureReason);
+  assert.ok((await rig.keys('checkpoints/restless/')).includes('checkpoints/restless/growing'));
+});

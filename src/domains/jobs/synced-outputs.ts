@@ -36,15 +36,11 @@ export class OutputSync {
   async pass(publisher: Publisher, workId: string, hosts: readonly JobHost[], outputs: readonly SyncedOutput[]): Promise<void> {
     const quietBeforeMs = this.#ports.clock.now() - QUIET_MS;
     for (const { name, uri } of outputs) {
-      const { files } = await mergedOutputs(this.#ports.backend, hosts, name);
-      for (const file of files.filter(({ modifiedAtMs }) => modifiedAtMs < quietBeforeMs)) {
-        try {
-          await this.#upload(publisher, workId, file, uri);
-        } catch (error) {
-          if (error instanceof ServiceError) return;
-          if (!(error instanceof BackendError)) throw error; // the file went while it was read: so does the next pass
-        }
-      }
+      await unlessItChanges(async () => {
+        const { files } = await mergedOutputs(this.#ports.backend, hosts, name);
+        for (const file of files.filter(({ modifiedAtMs }) => modifiedAtMs < quietBeforeMs))
+          await unlessItChanges(() => this.#upload(publisher, workId, file, uri));
+      });
     }
   }
 
@@ -73,6 +69,15 @@ export class OutputSync {
     if (known.get(uri) === state) return;
     if (known.has(uri) || !(await isThere(publisher, uri, file))) await publishFile(publisher, file, uri);
     known.set(uri, state);
+  }
+}
+
+/** What S3 refuses, and what changed or went while it was read, is for the passes to come. */
+async function unlessItChanges(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof ServiceError) && !(error instanceof BackendError)) throw error;
   }
 }
 
