@@ -52,6 +52,8 @@ export interface JobKind<D extends AnyJobDocument = AnyJobDocument> extends JobR
   synced(job: D): readonly SyncedOutput[];
   /** The job waits; `reason` is for users. */
   waiting(job: D, reason: string, atMs: number): D;
+  /** It is begun anew for `reason`, as if it had never started. */
+  restarting(job: D, reason: string, atMs: number): D;
   running(job: D, started: Started): D;
   /** Shows that outputs are being written, where the API has a status for it. */
   uploading?(job: D, atMs: number): D;

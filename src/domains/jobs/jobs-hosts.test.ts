@@ -132,6 +132,8 @@ if not os.path.exists('/opt/ml/checkpoints/second'): time.sleep(600)`;
   await kill('-r1-1');
   const job = await rig.training('lost');
   assert.equal(job.TrainingJobStatus, 'Failed');
+  const restart = job.SecondaryStatusTransitions?.find(({ Status }) => Status === 'Restarting');
+  assert.match(restart?.StatusMessage ?? '', /^Begun anew after: InternalServerError: algo-2: /);
   assert.match(job.FailureReason ?? '', /^InternalServerError: algo-1: The process that minded the work vanished/);
 });
 

@@ -42,6 +42,7 @@ export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   synced: ({ request }) => processingOutputs(request).filter(({ continuous }) => continuous),
   describe: (job) => describeProcessingJob(job) as unknown as JsonObject,
   waiting: (job, reason, atMs) => ({ ...job, waitingReason: reason, modifiedAtMs: atMs }),
+  restarting: (job, _reason, atMs) => ({ ...job, modifiedAtMs: atMs }),
   running: (job, { startedAtMs }) => ({ ...job, startedAtMs, modifiedAtMs: startedAtMs }),
   stopping: (job, atMs) => ({ ...job, status: 'Stopping', modifiedAtMs: atMs }),
   collect,

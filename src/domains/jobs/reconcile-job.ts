@@ -302,8 +302,12 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     const { document: job } = row;
     const { attempt = 0 } = job;
     if (!failureReason?.startsWith('InternalServerError: ') || attempt >= this.#kind.retries(job)) return undefined;
-    const { startedAtMs: _started, failing: _failing, inputsDigest: _inputs, ...kept } = job;
-    const next = this.#kind.waiting({ ...(kept as D), attempt: attempt + 1 }, `Begun anew after: ${failureReason}`, this.#now());
+    const { startedAtMs: _started, failing: _failing, inputsDigest: _inputs, waitingReason: _waiting, ...kept } = job;
+    const next = this.#kind.restarting(
+      { ...(kept as D), attempt: attempt + 1 },
+      `Begun anew after: ${failureReason}`,
+      this.#now(),
+    );
     return (await this.#commit(row, next)) ?? { retryAtMs: this.#now() };
   }
 

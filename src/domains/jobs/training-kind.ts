@@ -48,6 +48,7 @@ export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
   synced: syncedOutputs,
   describe: (job) => describeTrainingJob(job) as unknown as JsonObject,
   waiting: (job, reason, atMs) => ({ ...moved(job, 'Pending', atMs, reason), waitingReason: reason }),
+  restarting: (job, reason, atMs) => moved(job, 'Restarting', atMs, reason),
   running,
   stopping: (job, atMs) => ({ ...moved(job, 'Stopping', atMs, 'Stopping the training job'), status: 'Stopping' }),
   uploading: (job, atMs) => moved(job, 'Uploading', atMs, 'Uploading generated training model'),
