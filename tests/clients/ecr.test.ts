@@ -61,6 +61,13 @@ suite('images of one’s own', () => {
     });
   });
 
+  test('with_sdk.py: the SageMaker SDK drives the imported image', async () => {
+    await runToSuccess(server, ['python3', here('with_sdk.py')], {
+      test: 'SageMaker SDK with_sdk.py',
+      env: { OWN_IMAGE: 'acme/imported:1' },
+    });
+  });
+
   test('an image pushed by skopeo does the same, and comes back as it was', { skip: absence('skopeo') }, async () => {
     const folder = layout('pushed', 'release=Pushed userland');
     const script = `
