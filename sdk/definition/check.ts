@@ -1,7 +1,7 @@
 import { checkCleanup } from './check-cleanup.ts';
 import { checkBodyBounds, checkChildNames, checkForEachProperty, checkIterationReference } from './check-for-each.ts';
 import type { Graph, GraphStep } from './graph.ts';
-import { expressionsOf, findCycles, graphOf, readDependency } from './graph.ts';
+import { awaited, expressionsOf, findCycles, graphOf, readDependency } from './graph.ts';
 import type { Json, JsonObject, ParameterDefinition, PropertyFile, Step, StepType, WorkStep } from './language.ts';
 import { EXECUTION_VARIABLES, isJsonObject } from './language.ts';
 import { kindOf, show, suggest } from './problems.ts';
@@ -110,6 +110,12 @@ function checkDependencies(checking: Checking, read: ReadStep): undefined {
     else if (name === read.step.Name) complain(to, place, `The step '${name}' depends on itself. Remove the dependency.`);
     else if (checkBodyBounds(checking, on, place)) checkNotFail(to, nth(graph.steps, on), place);
   }
+  const index = graph.indexOf.get(read.step.Name);
+  awaited(index === undefined ? [] : nth(graph.steps, index).dependencies, (on) => {
+    const { name } = nth(graph.steps, on);
+    const text = `The step waits for '${name}' with triggers that exclude each other, so it could never run. Keep one of them.`;
+    complain(to, { path: read.path, step: read.step.Name }, text);
+  });
 }
 
 function checkNotFail(to: Reading, step: GraphStep, place: Place): undefined {

@@ -149,12 +149,13 @@ function connect(steps: readonly GraphStep[], vertexCount: number): Pick<Graph, 
   return { waitsFor, releases, triggers };
 }
 
-/** One edge per step waited for; a trigger that is given counts before one that follows from reading its properties. */
-function awaited(dependencies: readonly Edge[]): Map<number, DependencyTrigger> {
+/** One edge per step waited for. `Any` gives way to what says more; two that exclude each other are refused by the checker. */
+export function awaited(dependencies: readonly Edge[], conflict?: (on: number) => void): Map<number, DependencyTrigger> {
   const awaits = new Map<number, DependencyTrigger>();
   for (const { on, trigger } of dependencies) {
     const known = awaits.get(on);
-    if (known === undefined || known === 'Completed') awaits.set(on, trigger);
+    if (known === undefined || known === 'Any') awaits.set(on, trigger);
+    else if (trigger !== 'Any' && trigger !== known) conflict?.(on);
   }
   return awaits;
 }

@@ -308,6 +308,8 @@ test('step types that are known and not executed are named; triggers are read', 
     'Steps[1].DependsOn[0].Trigger',
     /no trigger/,
   );
+  const both = { DependsOn: ['A', { Step: 'A', Trigger: 'Failed' }] };
+  refuses(definition([work('A'), work('B', both)]), 'Steps[1]', /waits for 'A' with triggers that exclude each other/);
 });
 
 test('a ForEach step: its arguments, its body, and who sees what of it', () => {

@@ -18,6 +18,8 @@ export interface Progress {
   readonly instant: Queue;
   readonly active: Set<number>;
   readonly outcomes: Map<number, boolean>;
+  /** Vertices that run only if something failed or was stopped, or are behind such a step. */
+  optional: ReadonlySet<number>;
   /** Of the ForEach steps whose items are known. */
   readonly iterations: Map<number, Iterations>;
 }
@@ -52,7 +54,7 @@ const FAILED = 4;
 const BLOCKED = 5;
 /** No part of a selective execution, or repeated by a ForEach step: nothing waits for it. */
 const LEFT_OUT = 6;
-/** What it was to run for did not happen: it will never run, which is as good as done for the end of the Condition around it. */
+/** Like BLOCKED, but of an optional step: as good as done for the end of the Condition around it. */
 const DISMISSED = 7;
 
 /** What an execution does otherwise than by its graph alone. */
@@ -75,6 +77,7 @@ export function createProgress(graph: Graph, course: Course = ALL_STEPS): Progre
     instant: { steps: [], head: 0 },
     active: new Set(),
     outcomes: new Map(),
+    optional: optionalVertices(graph),
     iterations: new Map(),
   };
   if (course.selection) leaveOut(progress, course.selection);
@@ -83,6 +86,22 @@ export function createProgress(graph: Graph, course: Course = ALL_STEPS): Progre
     if (progress.pending[vertex] === 0 && progress.vertices[vertex] === WAITING) makeReady(progress, vertex);
   }
   return progress;
+}
+
+/** What waits for another end than success, and what is behind it; not the end of a Condition around it, which does without. */
+function optionalVertices(graph: Graph): Set<number> {
+  const optional = new Set<number>();
+  const open = [...graph.triggers.values()].flatMap((after) => [...after.keys()]);
+  for (let vertex = open.pop(); vertex !== undefined; vertex = open.pop()) {
+    if (optional.has(vertex)) continue;
+    optional.add(vertex);
+    const step = nth(graph.stepOf, vertex);
+    for (const next of nth(graph.releases, vertex)) {
+      const isInside = graph.steps[next]?.parent?.condition === vertex;
+      if (next !== closingAround(graph, step) && !isInside) open.push(next);
+    }
+  }
+  return optional;
 }
 
 /** Nothing waits for what is left out, and what is reused waits for nothing. */
@@ -131,6 +150,7 @@ export function addIterations(progress: Progress, forEach: number, itemCount: nu
   progress.pending = stretch(progress.pending, new Int32Array(graph.vertexCount));
   for (let child = base; child < base + moved; child++) progress.pending[child] = nth(graph.waitsFor, child).length + 1;
   progress.graph = graph;
+  if (moved > 0) progress.optional = optionalVertices(graph); // closing vertices have moved
   const empty = { running: 0, succeeded: 0, failed: 0, stopped: 0, blocked: 0 };
   const iterations = { base, total: moved, ready: { steps: [], head: 0 }, ...empty };
   progress.iterations.set(forEach, iterations);
@@ -178,9 +198,8 @@ export function fail(progress: Progress, step: number, end: { status: 'Failed' |
   for (const next of nth(progress.graph.releases, step)) {
     const trigger = triggerOf(progress, step, next);
     const wasStopped = trigger === 'Stopped' && end.wasStopped;
-    if (trigger === 'Completed') block(progress, next);
-    else if (trigger === 'Any' || trigger === end.status || wasStopped) lessPending(progress, next);
-    else for (const closing of dismiss(progress, next)) complete(progress, closing);
+    if (trigger !== 'Completed' && (trigger === 'Any' || trigger === end.status || wasStopped)) lessPending(progress, next);
+    else for (const closing of block(progress, next)) complete(progress, closing);
   }
 }
 
@@ -233,11 +252,10 @@ function complete(progress: Progress, start: number): void {
       if (vertices[next] === LEFT_OUT) continue;
       const trigger = triggerOf(progress, vertex, next);
       if (trigger === 'Failed' || trigger === 'Stopped') {
-        done.push(...dismiss(progress, next));
+        done.push(...block(progress, next));
         continue;
       }
-      const ready = placeOf(progress, vertex, next) === 'untaken' ? skip(progress, next) : release(progress, vertex, next);
-      if (ready !== undefined) done.push(ready);
+      done.push(...(placeOf(progress, vertex, next) === 'untaken' ? skip(progress, next) : release(progress, vertex, next)));
     }
   }
 }
@@ -251,18 +269,20 @@ function lessPending(progress: Progress, vertex: number): number | undefined {
   return undefined;
 }
 
-function release(progress: Progress, vertex: number, next: number): number | undefined {
+function release(progress: Progress, vertex: number, next: number): number[] {
   // A step of the taken branch may be blocked already, by what it depends on; only now is it known that this matters.
-  if (placeOf(progress, vertex, next) === 'taken' && progress.vertices[next] === BLOCKED)
-    block(progress, closingAround(progress, next));
-  return lessPending(progress, next);
+  const matters = placeOf(progress, vertex, next) === 'taken' && progress.vertices[next] === BLOCKED;
+  const closed = matters ? block(progress, closingAround(progress.graph, next)) : [];
+  const ready = lessPending(progress, next);
+  return ready === undefined ? closed : [...closed, ready];
 }
 
 /** A step of the branch not taken is blocked, and is as good as done for the end of its Condition. */
-function skip(progress: Progress, step: number): number | undefined {
-  if (progress.vertices[step] === DISMISSED) return undefined;
-  if (progress.vertices[step] !== BLOCKED) block(progress, step);
-  return lessPending(progress, closingAround(progress, step));
+function skip(progress: Progress, step: number): number[] {
+  const closed = progress.vertices[step] === WAITING ? block(progress, step) : [];
+  if (progress.vertices[step] === DISMISSED) return closed; // the end of the Condition knows
+  const ready = lessPending(progress, closingAround(progress.graph, step));
+  return ready === undefined ? closed : [...closed, ready];
 }
 
 /** Where step `next` stands to the Condition `vertex`, if directly in one of its branches and once its outcome is known. */
@@ -274,46 +294,32 @@ function placeOf(progress: Progress, vertex: number, next: number): 'taken' | 'u
 }
 
 /** The vertex that closes the Condition in which a step directly stands; -1, which no vertex is, for a step in no Condition. */
-function closingAround(progress: Progress, step: number): number {
-  const { steps } = progress.graph;
+function closingAround({ steps }: Graph, step: number): number {
   const parent = steps[step]?.parent;
   return (parent && nth(steps, parent.condition).closing) ?? -1;
 }
 
 /**
  * Blocks a vertex and everything behind it. The end of a Condition is blocked by a step inside only when that step is on the branch taken;
- * before the outcome is known that is left open, for `release` or `skip` to settle.
+ * before the outcome is known that is left open, for `release` or `skip` to settle. An optional step does not block it: answers the closing
+ * vertices that are done thereby.
  */
-function block(progress: Progress, start: number): void {
-  const { graph, vertices } = progress;
+function block(progress: Progress, start: number): number[] {
+  const { graph, vertices, optional } = progress;
+  const closed: number[] = [];
   const blocked = [start];
   for (let vertex = blocked.pop(); vertex !== undefined; vertex = blocked.pop()) {
     if (vertices[vertex] !== WAITING) continue;
-    vertices[vertex] = BLOCKED;
+    const isOptional = optional.has(vertex);
+    vertices[vertex] = isOptional ? DISMISSED : BLOCKED;
     const child = iterationsAround(progress, vertex);
     if (child) child.blocked++;
     const step = nth(graph.stepOf, vertex);
-    const around = closingAround(progress, step);
+    const around = closingAround(graph, step);
     for (const next of nth(graph.releases, vertex)) {
-      if (next !== around || placeOf(progress, nth(graph.stepOf, around), step) === 'taken') blocked.push(next);
-    }
-  }
-}
-
-/** Dismisses a step and everything behind it. Answers the closing vertices that are done thereby. */
-function dismiss(progress: Progress, start: number): number[] {
-  const { graph, vertices } = progress;
-  const closed: number[] = [];
-  const dismissed = [start];
-  for (let vertex = dismissed.pop(); vertex !== undefined; vertex = dismissed.pop()) {
-    if (vertices[vertex] !== WAITING) continue;
-    vertices[vertex] = DISMISSED;
-    const child = iterationsAround(progress, vertex);
-    if (child) child.blocked++;
-    const around = closingAround(progress, nth(graph.stepOf, vertex));
-    for (const next of nth(graph.releases, vertex)) {
-      if (next !== around) dismissed.push(next);
-      else if (lessPending(progress, next) !== undefined) closed.push(next);
+      if (next === around && isOptional) {
+        if (lessPending(progress, next) !== undefined) closed.push(next);
+      } else if (next !== around || placeOf(progress, nth(graph.stepOf, around), step) === 'taken') blocked.push(next);
     }
   }
   return closed;
