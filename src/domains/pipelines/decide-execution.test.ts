@@ -428,7 +428,7 @@ test('every small program of three steps does what a naive interpreter says', ()
 
 test('random programs, interrupted and with limited parallelism, do what a naive interpreter says', () => {
   let ran = 0;
-  for (let seed = 1; seed <= 1500; seed++) {
+  for (let seed = 1; seed <= 4000; seed++) {
     const random = randomOf(seed);
     const steps = randomProgram(random, 2 + random(8));
     const parsed = parseDefinition({ Version: '2020-12-01', Steps: steps });

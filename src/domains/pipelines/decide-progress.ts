@@ -310,11 +310,12 @@ function block(progress: Progress, start: number): number[] {
   const blocked = [start];
   for (let vertex = blocked.pop(); vertex !== undefined; vertex = blocked.pop()) {
     if (vertices[vertex] !== WAITING) continue;
-    const isOptional = optional.has(vertex);
+    const step = nth(graph.stepOf, vertex);
+    // the end of a Condition that ran is no longer optional
+    const isOptional = optional.has(vertex) && (vertex === step || vertices[step] === DISMISSED);
     vertices[vertex] = isOptional ? DISMISSED : BLOCKED;
     const child = iterationsAround(progress, vertex);
     if (child) child.blocked++;
-    const step = nth(graph.stepOf, vertex);
     const around = closingAround(graph, step);
     for (const next of nth(graph.releases, vertex)) {
       if (next === around && isOptional) {
