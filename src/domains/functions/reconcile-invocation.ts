@@ -101,7 +101,7 @@ class InvocationReconciler {
   > {
     const { requestId, functionName: name, qualifier } = document;
     try {
-      const runnable = await findRunnable(this.#ports.store, key, { name, ...(qualifier !== undefined && { qualifier }) });
+      const runnable = await findRunnable(this.#ports, key, { name, ...(qualifier !== undefined && { qualifier }) });
       return { runnable, environment: await this.#environments.acquire(runnable) };
     } catch (error) {
       const throttled = error instanceof ServiceError && error.code === 'TooManyRequestsException';
@@ -143,9 +143,7 @@ class InvocationReconciler {
     const environment = document.running && this.#environments.byWorkId(document.running.workId);
     if (!environment || environment.claimedBy !== document.requestId) return this.#finish(key, lost(document.requestId));
     const { functionName: name, qualifier } = document;
-    const found = await findRunnable(this.#ports.store, key, { name, ...(qualifier !== undefined && { qualifier }) }).catch(
-      absent,
-    );
+    const found = await findRunnable(this.#ports, key, { name, ...(qualifier !== undefined && { qualifier }) }).catch(absent);
     if (!found) {
       this.#environments.release(environment, false);
       return this.#finish(key, lost(document.requestId));

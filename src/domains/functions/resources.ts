@@ -116,6 +116,8 @@ export interface VersionDocument {
 export interface AliasDocument {
   readonly Name: string;
   readonly FunctionVersion: string;
+  /** Shares of other versions, each up to 1. */
+  readonly weights?: Readonly<Record<string, number>>;
   readonly Description: string;
   readonly RevisionId: string;
 }

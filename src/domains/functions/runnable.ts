@@ -5,6 +5,7 @@ import { keyOf, type Place } from '../../platform/resources/declaration.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import type { FunctionsPorts } from './ports.ts';
 import { isRejection, type NamedFunction, parseFunctionName } from './decide-names.ts';
 import {
   type AliasDocument,
@@ -59,29 +60,50 @@ export interface FoundVersion {
   readonly config: FunctionConfig;
 }
 
-/** The version behind a name: the latest, a published one, or the one an alias points to. Throws when it is not there. */
+/**
+ * The version behind a name: the latest, a published one, or the one an alias points to; of several by their weights, where `draw` (from
+ * 0 to 1) falls. Throws when it is not there.
+ */
 export async function findVersion(
   store: Pick<Store, 'get'>,
   place: Place,
   { name, qualifier = LATEST }: NamedFunction,
+  draw: () => number = () => 1,
 ): Promise<FoundVersion> {
   const row = await readFunction(store, place, name);
   if (qualifier === LATEST) return { row, version: LATEST, config: row.document.latest };
-  const version = /^\d+$/.test(qualifier) ? qualifier : await versionOfAlias(store, place, name, qualifier);
+  const version = /^\d+$/.test(qualifier) ? qualifier : await versionOfAlias(store, place, name, qualifier, draw);
   if (version === LATEST) return { row, version, config: row.document.latest };
   const found = await readRow<VersionDocument>(store, versionKey(place, name, version));
   if (!found) throw functionAbsent(place, name, qualifier);
   return { row, version, config: found.document.config };
 }
 
-async function versionOfAlias(store: Pick<Store, 'get'>, place: Place, name: string, alias: string): Promise<string> {
+async function versionOfAlias(
+  store: Pick<Store, 'get'>,
+  place: Place,
+  name: string,
+  alias: string,
+  draw: () => number,
+): Promise<string> {
   const found = await readRow<AliasDocument>(store, aliasKey(place, name, alias));
   if (!found) throw functionAbsent(place, name, alias);
-  return found.document.FunctionVersion;
+  const { FunctionVersion, weights = {} } = found.document;
+  let rest = draw();
+  for (const [version, weight] of Object.entries(weights)) {
+    rest -= weight;
+    if (rest < 0) return version;
+  }
+  return FunctionVersion;
 }
 
-export async function findRunnable(store: Pick<Store, 'get'>, place: Place, named: NamedFunction): Promise<Runnable> {
-  const { row, version, config } = await findVersion(store, place, named);
+export async function findRunnable(
+  { store, ids }: Pick<FunctionsPorts, 'store' | 'ids'>,
+  place: Place,
+  named: NamedFunction,
+): Promise<Runnable> {
+  const draw = () => Buffer.from(ids.bytes(4)).readUInt32BE() / 2 ** 32;
+  const { row, version, config } = await findVersion(store, place, named, draw);
   return {
     key: row.key,
     name: named.name,

@@ -236,6 +236,13 @@ class Functions(unittest.TestCase):
         self.assertEqual([v["Version"] for v in lambda_.list_versions_by_function(FunctionName="changes")["Versions"]], ["$LATEST", "1", "2"])
         self.assertEqual([a["Name"] for a in lambda_.list_aliases(FunctionName="changes")["Aliases"]], ["live"])
         self.assertEqual(lambda_.get_alias(FunctionName="changes", Name="live")["FunctionVersion"], "2")
+        weighted = lambda_.update_alias(FunctionName="changes", Name="live", RoutingConfig={"AdditionalVersionWeights": {"1": 0.5}})
+        self.assertEqual(weighted["RoutingConfig"], {"AdditionalVersionWeights": {"1": 0.5}})
+        seen = set()
+        while seen != {"1", "2"}:  # chance decides, and both have one
+            seen.add(invoke("changes", Qualifier="live")[0]["ExecutedVersion"])
+        self.refused("ValidationException", "less than or equal to 1", lambda_.update_alias, FunctionName="changes", Name="live",
+                     RoutingConfig={"AdditionalVersionWeights": {"1": 1.5}})
         lambda_.delete_alias(FunctionName="changes", Name="live")
         self.refused("ResourceNotFoundException", "Function not found: .*:changes:live", lambda_.invoke, FunctionName="changes", Qualifier="live")
         lambda_.delete_function(FunctionName="changes", Qualifier="1")

@@ -36,7 +36,7 @@ export const invokeOperations = (ports: FunctionsPorts, environments: Environmen
     async handle({ FunctionName, InvokeArgs }, context) {
       const named = namedFunction(FunctionName, undefined, context);
       const payload = checkedPayload(await buffer(InvokeArgs), 'Event');
-      await findRunnable(ports.store, context, named);
+      await findRunnable(ports, context, named);
       await queueEvent(ports, named, {}, payload, context);
       return { Status: 202 };
     },
@@ -74,7 +74,7 @@ async function invoke(
   }
   const payload = checkedPayload(input.Payload, InvocationType);
   if (input.RequestId !== undefined) return recordedInvocation(ports, named, input, payload, context);
-  const runnable = await findRunnable(ports.store, context, named);
+  const runnable = await findRunnable(ports, context, named);
   if (InvocationType === 'DryRun') return { StatusCode: 204 };
   if (InvocationType === 'Event') {
     await queueEvent(ports, named, input, payload, context);
@@ -177,7 +177,7 @@ async function recordedInvocation(
   if (input.Begin === false) {
     throw new ServiceError('ResourceNotFoundException', `No invocation ${requestId} of ${named.name} was begun.`, {}, 'absent');
   }
-  await findRunnable(ports.store, context, named); // refused now rather than later
+  await findRunnable(ports, context, named); // refused now rather than later
   await queue(ports, { ...newInvocation(named, input, payload, requestId, context.nowMs), kind: 'recorded' }, context);
   return { StatusCode: 202 };
 }

@@ -1,4 +1,4 @@
-import type { AliasConfiguration } from '../../../contract/generated/lambda.ts';
+import type { AliasConfiguration, AliasRoutingConfiguration } from '../../../contract/generated/lambda.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import type { JsonObject } from '../../../platform/json.ts';
@@ -141,6 +141,8 @@ const aliasAnswer = (context: OperationContext, name: string, { ...alias }: Alia
   FunctionVersion: alias.FunctionVersion,
   Description: alias.Description,
   RevisionId: alias.RevisionId,
+  ...(alias.weights &&
+    Object.keys(alias.weights).length > 0 && { RoutingConfig: { AdditionalVersionWeights: { ...alias.weights } } }),
 });
 
 const aliasWrite = (key: ResourceKey, name: string, document: AliasDocument, nowMs: number): Write => ({
@@ -149,10 +151,23 @@ const aliasWrite = (key: ResourceKey, name: string, document: AliasDocument, now
   index: { parent: name, facet: document.FunctionVersion, createdAtMs: nowMs, modifiedAtMs: nowMs },
 });
 
-function refuseWeights(config: { readonly AdditionalVersionWeights?: object } | undefined): void {
-  if (Object.keys(config?.AdditionalVersionWeights ?? {}).length > 0) {
-    throw new ServiceError('NotImplementedException', 'Weighted aliases are not implemented.');
+/** Other versions that get a share of the invocations; they must exist, and the rest stays with the alias's own. */
+async function checkedWeights(
+  { store }: FunctionsPorts,
+  context: OperationContext,
+  name: string,
+  config: AliasRoutingConfiguration | undefined,
+): Promise<Pick<AliasDocument, 'weights'>> {
+  if (!config) return {};
+  const weights = config.AdditionalVersionWeights ?? {};
+  if (Object.keys(weights).length > 1) {
+    throw new ServiceError(
+      'InvalidParameterValueException',
+      `AdditionalVersionWeights ${JSON.stringify(weights)} is not valid: name one other version.`,
+    );
   }
+  for (const qualifier of Object.keys(weights)) await findVersion(store, context, { name, qualifier });
+  return { weights };
 }
 
 const createAlias = (ports: FunctionsPorts) =>
@@ -160,7 +175,6 @@ const createAlias = (ports: FunctionsPorts) =>
     effect: 'change',
     needs: functionNeed('lambda:CreateAlias'),
     async handle(input, context) {
-      refuseWeights(input.RoutingConfig);
       const { name } = namedFunction(input.FunctionName, undefined, context);
       const key = aliasKey(context, name, input.Name);
       const document: AliasDocument = {
@@ -168,6 +182,7 @@ const createAlias = (ports: FunctionsPorts) =>
         FunctionVersion: input.FunctionVersion,
         Description: input.Description ?? '',
         RevisionId: context.requestId,
+        ...(await checkedWeights(ports, context, name, input.RoutingConfig)),
       };
       return decideAndCommit(ports.store, async () => {
         const { row } = await findVersion(ports.store, context, { name, qualifier: input.FunctionVersion });
@@ -196,7 +211,6 @@ const updateAlias = (ports: FunctionsPorts) =>
     effect: 'change',
     needs: functionNeed('lambda:UpdateAlias'),
     async handle(input, context) {
-      refuseWeights(input.RoutingConfig);
       const { name } = namedFunction(input.FunctionName, undefined, context);
       const key = aliasKey(context, name, input.Name);
       return decideAndCommit(ports.store, async () => {
@@ -210,6 +224,7 @@ const updateAlias = (ports: FunctionsPorts) =>
           ...before.document,
           ...(input.FunctionVersion !== undefined && { FunctionVersion: input.FunctionVersion }),
           ...(input.Description !== undefined && { Description: input.Description }),
+          ...(await checkedWeights(ports, context, name, input.RoutingConfig)),
           RevisionId: context.requestId,
         };
         return {
