@@ -32,9 +32,10 @@ test('rooms have the names of their folders and the common inner shape', () => {
     rooms.map(({ name }) => name),
     names,
   );
-  for (const { name, resources } of rooms) {
+  for (const { name, resources, operations } of rooms) {
     const folder = join(DOMAINS, name);
-    assert.ok(existsSync(join(folder, 'operations')) || existsSync(join(folder, 'operations.ts')), `${name} has operations`);
+    const hasOperations = existsSync(join(folder, 'operations')) || existsSync(join(folder, 'operations.ts'));
+    assert.equal(hasOperations, operations.length > 0, `${name} has operations`);
     if (resources.length > 0) assert.ok(existsSync(join(folder, 'resources.ts')), `${name} declares its resources`);
   }
 });
