@@ -149,6 +149,7 @@ async function perform(ports: AnswerPorts, exchange: Exchange): Promise<WireResp
     ? streamedInput(exchange, claim, credential, payload.hash ?? '')
     : await bufferedInput(exchange, claim, credential, payload.hash, early?.kind === 'operation' ? early.operation.key : '');
   const route = early ?? routeByAction(ports.routing, candidates, exchange, input.body, claim);
+  if (!early && route.kind === 'operation') settleProtocol(exchange, [], route);
   return dispatchRoute(ports, exchange, route, { ...input, headers: { ...input.headers, ...hoisted } }, claim, credential);
 }
 

@@ -1,5 +1,6 @@
 import type { Protocol } from '../contract/model.ts';
 import { type ApiOperation, listRoutes, type Service } from '../contract/services.ts';
+import { asQueryService, isQueryCompatible } from './codecs/query-compatible.ts';
 import { decodePercent, type HeaderSource } from './signature/canonical.ts';
 
 /** Finding the operation a request means: by signature scope, then X-Amz-Target, Action, or method and path. */
@@ -35,7 +36,8 @@ export interface RoutingTable {
 }
 
 export function createRoutingTable(services: readonly Service[]): RoutingTable {
-  const bySigningName = Map.groupBy(services, (service) => service.signingName);
+  const spoken = services.flatMap((service) => (isQueryCompatible(service) ? [service, asQueryService(service)] : [service]));
+  const bySigningName = Map.groupBy(spoken, (service) => service.signingName);
   const paths = new Map<Service, PathGroup[]>();
   for (const service of services) {
     if (isRest(service.model.metadata.protocol)) paths.set(service, compileGroups(service));

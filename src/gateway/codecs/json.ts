@@ -3,6 +3,7 @@ import type { Service } from '../../contract/services.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { type Codec, decodeText, type WireError, type WireResponse } from './codec.ts';
 import { toJson } from './json-write.ts';
+import { isQueryCompatible, queryCode } from './query-compatible.ts';
 
 /** awsJson 1.0 and 1.1: everything in one JSON body, the operation in X-Amz-Target. */
 export const jsonCodec: Codec = {
@@ -20,30 +21,13 @@ export const jsonCodec: Codec = {
     return { status: operation.responseCode, headers: { 'content-type': contentType(service) }, body };
   },
   encodeError(service, error) {
-    if (!service?.model.metadata.awsQueryCompatible) return jsonError(error, contentType(service));
+    if (!service || !isQueryCompatible(service)) return jsonError(error, contentType(service));
     const modelled = service.model.shapes[error.code]?.exception === true;
     const type = `${modelled ? `com.amazonaws.${service.prefix}` : 'com.amazon.coral.service'}#${error.code}`;
     const { body, headers, status } = jsonError({ ...error, code: type }, contentType(service));
     const side = error.status >= 500 ? 'Receiver' : 'Sender';
-    const code = QUERY_CODES[error.code] ?? error.code;
-    return { status, headers: { ...headers, 'x-amzn-query-error': `${code};${side}` }, body };
+    return { status, headers: { ...headers, 'x-amzn-query-error': `${queryCode(service, error.code)};${side}` }, body };
   },
-};
-
-/**
- * Services that once spoke the query protocol tell in a header which code they used then; programs written at that time compare
- * with it. Here where it is not the shape's name (botocore's and AWS's SQS documentation of both protocols).
- */
-const QUERY_CODES: Readonly<Record<string, string>> = {
-  QueueDoesNotExist: 'AWS.SimpleQueueService.NonExistentQueue',
-  QueueNameExists: 'QueueAlreadyExists',
-  PurgeQueueInProgress: 'AWS.SimpleQueueService.PurgeQueueInProgress',
-  UnsupportedOperation: 'AWS.SimpleQueueService.UnsupportedOperation',
-  BatchEntryIdsNotDistinct: 'AWS.SimpleQueueService.BatchEntryIdsNotDistinct',
-  BatchRequestTooLong: 'AWS.SimpleQueueService.BatchRequestTooLong',
-  EmptyBatchRequest: 'AWS.SimpleQueueService.EmptyBatchRequest',
-  InvalidBatchEntryId: 'AWS.SimpleQueueService.InvalidBatchEntryId',
-  TooManyEntriesInBatchRequest: 'AWS.SimpleQueueService.TooManyEntriesInBatchRequest',
 };
 
 const contentType = (service: Service | undefined): string =>

@@ -3,6 +3,7 @@ import { type Service, shapeOf } from '../../contract/services.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { parseQuery } from '../signature/canonical.ts';
 import { type Codec, decodeText, type WireError, type WireResponse } from './codec.ts';
+import { isQueryCompatible, queryCode } from './query-compatible.ts';
 import { parseScalar } from './text-values.ts';
 import { parseTime } from './timestamps.ts';
 import { escapeXml, namespaceAttribute, writeMembers } from './xml-write.ts';
@@ -13,7 +14,10 @@ export const queryCodec: Codec = {
     const ref = operation.model.input;
     if (!ref) return {};
     const tree = parameterTree([...request.query, ...readForm(request.body)]);
-    return readNode(service, ref, tree, '', 0) as Record<string, unknown>;
+    const input = readNode(service, ref, tree, '', 0) as Record<string, unknown>;
+    // clients of SQS post to the queue's own address, and need not repeat it in the form
+    const named = isQueryCompatible(service) && input['QueueUrl'] === undefined && request.path !== '/';
+    return named && operation.input?.members?.['QueueUrl'] ? { ...input, QueueUrl: request.path } : input;
   },
   encode(service, operation, output, requestId) {
     const ref = operation.model.output;
@@ -122,6 +126,6 @@ const numbered = (node: ParameterNode | undefined): [number, ParameterNode][] =>
 function queryError(service: Service | undefined, error: WireError): WireResponse {
   const namespace = namespaceAttribute(service?.model.metadata.xmlNamespace);
   const type = error.status >= 500 ? 'Receiver' : 'Sender';
-  const body = `<ErrorResponse${namespace}><Error><Type>${type}</Type><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message></Error><RequestId>${error.requestId}</RequestId></ErrorResponse>`;
+  const body = `<ErrorResponse${namespace}><Error><Type>${type}</Type><Code>${escapeXml(queryCode(service, error.code))}</Code><Message>${escapeXml(error.message)}</Message></Error><RequestId>${error.requestId}</RequestId></ErrorResponse>`;
   return { status: error.status, headers: { 'content-type': 'text/xml' }, body };
 }

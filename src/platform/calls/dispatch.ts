@@ -120,7 +120,7 @@ function validate(entry: Entry, input: object): void {
   const protocol = entry.service.model.metadata.protocol;
   if (protocol === 'query') throw new ServiceError('ValidationError', message);
   if (['logs', 'ecr'].includes(entry.service.prefix)) throw new ServiceError('InvalidParameterException', message);
-  if (entry.service.prefix === 'sqs') throw queueFault(first, message);
+  if (entry.service.prefix === 'sqs') throw queueFault(entry.api.name, first, message);
   if (protocol !== 'rest-xml') throw new ServiceError('ValidationException', message);
   const own = S3_REFUSALS[first.path];
   if (own) throw new ServiceError(...own);
@@ -134,7 +134,10 @@ const isOldAttributeName = ({ operation }: Entry, { path }: Fault): boolean =>
   operation.name === 'sqs:ReceiveMessage' && path === 'attributeNames';
 
 /** SQS speaks of parameters, not of constraints. */
-function queueFault(first: Fault, message: string): ServiceError {
+function queueFault(operation: string, first: Fault, message: string): ServiceError {
+  if (first.path === 'entries' && first.value === 'null') {
+    return new ServiceError('EmptyBatchRequest', `There should be at least one ${operation}RequestEntry in the request.`);
+  }
   const parameter = first.path.charAt(0).toUpperCase() + first.path.slice(1);
   if (first.value === 'null') return new ServiceError('MissingParameter', `The request must contain the parameter ${parameter}.`);
   const known = /enum value set: \[([^\]]*)\]/.exec(first.constraint)?.[1]?.split(', ');

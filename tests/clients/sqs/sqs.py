@@ -4,8 +4,13 @@ import json
 import threading
 import time
 import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
 sqs = boto3.client("sqs")
@@ -125,6 +130,38 @@ class Queues(unittest.TestCase):
         sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
         self.assertEqual([message["Body"] for message in receive(url)], ["2"])
         self.refused("MissingParameter", sqs.send_message, QueueUrl=url, MessageBody="3")
+
+    def test_forms_of_older_clients(self):
+        url = queue("client-forms")
+
+        def form(address, **parameters):
+            request = AWSRequest("POST", address, data=urllib.parse.urlencode(parameters),
+                                 headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+            session = boto3.session.Session()
+            SigV4Auth(session.get_credentials(), "sqs", session.region_name).add_auth(request)
+            prepared = request.prepare()
+            asked = urllib.request.Request(prepared.url, prepared.body.encode(), dict(prepared.headers))
+            try:
+                with urllib.request.urlopen(asked) as answer:
+                    return answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.read().decode()
+
+        sent = form(url, Action="SendMessage", Version="2012-11-05", MessageBody="a&b", **{
+            "MessageAttribute.1.Name": "kind", "MessageAttribute.1.Value.DataType": "String", "MessageAttribute.1.Value.StringValue": "x"})
+        self.assertRegex(sent, "<SendMessageResponse xmlns=.*<SendMessageResult>.*<MessageId>.*</SendMessageResult>")
+        got = form(url, Action="ReceiveMessage", **{"AttributeName.1": "All", "MessageAttributeName.1": "All"})
+        self.assertIn("<Body>a&amp;b</Body>", got)
+        self.assertIn("<Attribute><Name>ApproximateReceiveCount</Name><Value>1</Value></Attribute>", got)
+        self.assertIn("<MessageAttribute><Name>kind</Name><Value><StringValue>x</StringValue><DataType>String</DataType></Value></MessageAttribute>", got)
+        many = form(sqs.meta.endpoint_url, Action="SendMessageBatch", QueueUrl=url, **{
+            "SendMessageBatchRequestEntry.1.Id": "1", "SendMessageBatchRequestEntry.1.MessageBody": "one"})
+        self.assertIn("<SendMessageBatchResultEntry><Id>1</Id>", many)
+        self.assertIn("<Attribute><Name>DelaySeconds</Name><Value>0</Value></Attribute>",
+                      form(url, Action="GetQueueAttributes", **{"AttributeName.1": "DelaySeconds"}))
+        self.assertIn(f"<QueueUrl>{url}</QueueUrl>", form(sqs.meta.endpoint_url, Action="ListQueues"))
+        self.assertIn("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>", form(url + "x", Action="PurgeQueue"))
+        self.assertIn("<Code>AWS.SimpleQueueService.EmptyBatchRequest</Code>", form(url, Action="DeleteMessageBatch"))
 
     def test_the_resource_interface(self):
         jobs = boto3.resource("sqs").create_queue(QueueName="client-resource")
