@@ -1,6 +1,8 @@
+import type { InputOf } from '../../contract/operations.ts';
 import { type DeliveryDocument, DELIVERY, principalOfRow } from '../../platform/deliveries.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
+import type { WithSource } from '../../platform/ports/invocation.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
@@ -32,15 +34,18 @@ export const deliveryReconciler = (ports: DeliveryPorts): Reconciler => ({
   },
 });
 
-async function send({ calls }: DeliveryPorts, key: ResourceKey, { to, body, sender }: DeliveryDocument): Promise<void> {
+async function send({ calls }: DeliveryPorts, key: ResourceKey, { to, body, sender, about }: DeliveryDocument): Promise<void> {
   const arn = parseArn(to.arn);
   const origin = { region: arn?.region || key.region, requestId: key.name };
   if (to.kind === 'function') {
-    await calls.call(principalOfRow(sender), origin, 'lambda:Invoke', {
+    const service = `${parseArn(about)?.service}.amazonaws.com`;
+    const input: InputOf<'lambda:Invoke'> & WithSource = {
       FunctionName: to.arn,
       InvocationType: 'Event',
       Payload: Buffer.from(body),
-    });
+      Source: { service, arn: about, account: key.account },
+    };
+    await calls.call(principalOfRow(sender), origin, 'lambda:Invoke', input);
     return;
   }
   const QueueUrl = `https://sqs.${origin.region}.amazonaws.com/${arn?.account}/${arn?.resource}`;

@@ -15,7 +15,7 @@ import { systemIds } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import { createLogFiles } from '../../platform/log-files.ts';
 import type { WorkSpec } from '../../platform/ports/work.ts';
-import type { WithRequestId } from '../../platform/ports/invocation.ts';
+import type { WithRequestId, WithSource } from '../../platform/ports/invocation.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
 import { createDeliveriesRoom } from '../deliveries/room.ts';
@@ -221,7 +221,7 @@ export class FunctionsRig extends RegistryRig {
   async invoke(
     FunctionName: string,
     event?: unknown,
-    more: Partial<InvocationRequest> & WithRequestId = {},
+    more: Partial<InvocationRequest> & WithRequestId & WithSource = {},
     principal = user('admin'),
   ): Promise<{ status: number | undefined; error: string | undefined; result: unknown }> {
     const input = { FunctionName, ...(event !== undefined && { Payload: Buffer.from(JSON.stringify(event)) }), ...more };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { INVOCATION_ENDED } from '../../platform/ports/invocation.ts';
 import { FunctionsRig, RUN_ID, zipOf } from './functions-rig.ts';
-import { refusal } from '../registry/registry-rig.ts';
+import { refusal, user } from '../registry/registry-rig.ts';
 
 let rig: FunctionsRig;
 before(async () => {
@@ -205,6 +205,26 @@ def handler(event, context):
   assert.deepEqual((await rig.invoke('inside', { host: join(host, 'secret') })).result, { wrote: false, host: false });
   assert.ok(existsSync(join(host, 'secret')) && readFileSync(join(host, 'secret'), 'utf8') === 'x');
   rmSync(host, { recursive: true });
+});
+
+test("a service that the function's policy names may have it run for its own resource, whoever it acts for", async () => {
+  await rig.create('hears', 'def handler(event, context): return 1');
+  const Source = { service: 's3.amazonaws.com', arn: 'arn:aws:s3:::bucket', account: '123456789012' };
+  const told = (more: object) => rig.invoke('hears', {}, { InvocationType: 'Event', ...more }, user('guest'));
+  const denied = refusal('AccessDeniedException', /not authorized to perform: lambda:InvokeFunction/);
+  await assert.rejects(told({ Source }), denied);
+  await rig.call('lambda:AddPermission', {
+    FunctionName: 'hears',
+    StatementId: 's3',
+    Action: 'lambda:InvokeFunction',
+    Principal: 's3.amazonaws.com',
+    SourceArn: Source.arn,
+    SourceAccount: Source.account,
+  });
+  assert.equal((await told({ Source })).status, 202);
+  await assert.rejects(told({ Source: { ...Source, arn: 'arn:aws:s3:::other' } }), denied);
+  await assert.rejects(told({ Source: { ...Source, service: 'events.amazonaws.com' } }), denied);
+  await assert.rejects(told({}), denied);
 });
 
 test('without isolation functions run too, of both kinds, and their log says so', async () => {

@@ -9,6 +9,17 @@ export interface WithRequestId {
   readonly Begin?: boolean;
 }
 
+/** How a room invokes for an AWS service, whom the function's own policy may allow it (AddPermission): else the caller needs the right. */
+export interface WithSource {
+  readonly Source?: {
+    /** `s3.amazonaws.com`. */
+    readonly service: string;
+    /** What the service tells of, e.g. a bucket. */
+    readonly arn: string;
+    readonly account: string;
+  };
+}
+
 /** The detail type of the event (source `aws.lambda`) that ends an invocation with a request id. */
 export const INVOCATION_ENDED = 'Lambda Function Invocation Ended';
 

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import type { InvocationRequest, InvocationResponse } from '../../../contract/generated/lambda.ts';
-import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
+import { evaluateTrust } from '../../../platform/authorization/evaluate.ts';
+import type { AuthorizationNeed, PolicyStatement } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../../platform/errors/families.ts';
-import type { WithRequestId } from '../../../platform/ports/invocation.ts';
+import type { WithRequestId, WithSource } from '../../../platform/ports/invocation.ts';
 import { keyOf } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
@@ -43,15 +44,27 @@ export const invokeOperations = (ports: FunctionsPorts, environments: Environmen
   }),
 ];
 
-/** Who is named in the function's policy (AddPermission) may invoke it without a policy of their own. */
+function allowsService(
+  Statement: readonly PolicyStatement[],
+  { service, arn, account }: NonNullable<WithSource['Source']>,
+): boolean {
+  const context = new Map([
+    ['aws:sourcearn', [arn]],
+    ['aws:sourceaccount', [account]],
+  ]);
+  return evaluateTrust({ Statement }, { action: 'lambda:InvokeFunction', caller: { service }, context }) === 'allow';
+}
+
+/** Who is named in the function's policy (AddPermission) may invoke it without a policy of their own; services too. */
 async function invokeNeeds(
   { store }: FunctionsPorts,
-  { FunctionName, Qualifier }: Pick<InvocationRequest, 'FunctionName' | 'Qualifier'>,
+  { FunctionName, Qualifier, Source }: Pick<InvocationRequest, 'FunctionName' | 'Qualifier'> & WithSource,
   context: OperationContext,
 ): Promise<AuthorizationNeed[]> {
   const { name, qualifier } = namedFunction(FunctionName, Qualifier, context);
   const row = await readRow<FunctionDocument>(store, keyOf(FUNCTION, context, name));
   const statements = row?.document.policies[qualifier ?? LATEST] ?? [];
+  if (Source && statements.length > 0 && allowsService(statements, Source)) return [];
   return [
     {
       action: 'lambda:InvokeFunction',
