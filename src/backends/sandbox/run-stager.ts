@@ -96,7 +96,7 @@ export class RunStager {
       graceSeconds: spec.limits.graceSeconds,
       peers: spec.peers ?? [],
       memoryBytes: spec.limits.memoryBytes,
-      cpus: processorsFor(spec.id, spec.limits.cpus),
+      cpus: processorsFor(spec),
       showStartAfterSeconds: spec.kind === 'job' ? SHOW_START_AFTER_SECONDS : 0,
       outputs: tree.outputs,
     };
@@ -170,11 +170,11 @@ const ISOLATION_TEXT = {
   plain: 'NOT ISOLATED (sandbox: plain)',
 } as const;
 
-/** Which processors work may use when its instance type has fewer than this host; spread by its id. */
-function processorsFor(id: string, cpus: number): number[] {
+/** Which processors work may use when its instance type has fewer than this host; spread by its id, hosts of a job side by side. */
+function processorsFor({ id, cluster = id, hosts, hostname, limits }: WorkSpec): number[] {
   const all = availableParallelism();
-  const count = Math.max(1, Math.ceil(cpus));
+  const count = Math.max(1, Math.ceil(limits.cpus));
   if (count >= all) return [];
-  const first = createHash('sha256').update(id).digest().readUInt16BE(0) % all;
+  const first = createHash('sha256').update(cluster).digest().readUInt16BE(0) + count * Math.max(0, hosts.indexOf(hostname));
   return Array.from({ length: count }, (_, n) => (first + n) % all);
 }

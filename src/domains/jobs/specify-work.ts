@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { hostCapacity } from '../../platform/admission/admission.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { BackendError } from '../../platform/errors/families.ts';
@@ -111,7 +112,11 @@ async function environmentOf<D extends AnyJobDocument>(
 }
 
 function factsOf<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, job: D, image: ResolvedImage): JobFacts {
-  const { cpus, memoryMiB, note } = ports.instanceLimits(kind.instanceType(job));
+  const { cpus: most, memoryMiB, note } = ports.instanceLimits(kind.instanceType(job));
+  const hosts = kind.instanceCount(job);
+  // threads of several hosts on the same cores would wait for each other most of the time
+  const cpus = hosts === 1 ? most : Math.max(1, Math.min(most, Math.floor(hostCapacity().cpus / hosts)));
+  const shared = cpus < most ? [`${hosts} hosts share the cores of this machine: ${cpus} for each`] : [];
   const about = image.profile['note'];
   return {
     framework: image.framework,
@@ -119,7 +124,7 @@ function factsOf<D extends AnyJobDocument>(kind: JobKind<D>, ports: JobsPorts, j
     libraries: image.actual,
     promised: image.promised,
     limits: { cpus, memoryMiB },
-    notes: [...(typeof about === 'string' ? [about] : []), ...(note === undefined ? [] : [note])],
+    notes: [...(typeof about === 'string' ? [about] : []), ...(note === undefined ? [] : [note]), ...shared],
   };
 }
 

@@ -34,12 +34,13 @@ for (const sandbox of ['bubblewrap', 'unshare'] as const) {
 }
 
 const PROGRAMS = [
-  ['training.py', 'built-in XGBoost trains, fails with its reason, is stopped'],
-  ['cluster.py', 'several hosts train one model; checkpoints, pipes, folds, outputs while a job runs'],
+  ['training.py', 'boto3: built-in XGBoost trains, fails with its reason, is stopped'],
+  ['sdk_hosts.py', 'SageMaker SDK: a script and a processing job on two hosts'],
+  ['cluster.py', 'boto3: several hosts train one model; checkpoints, pipes, folds, outputs while a job runs'],
 ] as const;
 
 for (const [program, title] of PROGRAMS) {
-  test(`boto3: ${title}`, async () => {
+  test(title, async () => {
     const server = await startServer();
     try {
       await runToSuccess(server, ['python3', join(import.meta.dirname, program)], { test: `boto3 ${program}` });
