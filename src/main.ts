@@ -168,7 +168,7 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
   const ids = systemIds;
   const sealingKey = await readOrCreateSealingKey(join(paths.keys, 'sealing.key'), ids);
   const store = createSqliteStore({ path: paths.database, clock });
-  const blobs = createBlobStore({ folder: paths.blobs, clock, store });
+  const blobs = createBlobStore({ folder: paths.blobs, clock, store, quotaBytes: settings.storage.totalMiB * 1024 * 1024 });
   const logFiles = createLogFiles({ folder: paths.logs });
   const loop = createReconcileLoop({ store, clock, log });
   const admission = createAdmission({ capacity: hostCapacity() });

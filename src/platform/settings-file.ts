@@ -16,6 +16,7 @@ const TEMPLATE = `# Slipway settings. Every line is optional; what is commented 
 #   my-company/xgboost:latest: sagemaker-xgboost:1.7-1
 #   my-company/own:latest: ~/own-container
 # registry: { layerMiB: 20480, totalMiB: 102400 } # quotas of pushed and imported images
+# storage: { totalMiB: 0 }   # quota of all stored contents; 0: as much as the disk has
 `;
 
 /** Reads `slipway.yaml`, writing a commented one at first start. Unknown keys and bad values are ConfigErrors. */

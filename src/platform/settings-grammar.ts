@@ -34,6 +34,7 @@ const grammar = z.strictObject({
       totalMiB: z.number().int().min(1).default(defaults.registry.totalMiB),
     })
     .prefault({}),
+  storage: z.strictObject({ totalMiB: z.number().int().min(0).default(defaults.storage.totalMiB) }).prefault({}),
 });
 
 /** Text of `slipway.yaml` to settings; pure. Unknown keys and bad values are ConfigErrors. */

@@ -15,6 +15,8 @@ export interface Settings {
   readonly images: Readonly<Record<string, string>>;
   /** Quotas of the image registry. */
   readonly registry: { readonly layerMiB: number; readonly totalMiB: number };
+  /** How much all contents together may take: objects, artifacts, images. 0: as much as the disk has. */
+  readonly storage: { readonly totalMiB: number };
 }
 
 /** The account is the one AWS samples use. */
@@ -28,4 +30,5 @@ export const DEFAULT_SETTINGS: Settings = {
   instances: {},
   images: {},
   registry: { layerMiB: 20 * 1024, totalMiB: 100 * 1024 },
+  storage: { totalMiB: 0 },
 };

@@ -57,6 +57,7 @@ export const ERROR_CATALOGUE = {
   NoSuchKey: lower(404),
   NoSuchUpload: lower(404),
   NoSuchVersion: lower(404),
+  QuotaExceeded: lower(403),
   NoSuchTagSet: lower(404),
   InvalidTag: lower(400),
   BadRequest: lower(400),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import { BackendError } from '../errors/families.ts';
+import { BackendError, ServiceError } from '../errors/families.ts';
 import { createVirtualClock } from '../virtual-clock.ts';
 import { createBlobStore } from './blob-store.ts';
 
@@ -241,4 +241,22 @@ test('writing an unused old blob again keeps it from the collector, at whatever 
   clock.advance(2 * 3600 * 1000);
   await blobs.write(pieces(content));
   assert.equal(await blobs.collect(), 0);
+});
+
+test('contents beyond the quota are refused and leave nothing; what is there costs nothing, what goes makes room', async () => {
+  const { folder, clock, store, used, blobs } = setUp();
+  const kept = await blobs.write(pieces(randomBytes(600 * 1024)));
+  used.add(kept.digest);
+  const limited = createBlobStore({ folder, clock, store, quotaBytes: MiB });
+  const small = randomBytes(300 * 1024);
+  const first = await limited.write(pieces(small));
+  for (let n = 0; n < 5; n += 1) assert.equal((await limited.write(pieces(small))).digest, first.digest);
+  await assert.rejects(
+    limited.write(pieces(randomBytes(200 * 1024))),
+    (error) => error instanceof ServiceError && error.code === 'QuotaExceeded' && /storage\.totalMiB/.test(error.message),
+  );
+  assert.deepEqual(fs.readdirSync(join(folder, 'incoming')), []);
+  clock.advance(3 * 3600 * 1000);
+  assert.equal(await limited.collect(), 1);
+  await limited.write(pieces(randomBytes(200 * 1024)));
 });

@@ -1,10 +1,11 @@
 import fs from 'node:fs';
 import type { Clock } from '../clock.ts';
-import { BackendError } from '../errors/families.ts';
+import { BackendError, ServiceError } from '../errors/families.ts';
 import type { Store } from '../store/port.ts';
 import { BLOB_MODE, createBlobFiles, type BlobFiles, storageError, writeSynced } from './blob-files.ts';
 import { createContentHash, refOf } from './content-hash.ts';
 import type { BlobRef, BlobStore } from './port.ts';
+import { withQuota } from './quota.ts';
 import { missing, readBlob } from './read-blob.ts';
 
 export interface BlobStoreOptions {
@@ -12,6 +13,8 @@ export interface BlobStoreOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly store: Pick<Store, 'unusedBlobs'>;
+  /** How much all contents together may take; absent: as much as the disk has. */
+  readonly quotaBytes?: number;
 }
 
 export interface LocalBlobStore extends BlobStore {
@@ -32,7 +35,10 @@ const COLLECT_STEP = 500;
 
 export function createBlobStore(options: BlobStoreOptions): LocalBlobStore {
   const { clock, store } = options;
-  const files = createBlobFiles(options.folder, () => clock.now());
+  const files = withQuota(
+    createBlobFiles(options.folder, () => clock.now()),
+    options.quotaBytes,
+  );
   const collector = createCollector(files, options);
   return {
     write: (content) => writeContent(files, content),
@@ -110,7 +116,8 @@ async function stored(path: string, steps: () => Promise<void>): Promise<void> {
     await steps();
   } catch (error) {
     fs.rmSync(path, { force: true });
-    throw error instanceof BackendError ? error : storageError('The content could not be stored.', error);
+    const told = error instanceof BackendError || error instanceof ServiceError;
+    throw told ? error : storageError('The content could not be stored.', error);
   }
 }
 
