@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BUCKET, channel, JobsRig, s3Input } from './jobs-rig.ts';
 
@@ -90,5 +92,36 @@ test('manifests that name nothing fail the job and say where', async () => {
   assert.match(
     (await rig.training('absent')).FailureReason ?? '',
     /s3:\/\/data\/images\/9 matched no files .*bad-manifest names it/,
+  );
+});
+
+test('whatever a job puts in the place of its pipes, nothing of this machine is written to', async () => {
+  const victim = join(rig.folder, 'victim');
+  writeFileSync(victim, 'as it was');
+  const script = (act: string) => `
+import os, time
+folder = '/opt/ml/input/data'
+first = open(folder + '/train_0')
+${act}
+print(first.read().split(), flush=True)
+real = '/opt/ml/moved' if os.path.exists('/opt/ml/moved') else folder
+while os.path.exists(real + '/train_0'): time.sleep(0.01) # until its feeder has gone on to the next`;
+  const acts = [
+    `os.unlink(folder + '/train_1'); os.symlink('${victim}', folder + '/train_1')`,
+    `os.unlink(folder + '/train_1'); open(folder + '/train_1', 'w').close()`,
+    `os.rename(folder, '/opt/ml/moved'); os.symlink('${rig.folder}', folder)`,
+  ];
+  for (const [number, act] of acts.entries()) {
+    const name = `hostile-${number}`;
+    await rig.train(name, script(act), {
+      InputDataConfig: [{ ...channel('train', `s3://${BUCKET}/parts/`), InputMode: 'Pipe' }],
+    });
+    const job = await rig.training(name);
+    assert.equal(job.TrainingJobStatus, 'Completed', job.FailureReason);
+  }
+  assert.equal(readFileSync(victim, 'utf8'), 'as it was');
+  assert.deepEqual(
+    readdirSync(rig.folder).filter((name) => name.startsWith('train_')),
+    [],
   );
 });
