@@ -2,6 +2,8 @@ import type { CreateModelPackageInput, InferenceSpecification } from '../../cont
 import type { Calls, OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { pinObject, pinPrefix, type PinnedArtifact, type PinnedObject, type PinReader } from '../../platform/objects/pin.ts';
+import type { RuntimeCatalogue } from '../../platform/ports/runtime.ts';
+import { imageDigest } from '../../platform/serving/pinned-image.ts';
 import { artifactSources, evidenceUris } from './decide-package.ts';
 
 const reader = (calls: Calls, context: OperationContext): PinReader => ({
@@ -49,4 +51,34 @@ export async function pinEvidence(
     if (object) pinned.push(object);
   }
   return pinned;
+}
+
+/** A package's specifications with the digests of images of this data folder, as AWS fills them in: a tag that moves changes no version. */
+export function withImageDigests<
+  S extends Pick<InferenceSpecification, 'Containers'>,
+  I extends {
+    readonly InferenceSpecification?: S;
+    readonly AdditionalInferenceSpecifications?: readonly S[];
+    readonly AdditionalInferenceSpecificationsToAdd?: readonly S[];
+  },
+>(runtimes: RuntimeCatalogue | undefined, input: I): I {
+  if (!runtimes) return input;
+  const pinned = <T extends Pick<InferenceSpecification, 'Containers'>>(specification: T): T => ({
+    ...specification,
+    Containers: specification.Containers.map((container) => {
+      const digest = container.Image === undefined ? undefined : imageDigest(runtimes, container.Image);
+      return digest === undefined || container.ImageDigest !== undefined ? container : { ...container, ImageDigest: digest };
+    }),
+  });
+  const {
+    InferenceSpecification: own,
+    AdditionalInferenceSpecifications: more,
+    AdditionalInferenceSpecificationsToAdd: added,
+  } = input;
+  return {
+    ...input,
+    ...(own && { InferenceSpecification: pinned(own) }),
+    ...(more && { AdditionalInferenceSpecifications: more.map(pinned) }),
+    ...(added && { AdditionalInferenceSpecificationsToAdd: added.map(pinned) }),
+  };
 }

@@ -1,4 +1,8 @@
-import type { ContainerDefinition, DescribeModelPackageOutput } from '../../contract/generated/sagemaker.ts';
+import type {
+  ContainerDefinition,
+  DescribeModelPackageOutput,
+  ModelPackageContainerDefinition,
+} from '../../contract/generated/sagemaker.ts';
 import type { RoleSessions } from '../authorization/port.ts';
 import type { Calls, OperationContext } from '../calls/operation.ts';
 import { ServiceError } from '../errors/families.ts';
@@ -8,6 +12,7 @@ import type { ResolvedImage, RuntimeCatalogue } from '../ports/runtime.ts';
 import { type Checked, containersOfPackage, dataSourceOf, type DataSource } from './model-container.ts';
 import { pinModelData, registeredArtifact } from './pin-model-data.ts';
 import type { PinnedContainer } from './pinned-container.ts';
+import { registeredImage } from './pinned-image.ts';
 
 /** What pinning needs; a room has all of it. */
 export interface PinPorts {
@@ -54,7 +59,12 @@ export async function pinContainers(
   const pinned: PinnedContainer[] = [];
   for (const effective of described ? accepted(containersOfPackage(container, described)) : [container]) {
     const asked = effective.Image ?? '';
-    const image = servingImage(ports.runtimes, model.pinnedImages?.[asked] ?? asked);
+    const registered = registeredImage(
+      ports.runtimes,
+      asked,
+      described && (effective as ModelPackageContainerDefinition).ImageDigest,
+    );
+    const image = servingImage(ports.runtimes, model.pinnedImages?.[asked] ?? registered);
     // nothing is read below the prefix of a multi-model container: that happens when a model is asked for
     const isMultiModel = container.Mode === 'MultiModel';
     const source = isMultiModel ? undefined : accepted(dataSourceOf(effective));

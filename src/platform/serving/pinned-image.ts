@@ -6,14 +6,29 @@ import type { RuntimeCatalogue } from '../ports/runtime.ts';
  * names of the image table, which mean the same for ever, and for those that stand for nothing.
  */
 export function pinnedImageName(runtimes: RuntimeCatalogue, image: string): string | undefined {
+  const digest = imageDigest(runtimes, image);
+  return digest === undefined || image.includes('@') ? undefined : `${image}@${digest}`;
+}
+
+/** What the name of an image of this data folder stands for now, `sha256:…`; undefined for all other names. */
+export function imageDigest(runtimes: RuntimeCatalogue, image: string): string | undefined {
   try {
     const resolved = runtimes.resolve(image);
-    if ('problem' in resolved || resolved.digest === undefined) return undefined;
-    return image.includes('@') ? image : `${image}@${resolved.digest}`;
+    return 'problem' in resolved ? undefined : resolved.digest;
   } catch (error) {
     if (error instanceof BackendError) return undefined; // a runtime that is not built: whoever starts it says so
     throw error;
   }
+}
+
+/**
+ * The image that a registered container means: of one of this data folder the one that was there at its registration, also when its
+ * tag has moved or gone. A digest beside a name of the image table says nothing here.
+ */
+export function registeredImage(runtimes: RuntimeCatalogue, image: string, digest: string | undefined): string {
+  if (digest === undefined || image.includes('@')) return image;
+  const now = runtimes.resolve(image);
+  return 'problem' in now || now.digest !== undefined ? `${image}@${digest}` : image;
 }
 
 /** As AWS shows what a tag was resolved to: the repository with the digest in place of the tag. */

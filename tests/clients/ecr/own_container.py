@@ -2,6 +2,7 @@
 
 The image is named in OWN_IMAGE (`repository:tag`), what its os-release says in OWN_RELEASE. It was made by image_maker.py.
 """
+import json
 import os
 import time
 import unittest
@@ -144,6 +145,34 @@ class OwnContainer(unittest.TestCase):
         ended = wait_for(lambda: sagemaker.describe_transform_job(TransformJobName=name), "TransformJobStatus", "InProgress")
         self.assertEqual(ended["TransformJobStatus"], "Completed", ended.get("FailureReason"))
         self.assertEqual(s3.get_object(Bucket=BUCKET, Key=f"{PREFIX}/batch/data.csv.out")["Body"].read(), b"-3\n-1\n4\n")
+
+    def test_a_registered_version_keeps_its_image_when_the_tag_moves(self):
+        group = f"{PREFIX}-group"
+        sagemaker.create_model_package_group(ModelPackageGroupName=group)
+        container = {"Image": IMAGE, "ModelDataUrl": self.trained["ModelArtifacts"]["S3ModelArtifacts"]}
+        specification = {"Containers": [container], "SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+        version = sagemaker.create_model_package(
+            ModelPackageGroupName=group, ModelApprovalStatus="Approved", InferenceSpecification=specification,
+        )["ModelPackageArn"]
+        registered = sagemaker.describe_model_package(ModelPackageName=version)["InferenceSpecification"]["Containers"][0]
+        self.assertEqual((registered["Image"], registered["ImageDigest"]), (IMAGE, self.digest))
+        manifest = ecr.batch_get_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": TAG}])["images"][0]["imageManifest"]
+        other = json.dumps({**json.loads(manifest), "annotations": {"made": "anew"}})
+        moved = ecr.put_image(repositoryName=REPOSITORY, imageManifest=other, imageTag=TAG)["image"]["imageId"]["imageDigest"]
+        try:
+            self.assertNotEqual(moved, self.digest)
+            name = f"{PREFIX}-version"
+            sagemaker.create_model(ModelName=name, PrimaryContainer={"ModelPackageName": version}, ExecutionRoleArn=ROLE)
+            variant = {"VariantName": "own", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+            sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+            sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+            made = wait_for(lambda: sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus", "Creating")
+            self.assertEqual(made["EndpointStatus"], "InService", made.get("FailureReason"))
+            resolved = made["ProductionVariants"][0]["DeployedImages"][0]["ResolvedImage"]
+            self.assertEqual(resolved, f"{IMAGE.rsplit(':', 1)[0]}@{self.digest}")
+            sagemaker.delete_endpoint(EndpointName=name)
+        finally:
+            ecr.put_image(repositoryName=REPOSITORY, imageManifest=manifest, imageTag=TAG)
 
     def test_by_digest_and_by_other_names(self):
         by_digest = train(f"{PREFIX}-digest", image=f"{IMAGE.rsplit(':', 1)[0]}@{self.digest}")

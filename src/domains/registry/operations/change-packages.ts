@@ -14,12 +14,12 @@ import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { decideUpdate } from '../decide-package.ts';
 import { packageEvent } from '../describe-package.ts';
 import { named } from '../names.ts';
-import { pinArtifacts } from '../pins.ts';
+import { pinArtifacts, withImageDigests } from '../pins.ts';
 import type { RegistryPorts } from '../ports.ts';
 import { MODEL_PACKAGE, type PackageDocument } from '../resources.ts';
 import { packageWrite } from '../rows.ts';
 
-export const updateModelPackage = ({ store, calls, settings }: RegistryPorts) =>
+export const updateModelPackage = ({ store, calls, settings, runtimes }: RegistryPorts) =>
   operation('sagemaker:UpdateModelPackage', {
     effect: 'change',
     needs: (input, context) => [
@@ -36,10 +36,11 @@ export const updateModelPackage = ({ store, calls, settings }: RegistryPorts) =>
         ...(input.AdditionalInferenceSpecificationsToAdd ?? []),
       ];
       const pinned = await pinArtifacts(calls, context, added);
+      const kept = withImageDigests(runtimes, input);
       return decideAndCommit(store, async () => {
         const row = await readRow<PackageDocument>(store, key);
         if (!row) throw absentError(MODEL_PACKAGE, context, name);
-        const decision = decideUpdate(row.document, input, { approvalRequired: settings.approval === 'required' });
+        const decision = decideUpdate(row.document, kept, { approvalRequired: settings.approval === 'required' });
         if (decision.rejection) throw rejectionError(decision.rejection);
         const document: PackageDocument = { ...decision.document, artifacts: withPins(row.document.artifacts, pinned) };
         return { result: { ModelPackageArn: document.ModelPackageArn }, commit: updateCommit(row, document, input, context) };

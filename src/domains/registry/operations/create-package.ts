@@ -13,7 +13,7 @@ import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkCreatePackage, type CreationFacts, planPackage } from '../decide-package.ts';
 import { packageEvent } from '../describe-package.ts';
 import { named, namedHere } from '../names.ts';
-import { pinArtifacts, pinEvidence } from '../pins.ts';
+import { pinArtifacts, pinEvidence, withImageDigests } from '../pins.ts';
 import type { RegistryPorts } from '../ports.ts';
 import { MODEL_PACKAGE, MODEL_PACKAGE_GROUP, packageKey, type PackageDocument } from '../resources.ts';
 import { packageWrite } from '../rows.ts';
@@ -53,6 +53,7 @@ export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequen
         by: userContext(context),
         artifacts: await pinArtifacts(ports.calls, context, specifications),
         evidence: await pinEvidence(ports.calls, context, input),
+        kept: withImageDigests(ports.runtimes, input),
       };
       const arn =
         input.ModelPackageGroupName === undefined
@@ -62,7 +63,8 @@ export const createModelPackage = (ports: RegistryPorts, sequence: VersionSequen
     },
   });
 
-type Facts = Omit<CreationFacts, 'arn' | 'version'>;
+/** `kept`: the input as the version keeps it. */
+type Facts = Omit<CreationFacts, 'arn' | 'version'> & { readonly kept: CreateModelPackageInput };
 
 async function createVersion(
   store: Store,
@@ -80,7 +82,7 @@ async function createVersion(
     () => absentError(MODEL_PACKAGE_GROUP, context, name),
     (document, number) => {
       const groupName = document.ModelPackageGroupName;
-      sent = planPackage(input, {
+      sent = planPackage(facts.kept, {
         ...facts,
         arn: arnOf(MODEL_PACKAGE, context, `${groupName}/${number}`),
         version: { groupName, number },
@@ -112,7 +114,7 @@ async function createUnversioned(
     const existing = await readRow<PackageDocument>(store, key);
     if (existing?.document.requestId === context.requestId) return { result: arn };
     if (existing) throw existsError(MODEL_PACKAGE, context, name);
-    return { result: arn, commit: creationCommit(planPackage(input, { ...facts, arn }), input, context, token) };
+    return { result: arn, commit: creationCommit(planPackage(facts.kept, { ...facts, arn }), input, context, token) };
   });
 }
 
