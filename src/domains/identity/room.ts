@@ -10,6 +10,7 @@ import {
   listGroups,
   listGroupsForUser,
   removeUserFromGroup,
+  updateGroup,
 } from './operations/groups.ts';
 import { holderPolicyOperations } from './operations/holder-policies.ts';
 import {
@@ -79,6 +80,7 @@ export function createIdentityRoom(ports: IdentityPorts): IdentityRoom {
       createGroup(own),
       getGroup(own),
       listGroups(own),
+      updateGroup(own),
       deleteGroup(own),
       addUserToGroup(own),
       removeUserFromGroup(own),

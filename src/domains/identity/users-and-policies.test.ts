@@ -261,7 +261,7 @@ test('users: created, found, renamed with keys and policies, tagged, deleted', (
 test('groups: members, policies, refusals; one that has members stays', () =>
   withIdentities(async (world) => {
     const { call } = world;
-    await makeUser(world, 'ann');
+    const { principal } = await makeUser(world, 'ann');
     const { Group } = await call('iam:CreateGroup', { GroupName: 'g', Path: '/x/' });
     assert.equal(Group.Arn, arnOf('group/x/g'));
     await assert.rejects(call('iam:CreateGroup', { GroupName: 'g' }), code('EntityAlreadyExists'));
@@ -279,7 +279,21 @@ test('groups: members, policies, refusals; one that has members stays', () =>
       ['g'],
     );
     await assert.rejects(call('iam:DeleteGroup', { GroupName: 'g' }), code('DeleteConflict', /remove users from group first/));
+    await call('iam:AttachGroupPolicy', { GroupName: 'g', PolicyArn: 'arn:aws:iam::aws:policy/AmazonSQSFullAccess' });
+    await call('iam:UpdateGroup', { GroupName: 'g', NewGroupName: 'h', NewPath: '/y/' });
+    assert.equal((await call('iam:GetGroup', { GroupName: 'h' })).Group.Arn, arnOf('group/y/h'));
+    assert.equal(await world.may(principal, 'sqs:SendMessage'), true);
+    await assert.rejects(call('iam:GetGroup', { GroupName: 'g' }), code('NoSuchEntity'));
+    const { AttachmentCount } =
+      (await call('iam:GetPolicy', { PolicyArn: 'arn:aws:iam::aws:policy/AmazonSQSFullAccess' })).Policy ?? {};
+    assert.equal(AttachmentCount, 1);
+    await call('iam:UpdateGroup', { GroupName: 'h', NewGroupName: 'g' });
+    await call('iam:DetachGroupPolicy', { GroupName: 'g', PolicyArn: 'arn:aws:iam::aws:policy/AmazonSQSFullAccess' });
     await call('iam:RemoveUserFromGroup', { GroupName: 'g', UserName: 'ann' });
+    await assert.rejects(
+      call('iam:RemoveUserFromGroup', { GroupName: 'g', UserName: 'ann' }),
+      code('NoSuchEntity', /not in group g/),
+    );
     await call('iam:DeleteGroup', { GroupName: 'g' });
     await assert.rejects(
       call('iam:AddUserToGroup', { GroupName: 'g', UserName: 'ann' }),

@@ -1,6 +1,6 @@
 import type { Group } from '../../../contract/generated/iam.ts';
 import { idText } from '../../../platform/authorization/session-token.ts';
-import { operation } from '../../../platform/calls/operation.ts';
+import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import type { JsonObject } from '../../../platform/json.ts';
@@ -8,10 +8,12 @@ import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { formatArn } from '../../../platform/resources/arn.ts';
 import { existsError } from '../../../platform/resources/declaration.ts';
+import type { ResourceKey } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Read } from '../../../platform/store/typed-rows.ts';
 import { GROUPS_MAX, overQuota, rejectDeletion } from '../decide-quotas.ts';
 import { changeHolder, findHolder, holderKey, holderNeed, holderWrite, readHolder, touched } from '../holders.ts';
+import { attachmentKey } from '../managed.ts';
 import { allRows, pageOf, pageOfRows } from '../pages.ts';
 import type { OperationPorts } from '../ports.ts';
 import { GROUP, type GroupDocument, USER, type UserDocument } from '../resources.ts';
@@ -83,6 +85,60 @@ export const listGroups = ({ store }: OperationPorts) =>
       return { Groups: page.map(describeGroup), ...rest };
     },
   });
+
+/** A new name is a new row, and its members' rows name it; the id stays. */
+export const updateGroup = (ports: OperationPorts) =>
+  operation('iam:UpdateGroup', {
+    effect: 'change',
+    needs: holderNeed(ports, 'Group', 'iam:UpdateGroup'),
+    async handle({ GroupName, NewGroupName = GroupName, NewPath }, context) {
+      const [from, to] = [holderKey('Group', context, GroupName), holderKey('Group', context, NewGroupName)];
+      const touchedKeys = await decideAndCommit<ResourceKey[]>(ports.store, async (count) => {
+        const target = NewGroupName === GroupName ? undefined : await findHolder(ports.store, context, 'Group', NewGroupName);
+        if (count > 0 && target && !(await findHolder(ports.store, context, 'Group', GroupName))) return { result: [] };
+        if (target) throw existsError(GROUP, context, NewGroupName);
+        const row = await readHolder(ports.store, context, 'Group', GroupName);
+        const path = NewPath ?? row.document.Path;
+        const Arn = groupArn(context.account, path, NewGroupName);
+        const document: GroupDocument = { ...row.document, GroupName: NewGroupName, Path: path, Arn };
+        const renamed = NewGroupName !== GroupName;
+        const members = renamed ? await memberRows(ports, context, GroupName) : [];
+        const changes = changedMembers(row.document as JsonObject, document as JsonObject);
+        return {
+          result: members.map(({ key }) => key),
+          commit: {
+            expect: [
+              { key: from, version: row.version },
+              ...(renamed ? [{ key: to, version: 0 }] : []),
+              ...members.map(({ key, version }) => ({ key, version })),
+            ],
+            write: [
+              holderWrite(to, document, context.nowMs),
+              ...members.map(({ key, document: user }) => {
+                const Groups = (user.Groups ?? []).map((name) => (name === GroupName ? NewGroupName : name));
+                const member: UserDocument = { ...user, Groups };
+                return holderWrite(key, member, context.nowMs);
+              }),
+            ],
+            ...(renamed && {
+              remove: [from],
+              refer: (document.Attached ?? []).map((arn) => ({ from: to, to: attachmentKey(context.account, arn) })),
+            }),
+            ledger: [entryOf(context, 'iam:UpdateGroup', [row.document.Arn, Arn], changes)],
+          },
+        };
+      });
+      for (const key of [from, to, ...touchedKeys]) ports.directory.forget(key);
+      await ports.publish();
+      return {};
+    },
+  });
+
+async function memberRows(ports: OperationPorts, context: OperationContext, group: string): Promise<Read<UserDocument>[]> {
+  const members = await membersOf(ports, context.account, group);
+  const rows = await Promise.all(members.map(({ UserName }) => findHolder(ports.store, context, 'User', UserName)));
+  return rows.flatMap((row) => (row ? [row] : []));
+}
 
 export const deleteGroup = (ports: OperationPorts) =>
   operation('iam:DeleteGroup', {
