@@ -98,24 +98,29 @@ test('manifests that name nothing fail the job and say where', async () => {
 test('whatever a job puts in the place of its pipes, nothing of this machine is written to', async () => {
   const victim = join(rig.folder, 'victim');
   writeFileSync(victim, 'as it was');
-  const script = (act: string) => `
+  const acts: [act: string, feederEnds: boolean][] = [
+    [`os.unlink(folder + '/train_1'); os.symlink('${victim}', folder + '/train_1')`, true],
+    [`os.unlink(folder + '/train_1'); open(folder + '/train_1', 'w').close()`, true],
+    [`os.rename(folder, '/opt/ml/moved'); os.symlink('${rig.folder}', folder)`, false],
+  ];
+  for (const [number, [act, feederEnds]] of acts.entries()) {
+    const name = `hostile-${number}`;
+    const script = `
 import os, time
 folder = '/opt/ml/input/data'
 first = open(folder + '/train_0')
 ${act}
 print(first.read().split(), flush=True)
-real = '/opt/ml/moved' if os.path.exists('/opt/ml/moved') else folder
-while os.path.exists(real + '/train_0'): time.sleep(0.01) # until its feeder has gone on to the next`;
-  const acts = [
-    `os.unlink(folder + '/train_1'); os.symlink('${victim}', folder + '/train_1')`,
-    `os.unlink(folder + '/train_1'); open(folder + '/train_1', 'w').close()`,
-    `os.rename(folder, '/opt/ml/moved'); os.symlink('${rig.folder}', folder)`,
-  ];
-  for (const [number, act] of acts.entries()) {
-    const name = `hostile-${number}`;
-    await rig.train(name, script(act), {
-      InputDataConfig: [{ ...channel('train', `s3://${BUCKET}/parts/`), InputMode: 'Pipe' }],
-    });
+while not os.path.exists('/opt/ml/go'): time.sleep(0.02)`;
+    await rig.train(name, script, { InputDataConfig: [{ ...channel('train', `s3://${BUCKET}/parts/`), InputMode: 'Pipe' }] });
+    await rig.training(name, ({ TrainingStartTime }) => TrainingStartTime !== undefined);
+    const work = rig.works(`training-job-${name}-`, '');
+    const supervisor = rig.claim(work).split(' ')[0];
+    // a feeder that finds no pipe ends; the sandbox is the supervisor's other child
+    const children = () => readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').trim().split(' ').length;
+    while (children() !== (feederEnds ? 1 : 2) && readFileSync(victim, 'utf8') === 'as it was')
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    writeFileSync(join(rig.folder, 'runs', work, 'ml/go'), '');
     const job = await rig.training(name);
     assert.equal(job.TrainingJobStatus, 'Completed', job.FailureReason);
   }
