@@ -127,3 +127,30 @@ test('SageMaker SDK: notebooks run as steps, with parameters; a cell that fails 
     await server.stop();
   }
 });
+
+const MODES = 'sagemaker-sdk serving_modes.py';
+
+test('SageMaker SDK: pipeline model, multi-data model, asynchronous and serverless deployment', async () => {
+  const server = await startServer();
+  try {
+    const program = join(import.meta.dirname, 'sagemaker-sdk/serving_modes.py');
+    const printed = await runToSuccess(server, ['python3', program], { test: MODES });
+    assert.deepEqual(
+      printed
+        .trim()
+        .split('\n')
+        .filter((line) => /^(chain|models|three|seven|later|light):/.test(line)),
+      [
+        'chain: [[10.0, 20.0]]',
+        "models: ['late/seven.tar.gz', 'three.tar.gz']",
+        'three: [[3.0, 6.0]]',
+        'seven: [[7.0, 14.0]]',
+        'later: [[4.0, 8.0]]',
+        'light: [[6.0, 12.0]]',
+      ],
+    );
+    assert.deepEqual(unprovenClaims([MODES]), []);
+  } finally {
+    await server.stop();
+  }
+});

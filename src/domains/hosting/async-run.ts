@@ -25,9 +25,11 @@ export interface AsyncRun {
 const PAYLOAD_BYTES_MAX = 1024 ** 3;
 /** What one container of a pipeline hands to the next is held in memory. */
 const BETWEEN_BYTES_MAX = 100 * 1024 ** 2;
+const OCTETS = 'application/octet-stream';
 const ERROR_TEXT_LENGTH_MAX = 16 * 1024;
 
 interface Payload {
+  readonly contentType: string;
   readonly body: AsyncIterable<Uint8Array>;
   readonly sizeBytes: number;
 }
@@ -38,7 +40,7 @@ export async function runAsync(run: AsyncRun, invocation: AsyncInvocationDocumen
   let payload: Payload | AsyncOutcome = await readInput(run, invocation);
   if ('kind' in payload) return payload;
   const { accept, ...between } = invocation.headers;
-  let headers: Record<string, string> = between;
+  let headers: Record<string, string> = { 'content-type': payload.contentType, ...between };
   for (const [place, { name, address }] of run.containers.entries()) {
     const isLast = place === run.containers.length - 1;
     if (isLast && accept !== undefined) headers = { ...headers, accept };
@@ -55,7 +57,7 @@ export async function runAsync(run: AsyncRun, invocation: AsyncInvocationDocumen
         return { kind: 'failed', reason: `Container ${name} answered with more than ${BETWEEN_BYTES_MAX} bytes for the next.` };
       const { 'content-type': _type, ...kept } = headers;
       headers = { ...kept, ...(answer.contentType !== undefined && { 'content-type': answer.contentType }) };
-      payload = { body: once(whole), sizeBytes: whole.length };
+      payload = { contentType: answer.contentType ?? OCTETS, body: once(whole), sizeBytes: whole.length };
     } catch (error) {
       if (signal.aborted) return { kind: 'failed', reason: timedOut(name, invocation) };
       if (error instanceof ServiceError || error instanceof BackendError) throw error;
@@ -74,14 +76,18 @@ async function readInput(
 ): Promise<Payload | AsyncOutcome> {
   const { bucket = '', key = '' } = parseS3Uri(inputLocation) ?? {};
   try {
-    const { Body, ContentLength = 0 } = await calls.call(principal, { region }, 's3:GetObject', { Bucket: bucket, Key: key });
+    const {
+      Body,
+      ContentLength = 0,
+      ContentType: contentType = OCTETS,
+    } = await calls.call(principal, { region }, 's3:GetObject', { Bucket: bucket, Key: key });
     const sizeBytes = (Body as BlobBody | undefined)?.blob?.sizeBytes ?? ContentLength;
     if (sizeBytes > PAYLOAD_BYTES_MAX)
       return {
         kind: 'failed',
         reason: `The input ${inputLocation} has ${sizeBytes} bytes; at most ${PAYLOAD_BYTES_MAX} are accepted.`,
       };
-    return { body: Body ?? once(Buffer.alloc(0)), sizeBytes };
+    return { contentType, body: Body ?? once(Buffer.alloc(0)), sizeBytes };
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code === 'ServiceUnavailable') throw error;
     return { kind: 'failed', reason: `The input ${inputLocation} cannot be read: ${error.code}: ${error.message}` };

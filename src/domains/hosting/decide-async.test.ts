@@ -39,6 +39,7 @@ test('what is left out has a default, and results a place in the default bucket'
   assert.equal(planned.outputLocation, 's3://sagemaker-us-east-1-123456789012/async-endpoint-outputs/e/id.out');
   assert.deepEqual([planned.inferenceId, planned.timeoutMs, planned.expiresAtMs], ['id', 900_000, 21_601_000]);
   assert.equal(planned.failureLocation, undefined);
+  assert.deepEqual(planned.headers, {}, 'the input object has a content type of its own');
 });
 
 test('a request that cannot be kept is told what is wrong with it', () => {

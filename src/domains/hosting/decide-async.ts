@@ -13,7 +13,7 @@ export interface AsyncInvocationDocument {
   readonly inputLocation: string;
   readonly outputLocation: string;
   readonly failureLocation?: string;
-  /** As the container gets them. */
+  /** As the container gets them; without a content type it gets that of the input object. */
   readonly headers: Readonly<Record<string, string>>;
   readonly receivedAtMs: number;
   /** Not begun by then, it has failed. */
@@ -69,7 +69,7 @@ export function planAsync(
     outputLocation: below(outputs, `${facts.id}.out`),
     ...(S3FailurePath !== undefined && { failureLocation: below(S3FailurePath, `${facts.id}-error.out`) }),
     headers: {
-      'content-type': of('content-type') ?? 'application/octet-stream',
+      ...headerOf('content-type', of('content-type')),
       ...headerOf('accept', of('accept')),
       ...headerOf('x-amzn-sagemaker-custom-attributes', of('custom-attributes')),
       ...headerOf('x-amzn-sagemaker-inference-id', of('inference-id')),
