@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ServiceError } from '../../platform/errors/families.ts';
 import { readBody } from '../body.ts';
 import type { Exchange } from './registry.ts';
 import type { Action } from './registry-actions.ts';
@@ -17,12 +18,17 @@ export const putManifest =
   async (exchange) => {
     const body = await readBody(exchange.request, MANIFEST_BYTES_MAX, exchange.sendContinue);
     const type = exchange.request.headers['content-type']?.split(';')[0]?.trim();
-    const { image } = await exchange.call('ecr:PutImage', {
-      repositoryName: name,
-      imageManifest: Buffer.from(body).toString('utf8'),
-      ...(type && type !== 'application/json' && { imageManifestMediaType: type }),
-      ...idOf(reference),
-    });
+    const { image } = await exchange
+      .call('ecr:PutImage', {
+        repositoryName: name,
+        imageManifest: Buffer.from(body).toString('utf8'),
+        ...(type && type !== 'application/json' && { imageManifestMediaType: type }),
+        ...idOf(reference),
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof ServiceError) || error.code !== 'LayersNotFoundException') throw error;
+        throw refusal(404, 'MANIFEST_BLOB_UNKNOWN', error.message);
+      });
     const digest = image?.imageId?.imageDigest ?? '';
     exchange.response.writeHead(201, {
       location: `/v2/${name}/manifests/${digest}`,

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import os
+import socket
 import unittest
 import urllib.parse
 
@@ -208,13 +209,27 @@ class Ecr(unittest.TestCase):
             ("GET", "/v2/pieces/a/manifests/none", None, 404, "MANIFEST_UNKNOWN"),
             ("PUT", "/v2/pieces/a/manifests/x", b"no json", 400, "MANIFEST_INVALID"),
             ("PUT", "/v2/pieces/a/manifests/x", b'{"schemaVersion": 1}', 400, "MANIFEST_INVALID"),
-            ("PUT", "/v2/pieces/a/manifests/x", manifest_of(b"{}", [b"none"]), 404, "BLOB_UNKNOWN"),
+            ("PUT", "/v2/pieces/a/manifests/x", manifest_of(b"{}", [b"none"]), 404, "MANIFEST_BLOB_UNKNOWN"),
             ("PATCH", "/v2/pieces/a/blobs/uploads/00000000-0000-0000-0000-000000000000", b"x", 404, "BLOB_UPLOAD_UNKNOWN"),
             ("DELETE", f"/v2/pieces/a/blobs/{digest_of(content)}", None, 405, "UNSUPPORTED"),
             ("GET", "/v2/Upper/tags/list", None, 404, "NAME_UNKNOWN"),
         ):
             answer = ask(method, path, body)
             self.assertEqual((answer.status, answer.code), (status, code), (method, path, answer.body))
+
+    def test_a_broken_connection_loses_its_part_alone(self):
+        self.repository("broken/off")
+        place = ask("POST", "/v2/broken/off/blobs/uploads/").headers["location"]
+        ask("PATCH", place, b"first ")
+        half = socket.create_connection(HOST.split(":"))
+        head = f"PATCH {place} HTTP/1.1\r\nhost: {HOST}\r\nauthorization: Basic {TOKEN}\r\ncontent-length: 1000000\r\n\r\n"
+        half.sendall(head.encode() + b"x" * 300_000)
+        half.close()
+        self.assertEqual(ask("GET", place).headers["range"], "0-5")
+        ask("PATCH", place, b"second", content_range="6-11")
+        self.assertEqual(ask("PUT", place + "?digest=" + digest_of(b"first second")).status, 201)
+        large = ask("PUT", "/v2/broken/off/manifests/large", b"x" * (4 * 1024 * 1024 + 1))
+        self.assertEqual((large.status, large.code), (413, "SIZE_INVALID"))
 
     def test_images_of_several_platforms(self):
         self.repository("many/platforms")
