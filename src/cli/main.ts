@@ -193,6 +193,8 @@ function buildProgram(): Command {
     .command('dev <what> [words...]', { hidden: true })
     .option('--quick')
     .option('--long')
+    .option('--source <dir>')
+    .option('--python <file>')
     .action(async (what, words, options) => (await import('./verbs/dev.ts')).dev(what, options, words));
   laterVerbs(program);
   return program;

@@ -17,6 +17,7 @@ const latestMs = 8.64e15;
 
 export function compileReader(service: Service, readers: Map<string, Reader>, ref: ShapeRef): Reader {
   const shape = shapeOf(service.model, ref);
+  if (shape.document) return (value) => value;
   switch (shape.type) {
     case 'structure':
       return compileStructure(service, readers, ref, shape);

@@ -5,18 +5,38 @@ import { CliExit, wrongUse } from '../exit.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 
+interface DevOptions {
+  readonly quick?: boolean;
+  readonly long?: boolean;
+  /** With `test --long moto` and `test --long botocore`: where that project's source lies. */
+  readonly source?: string;
+  /** There: a Python that has its requirements. */
+  readonly python?: string;
+}
+
 /** `slipway dev check|test|bench`: what `npm run check`, `npm test` and `npm run bench` call in the checkout. */
-export async function dev(what: string, options: { quick?: boolean; long?: boolean }, rest: string[]): Promise<void> {
+export async function dev(what: string, options: DevOptions, rest: string[]): Promise<void> {
   const code = await codeOf(what, options, rest);
   if (code !== 0) throw new CliExit(1, `slipway dev ${what}: failed`);
 }
 
-async function codeOf(what: string, options: { quick?: boolean; long?: boolean }, rest: string[]): Promise<number> {
+async function codeOf(what: string, options: DevOptions, rest: string[]): Promise<number> {
   if (what === 'check') return (await import('../../../tests/run.ts')).runCheck();
+  if (what === 'test' && rest.length > 0) return foreign(rest, options);
   if (what === 'test')
     return (await import('../../../tests/run.ts')).runTests(options.quick ? 'quick' : options.long ? 'long' : 'full');
   if (what === 'bench') return bench(rest);
   throw wrongUse(`slipway dev ${what}: unknown; there are check, test and bench.`);
+}
+
+/** `npm run test:long -- moto --source DIR [PART of a file's name...]`, and botocore: suites of others, judged by docs/conformance.md. */
+async function foreign([suite, ...only]: string[], { source, python }: DevOptions): Promise<number> {
+  if (suite !== 'moto' && suite !== 'botocore')
+    throw wrongUse(`slipway dev test ${suite}: unknown; there are moto and botocore.`);
+  if (source === undefined) throw wrongUse(`slipway dev test ${suite}: --source has to name a checkout of ${suite}.`);
+  const options = { source, ...(python !== undefined && { python }) };
+  if (suite === 'moto') return (await import('../../../tests/long/foreign/moto.ts')).runMoto({ ...options, only });
+  return (await import('../../../tests/long/foreign/protocols.ts')).runProtocolCases(options);
 }
 
 /** Every bench, or those named; each prints one JSON line per figure. */

@@ -17,6 +17,7 @@ const asIs: Write = (value) => value;
 
 function compileWriter(service: Service, writers: Map<string, Write>, ref: ShapeRef): Write {
   const shape = shapeOf(service.model, ref);
+  if (shape.document) return asIs;
   switch (shape.type) {
     case 'structure':
       return compileStructure(service, writers, ref);

@@ -22,7 +22,7 @@ const QUERY_CODES: Readonly<Record<string, string>> = {
 export const isQueryCompatible = (service: Service): boolean => service.model.metadata.awsQueryCompatible !== undefined;
 
 export const queryCode = (service: Service | undefined, code: string): string =>
-  (service && isQueryCompatible(service) && QUERY_CODES[code]) || code;
+  (service && isQueryCompatible(service) && (QUERY_CODES[code] ?? service.model.shapes[code]?.error?.code)) || code;
 
 /** What members are called on the wire of forms; lists of entries have the name of what is in them. */
 const MEMBER_NAMES: Readonly<Record<string, string>> = {

@@ -24,7 +24,8 @@ export const restJsonCodec: Codec = {
       const inBody = Object.values(input.members ?? {}).some((member) => !member.location);
       return inBody ? { ...(readJson(service, ref, request) as object), ...bound } : bound;
     }
-    bound[payload.member] = payloadValue(service, payload, request);
+    // no bytes are no document: the member was not given
+    if (payload.kind !== 'structure' || request.body.length > 0) bound[payload.member] = payloadValue(service, payload, request);
     return bound;
   },
   encode(service, operation, output) {

@@ -4,7 +4,7 @@ import { ServiceError } from '../../platform/errors/families.ts';
 import { type Codec, decodeText, type WireError, type WireRequest, type WireResponse } from './codec.ts';
 import { readBindings, writeBindings } from './rest-binding.ts';
 import { parseXml, readElement } from './xml-read.ts';
-import { escapeXml, namespaceAttribute, writeElement, writeMembers, XML_DECLARATION } from './xml-write.ts';
+import { escapeXml, namespaceAttribute, structureAttributes, writeElement, writeMembers, XML_DECLARATION } from './xml-write.ts';
 
 const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
@@ -98,13 +98,15 @@ function documentOf(service: Service, operation: ApiOperation, output: Record<st
     const value = output[payload.member];
     if (value === undefined) return '';
     const name = payload.ref.locationName ?? payload.ref.shape;
-    return XML_DECLARATION + writeElement(service, payload.ref, name, value, ` xmlns="${NAMESPACE}"`);
+    const own = shapeOf(service.model, payload.ref).xmlNamespace;
+    return XML_DECLARATION + writeElement(service, payload.ref, name, value, own ? '' : ` xmlns="${NAMESPACE}"`);
   }
   const ref = operation.model.output;
   if (!ref || !Object.values(shapeOf(service.model, ref).members ?? {}).some((member) => !member.location)) return '';
-  const root = ROOTS[operation.name] ?? ref.locationName ?? ref.shape;
-  const namespace = namespaceAttribute(service.model.metadata.xmlNamespace ?? NAMESPACE);
-  return `${XML_DECLARATION}<${root}${namespace}>${writeMembers(service, ref, output)}</${root}>`;
+  const shape = shapeOf(service.model, ref);
+  const root = ROOTS[operation.name] ?? ref.locationName ?? shape.locationName ?? ref.shape;
+  const namespace = shape.xmlNamespace ? '' : namespaceAttribute(service.model.metadata.xmlNamespace ?? NAMESPACE);
+  return `${XML_DECLARATION}<${root}${namespace}${structureAttributes(shape, output)}>${writeMembers(service, ref, output)}</${root}>`;
 }
 
 /** What RFC 9110 wants beside a 304: a cache renews by it what it holds. */

@@ -59,7 +59,8 @@ function elementName(service: Service, name: string, ref: ShapeRef): string {
   return ref.locationName ?? name;
 }
 
-function structureAttributes(shape: Shape, value: unknown): string {
+/** The namespace of the shape's own and the members that are attributes. */
+export function structureAttributes(shape: Shape, value: unknown): string {
   let text = shape.xmlNamespace ? namespaceAttribute(shape.xmlNamespace) : '';
   for (const [name, target] of Object.entries(shape.members ?? {})) {
     const member = (value as Record<string, unknown>)[name];

@@ -7,6 +7,7 @@ API itself. At the end one line of JSON per test goes to FOREIGN_REPORT: {"test"
 import functools
 import json
 import os
+import signal
 import uuid
 
 os.environ["TEST_SERVER_MODE"] = "true"
@@ -166,6 +167,23 @@ def _client(service, region="us-east-1"):
 
 
 _ENV = dict(os.environ)
+TEST_TIMEOUT_S = 60
+
+
+def _own_key():
+    """An access key as a user of AWS would have one: of a user of the account, made by CreateAccessKey."""
+    iam = _client("iam")
+    iam.create_user(UserName=OWN_USER)
+    iam.put_user_policy(
+        UserName=OWN_USER,
+        PolicyName="everything",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}),
+    )
+    key = iam.create_access_key(UserName=OWN_USER)["AccessKey"]
+    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = key["AccessKeyId"], key["SecretAccessKey"]
+
+
+OWN_USER = "foreign-tests"
 
 
 def _wipe_s3():
@@ -195,7 +213,7 @@ def _wipe_iam():
             _quietly(iam.delete_role, RoleName=name)
     for user in iam.list_users()["Users"]:
         name = user["UserName"]
-        if name == "admin":
+        if name in ("admin", OWN_USER):
             continue
         for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
             _quietly(iam.delete_access_key, UserName=name, AccessKeyId=key["AccessKeyId"])
@@ -287,16 +305,24 @@ _kept = {"buckets": set(), "roles": set()}
 
 
 def pytest_sessionstart(session):
+    _own_key()
     _kept["buckets"] = {b["Name"] for b in _client("s3").list_buckets()["Buckets"]}
     for page in _client("iam").get_paginator("list_roles").paginate():
         _kept["roles"] |= {r["RoleName"] for r in page["Roles"]}
+
+
+def _too_long(*_):
+    raise TimeoutError(f"not done after {TEST_TIMEOUT_S} s")
 
 
 @pytest.fixture(autouse=True)
 def _fresh(request):
     _seen_not_built.clear()
     _regions.clear()
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(TEST_TIMEOUT_S)
     yield
+    signal.alarm(0)
     path = str(request.node.path)
     if "test_iam" in path or "test_sts" in path:
         _wipe_iam()

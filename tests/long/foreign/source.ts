@@ -1,0 +1,30 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Another project's source, as somebody gave it. */
+export interface Source {
+  readonly folder: string;
+  /** `unknown` for a source without git. */
+  readonly commit: string;
+  /** Of the commit, ISO 8601; `no git` without. */
+  readonly committed: string;
+  /** Removes what was unpacked. */
+  close(): void;
+}
+
+/** Opens a checkout, a git directory without one, or an unpacked source; of git always what is committed. Fails when `needed` is not there. */
+export function openSource(given: string, needed: string, parts: readonly string[]): Source {
+  const folder = resolve(given);
+  const gitFolder = [join(folder, '.git'), folder].find((path) => existsSync(join(path, 'objects')));
+  if (gitFolder === undefined) {
+    if (!existsSync(join(folder, needed))) throw new Error(`${given} is neither a git checkout nor a source that has ${needed}.`);
+    return { folder, commit: 'unknown', committed: 'no git', close: () => undefined };
+  }
+  const git = (...words: string[]): Buffer => execFileSync('git', [`--git-dir=${gitFolder}`, ...words], { maxBuffer: 1 << 30 });
+  const unpacked = mkdtempSync(join(tmpdir(), 'slipway-source-'));
+  execFileSync('tar', ['x', '-C', unpacked], { input: git('archive', 'HEAD', ...parts) });
+  const [commit = '', committed = ''] = git('log', '-1', '--format=%H %cI').toString().trim().split(' ');
+  return { folder: unpacked, commit, committed, close: () => rmSync(unpacked, { recursive: true, force: true }) };
+}
