@@ -5,7 +5,7 @@ import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
-import { type AsyncRun, runAsync, writeFailure } from './async-run.ts';
+import { type AsyncOutcome, type AsyncRun, runAsync, writeFailure } from './async-run.ts';
 import { type AsyncInvocationDocument, concurrencyOf, pickForAsync, planAsync } from './decide-async.ts';
 import type { HostingPorts } from './ports.ts';
 import {
@@ -23,6 +23,7 @@ const KIND = 'AsyncInvocation';
 /** A model server that went away in the middle is asked again so often. */
 const BROKEN_MAX = 3;
 const AGAIN_AFTER_MS = 500;
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 interface Turn {
   readonly variant: PinnedVariant;
@@ -43,6 +44,8 @@ export class AsyncInvocations implements Reconciler {
   readonly #waiting = new Map<string, Map<string, ResourceKey>>();
   readonly #broken = new Map<string, number>();
   #isStopping = false;
+  /** Spreads over [0, 1) evenly at any length; chance is not needed where nobody watches. */
+  #spread = 0;
 
   constructor(ports: HostingPorts) {
     this.#ports = ports;
@@ -136,7 +139,8 @@ export class AsyncInvocations implements Reconciler {
         turn: { variant, instance },
       })),
     );
-    return pickForAsync(candidates, concurrency, Math.random())?.turn;
+    this.#spread = (this.#spread + GOLDEN) % 1;
+    return pickForAsync(candidates, concurrency, this.#spread)?.turn;
   }
 
   /** Not waited for: a reconciler that took as long as a model would keep others from theirs. */
@@ -166,7 +170,8 @@ export class AsyncInvocations implements Reconciler {
     const text = keyText(row.key);
     const run = await this.#access(row, variant, instance);
     if (!run) return this.#fail(row, undefined, 'The model has no execution role.').then(() => -1);
-    const outcome = await runAsync(run, row.document);
+    const outcome = await this.#inTime(run, row.document);
+    if (this.#isStopping && outcome.kind !== 'succeeded') return -1; // the model servers are being ended: the next start asks again
     if (outcome.kind === 'again') return AGAIN_AFTER_MS;
     if (outcome.kind === 'broken') {
       const count = (this.#broken.get(text) ?? 0) + 1;
@@ -178,6 +183,17 @@ export class AsyncInvocations implements Reconciler {
     if (outcome.kind === 'failed') await this.#failAs(run, row, outcome.reason);
     else await this.#settle(row);
     return -1;
+  }
+
+  async #inTime(run: AsyncRun, invocation: AsyncInvocationDocument): Promise<AsyncOutcome> {
+    const { clock } = this.#ports;
+    const limit = new AbortController();
+    const cancel = clock.at(clock.now() + invocation.timeoutMs, () => limit.abort());
+    try {
+      return await runAsync(run, invocation, limit.signal);
+    } finally {
+      cancel();
+    }
   }
 
   async #access(

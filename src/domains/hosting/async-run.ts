@@ -34,9 +34,10 @@ interface Payload {
   readonly sizeBytes: number;
 }
 
-/** Input from S3, through the containers, the answer to S3. Repeatable: the same invocation writes the same object. */
-export async function runAsync(run: AsyncRun, invocation: AsyncInvocationDocument): Promise<AsyncOutcome> {
-  const signal = AbortSignal.timeout(invocation.timeoutMs);
+/**
+ * Input from S3, through the containers, the answer to S3. Repeatable: the same invocation writes the same object. `signal`: its time is over.
+ */
+export async function runAsync(run: AsyncRun, invocation: AsyncInvocationDocument, signal: AbortSignal): Promise<AsyncOutcome> {
   let payload: Payload | AsyncOutcome = await readInput(run, invocation);
   if ('kind' in payload) return payload;
   const { accept, ...between } = invocation.headers;
