@@ -107,7 +107,10 @@ function variantsOf({ ProductionVariants = [] }: Endpoint, behind: ReadonlyMap<s
     const { packageArn, instanceType = '' } = behind?.get(variant.VariantName) ?? {};
     const image = variant.DeployedImages?.[0]?.SpecifiedImage ?? '';
     const model = packageArn ? h('a', { href: linkTo('models', packageArn) }, packageName(packageArn)) : '–';
-    const instances = `${variant.CurrentInstanceCount ?? 0} of ${variant.DesiredInstanceCount ?? 0} ${instanceType}`;
+    const { CurrentServerlessConfig: serverless } = variant;
+    const instances = serverless
+      ? `serverless, ${serverless.MaxConcurrency} at a time`
+      : `${variant.CurrentInstanceCount ?? 0} of ${variant.DesiredInstanceCount ?? 0} ${instanceType}`;
     const served = h('div', {}, model, h('div', { class: 'sub' }, image));
     return { key: variant.VariantName, cells: [variant.VariantName, served, instances, String(variant.CurrentWeight ?? '')] };
   });
