@@ -253,13 +253,63 @@ const TABLE: readonly (readonly [name: string, statements: readonly PolicyStatem
       }),
     ],
   ],
+  [
+    'AWSGlueServiceRole',
+    [
+      allow(['glue:*', 's3:GetBucketLocation', 's3:ListBucket', 's3:ListAllMyBuckets', 's3:GetBucketAcl']),
+      allow(['iam:ListRolePolicies', 'iam:GetRole', 'iam:GetRolePolicy', 'cloudwatch:PutMetricData']),
+      allow(
+        ['s3:CreateBucket', 's3:GetObject', 's3:PutObject', 's3:DeleteObject'],
+        ['arn:aws:s3:::aws-glue-*', 'arn:aws:s3:::*/*aws-glue-*/*'],
+      ),
+      allow(WRITE_LOGS, 'arn:aws:logs:*:*:*:/aws-glue/*'),
+    ],
+    '/service-role/',
+  ],
+  [
+    'AmazonSageMakerFeatureStoreAccess',
+    [
+      allow(
+        ['s3:PutObject', 's3:GetBucketAcl', 's3:PutObjectAcl'],
+        NAMED.map((part) => `arn:aws:s3:::${part}`),
+      ),
+    ],
+  ],
   ['IAMFullAccess', [allow(['iam:*'])]],
   ['IAMReadOnlyAccess', [allow(READ_IAM)]],
 ];
 
+/** Policies that allow everything of some services, by name: attached by programs that set up roles for more than is here. */
+const OF_SERVICES: Readonly<Record<string, readonly string[]>> = {
+  AWSCloudFormationFullAccess: ['cloudformation'],
+  AWSCodeBuildAdminAccess: ['codebuild'],
+  AWSCodeCommitFullAccess: ['codecommit'],
+  AWSCodePipeline_FullAccess: ['codepipeline'],
+  AWSGlueConsoleFullAccess: ['glue'],
+  AWSStepFunctionsFullAccess: ['states'],
+  AmazonAthenaFullAccess: ['athena', 'glue'],
+  AmazonBedrockFullAccess: ['bedrock'],
+  AmazonDynamoDBFullAccess: ['dynamodb'],
+  AmazonEC2FullAccess: ['ec2'],
+  AmazonECS_FullAccess: ['ecs'],
+  AmazonElasticFileSystemFullAccess: ['elasticfilesystem'],
+  AmazonEventBridgeSchedulerFullAccess: ['scheduler'],
+  AmazonFSxFullAccess: ['fsx'],
+  AmazonKinesisFirehoseFullAccess: ['firehose'],
+  AmazonKinesisFullAccess: ['kinesis'],
+  AmazonRedshiftFullAccess: ['redshift'],
+  AmazonSNSFullAccess: ['sns'],
+  AmazonVPCFullAccess: ['ec2'],
+  CloudWatchEventsFullAccess: ['events', 'scheduler', 'schemas', 'pipes'],
+};
+
 export const AWS_POLICIES: ReadonlyMap<string, AwsPolicy> = new Map(
-  TABLE.map(([name, Statement, path = '/']): [string, AwsPolicy] => {
+  [...TABLE, ...Object.entries(OF_SERVICES).map(ofServices)].map(([name, Statement, path = '/']): [string, AwsPolicy] => {
     const arn = `arn:aws:iam::aws:policy${path}${name}`;
     return [arn, { arn, name, path, document: { Version: '2012-10-17', Statement } }];
   }),
 );
+
+function ofServices([name, prefixes]: [string, readonly string[]]): (typeof TABLE)[number] {
+  return [name, [allow(prefixes.map((prefix) => `${prefix}:*`))]];
+}

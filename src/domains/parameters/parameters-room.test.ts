@@ -21,7 +21,7 @@ async function withParameters(run: (setting: { call: Call; store: Store; folder:
           account: '123456789012',
           region: 'us-east-1',
           operation: name,
-          requestId: 'r',
+          requestId: systemIds.uuid(),
           nowMs,
           principal: {
             kind: 'user',
@@ -100,6 +100,17 @@ test('a secure value is on the disk only as sealed, and bound to its version', (
     }
     assert.ok(!ledger.includes('secret'));
     await assert.rejects(put(call, 's', 'x', { Type: 'SecureString', KeyId: 'alias/mine' }), code('InvalidKeyId'));
+  }));
+
+test('writers that meet on one parameter all get through, each with a version of its own', () =>
+  withParameters(async ({ call }) => {
+    await put(call, 'p', '0');
+    const written = await Promise.all(Array.from({ length: 12 }, (_, at) => put(call, 'p', `${at}`, { Overwrite: true })));
+    assert.deepEqual(
+      written.map(({ Version }) => Version).toSorted((a = 0, b = 0) => a - b),
+      Array.from({ length: 12 }, (_, at) => at + 2),
+    );
+    assert.equal((await call('ssm:GetParameterHistory', { Name: 'p' })).Parameters?.length, 13);
   }));
 
 test('names, sizes and tiers', () =>

@@ -29,8 +29,9 @@ export type VersionDocument = {
   tier: ParameterTier;
   dataType: string;
   modifiedAtMs: number;
-  /** ARN of whoever wrote it. */
+  /** ARN of whoever wrote it, and by which request: one whose answer was lost is recognised by it. */
   modifiedBy: string;
+  requestId: string;
   description?: string;
   allowedPattern?: string;
   keyId?: string;

@@ -57,7 +57,7 @@ async function putOnce(
   const row = await readRow<ParameterDocument>(ports.store, parameterKey(place, input.Name));
   const before = row?.document;
   // on a second look it may be our own write whose answer was lost
-  if (count > 0 && before?.modifiedAtMs === context.nowMs && before.modifiedBy === context.principal.arn) {
+  if (count > 0 && before?.requestId === context.requestId) {
     return { result: { Version: before.version, Tier: before.tier } };
   }
   const plan = planPut(input, before);
@@ -106,6 +106,7 @@ function nextDocument(
     dataType: plan.dataType,
     modifiedAtMs: context.nowMs,
     modifiedBy: context.principal.arn,
+    requestId: context.requestId,
     ...(plan.description !== undefined && { description: plan.description }),
     ...(plan.allowedPattern !== undefined && { allowedPattern: plan.allowedPattern }),
     ...(secure && { keyId: input.KeyId ?? before?.keyId ?? MANAGED_KEY }),
