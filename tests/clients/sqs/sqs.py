@@ -11,7 +11,8 @@ import urllib.request
 import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 sqs = boto3.client("sqs")
 
@@ -106,6 +107,15 @@ class Queues(unittest.TestCase):
         self.assertEqual([message["Body"] for message in got], ["wake up"])
         self.assertLess(time.monotonic() - began, 15)
         self.assertEqual(receive(url, WaitTimeSeconds=1), [])
+
+    def test_who_went_away_gets_no_message(self):
+        url = queue("client-gone")
+        impatient = boto3.client("sqs", config=Config(read_timeout=0.3, retries={"total_max_attempts": 1}))
+        for _ in range(3):
+            with self.assertRaises(ReadTimeoutError):
+                impatient.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+        sqs.send_message(QueueUrl=url, MessageBody="for whoever stayed")
+        self.assertEqual([message["Body"] for message in receive(url)], ["for whoever stayed"])
 
     def test_dead_letters(self):
         dead = queue("client-dead")
