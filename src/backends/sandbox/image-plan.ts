@@ -78,12 +78,24 @@ export const imageMounts = (runFolder: string): Mount[] => [
   ...(existsSync('/etc/resolv.conf') ? [{ kind: 'read-only', from: '/etc/resolv.conf', to: '/etc/resolv.conf' } as const] : []),
 ];
 
-/** The addresses of this host that the environment names are the server's own: the work keeps reaching them. */
+/** The addresses of this host that the environment names are the server's own: the work keeps reaching them. The internet is behind a proxy. */
 export function servePlan(spec: WorkSpec, environment: Readonly<Record<string, string>>, sockets: string): ServePlan {
   const ports = Object.values(environment).flatMap((value) => {
     const url = /^https?:\/\//.test(value) ? URL.parse(value) : null;
     return url && ['127.0.0.1', 'localhost'].includes(url.hostname) && url.port !== '' ? [Number(url.port)] : [];
   });
-  const reach = spec.network === 'none' ? [] : [...new Set(ports)].filter((port) => port !== SERVE_PORT);
-  return { socket: join(sockets, 'serve.sock'), port: SERVE_PORT, reach };
+  const socket = join(sockets, 'serve.sock');
+  if (spec.network === 'none') return { socket, port: SERVE_PORT, reach: [], proxyPort: null };
+  const reach = [...new Set(ports)].filter((port) => port !== SERVE_PORT && port !== PROXY_PORT);
+  return { socket, port: SERVE_PORT, reach, proxyPort: PROXY_PORT };
+}
+
+const PROXY_PORT = 3128;
+
+/** How programs find the proxy, by the names that clients of HTTP look for. */
+export function proxyVariables(spec: WorkSpec): Record<string, string> {
+  if (spec.kind !== 'service' || spec.network === 'none') return {};
+  const proxy = `http://127.0.0.1:${PROXY_PORT}`;
+  const none = 'localhost,127.0.0.1,::1';
+  return { HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy, https_proxy: proxy, NO_PROXY: none, no_proxy: none };
 }

@@ -70,6 +70,8 @@ export interface ServePlan {
   readonly port: number;
   /** Ports of this host's loopback address that the work reaches under the same address. */
   readonly reach: readonly number[];
+  /** Where the work finds a proxy to the internet; null: there is none. */
+  readonly proxyPort: number | null;
 }
 
 export type Isolation = 'bubblewrap' | 'unshare' | 'plain';

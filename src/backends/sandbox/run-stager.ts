@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BackendError } from '../../platform/errors/families.ts';
 import type { WorkSpec } from '../../platform/ports/work.ts';
-import { imageMounts, inOwnFolder, openRuntime, type Runtime, servePlan } from './image-plan.ts';
+import { imageMounts, inOwnFolder, openRuntime, proxyVariables, type Runtime, servePlan } from './image-plan.ts';
 import type { IsolationFound } from './isolation.ts';
 import { decideAccess, isWithin, ML_ROOT, planTree, type TreePlan } from './plan-tree.ts';
 import type { Mount, RunPlan } from './plan.ts';
@@ -146,11 +146,13 @@ function environmentOf(
   runFolder: string,
   sockets: string | null,
 ): Record<string, string> {
-  if (runtime.image) return { HOME: '/root', HOSTNAME: spec.hostname, ...runtime.environment, ...spec.environment };
+  const proxy = runtime.servesOnPort ? proxyVariables(spec) : {};
+  if (runtime.image) return { HOME: '/root', HOSTNAME: spec.hostname, ...proxy, ...runtime.environment, ...spec.environment };
   return {
     HOME: plain ? join(runFolder, 'home') : '/root',
     HOSTNAME: spec.hostname,
     LANG: 'C.UTF-8',
+    ...proxy,
     ...runtime.environment,
     ...spec.environment,
     ...(sockets !== null && { SLIPWAY_SERVE_SOCKET: `${plain ? sockets : SOCKET_INSIDE}/serve.sock` }),

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -151,6 +151,52 @@ async function ask(address: WorkAddress, body: Buffer): Promise<string> {
     }
   }
 }
+
+test('a server of an image reaches other machines through a proxy, and no port of this host that it was not told of', async () => {
+  const trial = trialOf('unshare');
+  const outside = Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+  const listen = async (address: string) => {
+    const server = createServer((incoming, response) => response.end(`${incoming.method} ${incoming.url}`)).listen(0, address);
+    await once(server, 'listening');
+    return { server, port: (server.address() as AddressInfo).port };
+  };
+  const web = await listen(outside ?? '127.0.0.1');
+  const inner = await listen('127.0.0.1');
+  const script = `
+import http.client, os, socket, urllib.request
+def ask(url):
+    try: return urllib.request.urlopen(url, timeout=20).read().decode()
+    except OSError as error: return "%s %s" % (error.code, error.read().decode().strip()) if hasattr(error, "code") else "no way"
+print(ask("http://${outside ?? '127.0.0.1'}:${web.port}/plain?a=b"))
+tunnel = http.client.HTTPConnection("127.0.0.1", 3128)
+tunnel.set_tunnel("${outside ?? '127.0.0.1'}", ${web.port})
+try:
+    tunnel.request("GET", "/tunnelled"); print(tunnel.getresponse().read().decode())
+except OSError as error: print(error)
+print(ask("http://localhost:${inner.port}/"))
+os.environ.pop("NO_PROXY"); os.environ.pop("no_proxy"); print(ask("http://localhost:${inner.port}/"))
+print("done", flush=True)
+import time; time.sleep(600)`;
+  await trial.backend.start(trial.spec('webby', '', { kind: 'service', runtime: own, command: [PYTHON, '-c', script] }));
+  await said(trial, 'webby', 'done');
+  const refused = `localhost port ${inner.port} cannot be reached: it is an address of this host alone.`;
+  const [plain, tunnelled, direct, proxied] = trial.lines('webby');
+  if (outside !== undefined) assert.deepEqual([plain, tunnelled], ['GET /plain?a=b', 'GET /tunnelled']);
+  assert.deepEqual([direct, proxied], ['no way', `502 ${refused}`]);
+  await trial.backend.stop('webby');
+  await trial.end('webby');
+  await trial.backend.start(
+    trial.spec('shut', '', { kind: 'service', network: 'none', runtime: own, command: [PYTHON, '-c', script] }),
+  );
+  await said(trial, 'shut', 'refused'); // nothing listens where the proxy was
+  await trial.backend.stop('shut');
+  await trial.end('shut');
+  web.server.close();
+  inner.server.close();
+  trial.close();
+});
 
 test('where no overlay can be made each run gets a copy of the image', async () => {
   const trial = trialOf('unshare');

@@ -1,8 +1,9 @@
 """Connects a server inside a network of its own with the host: requests come in by a unix socket, and the work reaches the few ports it
 is told of under the addresses they have outside. Nothing else of the host can be reached, and two servers on port 8080 never meet.
 
-Two processes, since a socket belongs to the network in which it was made: `inner` has entered the work's network, where it listens
-for the work and connects to its server; `outer` stays here and connects to the host's ports. They end with the supervisor.
+Processes of their own, since a socket belongs to the network in which it was made: `inner` has entered the work's network, where it listens
+for the work and connects to its server; `outer` stays here and connects to the host's ports, and so does the proxy behind which the
+internet is (web_proxy.py). They end with the supervisor.
 """
 import array
 import errno
@@ -32,17 +33,30 @@ def start(serve, init):
     inner = fork(lambda: serve_inside(serve, init, server, there), [server, there])
     there.close()
     server.close()
-    word, descriptors = receive(here, len(serve["reach"]))
+    word, descriptors = receive(here, len(inside_ports(serve)))
     here.close()
     if word != b"ready":
         raise OSError("the network of the work could not be entered: %s" % word.decode("utf-8", "replace"))
     pids = [inner]
-    if descriptors:
-        listeners = [socket.socket(fileno=fd) for fd in descriptors]
+    listeners = [socket.socket(fileno=fd) for fd in descriptors]
+    if serve["proxyPort"] is not None:
+        pids.append(fork(lambda: serve_proxy(listeners[-1]), listeners[-1:]))
+        listeners.pop().close()
+    if listeners:
         pids.append(fork(lambda: serve_outside(serve["reach"], listeners), listeners))
-        for listener in listeners:
-            listener.close()
+    for listener in listeners:
+        listener.close()
     return pids
+
+
+def inside_ports(serve):
+    return serve["reach"] + ([] if serve["proxyPort"] is None else [serve["proxyPort"]])
+
+
+def serve_proxy(listener):
+    import web_proxy
+
+    web_proxy.serve(listener)
 
 
 def fork(run, sockets):
@@ -80,7 +94,7 @@ def serve_inside(serve, init, server, channel):
     try:
         enter_network(init)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # entering a user namespace cleared it
-        listeners = [listen(port) for port in serve["reach"]]
+        listeners = [listen(port) for port in inside_ports(serve)]
         rights = array.array("i", [listener.fileno() for listener in listeners])
         channel.sendmsg([b"ready"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if listeners else [])
     except OSError as error:
