@@ -46,6 +46,7 @@ export async function invoke(invocation: Invocation, server: ServerLink, respons
     return answer(invocation, await attemptWithRetry({ entry, variant, server }, asked, aim, session), response);
   const pass = await enterServerless({ entry, variant, server }, asked);
   if ('code' in pass) return answerFault(response, requestId, pass);
+  if (client.isGone) return pass.leave(); // its end has been told already
   response.once('close', pass.leave);
   await answer(invocation, await attemptWithRetry({ ...pass.place, server }, asked, aim, session), response);
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import { type ClientRequest, createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signRequest } from '../gateway/signature/sign.ts';
@@ -81,6 +81,20 @@ export class RouterRig {
   }
 
   ask(body: string, headers: Record<string, string> = {}, path = 'invocations'): Promise<Answer> {
+    const asked = this.open(body, headers, path);
+    return new Promise((resolve, reject) => {
+      asked.on('response', (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+        response.on('error', reject);
+      });
+      asked.on('error', reject);
+    });
+  }
+
+  /** A request on its way. */
+  open(body: string, headers: Record<string, string> = {}, path = 'invocations'): ClientRequest {
     const url = new URL(`http://127.0.0.1:${this.router.port}/endpoints/live/${path}`);
     const signed = signRequest({
       method: 'POST',
@@ -92,16 +106,9 @@ export class RouterRig {
       nowMs: Date.now(),
       credentials: { accessKeyId: 'AKIA', secretAccessKey: 'secret' },
     });
-    return new Promise((resolve, reject) => {
-      const asked = httpRequest(url, { method: 'POST', headers: { ...signed, 'content-length': Buffer.byteLength(body) } });
-      asked.on('response', (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
-        response.on('error', reject);
-      });
-      asked.on('error', reject);
-      asked.end(body);
-    });
+    const asked = httpRequest(url, { method: 'POST', headers: { ...signed, 'content-length': Buffer.byteLength(body) } });
+    asked.on('error', () => {});
+    asked.end(body);
+    return asked;
   }
 }

@@ -1,6 +1,6 @@
 import { modelNotReady, type RuntimeFault } from './answer.ts';
 import type { Place } from './attempt.ts';
-import type { ModelRequest } from './exchange.ts';
+import type { Client, ModelRequest } from './exchange.ts';
 import type { VariantEntry } from './route-table.ts';
 
 /** A request that a serverless variant has let in. `leave` when it is over. */
@@ -36,6 +36,11 @@ export async function enterServerless(place: Place, asked: ModelRequest): Promis
   return { place: awake, leave };
 }
 
+const leaving = (client: Client): Promise<void> =>
+  new Promise((resolve) => {
+    client.onGone = resolve;
+  });
+
 async function wake(place: Place, asked: ModelRequest): Promise<Omit<Place, 'server'> | RuntimeFault> {
   const { entry, variant, server } = place;
   const { account, region, name } = entry.route;
@@ -50,7 +55,7 @@ async function wake(place: Place, asked: ModelRequest): Promise<Omit<Place, 'ser
     const found = now?.variants.find((one: VariantEntry) => one.name === variant.name);
     if (!now || !found) break;
     if (found.instances.length > 0) return { entry: now, variant: found };
-    await entry.changed(asked.deadlineMs);
+    await Promise.race([entry.changed(asked.deadlineMs), leaving(asked.client)]);
   }
   return modelNotReady(`Variant ${variant.name} of endpoint ${name} is still being started. Try again in a moment.`);
 }

@@ -195,6 +195,33 @@ test('a sleeping variant is woken once, requests wait for it, and what is above 
   assert.equal((await rig.ask('again')).text, 'awake');
 });
 
+test('a client that leaves while a variant is being woken gives its place back', async () => {
+  const instance = await rig.instance('slow', (_request, response) => response.end('awake'));
+  const variant = { serverless: { maxConcurrency: 1 } };
+  let woken = 0;
+  rig.router.answer(
+    questions({
+      wake: async () => {
+        woken += 1;
+        return {};
+      },
+    }),
+  );
+  await rig.route([variant]);
+  const left = rig.open('x');
+  while (woken === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal((await rig.ask('x')).status, 429, 'there is one place');
+  left.destroy();
+  let answer = rig.ask('x');
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await rig.route([{ ...variant, instances: [instance] }]);
+    if ((await answer).status !== 429) break;
+    answer = rig.ask('x');
+  }
+  assert.equal((await answer).text, 'awake');
+});
+
 test('a sleeping variant that cannot be started says why', async () => {
   const message = 'The model is too large.';
   rig.router.answer(questions({ wake: async () => ({ fault: { status: 503, code: 'ServiceUnavailable', message } }) }));
