@@ -15,6 +15,8 @@ const EVENTS = [
   's3:ObjectRemoved:*',
   's3:ObjectRemoved:Delete',
   's3:ObjectRemoved:DeleteMarkerCreated',
+  // may be asked for, and never comes: no object is lost to a cheaper storage class here
+  's3:ReducedRedundancyLostObject',
 ];
 const TARGETS_MAX = 100;
 

@@ -16,9 +16,10 @@ export interface Current {
 
 /**
  * RFC 9110's order, as S3 follows it: an ETag condition that is given makes the date condition beside it void.
- * `use`: a read that need not be repeated answers NotModified, a copy fails.
+ * `use`: a read that need not be repeated answers NotModified, a copy fails and names its header.
  */
 export function checkPreconditions(given: Preconditions, current: Current, use: 'read' | 'copy'): Rejection | undefined {
+  const failed = (condition: string): Rejection => unmet(use === 'copy' ? `x-amz-copy-source-${condition}` : condition);
   if (given.ifMatch !== undefined) {
     if (!matches(given.ifMatch, current.eTag)) return failed('If-Match');
   } else if (given.ifUnmodifiedSinceMs !== undefined && current.modifiedAtMs > given.ifUnmodifiedSinceMs) {
@@ -48,11 +49,11 @@ export function checkWriteConditions({ IfMatch, IfNoneMatch }: WriteConditions, 
         members: { Header: 'If-None-Match', AdditionalMessage: 'Conditional writes take * only' },
       };
     }
-    if (eTag !== undefined) return failed('If-None-Match');
+    if (eTag !== undefined) return unmet('If-None-Match');
   }
   if (IfMatch === undefined) return undefined;
   if (eTag === undefined) return { code: 'NoSuchKey', message: 'The specified key does not exist.' };
-  return matches(IfMatch, eTag) ? undefined : failed('If-Match');
+  return matches(IfMatch, eTag) ? undefined : unmet('If-Match');
 }
 
 function matches(header: string, eTag: string): boolean {
@@ -60,12 +61,14 @@ function matches(header: string, eTag: string): boolean {
     const plain = candidate
       .trim()
       .replace(/^W\//, '')
-      .replace(/^"(.*)"$/, '$1');
+      // S3 does not mind a quote that is missing on one side
+      .replace(/^"/, '')
+      .replace(/"$/, '');
     return plain === '*' || plain === eTag;
   });
 }
 
-const failed = (condition: string): Rejection => ({
+const unmet = (condition: string): Rejection => ({
   code: 'PreconditionFailed',
   message: 'At least one of the pre-conditions you specified did not hold',
   members: { Condition: condition },

@@ -101,7 +101,10 @@ test('preconditions: an ETag condition makes the date beside it void', () => {
   assert.equal(check({ ifNoneMatch: '"x"', ifModifiedSinceMs: 9000 }), undefined);
   assert.equal(check({ ifModifiedSinceMs: 5000 }), 'NotModified');
   assert.equal(check({ ifModifiedSinceMs: 4000 }), undefined);
-  assert.equal(codeOf(checkPreconditions({ ifNoneMatch: 'abc' }, current, 'copy')), 'PreconditionFailed');
+  assert.equal(check({ ifMatch: 'abc"' }), undefined);
+  const refused = checkPreconditions({ ifNoneMatch: 'abc' }, current, 'copy');
+  assert.equal(codeOf(refused), 'PreconditionFailed');
+  assert.deepEqual(refused?.members, { Condition: 'x-amz-copy-source-If-None-Match' });
 });
 
 test('copy sources are decoded once, plus stays plus', () => {

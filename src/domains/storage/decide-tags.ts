@@ -18,6 +18,8 @@ export function parseTagging(text: string): { tags: TagSet } | Rejection {
     const Key = decoded(name);
     const Value = decoded(value);
     if (Key === undefined || Value === undefined) return malformed;
+    // of a header S3 says it in other words than of a document
+    if (Key.toLowerCase().startsWith('aws:')) return invalid('Your TagKey cannot be prefixed with aws:', Key);
     tags.push({ Key, Value });
   }
   return checkTags(tags, 'object') ?? { tags };

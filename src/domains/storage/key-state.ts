@@ -93,9 +93,15 @@ export interface FoundObject {
 
 /**
  * The object, or the version of it, that a read names. Throws NoSuchBucket, NoSuchKey, NoSuchVersion, and MethodNotAllowed for a delete
- * marker; a marker is told in the error's members.
+ * marker; a marker is told in the error's members, and so is the `method` of the request.
  */
-export async function readObject(store: Store, account: string, place: ObjectPlace, versionId?: string): Promise<FoundObject> {
+export async function readObject(
+  store: Store,
+  account: string,
+  place: ObjectPlace,
+  versionId?: string,
+  method: 'GET' | 'PUT' | 'DELETE' = 'GET',
+): Promise<FoundObject> {
   const rows = await readObjectRows(store, account, place.bucket, place.key);
   if (!rows.bucket) throw noSuchBucket(place.bucket);
   const { object } = rows;
@@ -108,7 +114,7 @@ export async function readObject(store: Store, account: string, place: ObjectPla
     throw versioned ? await absentVersioned(store, account, place) : noSuchKey(place.bucket, place.key);
   const version = await findVersion(store, account, place, versionId);
   if (!version) throw noSuchVersion(place.bucket, place.key, versionId);
-  if (!version.document.object) throw markerRead(version);
+  if (!version.document.object) throw markerRead(version, method);
   return { row: version, document: version.document.object, modifiedAtMs: version.index.modifiedAtMs, versionId };
 }
 
@@ -120,9 +126,9 @@ async function absentVersioned(store: Store, account: string, place: ObjectPlace
   return error;
 }
 
-const markerRead = ({ document }: Row<VersionDocument>): ServiceError =>
+const markerRead = ({ document }: Row<VersionDocument>, method: string): ServiceError =>
   new ServiceError('MethodNotAllowed', 'The specified method is not allowed against this resource.', {
-    Method: 'GET',
+    Method: method,
     ResourceType: 'DeleteMarker',
     DeleteMarker: true,
     VersionId: document.versionId,

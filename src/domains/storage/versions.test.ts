@@ -54,6 +54,17 @@ test('with versioning what is written over or deleted stays, under its id', () =
       assert.deepEqual([error.code, error.members], ['NoSuchKey', { Key: 'k', DeleteMarker: true, VersionId: marker }]);
       return true;
     });
+    const tagged = call('s3:PutObjectTagging', { Bucket, Key: 'k', VersionId: marker ?? '', Tagging: { TagSet: [] } });
+    await assert.rejects(tagged, (error: { code: string; members: Record<string, unknown> }) => {
+      assert.deepEqual(
+        [error.code, error.members['Method'], error.members['ResourceType']],
+        ['MethodNotAllowed', 'PUT', 'DeleteMarker'],
+      );
+      return true;
+    });
+    await assert.rejects(call('s3:CopyObject', { Bucket, Key: 'l', CopySource: `${Bucket}/k?versionId=${marker}` }), {
+      code: 'InvalidRequest',
+    });
     await assert.rejects(read(call, 'k', marker), code('MethodNotAllowed'));
     await assert.rejects(read(call, 'k', 'x'.repeat(32)), code('NoSuchVersion'));
     await assert.rejects(read(call, 'k', 'no-id'), code('InvalidArgument'));
@@ -136,6 +147,11 @@ test('a version can be copied back, and many keys deleted at once', () =>
     const copied = await call('s3:CopyObject', { Bucket, Key: 'k', CopySource: `${Bucket}/k?versionId=${first}` });
     assert.equal(copied.CopySourceVersionId, first);
     assert.deepEqual(await listed(call), ['k=one*', 'k=two', 'k=one']);
+    // the current one too, when its id is named
+    const current = `${Bucket}/k?versionId=${copied.VersionId}`;
+    const again = await call('s3:CopyObject', { Bucket, Key: 'k', CopySource: current });
+    await assert.rejects(call('s3:CopyObject', { Bucket, Key: 'k', CopySource: `${Bucket}/k` }), code('InvalidRequest'));
+    await call('s3:DeleteObject', { Bucket, Key: 'k', VersionId: again.VersionId ?? '' });
     const { Deleted = [], Errors } = await call('s3:DeleteObjects', {
       Bucket,
       Delete: { Objects: [{ Key: 'k', VersionId: first }, { Key: 'absent' }] },
@@ -189,6 +205,7 @@ test('tags of objects and buckets', () =>
     assert.deepEqual((await call('s3:GetObjectTagging', { Bucket, Key: 'k' })).TagSet, [{ Key: 'a', Value: '1' }]);
     await call('s3:DeleteObjectTagging', { Bucket, Key: 'k' });
     assert.deepEqual((await call('s3:GetObjectTagging', { Bucket, Key: 'k' })).TagSet, []);
+    await assert.rejects(put(call, 'k', 'x', { Tagging: 'aws%3Ax=1' }), { message: 'Your TagKey cannot be prefixed with aws:' });
     for (const [TagSet, expected] of [
       [Array.from({ length: 11 }, (_, at) => ({ Key: `${at}`, Value: '' })), 'BadRequest'],
       [[{ Key: 'aws:x', Value: '' }], 'InvalidTag'],

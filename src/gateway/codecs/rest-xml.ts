@@ -28,6 +28,9 @@ const ROOTS: Record<string, string> = {
   GetObjectAcl: 'AccessControlPolicy',
 };
 
+/** As its documentation shows the answers. */
+const STATUSES: Record<string, number> = { PutBucketTagging: 204 };
+
 /** S3's protocol. */
 export const restXmlCodec: Codec = {
   decode(service, operation, request) {
@@ -39,15 +42,20 @@ export const restXmlCodec: Codec = {
   },
   encode(service, operation, output) {
     const { status, headers } = writeBindings(service, operation, output);
-    // ranges and conditional reads are the only successes the model gives no status for
-    const actual = output['ContentRange'] !== undefined && status === 200 ? 206 : status;
+    // successes the model gives no status for: ranges, and one of S3's operations
+    const modelled = STATUSES[operation.name] ?? status;
+    const actual = output['ContentRange'] !== undefined && modelled === 200 ? 206 : modelled;
     const payload = operation.outputPayload;
     if (payload && payload.kind !== 'structure') {
       const body = output[payload.member] as string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
       return { status: actual, headers, body: body ?? '' };
     }
     const body = documentOf(service, operation, output);
-    return { status: actual, headers: body === '' ? headers : { 'content-type': 'application/xml', ...headers }, body };
+    return {
+      status: actual,
+      headers: body === '' && operation.name !== 'HeadBucket' ? headers : { 'content-type': 'application/xml', ...headers },
+      body,
+    };
   },
   encodeError: (_service, error) => xmlError(error),
 };
@@ -131,6 +139,7 @@ function xmlError(error: WireError): WireResponse {
   }
   const body = `${XML_DECLARATION}<Error><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>${members}<Resource>${escapeXml(error.resource)}</Resource><RequestId>${error.requestId}</RequestId></Error>`;
   if (error.status === 304) return { status: 304, headers: validatorsOf(error.members), body: '' };
-  const headers = { 'content-type': 'application/xml', ...markerHeaders(error.members) };
+  const headers: Record<string, string> = { 'content-type': 'application/xml', ...markerHeaders(error.members) };
+  if (error.members['ResourceType'] === 'DeleteMarker') headers['allow'] = 'DELETE';
   return { status: error.status, headers, body };
 }

@@ -49,7 +49,9 @@ export async function readSource(
 ): Promise<{ source: CopySource; found: FoundObject }> {
   checkOwner(context, input.ExpectedSourceBucketOwner);
   const source = accepted(parseCopySource(input.CopySource));
-  const found = await readObject(ports.store, context.account, source, source.versionId);
+  const found = await readObject(ports.store, context.account, source, source.versionId).catch((error: unknown) => {
+    throw error instanceof ServiceError && error.code === 'MethodNotAllowed' ? copyOfMarker() : error;
+  });
   accepted(
     checkPreconditions(
       {
@@ -83,7 +85,10 @@ export const copyObject = (ports: StoragePorts): Operation<'s3:CopyObject'> =>
         const { source, found } = await readSource(ports, context, input);
         const isCurrent = source.versionId === undefined || found.row.key.name === target.object?.key.name;
         const isSelf = source.bucket === input.Bucket && source.key === input.Key && isCurrent;
-        const document = { ...(await copyOf(ports, found.document, input, asked, isSelf)), writeId };
+        const document = {
+          ...(await copyOf(ports, found.document, input, asked, isSelf && source.versionId === undefined)),
+          writeId,
+        };
         const commit = objectCommit(context, target, { place, document, event: 'ObjectCreated:Copy', conditions });
         // The source as it was: its row kept the bytes alive until this one does.
         const asRead = isSelf ? [] : [{ key: found.row.key, version: found.row.version }];
@@ -163,6 +168,9 @@ function keptAttributes(before: ObjectDocument, asked: ObjectAttributes): Object
     ...(asked.requestedEncryption && { requestedEncryption: asked.requestedEncryption }),
   };
 }
+
+const copyOfMarker = (): ServiceError =>
+  new ServiceError('InvalidRequest', 'The source of a copy request may not specifically refer to a delete marker by version id.');
 
 const tooLargeToCopy = (): ServiceError =>
   new ServiceError(

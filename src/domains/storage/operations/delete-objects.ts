@@ -53,7 +53,8 @@ export const deleteObjects = (ports: StoragePorts): Operation<'s3:DeleteObjects'
         const refused = checkIdentifier(object);
         if (refused) {
           errors.push({ Key: object.Key, VersionId: object.VersionId, Code: refused.code, Message: refused.message });
-        } else if (plain && object.ETag === undefined && (object.VersionId ?? 'null') === 'null') deleted.push({ Key: object.Key });
+        } else if (plain && object.ETag === undefined && (object.VersionId ?? 'null') === 'null')
+          deleted.push({ Key: object.Key });
         else {
           const place = { bucket: input.Bucket, key: object.Key };
           const outcome = await deleteOne(ports, context, place, { versionId: object.VersionId, ifMatch: object.ETag }).catch(

@@ -44,7 +44,7 @@ export const deleteObjectTagging = (ports: StoragePorts): Operation<'s3:DeleteOb
   operation('s3:DeleteObjectTagging', {
     effect: 'change',
     needs: needsOf('Delete'),
-    handle: async (input, context) => versionMember(await changeTags(ports, context, input, [])),
+    handle: async (input, context) => versionMember(await changeTags(ports, context, input, [], 'DELETE')),
   });
 
 const versionMember = ({ versionId }: FoundObject) => (versionId === undefined ? {} : { VersionId: versionId });
@@ -55,12 +55,13 @@ async function changeTags(
   context: OperationContext,
   input: ObjectRequest,
   tags: TagSet,
+  method: 'PUT' | 'DELETE' = 'PUT',
 ): Promise<FoundObject> {
   checkObjectRequest(context, input);
   const place = { bucket: input.Bucket, key: input.Key };
   return decideAndCommit<FoundObject>(ports.store, async () => {
     const bucket = activeBucket(await readBucket(ports, context, input), input.Bucket);
-    const found = await readObject(ports.store, context.account, place, input.VersionId);
+    const found = await readObject(ports.store, context.account, place, input.VersionId, method);
     const { tags: before, ...rest } = found.document;
     const object: ObjectDocument = { ...rest, ...(tags.length > 0 && { tags }) };
     const { key, version, index, document } = found.row;
