@@ -37,15 +37,23 @@ const fits = (wanted: Reservation, reserved: Reservation, capacity: Reservation)
   (wanted.cpus === 0 || reserved.cpus + wanted.cpus <= capacity.cpus) &&
   reserved.memoryMiB + wanted.memoryMiB <= capacity.memoryMiB;
 
-/** Whose turn it is among those that wait: one request of each owner in a round; within a round, and of one owner, the oldest first. */
-function inTurn(waiting: readonly AdmissionEntry[], rounds: Rounds): AdmissionEntry[] {
-  const served = new Map<string, number>();
+/** In which round each of those that wait comes: one request of an owner in a round, its oldest first. */
+function turnsOf(waiting: readonly AdmissionEntry[], rounds: Rounds): Map<AdmissionEntry, number> {
+  const following = new Map<string, number>();
   const turns = new Map<AdmissionEntry, number>();
   for (const entry of waiting.toSorted(inOrder)) {
-    const before = served.get(entry.owner) ?? 0;
-    served.set(entry.owner, before + 1);
-    turns.set(entry, (rounds.next.get(entry.owner) ?? rounds.current + 1) + before);
+    const turn = following.get(entry.owner) ?? nextRound(entry.owner, rounds);
+    following.set(entry.owner, turn + 1);
+    turns.set(entry, turn);
   }
+  return turns;
+}
+
+const nextRound = (owner: string, { next, current }: Rounds): number => next.get(owner) ?? current + 1;
+
+/** Whose turn it is: round by round, the oldest first. */
+function inTurn(waiting: readonly AdmissionEntry[], rounds: Rounds): AdmissionEntry[] {
+  const turns = turnsOf(waiting, rounds);
   return [...turns.keys()].sort((a, b) => (turns.get(a) ?? 0) - (turns.get(b) ?? 0) || inOrder(a, b));
 }
 
@@ -62,7 +70,6 @@ export interface AdmissionDecision {
  */
 export function decideAdmission(entries: readonly AdmissionEntry[], capacity: Reservation, rounds: Rounds): AdmissionDecision {
   const granted: AdmissionEntry[] = entries.filter((entry) => entry.admitted);
-  const isWaiting = (entry: AdmissionEntry) => !entry.admitted;
   const admit: string[] = [];
   const grant = (queue: readonly AdmissionEntry[], service: boolean): AdmissionEntry[] => {
     const taken: AdmissionEntry[] = [];
@@ -75,24 +82,28 @@ export function decideAdmission(entries: readonly AdmissionEntry[], capacity: Re
     }
     return taken;
   };
-  grant(entries.filter((entry) => isWaiting(entry) && isService(entry)).sort(inOrder), true);
-  const jobs = entries.filter((entry) => isWaiting(entry) && !isService(entry));
-  const taken = grant(inTurn(jobs, rounds), false);
+  const waiting = entries.filter((entry) => !entry.admitted);
+  grant(waiting.filter(isService).sort(inOrder), true);
+  const jobs = waiting.filter((entry) => !isService(entry));
+  // a full host with a long queue is the usual case: nobody's turn need be known then
+  const reserved = sum(granted);
+  const full = granted.some((entry) => !isService(entry)) && !jobs.some((entry) => fits(entry.reservation, reserved, capacity));
+  const taken = full ? [] : grant(inTurn(jobs, rounds), false);
   return { admit, rounds: roundsAfter(jobs, taken, rounds) };
 }
 
 function roundsAfter(jobs: readonly AdmissionEntry[], taken: readonly AdmissionEntry[], rounds: Rounds): Rounds {
   const next = new Map<string, number>();
-  for (const { owner } of jobs) next.set(owner, rounds.next.get(owner) ?? rounds.current + 1);
-  let { current } = rounds;
-  for (const { owner } of taken) {
-    const turn = next.get(owner) ?? current + 1;
-    current = Math.max(current, turn);
-    next.set(owner, turn + 1);
-  }
+  for (const { owner } of taken) next.set(owner, (next.get(owner) ?? nextRound(owner, rounds)) + 1);
+  const current = Math.max(rounds.current, ...[...next.values()].map((turn) => turn - 1));
+  const gone = new Set(taken);
   // an owner of whom nothing waits comes as anyone who is new
-  const stillWaiting = new Set(jobs.filter((entry) => !taken.includes(entry)).map(({ owner }) => owner));
-  return { current, next: new Map([...next].filter(([owner]) => stillWaiting.has(owner))) };
+  const waiting = new Map<string, number>();
+  for (const entry of jobs) {
+    if (!waiting.has(entry.owner) && !gone.has(entry))
+      waiting.set(entry.owner, next.get(entry.owner) ?? nextRound(entry.owner, rounds));
+  }
+  return { current, next: waiting };
 }
 
 /** Why `id` waits, e.g. `waiting for 1 core: 2 of 2 reserved by job-a, job-b; 3 ahead`. */
@@ -104,7 +115,9 @@ export function waitingReason(
 ): string {
   const granted = entries.filter((other) => other.admitted);
   const queue = entries.filter((other) => !other.admitted && isService(other) === isService(entry));
-  const ahead = (isService(entry) ? queue.toSorted(inOrder) : inTurn(queue, rounds)).indexOf(entry);
+  const turns = isService(entry) ? undefined : turnsOf(queue, rounds);
+  const turn = turns?.get(entry) ?? 0;
+  const ahead = queue.filter((other) => ((turns?.get(other) ?? 0) - turn || inOrder(other, entry)) < 0).length;
   const reserved = sum(granted);
   const { cpus, memoryMiB } = entry.reservation;
   const short: string[] = [];
@@ -115,8 +128,8 @@ export function waitingReason(
   if (reserved.memoryMiB + memoryMiB > capacity.memoryMiB) {
     short.push(`${memoryMiB} MiB of memory: ${reserved.memoryMiB} of ${capacity.memoryMiB} reserved by ${named(granted)}`);
   }
-  const turn = `${ahead} ahead`;
-  return short.length > 0 ? `waiting for ${short.join(' and for ')}; ${turn}` : `waiting for its turn: ${turn}`;
+  const place = `${ahead} ahead`;
+  return short.length > 0 ? `waiting for ${short.join(' and for ')}; ${place}` : `waiting for its turn: ${place}`;
 }
 
 function named(entries: readonly AdmissionEntry[]): string {
