@@ -259,10 +259,9 @@ test('AssumeRole asks the trust policy, and what it refuses is in the ledger', (
     await assert.rejects(assume(world, admin, { RoleArn: roleArn('r'), Policy: '{"Statement":[]}' }), {
       code: 'MalformedPolicyDocument',
     });
-    await assert.rejects(
-      assume(world, admin, { RoleArn: roleArn('r'), PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] }),
-      { code: 'NotImplementedException' },
-    );
+    await assert.rejects(assume(world, admin, { RoleArn: roleArn('r'), PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/None' }] }), {
+      code: 'NoSuchEntity',
+    });
   }));
 
 test('a session policy restricts; what an outer session is denied, an inner one is too', () =>
@@ -287,6 +286,27 @@ test('a session policy restricts; what an outer session is denied, an inner one 
     const policies = await room.directory.policiesOf(inner);
     assert.equal(decideAccess(inner, policies, [{ action: 'sagemaker:UpdateModelPackage', resources: ['*'] }]).allowed, false);
     assert.equal(decideAccess(inner, policies, [{ action: 's3:GetObject', resources: ['*'] }]).allowed, true);
+  }));
+
+test('managed policies restrict a session as its own policy does', () =>
+  withWorld('lenient', async (world) => {
+    await makeRole(world, 'r');
+    const authorizer = createAuthorizer(world.room.directory);
+    const may = async (input: Partial<InputOf<'sts:AssumeRole'>>, action: string) => {
+      const principal = await world.principalOf(
+        (await assume(world, world.admin, { RoleArn: roleArn('r'), ...input })).Credentials,
+      );
+      assert.ok(typeof principal === 'object');
+      return (await authorizer.authorize(principal, [{ action, resources: ['arn:aws:x:::y'] }])).allowed;
+    };
+    const PolicyArns = [{ arn: 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess' }];
+    const Policy = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sqs:*","Resource":"*"}}';
+    assert.deepEqual([await may({ PolicyArns }, 's3:GetObject'), await may({ PolicyArns }, 'sqs:SendMessage')], [true, false]);
+    assert.deepEqual(
+      [await may({ PolicyArns, Policy }, 's3:GetObject'), await may({ PolicyArns, Policy }, 'sqs:SendMessage')],
+      [true, true],
+    );
+    assert.equal(await may({ PolicyArns, Policy }, 's3:PutObject'), false);
   }));
 
 test('services assume: an absent role leads to the default one under lenient, and to a refusal under strict', async () => {

@@ -8,7 +8,9 @@ import { recordDenial } from '../../../platform/calls/dispatch.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
+import { AWS_POLICIES } from '../aws-policies.ts';
 import { inheritSessionPolicy } from '../decide-roles.ts';
+import { absentPolicy, defaultText, findPolicy } from '../managed.ts';
 import type { OperationPorts } from '../ports.ts';
 import type { RoleDocument } from '../resources.ts';
 import { type FoundRole, findRole, rolePrincipal } from '../sessions.ts';
@@ -34,7 +36,7 @@ export const assumeRole = (ports: OperationPorts) =>
     async handle(input, context) {
       refuseUnbuilt(input);
       const role = await trustingRole(ports, input, context);
-      const ownPolicy = input.Policy === undefined ? undefined : parseSessionPolicy(input.Policy);
+      const ownPolicy = await sessionPolicyOf(ports, context, input);
       const seconds = durationOf(input, role.document, context.principal);
       const sessionPolicy = inheritSessionPolicy(context.principal.sessionPolicy, ownPolicy);
       const principal: Principal = {
@@ -67,7 +69,6 @@ export const assumeRole = (ports: OperationPorts) =>
 /** What would change a session's rights or identity and is not built must not be ignored. */
 function refuseUnbuilt(input: AssumeRoleRequest): void {
   for (const member of [
-    'PolicyArns',
     'Tags',
     'TransitiveTagKeys',
     'SourceIdentity',
@@ -99,6 +100,26 @@ async function trustingRole(ports: OperationPorts, input: AssumeRoleRequest, con
   const message = `User: ${principal.arn} is not authorized to perform: sts:AssumeRole on resource: ${resource}`;
   await recordDenial(ports.store, { action: 'sts:AssumeRole', resources: [resource] }, message, context);
   throw new ServiceError('AccessDenied', message);
+}
+
+/** The policy of the request and managed ones together: what one of them allows, the session may do if its role may. */
+async function sessionPolicyOf(
+  { store }: OperationPorts,
+  { account }: OperationContext,
+  { Policy, PolicyArns = [] }: AssumeRoleRequest,
+): Promise<PolicyDocument | undefined> {
+  const texts = Policy === undefined ? [] : [Policy];
+  const documents: PolicyDocument[] = [];
+  for (const { arn = '' } of PolicyArns) {
+    const aws = AWS_POLICIES.get(arn);
+    const own = aws ? undefined : (await findPolicy(store, account, arn))?.document;
+    if (aws) documents.push(aws.document);
+    else if (own) texts.push(defaultText(own));
+    else throw absentPolicy(arn);
+  }
+  documents.push(...texts.map(parseSessionPolicy));
+  if (documents.length <= 1) return documents[0];
+  return { Version: '2012-10-17', Statement: documents.flatMap(({ Statement }) => Statement) };
 }
 
 function parseSessionPolicy(text: string): PolicyDocument {
