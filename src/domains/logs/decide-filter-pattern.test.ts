@@ -83,8 +83,30 @@ test('what cannot be read is refused with the place', () => {
     ['{ $.a < "x" }', /cannot be read/],
     ['{ ($.a = 1 }', /cannot be read/],
     [`{ ${'('.repeat(30)}$.a = 1${')'.repeat(30)} }`, /cannot be read/],
-    ['[w1, w2]', /not implemented/],
+    ['[w1, w2', /closing bracket/],
+    ['[..., w1, ...]', /one place only/],
+    ['[w1 ~ 2]', /cannot be read at '~ 2'/],
   ] as const) {
     assert.match(parseFilterPattern(pattern).problem ?? '', problem, pattern);
+  }
+});
+
+test('fields that are separated by spaces', () => {
+  const ok = '127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 200 1534';
+  const absent = '127.0.0.1 Prod frank [10/Oct/2000:13:35:22 -0700] "GET /x.jpg HTTP/1.0" 404 500';
+  const short = 'ERROR no space left';
+  const messages = [ok, absent, short];
+  for (const [pattern, expected] of [
+    ['[ip, user, name, when, request, status, size]', [ok, absent]],
+    ['[ip, user, name, when, request, status = 404, size]', [absent]],
+    ['[ip, user, name, when, request, status = 4*, size]', [absent]],
+    ['[..., status = 2* || status = 4*, size > 1000]', [ok]],
+    ['[ip, ..., request = "*html*", status, size]', [ok]],
+    ['[ip = %127\\.0\\.0\\.\\d%, ...]', [ok, absent]],
+    ['[level = ERROR, ...]', [short]],
+    ['[a, b]', []],
+    ['[a = "x, y", ...]', []],
+  ] as const) {
+    assert.deepEqual(found(pattern, messages), expected, pattern);
   }
 });

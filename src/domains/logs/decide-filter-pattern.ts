@@ -1,3 +1,4 @@
+import { parseDelimitedPattern } from './decide-delimited-pattern.ts';
 import { compileRegex, type Matches, type ParsedPattern, parseJsonPattern } from './decide-json-pattern.ts';
 
 /** Filter patterns of CloudWatch Logs; pure. */
@@ -5,8 +6,7 @@ export function parseFilterPattern(pattern: string | undefined): ParsedPattern {
   const text = (pattern ?? '').trim();
   if (text === '') return { matches: () => true };
   if (text.startsWith('{')) return parseJsonPattern(text);
-  if (text.startsWith('['))
-    return { problem: 'Invalid filter pattern: patterns for space-delimited events ([a, b, …]) are not implemented.' };
+  if (text.startsWith('[')) return parseDelimitedPattern(text);
   return parseTerms(text);
 }
 

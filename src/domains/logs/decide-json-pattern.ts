@@ -17,15 +17,21 @@ export function compileRegex(text: string): RE2JS | undefined {
  * `{ $.user.id = 1 && ($.ok IS TRUE || $.tags[*] = "a*") }`: conditions on members of messages that are JSON objects; pure. `&&`
  * binds closer than `||`.
  */
-type Test = (document: unknown) => boolean;
+export type Test = (document: unknown) => boolean;
+/** The values a selector stands for. */
+type Select = (document: unknown) => unknown[];
 
 /** A place in the pattern; each step takes what it knows off the front. */
 interface Reader {
   rest: string;
   depth: number;
+  /** What a selector looks like, and what it means. */
+  readonly selector: RegExp;
+  readonly compile: (selector: string) => Select;
 }
 
 const DEPTH_MAX = 20;
+const SELECTOR = /^\$(?:\.[\w-]+|\.\*|\[(?:\d{1,6}|\*|"[^"]*"|'[^']*')\]|\.\["[^"]*"\]|\.\['[^']*'\])+/;
 
 class Unreadable {
   readonly where: string;
@@ -37,17 +43,27 @@ class Unreadable {
 export function parseJsonPattern(text: string): ParsedPattern {
   const inner = /^\{([\s\S]*)\}$/.exec(text)?.[1];
   if (inner === undefined) return { problem: 'Invalid filter pattern: the closing brace is missing.' };
-  const reader: Reader = { rest: inner.trim(), depth: 0 };
-  const test = readAny(reader);
-  if (test instanceof Unreadable || reader.rest !== '') {
-    const where = test instanceof Unreadable ? test.where : reader.rest;
-    return { problem: `Invalid filter pattern: it cannot be read at '${where.slice(0, 60)}'.` };
-  }
+  const read = parseConditions(inner, SELECTOR, compileSelector);
+  if (read.problem !== undefined) return read;
+  const { test } = read;
   const matches: Matches = (message) => {
     const document = parseObject(message);
     return document !== undefined && test(document);
   };
   return { matches };
+}
+
+/** Conditions joined by `&&` and `||`, on what the selectors select. */
+export function parseConditions(
+  text: string,
+  selector: RegExp,
+  compile: (selector: string) => Select,
+): { readonly test: Test; readonly problem?: undefined } | { readonly problem: string } {
+  const reader: Reader = { rest: text.trim(), depth: 0, selector, compile };
+  const test = readAny(reader);
+  if (!(test instanceof Unreadable) && reader.rest === '') return { test };
+  const where = test instanceof Unreadable ? test.where : reader.rest;
+  return { problem: `Invalid filter pattern: it cannot be read at '${where.slice(0, 60)}'.` };
 }
 
 function parseObject(message: string): object | undefined {
@@ -100,9 +116,9 @@ function readOne(reader: Reader): Test | Unreadable {
 }
 
 function readCondition(reader: Reader): Test | Unreadable {
-  const selector = take(reader, /^\$(?:\.[\w-]+|\.\*|\[(?:\d{1,6}|\*|"[^"]*"|'[^']*')\]|\.\["[^"]*"\]|\.\['[^']*'\])+/);
+  const selector = take(reader, reader.selector);
   if (!selector) return new Unreadable(reader.rest);
-  const select = compileSelector(selector[0]);
+  const select = reader.compile(selector[0]);
   if (take(reader, /^NOT\s+EXISTS\b/i)) return (document) => select(document).length === 0;
   const is = take(reader, /^IS\s+(NULL|TRUE|FALSE)\b/i)?.[1]?.toUpperCase();
   if (is !== undefined) {
@@ -174,7 +190,7 @@ function matchesPieces(value: string, pieces: readonly string[]): boolean {
 }
 
 /** The values a selector names; several where it says `*`, none where there is no such member. */
-function compileSelector(text: string): (document: unknown) => unknown[] {
+function compileSelector(text: string): Select {
   const steps = [...text.slice(1).matchAll(/\.?\[(?:(\d+)|(\*)|"([^"]*)"|'([^']*)')\]|\.(?:(\*)|([\w-]+))/g)].map(
     ([, place, all, double, single, star, name]) => {
       if (place !== undefined)
