@@ -171,6 +171,9 @@ test('policies have versions, are listed, and are not deleted while they count',
     });
     const PolicyArn = Policy?.Arn ?? '';
     assert.equal(PolicyArn, arnOf('policy/team/p'));
+    assert.deepEqual([Policy?.Description, Policy?.Tags], [undefined, undefined]);
+    const { Policy: told } = await call('iam:GetPolicy', { PolicyArn });
+    assert.deepEqual([told?.Description, told?.Tags], ['d', []]);
     await assert.rejects(call('iam:CreatePolicy', { PolicyName: 'p', PolicyDocument: text }), code('EntityAlreadyExists'));
     await assert.rejects(call('iam:CreatePolicy', { PolicyName: 'q', PolicyDocument: '{}' }), code('MalformedPolicyDocument'));
     for (let at = 2; at <= 5; at += 1) await call('iam:CreatePolicyVersion', { PolicyArn, PolicyDocument: text });

@@ -28,11 +28,12 @@ const policyNeed =
   (action: string) =>
   ({ PolicyArn }: { readonly PolicyArn: string }) => [{ action, resources: [PolicyArn] }];
 
+/** AWS tells the description of a policy by GetPolicy alone; its tags, if it has any, also whoever makes it. */
 async function describePolicy(
   { store }: OperationPorts,
   account: string,
   policy: ManagedPolicyDocument | AwsPolicy,
-  detail: 'whole' | 'listed',
+  detail: 'whole' | 'created' | 'listed',
 ): Promise<Policy> {
   const arn = 'Arn' in policy ? policy.Arn : policy.arn;
   const AttachmentCount = (await store.referrers(attachmentKey(account, arn), ATTACHMENTS_MAX)).length;
@@ -60,7 +61,7 @@ async function describePolicy(
     CreateDate,
     UpdateDate,
     ...(detail === 'whole' && Description !== null && { Description }),
-    ...(detail === 'whole' && Tags.length > 0 && { Tags }),
+    ...((detail === 'whole' || (detail === 'created' && Tags.length > 0)) && { Tags }),
   };
 }
 
@@ -107,7 +108,7 @@ export const createPolicy = (ports: OperationPorts) =>
         const ledger = [entryOf(context, 'iam:CreatePolicy', [document.Arn], changes)];
         return { result: undefined, commit: { expect: [{ key, version: 0 }], write: [{ key, document, index }], ledger } };
       });
-      return { Policy: await describePolicy(ports, context.account, document, 'whole') };
+      return { Policy: await describePolicy(ports, context.account, document, 'created') };
     },
   });
 
