@@ -103,7 +103,7 @@ export class Connection {
         if (rest.length > HEAD_BYTES_MAX) this.#refuseAnswer();
         return;
       }
-      const head = parseAnswerHead(rest.toString('latin1', 0, end));
+      const head = end > HEAD_BYTES_MAX ? undefined : parseAnswerHead(rest.toString('latin1', 0, end));
       if (!head || head.status === 101) {
         this.#refuseAnswer();
         return;
