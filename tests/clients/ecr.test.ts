@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { after, before, suite, test } from 'node:test';
 import { cacheDirectory } from '../../toolchain/cache.mjs';
 import { slipway } from '../harness/cli.ts';
 import { runToSuccess } from '../harness/client-program.ts';
-import { startServer, type TestServer } from '../harness/server.ts';
+import { CLI, startServer, type TestServer } from '../harness/server.ts';
 
 /** Images of one's own: made by tools that are not ours, brought by the CLI and by skopeo, run without a container engine. */
 
@@ -144,6 +145,39 @@ test('what is served outlives its image, a kill of the server, and the loss of t
     server = await startServer({ folder });
     await runToSuccess(server, ['python3', here('lasting.py'), 'ask', name], { test: 'boto3 lasting.py' });
     rmSync(tree, { recursive: true });
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a server killed while it takes an image loses that attempt and nothing else', async () => {
+  const folder = mkdtempSync(join(scratch, 'data-'));
+  const file = layout('interrupted', `release=Interrupted userland ${process.pid}`);
+  let server = await startServer({ folder });
+  try {
+    for (const word of ['pushing 2', 'unpacking']) {
+      const child = spawn(process.execPath, [CLI, 'image', 'import', file, '--name', 'cut/off:1', '--data', folder]);
+      const ended = once(child, 'close');
+      let printed = '';
+      for await (const text of child.stdout) {
+        printed += String(text);
+        if (printed.includes(word)) break;
+      }
+      await server.kill9();
+      child.stdout.resume();
+      await ended;
+      server = await startServer({ folder });
+      assert.equal((await slipway(['image', 'list', '--data', folder])).code, 0);
+    }
+    const { code, stdout, stderr } = await slipway(['image', 'import', file, '--name', 'cut/off:1', '--data', folder]);
+    assert.equal(code, 0, stderr);
+    const digest = /sha256:([0-9a-f]{64}) \(3 layers\)/.exec(stdout)?.[1] ?? '';
+    const images = join(cacheDirectory(), 'images');
+    assert.deepEqual(
+      readdirSync(images).filter((name) => name.startsWith(digest)),
+      [digest],
+    );
+    rmSync(join(images, digest), { recursive: true });
   } finally {
     await server.stop();
   }
