@@ -15,6 +15,8 @@ const RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100;
 const KEPT_MAX = 16;
 /** Whoever asked minds the time; this is for a server that died meanwhile. */
 const OVERTIME_MS = 10_000;
+/** A server that lives ends an idle environment long before. */
+const ABANDONED_MS = 1_800_000;
 
 const known = new Map();
 let running;
@@ -23,6 +25,7 @@ let handler;
 let initMs = 0;
 let initTold = false;
 let ending = false;
+let usedMs = Date.now();
 
 /** An error in the runtime's own words. */
 class Fault extends Error {
@@ -164,6 +167,7 @@ function end(invocation, body, failed, durationMs) {
     `REPORT RequestId: ${invocation.id}\tDuration: ${durationMs.toFixed(2)} ms\tBilled Duration: ${Math.ceil(durationMs)} ms\tMemory Size: ${env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE} MB\tMax Memory Used: ${peakMib} MB${init}`,
   );
   running = undefined;
+  usedMs = Date.now();
   invocation.settle({ body, failed });
 }
 
@@ -218,10 +222,17 @@ const server = createServer(async (request, response) => {
   if (request.url === '/state') return answerJson(response, 200, { running: running?.id ?? null });
   await loaded;
   if (request.url === '/ready') return answerJson(response, 200, { initMs, failed: fault !== undefined });
-  if (request.method === 'POST') return answer(response, submit(id, Buffer.concat(chunks).toString('utf8'), request.headers));
+  if (request.method === 'POST') {
+    await answer(response, submit(id, Buffer.concat(chunks).toString('utf8'), request.headers));
+    if (request.headers.keep === undefined) known.delete(id);
+    return;
+  }
   const invocation = known.get(id);
   return invocation ? answer(response, invocation) : answerJson(response, 404);
 });
+setInterval(() => {
+  if (!running && known.size === 0 && Date.now() - usedMs > ABANDONED_MS) process.exit(0);
+}, 60_000).unref();
 server.requestTimeout = 0;
 server.keepAliveTimeout = 0;
 

@@ -1,7 +1,8 @@
 """Runs a function's handler, one invocation at a time, asked over HTTP on the unix socket in SLIPWAY_SERVE_SOCKET.
 
     GET    /ready             once the handler's module is loaded: {"initMs", "failed"}
-    POST   /invocations/ID    the event; answers when the handler has ended. Repeated: the same run, not another one
+    POST   /invocations/ID    the event; answers when the handler has ended. Repeated: the same run, not another one; with the header
+                              `keep` also when it has been answered
     GET    /invocations/ID    the same run's answer; 404 when it was never begun here
     DELETE /invocations/ID    the answer is written down elsewhere
     GET    /state             {"running": ID or null}
@@ -29,6 +30,8 @@ RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100
 KEPT_MAX = 16
 # whoever asked minds the time; this is for a server that died meanwhile
 OVERTIME_SECONDS = 10
+# a server that lives ends an idle environment long before
+ABANDONED_SECONDS = 1800
 ESCAPES = os.environ.get("AWS_EXECUTION_ENV", "").rpartition(".")[2] in ("6", "7", "8", "9", "10", "11")
 
 
@@ -78,10 +81,19 @@ class Environment:
                 self.waiting.put(found)
             return found
 
+    def forget(self, request_id):
+        with self.lock:
+            self.known.pop(request_id, None)
+
     def run(self):
         self.load()
         while True:
-            invocation = self.waiting.get()
+            try:
+                invocation = self.waiting.get(timeout=ABANDONED_SECONDS)
+            except queue.Empty:
+                if self.known:
+                    continue  # an answer that a server will ask for
+                os._exit(0)
             LOGS.request_id = invocation.id
             say("START RequestId: %s Version: %s" % (invocation.id, os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")))
             started = time.monotonic()
@@ -244,6 +256,8 @@ class Requests(BaseHTTPRequestHandler):
         event = self.rfile.read(int(self.headers.get("content-length", "0")))
         ENVIRONMENT.loaded.wait()
         self.answer(ENVIRONMENT.submit(self.wanted(), event, self.headers))
+        if "keep" not in self.headers:
+            ENVIRONMENT.forget(self.wanted())
 
     def do_GET(self):
         if self.path == "/ready":
@@ -255,8 +269,7 @@ class Requests(BaseHTTPRequestHandler):
         return self.send(404, b"") if found is None else self.answer(found)
 
     def do_DELETE(self):
-        with ENVIRONMENT.lock:
-            ENVIRONMENT.known.pop(self.wanted(), None)
+        ENVIRONMENT.forget(self.wanted())
         self.send(204, b"")
 
     def wanted(self):

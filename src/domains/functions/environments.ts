@@ -71,7 +71,7 @@ export class Environments {
   /** Takes over what an earlier process of the server started. */
   adopt(key: ResourceKey, document: EnvironmentDocument): Environment {
     this.#reserve(document);
-    return this.#know({ key, document }, 'found');
+    return this.#know({ key, document }, document.ending ? 'ending' : 'found');
   }
 
   #know(environment: NewEnvironment, status: Environment['status']): Environment {

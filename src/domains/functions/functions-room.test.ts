@@ -256,12 +256,25 @@ test('without isolation functions run too, of both kinds, and their log says so'
 });
 
 test('killed before and after every commit and effect of a recorded invocation: the function runs exactly once', async () => {
-  await rig.create('once', TOLD);
   const folder = await rig.stop();
+  const runs = () => readdirSync(join(folder, 'runs')).filter((name) => name.startsWith('function-'));
+  // each death meets a function without environments
+  const anew = async (dieAt: number) => {
+    rig = await FunctionsRig.start({ folder });
+    await rig.call('lambda:DeleteFunction', { FunctionName: 'once' }).catch(() => undefined);
+    await until(async () =>
+      (await rig.store.timers({ limit: 1000 })).every(({ reconciler }) => reconciler !== 'function-environment'),
+    );
+    assert.deepEqual(runs(), []);
+    await rig.create('once', TOLD);
+    await until(async () => (await rig.call('lambda:GetFunctionConfiguration', { FunctionName: 'once' })).State === 'Active');
+    await rig.stop();
+    rig = await FunctionsRig.start({ folder, dieAt });
+  };
   const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
   let steps = 0;
   for (let dieAt = 1; ; dieAt += 1) {
-    rig = await FunctionsRig.start({ folder, dieAt });
+    await anew(dieAt);
     const RequestId = uuid(dieAt);
     const call = rig.invoke('once', {}, { RequestId }).then(() => rig.ended('once', RequestId));
     await Promise.race([call, rig.death.happened]);

@@ -1,9 +1,11 @@
 import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import { ask } from './environment-client.ts';
 import type { Environment, Environments } from './environments.ts';
+import { environmentWrite } from './start-environment.ts';
 import type { FunctionsPorts } from './ports.ts';
 import { ENVIRONMENT_RECONCILER, type EnvironmentDocument, FUNCTION } from './resources.ts';
 
@@ -36,16 +38,34 @@ async function reconcile(ports: FunctionsPorts, environments: Environments, key:
   if (status.phase === 'absent') {
     if (known?.status === 'busy') return { retryAtMs: clock.now() + START_LOOK_MS };
     known?.settleEnd({ phase: 'ended', reason: 'lost', endedAtMs: clock.now(), isolation: 'none' });
+    // what a server handed over just before it died may yet be claimed: without its folder it cannot
+    await backend.release(workId);
     return remove(ports, environments, key);
   }
   const environment = known ?? environments.adopt(key, row.document);
   if (environment.status === 'found') await recognise(ports, environments, environment);
   if (environment.status === 'idle') await judgeIdle(ports, environments, environment);
   if (environment.status === 'ending') {
-    await backend.stop(workId);
+    await endEnvironment(ports, key);
     return { retryAtMs: clock.now() + END_LOOK_MS };
   }
   return environment.status === 'idle' ? { retryAtMs: environment.usedAtMs + environments.idleMs } : undefined;
+}
+
+/** Written down first, so that no server takes it for one of use while it ends. */
+export async function endEnvironment({ store, backend }: FunctionsPorts, key: ResourceKey): Promise<void> {
+  const workId = await decideAndCommit(store, async () => {
+    const row = await readRow<EnvironmentDocument>(store, key);
+    if (!row || row.document.ending) return { result: row?.document.workId };
+    return {
+      result: row.document.workId,
+      commit: {
+        expect: [{ key, version: row.version }],
+        write: [environmentWrite(key, { ...row.document, ending: true })],
+      },
+    };
+  });
+  if (workId !== undefined) await backend.stop(workId);
 }
 
 /** One of an earlier process of the server: of use unless it still runs what nobody waits for any more. */

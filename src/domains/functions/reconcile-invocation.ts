@@ -159,7 +159,7 @@ class InvocationReconciler {
     resumed: boolean,
   ): Promise<undefined> {
     const { requestId, payload, clientContext } = document;
-    const run = { requestId, payload, invokedArn, timeoutSeconds: config.Timeout, resumed };
+    const run = { requestId, payload, invokedArn, timeoutSeconds: config.Timeout, keep: true, resumed };
     const { outcome, reusable } = await runInEnvironment(this.#ports, environment, {
       ...run,
       ...(clientContext !== undefined && { clientContext }),

@@ -133,6 +133,8 @@ export interface EnvironmentDocument {
   readonly logStream: string;
   readonly memoryMiB: number;
   readonly createdAtMs: number;
+  /** From before its process is told to end: no later server may give it an invocation. */
+  readonly ending?: true;
 }
 
 export const ENVIRONMENT_KIND = 'FunctionEnvironment';

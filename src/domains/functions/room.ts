@@ -14,7 +14,7 @@ import { tagOperations } from './operations/tags.ts';
 import { updateOperations } from './operations/update-function.ts';
 import { versionOperations } from './operations/versions.ts';
 import type { FunctionsPorts } from './ports.ts';
-import { createEnvironmentReconciler } from './reconcile-environment.ts';
+import { createEnvironmentReconciler, endEnvironment } from './reconcile-environment.ts';
 import { createFunctionReconciler } from './reconcile-function.ts';
 import { createInvocationReconciler } from './reconcile-invocation.ts';
 import {
@@ -73,7 +73,7 @@ export function createFunctionsRoom(ports: FunctionsPorts): FunctionsRoom {
     /** Idle processes end with the server; a recorded invocation goes on, and the next start takes it over. */
     async stop() {
       unsubscribe();
-      await Promise.all(environments.stop(takeAll).map(({ document }) => ports.backend.stop(document.workId)));
+      await Promise.all(environments.stop(takeAll).map(({ key }) => endEnvironment(ports, key)));
     },
   };
 }
@@ -94,7 +94,7 @@ async function takeOver(ports: FunctionsPorts, environments: Environments): Prom
   for (const { running: where, requestId } of running) {
     const environment = where && environments.byWorkId(where.workId);
     if (!environment) continue;
-    environment.status = 'busy';
+    if (environment.status === 'found') environment.status = 'busy';
     environment.claimedBy = requestId;
   }
 }

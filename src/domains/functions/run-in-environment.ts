@@ -13,6 +13,8 @@ export interface Run {
   readonly timeoutSeconds: number;
   /** Base64, as the caller sent it. */
   readonly clientContext?: string;
+  /** The answer is kept until it is told to be written down: whoever dies before asks again. */
+  readonly keep?: boolean;
   /** It may have begun already, asked by an earlier process of the server. */
   readonly resumed?: boolean;
 }
@@ -63,6 +65,7 @@ const asking = (run: Run): Asked => ({
   headers: {
     'timeout-ms': String(run.timeoutSeconds * 1000),
     'function-arn': run.invokedArn,
+    ...(run.keep && { keep: '1' }),
     ...(run.clientContext !== undefined && {
       'client-context': Buffer.from(run.clientContext, 'base64')
         .toString('utf8')

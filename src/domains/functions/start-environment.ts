@@ -4,6 +4,7 @@ import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
+import type { Write } from '../../platform/store/port.ts';
 import type { Bootstraps } from './bootstraps.ts';
 import { runtimeKind } from './decide-config.ts';
 import { planEnvironment } from './decide-work.ts';
@@ -49,6 +50,12 @@ export const logStreamOf = ({ key, document }: NewEnvironment): LogStreamName =>
   stream: document.logStream,
 });
 
+export const environmentWrite = (key: ResourceKey, document: EnvironmentDocument): Write => ({
+  key,
+  document: document as unknown as JsonObject,
+  index: { parent: document.functionName, createdAtMs: document.createdAtMs, modifiedAtMs: document.createdAtMs },
+});
+
 /** The row first: whatever happens after it, its timer leads to the process and to its end. */
 export async function startEnvironment(
   ports: FunctionsPorts,
@@ -70,14 +77,7 @@ export async function startEnvironment(
   }
   const result = await store.commit({
     expect: [{ key, version: 0 }],
-    write: [
-      {
-        key,
-        document: document as unknown as JsonObject,
-        index: { parent: runnable.name, createdAtMs: document.createdAtMs, modifiedAtMs: document.createdAtMs },
-        blobs: digests,
-      },
-    ],
+    write: [{ ...environmentWrite(key, document), blobs: digests }],
     timers: [{ reconciler: ENVIRONMENT_RECONCILER, key, dueAtMs: lookAtMs }],
   });
   if (result.outcome !== 'done') {
