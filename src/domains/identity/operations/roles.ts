@@ -164,3 +164,21 @@ export const updateRoleDescription = (ports: OperationPorts) =>
       return { Role: describeRole((await readHolder(ports.store, context, 'Role', RoleName)).document, 'whole') };
     },
   });
+
+/** Instance profiles cannot be made here, so no role is in one: the empty list is the truth, and what clean-up programs ask for first. */
+export const listInstanceProfilesForRole = (ports: OperationPorts) =>
+  operation('iam:ListInstanceProfilesForRole', {
+    effect: 'read',
+    needs: holderNeed(ports, 'Role', 'iam:ListInstanceProfilesForRole'),
+    async handle({ RoleName }, context) {
+      await readHolder(ports.store, context, 'Role', RoleName);
+      return { InstanceProfiles: [], IsTruncated: false };
+    },
+  });
+
+/** The account cannot be given another name here: it has none. */
+export const listAccountAliases = operation('iam:ListAccountAliases', {
+  effect: 'read',
+  needs: () => [{ action: 'iam:ListAccountAliases', resources: ['*'] }],
+  handle: async () => ({ AccountAliases: [], IsTruncated: false }),
+});
