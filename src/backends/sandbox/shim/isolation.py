@@ -63,7 +63,7 @@ PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus") if os.geteuid() ==
 
 def start_bubblewrap(plan, output, before):
     hold_read, hold_write = os.pipe()
-    os.set_inheritable(hold_read, True)
+    os.set_inheritable(hold_read, before is not None)  # bubblewrap closes it only where it is told of it
     arguments = os.memfd_create("arguments", 0)  # not on the command line, where every user of the host could read tokens
     os.write(arguments, b"".join(as_argument(word) for word in bubblewrap_arguments(plan, hold_read if before else None)))
     os.lseek(arguments, 0, os.SEEK_SET)
