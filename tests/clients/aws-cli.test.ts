@@ -33,3 +33,27 @@ test('AWS CLI: jobs, a pipeline with both branches, approval, endpoint, predicti
     await server.stop();
   }
 });
+
+const SERVING = 'aws-cli serving.sh';
+
+test('AWS CLI: variants by weight, a pipeline, many models, later answers, serverless', async () => {
+  const server = await startServer();
+  try {
+    const printed = await runToSuccess(server, ['bash', join(import.meta.dirname, 'aws-cli/serving.sh')], { test: SERVING });
+    const lines = printed.split('\n').filter((line) => /\(\w+\)$|^later: |^done$/.test(line));
+    assert.deepEqual(lines, [
+      'two hello (two)',
+      'one hello (one)',
+      'one hello (one)',
+      'two one hello (chain)',
+      'one hello (many)',
+      'two hello (many)',
+      'later: one hello',
+      'one hello (one)',
+      'done',
+    ]);
+    assert.deepEqual(unprovenClaims([SERVING]), []);
+  } finally {
+    await server.stop();
+  }
+});
