@@ -263,7 +263,7 @@ function createRooms(base: Foundation, late: LateParts) {
     createStorageRoom(base),
     createImagesRoom(base),
     createLogsRoom({ ...base, files: base.logFiles }),
-    createParametersRoom(base),
+    createParametersRoom({ ...base, calls: callsOf('parameters') }),
     createSecretsRoom(base),
     createQueuesRoom({ ...base, serverUrl: () => late.url }),
     createStudioRoom(shared),

@@ -2,16 +2,28 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
+import type { Calls } from '../../platform/calls/operation.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
 import { systemIds } from '../../platform/ids.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { withSqliteStore } from '../../platform/store/sqlite/with-sqlite-store.ts';
 import { createParametersRoom } from './room.ts';
 
+/** Has the secret `db`, as Secrets Manager tells it. */
+const secretsManager = {
+  call: async (_principal: unknown, _origin: unknown, name: string, input: object) => {
+    assert.equal(name, 'secretsmanager:GetSecretValue');
+    const { SecretId, ...version } = input as { SecretId: string };
+    if (SecretId !== 'team/db') throw new ServiceError('ResourceNotFoundException', "Secrets Manager can't find it.");
+    return { ARN: 'arn:db', Name: SecretId, SecretString: JSON.stringify(version), CreatedDate: 1_500 };
+  },
+} as Calls;
+
 type Call = <N extends OperationName>(name: N, input: InputOf<N>) => Promise<OutputOf<N>>;
 
 async function withParameters(run: (setting: { call: Call; store: Store; folder: string }) => Promise<void>): Promise<void> {
   await withSqliteStore(async ({ store, folder }) => {
-    const room = createParametersRoom({ store, ids: systemIds, sealingKey: 'ab'.repeat(32) });
+    const room = createParametersRoom({ store, ids: systemIds, sealingKey: 'ab'.repeat(32), calls: secretsManager });
     let nowMs = 1_700_000_000_000;
     const call: Call = async (name, input) => {
       nowMs += 1000;
@@ -237,4 +249,28 @@ test('tags of a parameter go with it', () =>
     await assert.rejects(call('ssm:ListTagsForResource', resource), code('InvalidResourceId'));
     await put(call, 'p', 'x');
     assert.deepEqual(await call('ssm:ListTagsForResource', resource), { TagList: [] });
+  }));
+
+test('names below /aws/reference/secretsmanager are secrets', () =>
+  withParameters(async ({ call }) => {
+    const name = '/aws/reference/secretsmanager/team/db';
+    const { Parameter } = await call('ssm:GetParameter', { Name: name, WithDecryption: true });
+    const { SourceResult = '', ...told } = Parameter ?? {};
+    assert.deepEqual(told, {
+      Name: name,
+      Type: 'SecureString',
+      Value: '{}',
+      Version: 0,
+      LastModifiedDate: 1_500,
+      ARN: 'arn:db',
+      DataType: 'text',
+    });
+    assert.deepEqual(JSON.parse(SourceResult), { ARN: 'arn:db', Name: 'team/db', SecretString: '{}', CreatedDate: 1.5 });
+    assert.equal(await value(call, `${name}:AWSPREVIOUS`, true), '{"VersionStage":"AWSPREVIOUS"}');
+    const id = 'a'.repeat(32);
+    assert.equal(await value(call, `${name}:${id}`, true), `{"VersionId":"${id}"}`);
+    await assert.rejects(value(call, name), code('ValidationException', /WithDecryption flag must be True/));
+    await assert.rejects(value(call, `${name}2`, true), code('ParameterNotFound', /Secret .*db2 not found/));
+    const { InvalidParameters } = await call('ssm:GetParameters', { Names: [name, `${name}2`], WithDecryption: true });
+    assert.deepEqual(InvalidParameters, [`${name}2`]);
   }));

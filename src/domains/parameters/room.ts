@@ -37,6 +37,6 @@ export function createParametersRoom(ports: ParametersPorts): Room {
       listTagsForResource(ports),
     ],
     resources: [PARAMETER],
-    calls: [],
+    calls: ['secretsmanager:GetSecretValue'],
   };
 }

@@ -25,6 +25,7 @@ import {
   type VersionDocument,
 } from '../resources.ts';
 import { shownValue } from '../sealing.ts';
+import { isSecretReference, readReferencedSecret } from '../secret-reference.ts';
 
 const PAGE_ROWS = 100;
 /** So many rows are looked at for one page; a page may hold fewer than asked for and yet not be the last. */
@@ -35,8 +36,7 @@ export const getParameter = (ports: ParametersPorts): Operation<'ssm:GetParamete
     effect: 'read',
     needs: (input, context) => [{ action: 'ssm:GetParameter', resources: [namedArn(context, input.Name)] }],
     async handle(input, context) {
-      const selected = await selectVersion(ports.store, context, input.Name);
-      return { Parameter: describe(ports, context, selected, input.WithDecryption) };
+      return { Parameter: await readOne(ports, context, input.Name, input.WithDecryption) };
     },
   });
 
@@ -46,23 +46,32 @@ export const getParameters = (ports: ParametersPorts): Operation<'ssm:GetParamet
     needs: (input, context) => [{ action: 'ssm:GetParameters', resources: input.Names.map((name) => namedArn(context, name)) }],
     async handle(input, context) {
       const found = await Promise.all(
-        [...new Set(input.Names)].map(async (name) => ({ name, selected: await selectOrNothing(ports, context, name) })),
+        [...new Set(input.Names)].map(async (name) => ({
+          name,
+          parameter: await readOne(ports, context, name, input.WithDecryption).catch(nothingWhenAbsent),
+        })),
       );
       return {
-        Parameters: found.flatMap(({ selected }) => (selected ? [describe(ports, context, selected, input.WithDecryption)] : [])),
-        InvalidParameters: found.filter(({ selected }) => !selected).map(({ name }) => name),
+        Parameters: found.flatMap(({ parameter }) => (parameter ? [parameter] : [])),
+        InvalidParameters: found.filter(({ parameter }) => !parameter).map(({ name }) => name),
       };
     },
   });
 
-async function selectOrNothing(ports: ParametersPorts, context: OperationContext, name: string): Promise<Selected | undefined> {
-  try {
-    return await selectVersion(ports.store, context, name);
-  } catch (error) {
-    // what cannot be found is listed, not refused
-    if (error instanceof ServiceError && /^Parameter(Version)?NotFound$/.test(error.code)) return undefined;
-    throw error;
-  }
+async function readOne(
+  ports: ParametersPorts,
+  context: OperationContext,
+  name: string,
+  decrypt: boolean | undefined,
+): Promise<Parameter> {
+  if (isSecretReference(name)) return readReferencedSecret(ports.calls, context, name, decrypt);
+  return describe(ports, context, await selectVersion(ports.store, context, name), decrypt);
+}
+
+function nothingWhenAbsent(error: unknown): undefined {
+  // what cannot be found is listed, not refused
+  if (error instanceof ServiceError && /^Parameter(Version)?NotFound$/.test(error.code)) return undefined;
+  throw error;
 }
 
 function describe(
