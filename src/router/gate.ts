@@ -12,7 +12,7 @@ import type { IdentitySnapshot } from '../platform/ports/routes.ts';
 import type { RuntimeFault } from './answer.ts';
 
 export type Entrance =
-  | { readonly admitted: true; readonly principal: Principal; readonly account: string; readonly region: string }
+  | { readonly admitted: true; readonly account: string; readonly region: string }
   | { readonly admitted: false; readonly fault: RuntimeFault };
 
 /** Opened session tokens; a job that predicts uses one for hours. Cleared as a whole. */
@@ -87,7 +87,7 @@ export class Gate {
     };
     const decision = decideAccess(principal, this.#policies[idOf(principal)] ?? [], [need], environment);
     return decision.allowed
-      ? { admitted: true, principal, account: principal.account, region }
+      ? { admitted: true, account: principal.account, region }
       : { admitted: false, fault: { status: 403, code: 'AccessDeniedException', message: decision.message } };
   }
 }

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { Principal } from '../platform/authorization/principal.ts';
 import { answerFault, targetFault } from './answer.ts';
 import type { EndpointEntry } from './route-table.ts';
 import type { ServerLink } from './server-link.ts';
@@ -8,12 +7,11 @@ export interface AsyncCall {
   readonly entry: EndpointEntry;
   readonly requestId: string;
   readonly headers: IncomingHttpHeaders;
-  readonly principal: Principal;
 }
 
 /** Hands an authorised asynchronous invocation to the server, which keeps it. 202: it will be done, whatever dies meanwhile. */
 export async function invokeAsync(call: AsyncCall, server: ServerLink, response: ServerResponse): Promise<void> {
-  const { entry, requestId, principal } = call;
+  const { entry, requestId } = call;
   const { account, region, name, asynchronous } = entry.route;
   if (!asynchronous) {
     const message = `Endpoint ${name} is not asynchronous: its configuration has no AsyncInferenceConfig. Use InvokeEndpoint.`;
@@ -24,7 +22,7 @@ export async function invokeAsync(call: AsyncCall, server: ServerLink, response:
     const value = call.headers[header];
     if (header.startsWith('x-amzn-sagemaker-') && typeof value === 'string') headers[header] = value;
   }
-  const accepted = await server.acceptAsync({ endpoint: { account, region, name }, principal, requestId, headers });
+  const accepted = await server.acceptAsync({ endpoint: { account, region, name }, requestId, headers });
   if ('fault' in accepted) return answerFault(response, requestId, accepted.fault);
   const { inferenceId, outputLocation, failureLocation } = accepted;
   const body = JSON.stringify({ InferenceId: inferenceId });

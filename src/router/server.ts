@@ -80,7 +80,7 @@ async function serve(
   const entry = ports.routes.find(entrance.account, entrance.region, name);
   if (!entry) return refuse(endpointAbsent(name, entrance.account));
   if (path === 'async-invocations') {
-    await invokeAsync({ entry, requestId, headers: request.headers, principal: entrance.principal }, ports.server, response);
+    await invokeAsync({ entry, requestId, headers: request.headers }, ports.server, response);
     return;
   }
   const streams = path === 'invocations-response-stream';

@@ -91,7 +91,6 @@ export interface ModelPlace {
 
 export interface AsyncInvocation {
   readonly endpoint: EndpointPlace;
-  readonly principal: Principal;
   readonly requestId: string;
   /** Those of the request that matter to the invocation, names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
