@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import type { DeployOptions } from './verbs/deploy.ts';
 import { CliExit } from './exit.ts';
@@ -7,17 +7,46 @@ import type { GlobalOptions } from './session.ts';
 
 // Verbs are loaded when used: `slipway env` must not pay for what `slipway serve` needs.
 
+/** Heading of the options that all verbs share. */
+const SHARED = 'Options of every verb:';
+
 /** One verb with the options all verbs share. */
 function verb(program: Command, usage: string, summary: string): Command {
-  return program
-    .command(usage)
-    .description(summary)
-    .option('--data <dir>', 'data folder (default: $SLIPWAY_DATA, else ./.slipway)')
-    .option('--region <region>', 'AWS region of the resources')
-    .option('--json', 'machine-readable output');
+  const [name = ''] = usage.split(' ');
+  const path = program.parent ? `${program.name()} ${name}` : name;
+  const command = program.command(usage).description(summary).showHelpAfterError(`(see: npx slipway ${path} --help)`);
+  for (const option of sharedOptions()) command.addOption(option.helpGroup(SHARED));
+  return command;
+}
+
+const sharedOptions = (): Option[] => [
+  new Option('--data <dir>', 'data folder (default: $SLIPWAY_DATA, else ./.slipway)'),
+  new Option('--region <region>', "AWS region of the resources (default: the data folder's)"),
+  new Option('--json', 'machine-readable output'),
+];
+
+/** Help as people read it: a default as it is typed, and what may be given several times without one. */
+function optionDescription(option: Option): string {
+  const value: unknown = option.defaultValue;
+  const isTold = typeof value === 'string' || typeof value === 'number';
+  return isTold ? `${option.description} (default: ${value})` : option.description;
+}
+
+/** What a verb alone has comes first. */
+function groupItems<T extends Command | Option>(
+  this: Help,
+  unsorted: T[],
+  visible: T[],
+  groupOf: (item: T) => string,
+): Map<string, T[]> {
+  const groups: Map<string, T[]> = Help.prototype.groupItems.call(this, unsorted, visible, groupOf as never) as never;
+  const shared = groups.get(SHARED);
+  if (shared && groups.delete(SHARED)) groups.set(SHARED, shared);
+  return groups;
 }
 
 function serverVerbs(program: Command): void {
+  program.commandsGroup('Server and clients:');
   verb(program, 'serve', 'run the server until Ctrl-C or SIGTERM')
     .option('--port <port>', 'main port, 0 = a free one (default: 7600, or as recorded in the data folder)')
     .option('--runtime-port <port>', 'port for invocations (default: main port + 1)')
@@ -30,11 +59,7 @@ function serverVerbs(program: Command): void {
   verb(program, 'env', 'print shell lines that point AWS programs at this server: eval "$(npx slipway env)"').action(
     async (options: GlobalOptions) => (await import('./verbs/env.ts')).env(options),
   );
-  verb(
-    program,
-    'exec',
-    'run a command whose AWS calls all reach this server, those of the SageMaker SDK to STS too: exec -- COMMAND',
-  )
+  verb(program, 'exec', 'run a program or notebook, all of whose AWS calls reach this server: exec -- COMMAND')
     .argument('<command...>', 'after --')
     .option('--role <role>', 'role the command acts as, by name or ARN', 'SageMakerPipelineExecutionRole')
     .option('--as-user', 'act as the user of the data folder instead')
@@ -54,6 +79,7 @@ function serverVerbs(program: Command): void {
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 function pipelineVerbs(program: Command): void {
+  program.commandsGroup('Pipelines:');
   verb(program, 'init [dir]', 'a project of your own that runs as it is')
     .option('--template <name>', 'kind of project', 'bare')
     .action(async (dir, options) => (await import('./verbs/init.ts')).init(dir, options));
@@ -86,6 +112,7 @@ function pipelineVerbs(program: Command): void {
 }
 
 function executionVerbs(program: Command): void {
+  program.commandsGroup('Executions:');
   verb(program, 'status [execution]', 'one execution, or the newest of every pipeline').action(async (reference, options) =>
     (await import('./verbs/execution.ts')).status(reference, options),
   );
@@ -112,6 +139,7 @@ function executionVerbs(program: Command): void {
 }
 
 function modelVerbs(program: Command): void {
+  program.commandsGroup('Models:');
   for (const [name, verdict] of [
     ['approve', 'Approved'],
     ['reject', 'Rejected'],
@@ -135,6 +163,7 @@ function modelVerbs(program: Command): void {
 }
 
 function imageVerbs(program: Command): void {
+  program.commandsGroup('Images and the rest:');
   const image = program.command('image').description('images of your own, which run without a container engine');
   verb(image, 'import <file>', 'take over an OCI layout or archive, or a docker save file')
     .option('--name <repository:tag>', 'what to call it (default: as the file says)')
@@ -172,6 +201,7 @@ function buildProgram(): Command {
   const program = new Command('slipway')
     .description('SageMaker pipelines, registry and endpoints, really executing on machines you own.')
     .version(packageFile.version)
+    .configureHelp({ optionDescription, groupItems })
     .showHelpAfterError('(see: npx slipway --help)')
     .addHelpText('after', HELP_END)
     .exitOverride();
@@ -196,6 +226,7 @@ function buildProgram(): Command {
     .option('--source <dir>')
     .option('--python <file>')
     .action(async (what, words, options) => (await import('./verbs/dev.ts')).dev(what, options, words));
+  program.helpCommand('help [command]', 'the help of a command');
   laterVerbs(program);
   return program;
 }

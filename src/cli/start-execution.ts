@@ -29,9 +29,11 @@ export async function followExecution(session: Session, arn: string, { wait, own
   if (!ownServer) sayItGoesOn(connection, arn);
   const execution = await watchExecution(connection, arn, output);
   output.result(execution);
-  if (execution.PipelineExecutionStatus !== 'Succeeded' && !ownServer) {
-    const flag = dataFlag(folder);
-    output.line(`\nwhen it is mended: npx slipway upsert FILE${flag}; npx slipway resume ${arn.split('/').at(-1)}${flag}`);
+  if (execution.PipelineExecutionStatus !== 'Succeeded') {
+    const [flag, id] = [dataFlag(folder), arn.split('/').at(-1)];
+    if (ownServer)
+      output.line(`\nits logs are kept: npx slipway serve${flag}; in another shell: npx slipway logs ${id} STEP${flag}`);
+    output.line(`${ownServer ? '' : '\n'}when it is mended: npx slipway upsert FILE${flag}; npx slipway resume ${id}${flag}`);
   }
   requireSuccess(execution);
   output.line(`execution ${execution.PipelineExecutionStatus}`);

@@ -36,6 +36,7 @@ suite('versions and endpoints by command line', () => {
     const refused = await cli('deploy', 'breast-cancer', '--endpoint', 'tumour');
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /breast-cancer\/1.*PendingManualApproval/);
+    assert.match(refused.stderr, /^approve it: npx slipway approve breast-cancer .*--reason TEXT$/m);
     assert.match(
       (await cli('reject', 'breast-cancer/1', '--reason', 'too few rows')).stdout,
       /^rejected arn:.*breast-cancer\/1\n$/,

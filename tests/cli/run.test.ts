@@ -60,6 +60,9 @@ suite('slipway run, with no server beforehand', () => {
     const second = await slipway(['run', 'say.json', '--param', 'Word=other'], { cwd });
     assert.equal(second.code, 1);
     assert.match(second.stderr, /^execution Failed: .*Say/);
+    assert.match(second.stdout, /^its logs are kept: npx slipway serve; in another shell: npx slipway logs \w+ STEP$/m);
+    const plan = await slipway(['plan', 'say.json', '--param', 'Word=given'], { cwd });
+    assert.match(plan.stdout, /^Say +Processing +runs /m, 'neither does a plan need a server');
     assert.equal((await slipway(['audit', 'verify'], { cwd })).code, 0);
   });
 

@@ -23,10 +23,18 @@ export async function deploy(reference: string, options: DeployOptions): Promise
   if (!Number.isInteger(instanceCount) || instanceCount < 1) {
     throw wrongUse(`--instance-count must be a whole number of at least 1, not "${options.instanceCount}".`);
   }
-  const deployed = await deployPackage(connection, output, packageArn, { ...options, instanceCount });
+  const deployed = await deployPackage(connection, output, packageArn, { ...options, instanceCount }).catch((error) => {
+    throw withApproveHint(error, reference, dataFlag(folder));
+  });
   output.line(`${deployed.EndpointArn}`);
   output.line(`try it: npx slipway invoke ${options.endpoint}${dataFlag(folder)} --content-type text/csv --body 'TEXT'`);
   output.result(deployed);
+}
+
+/** A refusal for want of approval, with the verb that gives it; any other error as it is. */
+function withApproveHint(error: unknown, reference: string, flag: string): unknown {
+  if (!(error instanceof AwsError) || !/ModelApprovalStatus is PendingManualApproval/.test(error.message)) return error;
+  return failed(`${error.code}: ${error.message}\napprove it: npx slipway approve ${reference}${flag} --reason TEXT`);
 }
 
 export interface Deployment {

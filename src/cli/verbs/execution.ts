@@ -1,10 +1,10 @@
 import { callJson } from '../client.ts';
 import { dataFlag } from '../data-folder-option.ts';
 import { elapsedOf, sayItGoesOn, stepsOf, type StepSummary, takenNote, watchExecution } from '../execution-watch.ts';
-import { failed } from '../exit.ts';
 import { statusWord, table } from '../output.ts';
 import { executionArnOf } from '../references.ts';
 import { type GlobalOptions, openSession } from '../session.ts';
+import { requireSuccess } from '../start-execution.ts';
 import { waitingReasonOf } from '../waiting-reason.ts';
 
 const when = (seconds: number | undefined): string =>
@@ -98,9 +98,6 @@ export async function wait(reference: string, options: GlobalOptions): Promise<v
   sayItGoesOn(session.connection, arn);
   const execution = await watchExecution(session.connection, arn, session.output);
   session.output.result(execution);
-  if (execution.PipelineExecutionStatus !== 'Succeeded') {
-    throw failed(
-      `execution ${execution.PipelineExecutionStatus}${execution.FailureReason ? `: ${execution.FailureReason}` : ''}`,
-    );
-  }
+  requireSuccess(execution);
+  session.output.line(`execution ${execution.PipelineExecutionStatus}`);
 }

@@ -11,7 +11,8 @@ import { tagOf } from '../plan/content.ts';
 import { describeDifference } from '../plan/difference.ts';
 import { EarlierExecution, type Evaluated } from '../plan/earlier-execution.ts';
 import { type PlannedStep, planPipeline } from '../plan/plan-pipeline.ts';
-import { type GlobalOptions, openSession } from '../session.ts';
+import { withServer } from '../run-server.ts';
+import { type GlobalOptions, openSession, type Session } from '../session.ts';
 import { parameterOf } from '../start-execution.ts';
 
 export interface PlanOptions extends GlobalOptions {
@@ -26,10 +27,15 @@ const DIFFERENCES_SHOWN = 4;
 
 /**
  * `slipway plan FILE|PIPELINE [--param K=V]…`: what an execution started now would run, and what it would take from the cache. Everything is
- * read through the API and compared as the engine does; nothing is changed.
+ * read through the API and compared as the engine does; nothing is changed. A file needs no server beforehand, as with `run`.
  */
 export async function plan(target: string, options: PlanOptions): Promise<void> {
-  const { connection, output } = await openSession(options);
+  if (!namesFile(target)) return planTarget(await openSession(options), target, options);
+  if (!existsSync(target)) throw wrongUse(`${target}: there is no such file.`); // before a server is started for it
+  await withServer(options, (session) => planTarget(session, target, options));
+}
+
+async function planTarget({ connection, output }: Session, target: string, options: PlanOptions): Promise<void> {
   const { name, text } = await definitionOf(connection, target, options);
   const { problems, notExecuted } = findingsOf(text);
   const wrong = [...problems, ...notExecuted];
@@ -90,7 +96,6 @@ async function definitionOf(
     );
     return { name, text };
   }
-  if (!existsSync(target)) throw wrongUse(`${target}: there is no such file.`);
   const { account } = await callerIdentity(connection);
   const role = options.role ?? `arn:aws:iam::${account}:role/SageMakerPipelineExecutionRole`;
   const bucket = `sagemaker-${connection.region}-${account}`;
