@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
+import type { ObjectAttributes } from '../../contract/generated/s3.ts';
 import type { BlobBody } from '../../platform/objects/port.ts';
 import { ensureDefaultBucket } from './default-bucket.ts';
 import { runningCrc } from '../../platform/objects/crc.ts';
@@ -52,6 +53,14 @@ test('an object is what was put, by GET and HEAD, with headers, metadata and che
     assert.deepEqual(headers.Metadata, { owner: 'me' });
     assert.equal(headers.ChecksumCRC32, crcOf('hello world'));
     assert.equal(headers.ContentLength, 11);
+    const ObjectAttributes: ObjectAttributes[] = ['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSize'];
+    assert.deepEqual(await call('s3:GetObjectAttributes', { Bucket: 'bucket', Key: 'a/b.csv', ObjectAttributes }), {
+      LastModified: headers.LastModified,
+      ETag: headers.ETag?.replaceAll('"', ''),
+      Checksum: { ChecksumCRC32: crcOf('hello world'), ChecksumType: 'FULL_OBJECT' },
+      StorageClass: 'STANDARD',
+      ObjectSize: 11,
+    });
     const entries = await store.ledger({ afterSequence: 0, limit: 10 });
     assert.deepEqual(
       entries.map(({ entry }) => [entry.action, entry.resources]),

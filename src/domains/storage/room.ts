@@ -17,6 +17,7 @@ import { deleteObject, deleteObjects } from './operations/delete-objects.ts';
 import { getObject, headObject } from './operations/get-object.ts';
 import { listObjects, listObjectsV2 } from './operations/list-objects.ts';
 import { listObjectVersions } from './operations/list-versions.ts';
+import { getObjectAttributes } from './operations/object-attributes.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tags.ts';
 import { putObject } from './operations/put-object.ts';
 import { listParts, uploadPart, uploadPartCopy } from './operations/upload-parts.ts';
@@ -38,6 +39,7 @@ export function createStorageRoom(ports: StoragePorts & { readonly clock: Clock 
       putObject(ports),
       getObject(ports),
       headObject(ports),
+      getObjectAttributes(ports),
       deleteObject(ports),
       deleteObjects(ports),
       copyObject(ports),

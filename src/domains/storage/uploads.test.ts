@@ -69,6 +69,8 @@ test('parts become one object; what is left of the upload goes', () =>
     assert.deepEqual(await bytesOf(got.Body), Buffer.concat(parts));
     assert.deepEqual([got.ContentType, got.Metadata, got.ChecksumType], ['text/csv', { a: '1' }, 'FULL_OBJECT']);
     assert.equal(got.ChecksumCRC32, crcBytes(Buffer.concat(parts)).toString('base64'));
+    const told = await call('s3:GetObjectAttributes', { ...place, ObjectAttributes: ['ObjectParts'] });
+    assert.deepEqual(told.ObjectParts, { TotalPartsCount: 3 });
     const second = await call('s3:GetObject', { ...place, PartNumber: 2 });
     assert.deepEqual([second.PartsCount, second.ContentRange], [3, `bytes ${5 * MiB}-${10 * MiB - 1}/${10 * MiB + 1000}`]);
     assert.deepEqual(await bytesOf(second.Body), parts[1]);

@@ -99,6 +99,10 @@ class Versions(unittest.TestCase):
         self.assertEqual(s3.get_object(Bucket=BUCKET, Key="tagged")["TagCount"], 1)
         s3.put_object_tagging(Bucket=BUCKET, Key="tagged", Tagging={"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "ü"}]})
         self.assertEqual(len(s3.get_object_tagging(Bucket=BUCKET, Key="tagged")["TagSet"]), 2)
+        told = s3.get_object_attributes(Bucket=BUCKET, Key="tagged", ObjectAttributes=["ETag", "ObjectSize", "Checksum"])
+        self.assertNotIn('"', told["ETag"])
+        self.assertEqual(told["ObjectSize"], s3.head_object(Bucket=BUCKET, Key="tagged")["ContentLength"])
+        self.assertEqual(told["Checksum"]["ChecksumType"], "FULL_OBJECT")
         s3.delete_object_tagging(Bucket=BUCKET, Key="tagged")
         self.assertEqual(s3.get_object_tagging(Bucket=BUCKET, Key="tagged")["TagSet"], [])
         twice = {"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}
