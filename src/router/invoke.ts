@@ -77,6 +77,7 @@ function chooseVariant(
 
 /** What a request is for within a model: one of its containers, one of its models, or neither. */
 function aimOf({ containers, multiModel }: VariantEntry, headers: IncomingHttpHeaders): Aim | RuntimeFault {
+  if (headers['x-amzn-sagemaker-inference-component'] !== undefined) return NO_COMPONENTS;
   const container = headers['x-amzn-sagemaker-target-container-hostname'];
   const model = headers['x-amzn-sagemaker-target-model'];
   const isDirect = containers?.mode === 'Direct';
@@ -95,6 +96,11 @@ function aimOf({ containers, multiModel }: VariantEntry, headers: IncomingHttpHe
   return typeof model === 'string' ? { place: 0, model } : targetFault(WHICH_MODEL);
 }
 
+const NO_COMPONENTS: RuntimeFault = {
+  status: 501,
+  code: 'NotImplementedException',
+  message: 'Inference components (InferenceComponentName) are not implemented yet. Leave it out.',
+};
 const NO_MODELS = 'TargetModel is for multi-model containers only. Leave it out.';
 const WHICH_MODEL =
   'This endpoint serves several models: TargetModel has to name the archive to use, below the S3 prefix of the model.';

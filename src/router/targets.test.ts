@@ -158,6 +158,8 @@ test('a router that was started again finds out what a full container has loaded
 test('TargetModel is refused where there is one model', async () => {
   await rig.route([{ instances: [await rig.instance('single', (_request, response) => response.end('one'))] }]);
   assert.match((await rig.ask('x', target('a'))).text, /TargetModel is for multi-model containers only/);
+  const component = await rig.ask('x', { 'X-Amzn-SageMaker-Inference-Component': 'a' });
+  assert.deepEqual([component.status, component.headers['x-amzn-errortype']], [501, 'NotImplementedException']);
 });
 
 test('a sleeping variant is woken once, requests wait for it, and what is above its concurrency is refused', async () => {
