@@ -81,10 +81,15 @@ def execute(notebook, folder, kernel):
 
     if kernel != "python3":
         print(f"There is no kernel {kernel} here; the notebook runs on the job's own Python.", flush=True)
-    # a socket file instead of ports: works without a network, and nobody else can connect
-    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=str(folder.parent / "kernel"))
+    class FileKernelManager(AsyncKernelManager):
+        """Speaks through files instead of ports: works without a network, and nobody else can connect."""
+
+        def __init__(self, **settings):
+            super().__init__(**{**settings, "transport": "ipc", "ip": str(folder.parent / "kernel")})
+
     client = NotebookClient(
-        notebook, km=manager, timeout=None, resources={"metadata": {"path": str(folder)}}, on_cell_executed=_print_outputs
+        notebook, kernel_name="python3", kernel_manager_class=FileKernelManager, timeout=None,
+        resources={"metadata": {"path": str(folder)}}, on_cell_executed=_print_outputs,
     )
     try:
         client.execute()
