@@ -157,6 +157,10 @@ test('an image is unpacked when it is put and found by every name it has; after 
 test('of one name in two regions the host decides, else the newest; a foreign platform is kept and says so', async () => {
   await withImagesRoom(async ({ call, clock, imageIndex, unpacked }) => {
     for (const region of ['us-east-1', 'eu-west-1']) await call('ecr:CreateRepository', { repositoryName: 'r' }, region);
+    const { repositories } = await call('ecr:DescribeRepositories', { registryId: '210987654321' });
+    assert.deepEqual(repositories, []);
+    const encrypted = { repositoryName: 'e', encryptionConfiguration: { encryptionType: 'KMS' as const } };
+    await assert.rejects(call('ecr:CreateRepository', encrypted), { code: 'NotImplementedException' });
     const east = await push(call, 'r', 'v', 'east');
     clock.advance(1000);
     const west = await push(call, 'r', 'v', 'west', { region: 'eu-west-1' });

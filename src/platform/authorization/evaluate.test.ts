@@ -214,6 +214,18 @@ test('policies that are nearly right are refused with the reason', () => {
   assert.match(problem({ Statement: [{ ...statement, Actoin: 'x' }] }), /unknown member "Actoin"/);
   assert.match(problem({ Statement: [{ ...statement, Action: 'GetObject' }] }), /prefaced by a vendor/);
   assert.match(problem({ Statement: [{ ...statement, Resource: 'my-bucket' }] }), /must be in ARN format/);
+  for (const [Resource, expected] of [
+    ['arn:aws:s3:eu-west-1:123456789012:bucket', /can not contain region/],
+    ['arn:aws:s3:eu-west-1:123456789012:accesspoint/a/object/*', /^fine$/],
+    ['arn:aws:iam:us-east-1:123456789012:role/r', /cannot contain region/],
+    ['arn:aws:iam:::example', /IAM resource path must either/],
+    ['arn:aws:iam::123456789012:role/team/*', /^fine$/],
+    ['arn:aws:iam::123456789012:*', /^fine$/],
+    ['arn:aws:iam::123456789012:user/${aws:username}', /^fine$/],
+    ['arn:aws::::bucket', /must be in ARN format/],
+  ] as const) {
+    assert.match(problem({ Statement: [{ ...statement, Resource }] }), expected, Resource);
+  }
   assert.match(problem({ Statement: [{ ...statement, NotAction: 's3:*' }] }), /exclude each other/);
   assert.match(problem({ Statement: [{ ...statement, Principal: '*' }] }), /should not specify a principal/);
   assert.match(

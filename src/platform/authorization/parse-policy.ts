@@ -115,9 +115,19 @@ const actionProblem: ItemProblem = (item) =>
     ? undefined
     : `Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: ${quote(item)}`;
 
+/** The kinds IAM names when it refuses another; a wildcard may stand anywhere, a variable for what follows a kind. */
+const IAM_RESOURCE =
+  /^arn:[^:]+:iam:[^:]*:[^:]*:(?:[^:]*[*?$]|root$|(?:user|federated-user|role|group|instance-profile|mfa|server-certificate|policy|sms-mfa|saml-provider|oidc-provider|report|access-report)\/)/s;
+
 const resourceProblem: ItemProblem = (item) => {
-  if (/^arn:[^:]+:s3:[^:*?]+:/.test(item)) return `Resource ${quote(item)} can not contain region information.`;
-  const fits = item === '*' || /^arn:[^:]+:[^:]*:[^:]*:[^:]*:.+$/s.test(item) || /^[*?]/.test(item);
+  // buckets and objects have no region; access points do
+  if (/^arn:[^:]+:s3:[^:*?]+:[^:]*:(?!accesspoint\/)/.test(item))
+    return `Resource ${quote(item)} can not contain region information.`;
+  if (/^arn:[^:]+:iam:[^:*?]+:/.test(item)) return `IAM resource ${quote(item)} cannot contain region information.`;
+  if (/^arn:[^:]+:iam:/.test(item) && !IAM_RESOURCE.test(item)) {
+    return `IAM resource path must either be "*" or start with user/, role/, group/, policy/ or another kind of IAM's, not ${quote(item)}.`;
+  }
+  const fits = item === '*' || /^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$/s.test(item) || /^[*?]/.test(item);
   return fits ? undefined : `Resource ${quote(item)} must be in ARN format or "*".`;
 };
 

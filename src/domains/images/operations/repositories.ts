@@ -30,6 +30,10 @@ export const createRepository = ({ store }: ImagesPorts): Operation<'ecr:CreateR
       if (mutability !== 'MUTABLE' && mutability !== 'IMMUTABLE') {
         throw new ServiceError('NotImplementedException', `imageTagMutability ${mutability} is not implemented.`);
       }
+      const encryption = input.encryptionConfiguration?.encryptionType ?? 'AES256';
+      if (encryption !== 'AES256') {
+        throw new ServiceError('NotImplementedException', `encryptionType ${encryption} is not implemented.`);
+      }
       const place = placeOf(context);
       const key = repositoryKey(place, name);
       const arn = repositoryArn(place, name);
@@ -77,6 +81,8 @@ export const describeRepositories = ({ store }: ImagesPorts): Operation<'ecr:Des
         }
         return { repositories: rows.map((row) => describeRepository(context, row)) };
       }
+      // the account has one registry; another's repositories are not ours to tell
+      if (input.registryId !== undefined && input.registryId !== context.account) return { repositories: [] };
       const after = decodePageToken(input.nextToken);
       const page = await store.list<RepositoryDocument>({
         ...placeOf(context),
