@@ -194,8 +194,12 @@ def _wipe_s3():
             continue
         for upload in _quietly(s3.list_multipart_uploads, Bucket=name).get("Uploads", []):
             _quietly(s3.abort_multipart_upload, Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-        while keys := _quietly(s3.list_objects_v2, Bucket=name).get("Contents", []):
-            s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": k["Key"]} for k in keys]})
+        while True:
+            listed = _quietly(s3.list_object_versions, Bucket=name)
+            rows = [{"Key": k["Key"], "VersionId": k["VersionId"]} for k in listed.get("Versions", []) + listed.get("DeleteMarkers", [])]
+            if not rows:
+                break
+            s3.delete_objects(Bucket=name, Delete={"Objects": rows})
         _quietly(s3.delete_bucket, Bucket=name)
 
 
@@ -253,6 +257,11 @@ def _wipe_neighbours(path, region):
         for page in ssm.get_paginator("describe_parameters").paginate():
             for parameter in page["Parameters"]:
                 _quietly(ssm.delete_parameter, Name=parameter["Name"])
+    if "test_ecr" in path:
+        ecr = _client("ecr", region)
+        for page in ecr.get_paginator("describe_repositories").paginate():
+            for repository in page["repositories"]:
+                _quietly(ecr.delete_repository, repositoryName=repository["repositoryName"], force=True)
     if "test_secretsmanager" in path or "test_ssm" in path:
         secrets = _client("secretsmanager", region)
         for page in secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True):
@@ -295,6 +304,14 @@ def _wipe_sagemaker(region):
                 ClientRequestToken=str(uuid.uuid4()),
             )
         _quietly(sm.delete_pipeline, PipelineName=name, ClientRequestToken=str(uuid.uuid4()))
+    for name in list(each("list_notebook_instances", "NotebookInstances", "NotebookInstanceName")):
+        _quietly(sm.stop_notebook_instance, NotebookInstanceName=name)
+        _quietly(sm.delete_notebook_instance, NotebookInstanceName=name)
+    configs = each("list_notebook_instance_lifecycle_configs", "NotebookInstanceLifecycleConfigs", "NotebookInstanceLifecycleConfigName")
+    for name in list(configs):
+        _quietly(sm.delete_notebook_instance_lifecycle_config, NotebookInstanceLifecycleConfigName=name)
+    for domain in list(each("list_domains", "Domains", "DomainId")):
+        _quietly(sm.delete_domain, DomainId=domain)
     for kind, key in (("training", "Training"), ("processing", "Processing")):
         for name in list(each(f"list_{kind}_jobs", f"{key}JobSummaries", f"{key}JobName")):
             _quietly(getattr(sm, f"stop_{kind}_job"), **{f"{key}JobName": name})

@@ -19,7 +19,7 @@ const SERVICES = ['s3', 'sts', 'iam', 'awslambda', 'ssm', 'sqs', 'sagemaker', 's
 
 /** Files that test moto itself (its own HTTP server, models, helpers, other accounts of one process) or CloudFormation. */
 const LEFT_OUT =
-  /cloudformation|test_server\.py|_utils\.py|test_models\.py|multiple_accounts|file_handles|custom_endpoint|s3_config|test_policy\.py|multiaccount|iam_resets|password_last_used|ssm_default|ecs_images|ec2_integration|s3_locales|simple_lambda/;
+  /cloudformation|test_server\.py|_utils\.py|test_models\.py|_helpers\.py|multiple_accounts|file_handles|custom_endpoint|s3_config|test_policy\.py|multiaccount|iam_resets|password_last_used|ssm_default|ecs_images|ec2_integration|s3_locales|simple_lambda/;
 
 /** A file has that long; a test a minute of it (the plugin). */
 const FILE_TIMEOUT_MS = 1_200_000;
