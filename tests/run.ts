@@ -41,6 +41,19 @@ export function runTests(extent: Extent): number {
   return checked === 0 ? tested : checked;
 }
 
+/** What a suite of somebody else's needs to run: its source, a Python with its requirements (default: one made for it), parts of file names. */
+export interface ForeignOptions {
+  readonly source: string;
+  readonly python?: string;
+  readonly only: readonly string[];
+}
+
+/** Runs moto's tests or botocore's protocol cases and writes docs/conformance.md; returns the exit code. */
+export async function runForeign(suite: 'moto' | 'botocore', options: ForeignOptions): Promise<number> {
+  if (suite === 'moto') return (await import('./long/foreign/moto.ts')).runMoto(options);
+  return (await import('./long/foreign/protocols.ts')).runProtocolCases(options);
+}
+
 /** Types per zone, lint, and the structure tests: is the shape kept? */
 export function runCheck(): number {
   const steps: [string, () => number][] = [

@@ -34,9 +34,8 @@ async function foreign([suite, ...only]: string[], { source, python }: DevOption
   if (suite !== 'moto' && suite !== 'botocore')
     throw wrongUse(`slipway dev test ${suite}: unknown; there are moto and botocore.`);
   if (source === undefined) throw wrongUse(`slipway dev test ${suite}: --source has to name a checkout of ${suite}.`);
-  const options = { source, ...(python !== undefined && { python }) };
-  if (suite === 'moto') return (await import('../../../tests/long/foreign/moto.ts')).runMoto({ ...options, only });
-  return (await import('../../../tests/long/foreign/protocols.ts')).runProtocolCases(options);
+  const { runForeign } = await import('../../../tests/run.ts');
+  return runForeign(suite, { source, only, ...(python !== undefined && { python }) });
 }
 
 /** Every bench, or those named; each prints one JSON line per figure. */
