@@ -107,6 +107,8 @@ test('checksums of parts and of the whole', () =>
       >;
       assert.equal(done['ChecksumType'], type);
       const value = done[`Checksum${algorithm}`];
+      const { Checksum } = await call('s3:GetObjectAttributes', { ...place, ObjectAttributes: ['Checksum'] });
+      assert.deepEqual(Checksum, { [`Checksum${algorithm}`]: String(value).replace('-2', ''), ChecksumType: type });
       if (type === 'FULL_OBJECT') {
         const whole = (await call('s3:PutObject', {
           Bucket: 'bucket',
