@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 
+ROOM_WAIT_SECONDS = 0.005
 CHUNK_BYTES = 1024 * 1024
 #: Larger answers go to a file.
 ANSWER_IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -56,10 +57,20 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         try:
-            self.sock.connect(self.path)
+            self._connect_when_there_is_room(time.monotonic() + self.timeout)
         except OSError:
             self.sock.close()
             raise
+
+    def _connect_when_there_is_room(self, deadline):
+        """A unix socket with a time-out says EAGAIN where a TCP client would wait: the server has as many waiting as it takes."""
+        while True:
+            try:
+                return self.sock.connect(self.path)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(ROOM_WAIT_SECONDS)
 
 
 def connection_to(address, timeout):
