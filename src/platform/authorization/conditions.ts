@@ -44,7 +44,11 @@ const numberComparison =
 const parseNumber = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
 
 /** ISO 8601, or epoch seconds. */
-const parseDate = (text: string): number => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text));
+const parseDate = (text: string): number => {
+  if (!/^-?\d+(\.\d+)?$/.test(text)) return Date.parse(text);
+  // seconds in 64 bits, as IAM has them
+  return Math.abs(Number(text)) < 2 ** 63 ? Number(text) * 1000 : Number.NaN;
+};
 
 /** A date or number that is none compares with nothing: a deny that hangs on it would be lost, so it is refused when written. */
 export function isOperand(operator: string, text: string): boolean {

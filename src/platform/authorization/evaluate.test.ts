@@ -241,6 +241,10 @@ test('policies that are nearly right are refused with the reason', () => {
     }),
     /must be unique/,
   );
+  assert.match(
+    problem({ Statement: [{ ...statement, Condition: { DateLessThan: { 'aws:CurrentTime': '9223372036854775808' } } }] }),
+    /Invalid value for condition DateLessThan/,
+  );
   assert.match(problem({ Statement: [statement] }, 'trust'), /prohibited field Resource/);
   assert.match(
     problem({ Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole' }] }, 'trust'),
