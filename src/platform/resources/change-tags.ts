@@ -13,10 +13,16 @@ export interface Tagged {
   readonly arn: string;
 }
 
+/** A tag of a request; some services' models let either member be missing. */
+export interface AskedTag {
+  readonly Key?: string;
+  readonly Value?: string;
+}
+
 /** New values replace those of the same key where they stand; new keys come last. */
-export function mergedTags(before: readonly Tag[], added: readonly Tag[]): Tag[] {
+export function mergedTags(before: readonly Tag[], added: readonly AskedTag[]): Tag[] {
   const values = new Map(before.map(({ Key, Value }) => [Key, Value]));
-  for (const { Key, Value } of added) values.set(Key, Value);
+  for (const { Key = '', Value = '' } of added) values.set(Key, Value);
   return [...values].map(([Key, Value]) => ({ Key, Value }));
 }
 
@@ -28,17 +34,26 @@ export async function readTags(store: Pick<Store, 'get'>, arn: string): Promise<
   return (await readRow<{ tags: Tag[] }>(store, tagsKey(arn)))?.document.tags ?? [];
 }
 
+/** Tags as the services write them that know them as a map. */
+export const tagList = (tags: Readonly<Record<string, string>>): Tag[] =>
+  Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
+export const tagMap = (tags: readonly Tag[]): Record<string, string> =>
+  Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
+
 /** Condition keys of a request that brings tags along. */
-export const tagContext = (tags: readonly { readonly Key: string; readonly Value?: string }[]) => ({
-  'aws:TagKeys': tags.map(({ Key }) => Key),
-  ...Object.fromEntries(tags.map(({ Key, Value }) => [`aws:RequestTag/${Key}`, Value ?? ''])),
+export const tagContext = (tags: readonly AskedTag[]) => ({
+  'aws:TagKeys': tags.map(({ Key = '' }) => Key),
+  ...Object.fromEntries(tags.map(({ Key = '', Value = '' }) => [`aws:RequestTag/${Key}`, Value])),
 });
 
-/** Expects the resource as it was found, so that no tags stay behind one that is being deleted. `find` throws when it is absent. */
+/**
+ * Changes the tags of a resource, ledger entry included. Expects it as it was found, so that no tags stay behind one that is being
+ * deleted; `find` throws when it is absent.
+ */
 export async function changeTags(
   store: Store,
   context: OperationContext,
-  action: string,
   find: () => Promise<Tagged>,
   change: (before: readonly Tag[]) => readonly Tag[],
 ): Promise<readonly Tag[]> {
@@ -58,7 +73,7 @@ export async function changeTags(
           { key, version: row?.version ?? 0 },
         ],
         ...(tags.length > 0 ? { write: [{ key, document: { tags }, index }] } : { remove: [key] }),
-        ledger: [entryOf(context, action, [arn], { Tags: [before.map((tag) => ({ ...tag })), tags] })],
+        ledger: [entryOf(context, context.operation, [arn], { Tags: [before.map((tag) => ({ ...tag })), tags] })],
       },
       result: after,
     };

@@ -1,6 +1,7 @@
 import type { ListFunctionsResponse } from '../../../contract/generated/lambda.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { keyOf } from '../../../platform/resources/declaration.ts';
+import { readTags, tagMap } from '../../../platform/resources/change-tags.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { codeLocation } from '../code-location.ts';
@@ -9,7 +10,6 @@ import { FUNCTION, FUNCTION_VERSION, functionArn, type FunctionDocument, LATEST,
 import { described } from '../revisions.ts';
 import { findVersion, namedFunction } from '../runnable.ts';
 import { functionNeed } from './create-function.ts';
-import { readTags } from './tags.ts';
 
 const PAGE_SIZE = 50;
 
@@ -26,7 +26,7 @@ const getFunction = (ports: FunctionsPorts) =>
     async handle(input, context) {
       const named = namedFunction(input.FunctionName, input.Qualifier, context);
       const { row, version, config } = await findVersion(ports.store, context, named);
-      const Tags = await readTags(ports, functionArn(context, named.name));
+      const Tags = tagMap(await readTags(ports.store, functionArn(context, named.name)));
       return {
         Configuration: described(ports, context, row.document, version, config, named.qualifier),
         Code: { RepositoryType: 'S3', Location: codeLocation(ports, context, named.name, config.codeDigest) },

@@ -100,7 +100,7 @@ export const addTagsToResource = (ports: ParametersPorts): Operation<'ssm:AddTag
     ],
     async handle(input, context) {
       const find = tagged(ports, context, input);
-      await changeTags(ports.store, context, 'ssm:AddTagsToResource', find, (before) => mergedTags(before, input.Tags));
+      await changeTags(ports.store, context, find, (before) => mergedTags(before, input.Tags));
       return {};
     },
   });
@@ -117,7 +117,7 @@ export const removeTagsFromResource = (ports: ParametersPorts): Operation<'ssm:R
     ],
     async handle(input, context) {
       const find = tagged(ports, context, input);
-      await changeTags(ports.store, context, 'ssm:RemoveTagsFromResource', find, (before) => withoutTags(before, input.TagKeys));
+      await changeTags(ports.store, context, find, (before) => withoutTags(before, input.TagKeys));
       return {};
     },
   });

@@ -1,12 +1,17 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { changeTags, mergedTags, readTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
+import {
+  changeTags,
+  mergedTags,
+  readTags,
+  tagContext,
+  tagList,
+  tagMap,
+  withoutTags,
+} from '../../../platform/resources/change-tags.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import { type Tag, TAGS_MAX } from '../../../platform/resources/tags.ts';
+import { TAGS_MAX } from '../../../platform/resources/tags.ts';
 import { placeOf, queueNameOf, queueNeeds, readQueue, type QueuesPorts } from '../queue-access.ts';
 import { queueArn } from '../resources.ts';
-
-export const tagList = (tags: { readonly [key: string]: string }): Tag[] =>
-  Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
 
 const taggedQueue = (ports: QueuesPorts, context: OperationContext, url: string) => async () => {
   const { key, version, document } = await readQueue(ports.store, context, url);
@@ -28,7 +33,7 @@ export const tagQueue = (ports: QueuesPorts): Operation<'sqs:TagQueue'> =>
       await find();
       if (Object.keys(input.Tags).length === 0)
         throw new ServiceError('MissingParameter', 'The request must contain the parameter Tags.');
-      await changeTags(ports.store, context, 'sqs:TagQueue', find, (before) => {
+      await changeTags(ports.store, context, find, (before) => {
         const after = mergedTags(before, tagList(input.Tags));
         if (after.length > TAGS_MAX) {
           throw new ServiceError(
@@ -52,7 +57,7 @@ export const untagQueue = (ports: QueuesPorts): Operation<'sqs:UntagQueue'> =>
       if (input.TagKeys.length === 0) {
         throw new ServiceError('InvalidParameterValue', 'Tag keys must be between 1 and 128 characters in length.');
       }
-      await changeTags(ports.store, context, 'sqs:UntagQueue', find, (before) => withoutTags(before, input.TagKeys));
+      await changeTags(ports.store, context, find, (before) => withoutTags(before, input.TagKeys));
       return {};
     },
   });
@@ -64,6 +69,6 @@ export const listQueueTags = (ports: QueuesPorts): Operation<'sqs:ListQueueTags'
     async handle(input, context) {
       const { arn } = await taggedQueue(ports, context, input.QueueUrl)();
       const tags = await readTags(ports.store, arn);
-      return tags.length > 0 ? { Tags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])) } : {};
+      return tags.length > 0 ? { Tags: tagMap(tags) } : {};
     },
   });

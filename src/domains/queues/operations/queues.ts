@@ -3,7 +3,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
-import { tagContext } from '../../../platform/resources/change-tags.ts';
+import { tagContext, tagList } from '../../../platform/resources/change-tags.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { absentError } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
@@ -11,7 +11,6 @@ import { readRow } from '../../../platform/store/typed-rows.ts';
 import { attributeNumber, differingAttribute, mergedAttributes, rejectedAttributes, rejectedName } from '../decide-attributes.ts';
 import { placeOf, queueNeeds, queueUrl, readQueue, type QueuesPorts } from '../queue-access.ts';
 import { checkRedrive } from '../redrive.ts';
-import { tagList } from './queue-tags.ts';
 import { boxKey, isFifo, QUEUE, QUEUE_REMAINS, QUEUE_RETENTION, type QueueDocument, queueArn, queueKey } from '../resources.ts';
 
 const QUEUES_PER_PAGE = 1000;

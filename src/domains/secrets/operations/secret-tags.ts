@@ -1,6 +1,5 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { changeTags, mergedTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
-import type { Tag } from '../../../platform/resources/tags.ts';
 import { readLiveSecret, type SecretsPorts, secretNeeds } from '../secret-access.ts';
 
 const tagged = (ports: SecretsPorts, context: OperationContext, text: string) => async () => {
@@ -8,18 +7,13 @@ const tagged = (ports: SecretsPorts, context: OperationContext, text: string) =>
   return { key, version, arn: document.arn };
 };
 
-const tagList = (tags: readonly { readonly Key?: string; readonly Value?: string }[]): Tag[] =>
-  tags.map(({ Key = '', Value = '' }) => ({ Key, Value }));
-
 export const tagResource = (ports: SecretsPorts): Operation<'secretsmanager:TagResource'> =>
   operation('secretsmanager:TagResource', {
     effect: 'change',
     needs: (input, context) =>
-      secretNeeds(ports.store, context, 'secretsmanager:TagResource', input.SecretId, tagContext(tagList(input.Tags))),
+      secretNeeds(ports.store, context, 'secretsmanager:TagResource', input.SecretId, tagContext(input.Tags)),
     async handle(input, context) {
-      await changeTags(ports.store, context, 'secretsmanager:TagResource', tagged(ports, context, input.SecretId), (before) =>
-        mergedTags(before, tagList(input.Tags)),
-      );
+      await changeTags(ports.store, context, tagged(ports, context, input.SecretId), (before) => mergedTags(before, input.Tags));
       return {};
     },
   });
@@ -30,7 +24,7 @@ export const untagResource = (ports: SecretsPorts): Operation<'secretsmanager:Un
     needs: (input, context) =>
       secretNeeds(ports.store, context, 'secretsmanager:UntagResource', input.SecretId, { 'aws:TagKeys': input.TagKeys }),
     async handle(input, context) {
-      await changeTags(ports.store, context, 'secretsmanager:UntagResource', tagged(ports, context, input.SecretId), (before) =>
+      await changeTags(ports.store, context, tagged(ports, context, input.SecretId), (before) =>
         withoutTags(before, input.TagKeys),
       );
       return {};

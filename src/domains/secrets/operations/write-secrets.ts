@@ -28,7 +28,7 @@ export const createSecret = (ports: SecretsPorts): Operation<'secretsmanager:Cre
       {
         action: 'secretsmanager:CreateSecret',
         resources: [unmadeArn(context, input.Name)],
-        context: { 'secretsmanager:Name': input.Name, ...tagContext(input.Tags?.map(tagOf) ?? []) },
+        context: { 'secretsmanager:Name': input.Name, ...tagContext(input.Tags ?? []) },
       },
     ],
     async handle(input, context) {

@@ -26,7 +26,7 @@ export const addTags = (ports: TaggingPorts): Operation<'sagemaker:AddTags'> =>
     ],
     async handle(input, context) {
       checkedTags(input.Tags);
-      const tags = await changeTags(ports.store, context, 'sagemaker:AddTags', tagged(ports, context, input), (before) =>
+      const tags = await changeTags(ports.store, context, tagged(ports, context, input), (before) =>
         mergedTags(before, input.Tags),
       );
       return { Tags: [...tags] };
@@ -44,9 +44,7 @@ export const deleteTags = (ports: TaggingPorts): Operation<'sagemaker:DeleteTags
       },
     ],
     async handle(input, context) {
-      await changeTags(ports.store, context, 'sagemaker:DeleteTags', tagged(ports, context, input), (before) =>
-        withoutTags(before, input.TagKeys),
-      );
+      await changeTags(ports.store, context, tagged(ports, context, input), (before) => withoutTags(before, input.TagKeys));
       return {};
     },
   });
