@@ -58,3 +58,18 @@ export function checkVersionId(versionId: string | undefined): Rejection | undef
     members: { ArgumentName: 'versionId', ArgumentValue: versionId.slice(0, 200) },
   };
 }
+
+/** Buckets of the account's own namespace say so in their name (S3 User Guide, account regional namespaces). */
+export function checkNamespace(
+  { Bucket, BucketNamespace }: { readonly Bucket: string; readonly BucketNamespace?: string },
+  account: string,
+  region: string,
+): Rejection | undefined {
+  const suffix = `-${account}-${region}-an`;
+  if (BucketNamespace !== 'account-regional' || Bucket.endsWith(suffix)) return undefined;
+  return {
+    code: 'InvalidNamespaceHeader',
+    message: `A bucket in the account-regional namespace has to have a name that ends with ${suffix}.`,
+    members: { BucketName: Bucket },
+  };
+}

@@ -292,6 +292,8 @@ test('buckets: created by the rules of their region, listed, deleted when empty'
     await call('s3:CreateBucket', { Bucket: 'paris', CreateBucketConfiguration: { LocationConstraint: 'eu-west-3' } });
     await assert.rejects(call('s3:CreateBucket', { Bucket: 'paris' }), code('BucketAlreadyOwnedByYou'));
     await assert.rejects(call('s3:CreateBucket', { Bucket: 'Not_A_Name' }), code('InvalidBucketName'));
+    const misnamed = { Bucket: 'mine', BucketNamespace: 'account-regional' as const };
+    await assert.rejects(call('s3:CreateBucket', misnamed), code('InvalidNamespaceHeader'));
     const names = (page: { Buckets?: { Name?: string }[] }) => page.Buckets?.map(({ Name }) => Name);
     assert.deepEqual(names(await call('s3:ListBuckets', {})), ['bucket', 'paris', `sagemaker-eu-west-1-${ACCOUNT}`]);
     const page = await call('s3:ListBuckets', { MaxBuckets: 2 });

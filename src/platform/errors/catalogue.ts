@@ -68,6 +68,7 @@ export const ERROR_CATALOGUE = {
   BucketAlreadyOwnedByYou: lower(409),
   BucketNotEmpty: lower(409),
   InvalidBucketName: lower(400),
+  InvalidNamespaceHeader: lower(400),
   InvalidArgument: lower(400),
   InvalidRange: lower(416),
   InvalidDigest: lower(400),

@@ -7,7 +7,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkOwner, readBucket, type StoragePorts } from '../bucket-access.ts';
 import { aclRefusal, checkBuilt } from '../decide-attributes.ts';
-import { checkBucketName, decideBucketRegion } from '../decide-names.ts';
+import { checkBucketName, checkNamespace, decideBucketRegion } from '../decide-names.ts';
 import { checkTags } from '../decide-tags.ts';
 import { ownerOf } from '../owner.ts';
 import { finishBucketDeletion, holdsObjects } from '../reconcile-bucket-deletion.ts';
@@ -29,6 +29,7 @@ export const createBucket = (ports: StoragePorts): Operation<'s3:CreateBucket'> 
       accepted(checkTags(tags, 'bucket'));
       if (input.CreateBucketConfiguration?.Location) throw notBuilt('Location (directory buckets)');
       const { region } = accepted(decideBucketRegion(context.region, input.CreateBucketConfiguration?.LocationConstraint));
+      accepted(checkNamespace(input, context.account, region));
       await decideAndCommit(ports.store, async () => {
         const key = bucketKey(context.account, name);
         const found = await ports.store.get<BucketDocument>(key);
