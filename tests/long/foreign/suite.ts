@@ -117,9 +117,9 @@ function motoPart({ commit, committed, files }: MotoResults, known: Known): stri
     row('all', Object.values(files)),
     '',
     '*Ours*: AWS does it and we do not (`open` below). *Theirs*: the test asserts what only moto does, or counts on an empty account, other',
-    'accounts, partitions or a frozen clock. *Declined*: we refuse or differ on purpose. *Not built*: it calls an operation that answers “not',
-    'implemented”.\n',
-    '### Operations these tests need that are not built\n',
+    'accounts, partitions or a frozen clock. *Declined*: we refuse or differ on purpose. *Not built*: it calls an operation, or gives it a member,',
+    'that is answered “not implemented”.\n',
+    '### Operations these tests need that are not built, as a whole or in a member the test gives\n',
     ...[...services].sort().flatMap(([service, counts]) => {
       const operations = [...new Set(counts.flatMap((count) => count.operations))].sort();
       return operations.length === 0 ? [] : [`- **${service}** (${operations.length}): ${operations.join(', ')}`];
