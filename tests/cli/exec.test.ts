@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -67,6 +67,19 @@ suite('slipway exec', () => {
     // unsigned, so refused; but by our server
     for (const line of lines.slice(0, 2)) assert.match(line, /^sts\.\S+ 403 .*MissingAuthenticationToken/);
     assert.equal(lines[2]?.trim(), `${hosts[2]} 200`);
+  });
+
+  test('each program goes on trusting what its own variable named', async () => {
+    const company = join(server.folder, 'company.pem');
+    writeFileSync(company, 'the company\n');
+    const show =
+      'for b in "$AWS_CA_BUNDLE" "$REQUESTS_CA_BUNDLE" "$CURL_CA_BUNDLE" "$SSL_CERT_FILE"; do grep -c "the company" "$b"; tail -n 1 "$b"; done';
+    const none = { REQUESTS_CA_BUNDLE: '', CURL_CA_BUNDLE: '', SSL_CERT_FILE: '' };
+    const end = '-----END CERTIFICATE-----\n';
+    const aws = await exec(['--', 'sh', '-c', show], { ...none, AWS_CA_BUNDLE: company });
+    assert.equal(aws.stdout, `1\n${end}0\n${end}0\n${end}0\n${end}`, 'others keep the public authorities');
+    const openssl = await exec(['--', 'sh', '-c', show], { ...none, AWS_CA_BUNDLE: '', SSL_CERT_FILE: company });
+    assert.equal(openssl.stdout, `0\n${end}0\n${end}1\n${end}1\n${end}`);
   });
 
   test('the credentials are of the role, or of the user when asked', async () => {

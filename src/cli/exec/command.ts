@@ -9,7 +9,7 @@ import type { Connection } from '../connection.ts';
 import { failed } from '../exit.ts';
 import { authorityOf, issueFor } from './certificates.ts';
 import { startProxy } from './proxy.ts';
-import { trustBundle } from './trust.ts';
+import { trustBundles } from './trust.ts';
 import { upstreamProxyOf } from './upstream-proxy.ts';
 
 /** Who the command is to AWS: a role, as code in a SageMaker notebook is; undefined: the user of the data folder. */
@@ -33,15 +33,12 @@ export async function runCommand(connection: Connection, command: readonly strin
     credentials: () => credentialsOf(connection, actAs),
   });
   try {
-    const bundle = join(folder, 'trust.pem');
-    writeFileSync(bundle, trustBundle(process.env, authority.certificate), { mode: 0o600 });
     return await spawned(command, {
       ...inherited(process.env, actAs),
       ...(actAs ? endpointVariables(connection) : clientVariables(connection)),
       ...(actAs && roleVariables(folder, proxy.port, token)),
       ...proxyVariables(connection, proxy.port, token),
-      AWS_CA_BUNDLE: bundle,
-      REQUESTS_CA_BUNDLE: bundle,
+      ...trustVariables(folder, authority.certificate),
     });
   } finally {
     await proxy.close();
@@ -62,6 +59,16 @@ const roleVariables = (folder: string, port: number, token: string): Record<stri
   AWS_SHARED_CREDENTIALS_FILE: join(folder, 'no-credentials'),
   AWS_CONFIG_FILE: join(folder, 'no-config'),
 });
+
+/** Each names a file of its own in `folder`. */
+function trustVariables(folder: string, authority: string): Record<string, string> {
+  const bundles = Object.entries(trustBundles(process.env, authority)).map(([name, text]) => {
+    const path = join(folder, `${name.toLowerCase()}.pem`);
+    writeFileSync(path, text, { mode: 0o600 });
+    return [name, path] as const;
+  });
+  return Object.fromEntries(bundles);
+}
 
 function proxyVariables(connection: Connection, port: number, token: string): Record<string, string> {
   const proxy = `http://slipway:${token}@127.0.0.1:${port}`;
