@@ -1,5 +1,5 @@
 import { invalid, missing, type Rejection } from '../../platform/errors/rejection.ts';
-import type { ContainerDefinition, CreateModelInput, DescribeModelPackageOutput } from '../../contract/generated/sagemaker.ts';
+import type { ContainerDefinition, CreateModelInput } from '../../contract/generated/sagemaker.ts';
 import type { Checked } from '../../platform/serving/model-container.ts';
 
 /** AWS: an inference pipeline has at most this many. */
@@ -93,16 +93,4 @@ function checkMultiModel(container: ContainerDefinition): Rejection | undefined 
       'MultiModelConfig.ModelCacheSetting Disabled is not implemented yet. Models stay loaded while there is memory.',
     );
   return undefined;
-}
-
-/**
- * The approval rule: what is registered as a version is served only when it is Approved. Unversioned packages carry no
- * approval on AWS, nor does model data that was never registered.
- */
-export function checkApproval(described: DescribeModelPackageOutput, rule: 'required' | 'open'): Rejection | undefined {
-  const status = described.ModelApprovalStatus;
-  if (rule === 'open' || status === undefined || status === 'Approved') return undefined;
-  return invalid(
-    `Model package ${described.ModelPackageArn} cannot be served: its ModelApprovalStatus is ${status}. Approve it first (update-model-package --model-approval-status Approved), or set approval: open in slipway.yaml.`,
-  );
 }

@@ -79,6 +79,7 @@ export class JobsRig {
     const [clock, ids] = [systemClock, systemIds];
     const settings = {
       account: ACCOUNT,
+      approval: 'required' as const,
       roles: 'lenient' as const,
       sandbox: options.sandbox ?? 'auto',
       reservations: { job: { cpus: 1, memoryMiB: 64 }, modelServer: { cpus: 0, memoryMiB: 512 } },

@@ -23,5 +23,5 @@ export interface JobsPorts {
   readonly roles: RoleSessions;
   readonly credentials: Pick<WorkCredentials, 'environment'>;
   readonly instanceLimits: (instanceType: string) => InstanceLimits;
-  readonly settings: Pick<Settings, 'reservations' | 'sandbox'>;
+  readonly settings: Pick<Settings, 'approval' | 'reservations' | 'sandbox'>;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { operation } from '../../platform/calls/operation.ts';
 import { BUCKET, JobsRig } from './jobs-rig.ts';
 import { models, putModel, transformed, transformJob } from './transform-rig.ts';
 
@@ -181,3 +182,37 @@ test('the model is the one of the moment of the call', () =>
     await putModel(rig, 'raise SystemExit("another model")');
     assert.equal((await transformed(rig, 'pinned')).TransformJobStatus, 'Completed');
   }));
+
+test('a model whose package is not approved any more transforms nothing', async () => {
+  const arn = 'arn:aws:sagemaker:us-east-1:123456789012:model-package/doubling/1';
+  let status: 'Approved' | 'Rejected' | 'PendingManualApproval' = 'Approved';
+  const describe = operation('sagemaker:DescribeModelPackage', {
+    effect: 'read',
+    needs: () => [{ action: 'sagemaker:DescribeModelPackage', resources: [arn] }],
+    handle: async () => ({
+      ModelPackageArn: arn,
+      ModelPackageName: 'doubling',
+      ModelPackageStatus: 'Completed',
+      ModelPackageStatusDetails: { ValidationStatuses: [] },
+      CreationTime: 0,
+      ModelApprovalStatus: status,
+      InferenceSpecification: { Containers: [{ Image: 'model:1', ModelDataUrl: `s3://${BUCKET}/model.tar.gz` }] },
+    }),
+  });
+  const container = { PrimaryContainer: { ModelPackageName: arn } };
+  const rig = await JobsRig.start({ operations: [...models(container), describe] });
+  try {
+    await rig.put('in/a.csv', '1\n');
+    await rig.put('model.tar.gz', 'the bytes of a model');
+    await start(rig, 'approved');
+    for (status of ['Rejected', 'PendingManualApproval'] as const)
+      await assert.rejects(start(rig, status), {
+        code: 'ValidationException',
+        message: new RegExp(`cannot be served.*${status}`),
+      });
+    await rig.call('sagemaker:StopTransformJob', { TransformJobName: 'approved' });
+    await transformed(rig, 'approved');
+  } finally {
+    await rig.close();
+  }
+});
