@@ -167,7 +167,7 @@ def _client(service, region="us-east-1"):
 
 
 _ENV = dict(os.environ)
-TEST_TIMEOUT_S = 60
+TEST_TIMEOUT_S = 100
 
 
 def _own_key():

@@ -21,7 +21,7 @@ const SERVICES = ['s3', 'sts', 'iam', 'awslambda', 'ssm', 'sqs', 'sagemaker', 's
 const LEFT_OUT =
   /cloudformation|test_server\.py|_utils\.py|test_models\.py|_helpers\.py|multiple_accounts|file_handles|custom_endpoint|s3_config|test_policy\.py|multiaccount|iam_resets|password_last_used|ssm_default|ecs_images|ec2_integration|s3_locales|simple_lambda/;
 
-/** A file has that long; a test a minute of it (the plugin). */
+/** A file has that long; the plugin limits each test. */
 const FILE_TIMEOUT_MS = 1_200_000;
 
 export interface MotoOptions {

@@ -22,7 +22,9 @@ export function openSource(given: string, needed: string, parts: readonly string
     if (!existsSync(join(folder, needed))) throw new Error(`${given} is neither a git checkout nor a source that has ${needed}.`);
     return { folder, commit: 'unknown', committed: 'no git', close: () => undefined };
   }
-  const git = (...words: string[]): Buffer => execFileSync('git', [`--git-dir=${gitFolder}`, ...words], { maxBuffer: 1 << 30 });
+  // what git says beside is shown when it fails: of a clone that lacks files it complains of those nobody asked for
+  const git = (...words: string[]): Buffer =>
+    execFileSync('git', [`--git-dir=${gitFolder}`, ...words], { maxBuffer: 1 << 30, stdio: ['ignore', 'pipe', 'pipe'] });
   const unpacked = mkdtempSync(join(tmpdir(), 'slipway-source-'));
   execFileSync('tar', ['x', '-C', unpacked], { input: git('archive', 'HEAD', ...parts) });
   const [commit = '', committed = ''] = git('log', '-1', '--format=%H %cI').toString().trim().split(' ');
