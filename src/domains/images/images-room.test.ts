@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
 import { createRegistryTokens } from '../../platform/authorization/registry-token.ts';
+import { ACCOUNT, callsOf, REGION } from '../../platform/calls/room-rig.ts';
 import { BackendError } from '../../platform/errors/families.ts';
 import { systemIds } from '../../platform/ids.ts';
 import { createBlobStore, type LocalBlobStore } from '../../platform/objects/blob-store.ts';
@@ -18,7 +19,6 @@ import { hostPlatform } from './host-platform.ts';
 import { createImageIndex, type ImageIndex } from './image-index.ts';
 import { createImagesRoom } from './room.ts';
 
-const ACCOUNT = '123456789012';
 const HOUR_MS = 3_600_000;
 
 type Call = <N extends OperationName>(name: N, input: InputOf<N>, region?: string) => Promise<OutputOf<N>>;
@@ -67,18 +67,8 @@ async function withImagesRoom(run: (setting: Setting) => Promise<void>, wrap: (s
       const loop = createReconcileLoop({ store: real, clock, log });
       loop.register(room.reconcilers ?? []);
       await loop.start();
-      const call: Call = async (name, input, region = 'us-east-1') => {
-        const found = room.operations.find((operation) => operation.name === name);
-        assert.ok(found, name);
-        return found.handle(input, {
-          operation: name,
-          account: ACCOUNT,
-          region,
-          requestId: systemIds.uuid(),
-          nowMs: clock.now(),
-          principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
-        });
-      };
+      const operate = callsOf(room.operations, () => clock.now());
+      const call: Call = (name, input, region = REGION) => operate(name, input, { region });
       await run({ call, store: real, blobs, clock, imageIndex, unpacked, refused });
       await loop.stop();
     },

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
-import { systemIds } from '../../platform/ids.ts';
+import type { OutputOf } from '../../contract/operations.ts';
+import { ACCOUNT, callsOf, REGION, type RoomCall as Call } from '../../platform/calls/room-rig.ts';
 import { createLogFiles } from '../../platform/log-files.ts';
 import type { LogFiles } from '../../platform/ports/log-files.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
@@ -12,13 +12,10 @@ import { withSqliteStore } from '../../platform/store/sqlite/with-sqlite-store.t
 import { createVirtualClock, type VirtualClock } from '../../platform/virtual-clock.ts';
 import { createLogsRoom } from './room.ts';
 
-const ACCOUNT = '123456789012';
-const REGION = 'us-east-1';
 const GROUP = '/aws/sagemaker/TrainingJobs';
 const job = { logGroupName: GROUP, logStreamName: 'job/algo-1-1700000000' };
 const file = { account: ACCOUNT, region: REGION, group: GROUP, stream: job.logStreamName };
 
-type Call = <N extends OperationName>(name: N, input: InputOf<N>) => Promise<OutputOf<N>>;
 interface Setting {
   readonly call: Call;
   readonly store: Store;
@@ -44,18 +41,7 @@ async function withLogsRoom(run: (setting: Setting) => Promise<void>): Promise<v
         },
       };
       const room = createLogsRoom({ store, files, clock });
-      const call: Call = async (name, input) => {
-        const found = room.operations.find((operation) => operation.name === name);
-        if (!found) throw new Error(`The room has no ${name}`);
-        return found.handle(input, {
-          operation: name,
-          account: ACCOUNT,
-          region: REGION,
-          requestId: systemIds.uuid(),
-          nowMs: clock.now(),
-          principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'AIDA', name: 'admin' },
-        });
-      };
+      const call = callsOf(room.operations, () => clock.now());
       await run({ call, store, files, clock, reconcilers: room.reconcilers ?? [], bytesRead: () => bytesRead });
     },
     { clock },

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
-import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
+import type { OutputOf } from '../../contract/operations.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
+import { eachLater, type RoomCall as Call, type RoomSetting, withRoom } from '../../platform/calls/room-rig.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { systemIds } from '../../platform/ids.ts';
-import type { Store } from '../../platform/store/port.ts';
-import { withSqliteStore } from '../../platform/store/sqlite/with-sqlite-store.ts';
 import { createParametersRoom } from './room.ts';
 
 /** Has the secret `db`, as Secrets Manager tells it. */
@@ -19,34 +18,14 @@ const secretsManager = {
   },
 } as Calls;
 
-type Call = <N extends OperationName>(name: N, input: InputOf<N>) => Promise<OutputOf<N>>;
+type Setting = RoomSetting<ReturnType<typeof createParametersRoom>>;
 
-async function withParameters(run: (setting: { call: Call; store: Store; folder: string }) => Promise<void>): Promise<void> {
-  await withSqliteStore(async ({ store, folder }) => {
-    const room = createParametersRoom({ store, ids: systemIds, sealingKey: 'ab'.repeat(32), calls: secretsManager });
-    let nowMs = 1_700_000_000_000;
-    const call: Call = async (name, input) => {
-      nowMs += 1000;
-      return room.operations
-        .find((operation) => operation.name === name)!
-        .handle(input, {
-          account: '123456789012',
-          region: 'us-east-1',
-          operation: name,
-          requestId: systemIds.uuid(),
-          nowMs,
-          principal: {
-            kind: 'user',
-            account: '123456789012',
-            arn: 'arn:aws:iam::123456789012:user/admin',
-            userId: 'A',
-            name: 'admin',
-          },
-        });
-    };
-    await run({ call, store, folder });
-  });
-}
+/** Each call is a second after the one before. */
+const withParameters = (run: (setting: Setting) => Promise<void>): Promise<void> =>
+  withRoom(
+    ({ store }) => createParametersRoom({ store, ids: systemIds, sealingKey: 'ab'.repeat(32), calls: secretsManager }),
+    (setting) => run({ ...setting, call: eachLater(setting, 1000) }),
+  );
 
 const code = (expected: string, text?: RegExp) => (error: { code?: string; message?: string }) =>
   error.code === expected && (text === undefined || text.test(error.message ?? ''));

@@ -2,11 +2,21 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { ACCOUNT, type Call, type QueuesSetting, withQueuesRoom } from './queues-rig.ts';
+import { ACCOUNT, type RoomCall as Call, type RoomSetting, withRoom } from '../../platform/calls/room-rig.ts';
+import { systemIds } from '../../platform/ids.ts';
+import { createQueuesRoom } from './room.ts';
 
 const url = (name: string) => `http://127.0.0.1:7600/${ACCOUNT}/${name}`;
 const code = (expected: string, text?: RegExp) => (error: { code?: string; message?: string }) =>
   error.code === expected && (text === undefined || text.test(error.message ?? ''));
+
+type QueuesSetting = RoomSetting<ReturnType<typeof createQueuesRoom>>;
+
+const withQueuesRoom = (run: (setting: QueuesSetting) => Promise<void>): Promise<void> =>
+  withRoom(
+    ({ store, clock }) => createQueuesRoom({ store, clock, ids: systemIds, serverUrl: () => 'http://127.0.0.1:7600' }),
+    run,
+  );
 
 async function create(call: Call, name = 'q', Attributes: Record<string, string> = {}): Promise<string> {
   return (await call('sqs:CreateQueue', { QueueName: name, Attributes })).QueueUrl ?? '';
@@ -110,7 +120,7 @@ test('many receivers at once: every message goes to exactly one', () =>
   }));
 
 test('a long poll ends when a message arrives, when one can be received again, when its time is over, or its client is gone', () =>
-  withQueuesRoom(async ({ call, clock, release }) => {
+  withQueuesRoom(async ({ call, clock, room }) => {
     const QueueUrl = await create(call, 'q', { ReceiveMessageWaitTimeSeconds: '20' });
     const poll = (more: object = {}, gone?: AbortSignal) =>
       call('sqs:ReceiveMessage', { QueueUrl, ...more }, { client: { sourceIp: '', userAgent: '', ...(gone && { gone }) } });
@@ -149,7 +159,7 @@ test('a long poll ends when a message arrives, when one can be received again, w
     assert.equal((await stays).Messages?.[0]?.Body, 'three');
     const last = poll();
     assert.equal(await settled(last), false);
-    release();
+    room.release?.();
     assert.deepEqual(await last, {});
   }));
 

@@ -1,61 +1,19 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
-import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
+import type { InputOf } from '../../contract/operations.ts';
+import { eachLater, type RoomSetting, withRoom } from '../../platform/calls/room-rig.ts';
 import { systemIds } from '../../platform/ids.ts';
-import { createReconcileLoop } from '../../platform/reconcile/loop.ts';
-import type { Store } from '../../platform/store/port.ts';
-import { withSqliteStore } from '../../platform/store/sqlite/with-sqlite-store.ts';
-import { createVirtualClock, type VirtualClock } from '../../platform/virtual-clock.ts';
 import { createSecretsRoom } from './room.ts';
 
-type Call = <N extends OperationName>(name: N, input: InputOf<N>) => Promise<OutputOf<N>>;
-interface Setting {
-  readonly call: Call;
-  readonly store: Store;
-  readonly folder: string;
-  readonly clock: VirtualClock;
-  settle(): Promise<void>;
-}
+type Setting = RoomSetting<ReturnType<typeof createSecretsRoom>>;
 
-async function withSecrets(run: (setting: Setting) => Promise<void>): Promise<void> {
-  const clock = createVirtualClock(1_700_000_000_000);
-  await withSqliteStore(
-    async ({ store, folder }) => {
-      const room = createSecretsRoom({ store, clock, ids: systemIds, sealingKey: 'cd'.repeat(32) });
-      const silent = () => undefined;
-      const log = { debug: silent, info: silent, warn: silent, error: silent };
-      const loop = createReconcileLoop({ store, clock, log: log as never });
-      loop.register(room.reconcilers ?? []);
-      await loop.start();
-      const call: Call = async (name, input) => {
-        clock.advance(1000);
-        return room.operations
-          .find((operation) => operation.name === name)!
-          .handle(input, {
-            account: '123456789012',
-            region: 'us-east-1',
-            operation: name,
-            requestId: 'r',
-            nowMs: clock.now(),
-            principal: {
-              kind: 'user',
-              account: '123456789012',
-              arn: 'arn:aws:iam::123456789012:user/admin',
-              userId: 'A',
-              name: 'admin',
-            },
-          });
-      };
-      try {
-        await run({ call, store, folder, clock, settle: () => loop.idle() });
-      } finally {
-        await loop.stop();
-      }
-    },
-    { clock },
+/** Each call is a second after the one before. */
+const withSecrets = (run: (setting: Setting) => Promise<void>): Promise<void> =>
+  withRoom(
+    ({ store, clock }) => createSecretsRoom({ store, clock, ids: systemIds, sealingKey: 'cd'.repeat(32) }),
+    (setting) => run({ ...setting, call: eachLater(setting, 1000) }),
   );
-}
 
 const code = (expected: string, text?: RegExp) => (error: { code?: string; message?: string }) =>
   error.code === expected && (text === undefined || text.test(error.message ?? ''));

@@ -6,7 +6,8 @@ import type { ObjectAttributes } from '../../contract/generated/s3.ts';
 import type { BlobBody } from '../../platform/objects/port.ts';
 import { ensureDefaultBucket } from './default-bucket.ts';
 import { runningCrc } from '../../platform/objects/crc.ts';
-import { ACCOUNT, bytesOf, streamOf, withStorageRoom, type Call } from './with-storage-room.ts';
+import { ACCOUNT, type RoomCall as Call } from '../../platform/calls/room-rig.ts';
+import { bytesOf, streamOf, withStorageRoom } from './storage-rig.ts';
 
 const code = (expected: string) => (error: { code?: string }) => error.code === expected;
 const put = (call: Call, Key: string, text: string, more: object = {}) =>

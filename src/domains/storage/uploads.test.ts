@@ -3,7 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { bytesOf, streamOf, withStorageRoom, type Call, type StorageSetting } from './with-storage-room.ts';
+import type { RoomCall as Call } from '../../platform/calls/room-rig.ts';
+import { bytesOf, streamOf, withStorageRoom, type StorageSetting } from './storage-rig.ts';
 
 const MiB = 1024 * 1024;
 const place = { Bucket: 'bucket', Key: 'big file' };

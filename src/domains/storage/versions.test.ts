@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytesOf, type Call, type StorageSetting, streamOf, withStorageRoom } from './with-storage-room.ts';
+import type { RoomCall as Call } from '../../platform/calls/room-rig.ts';
+import { bytesOf, type StorageSetting, streamOf, withStorageRoom } from './storage-rig.ts';
 
 const Bucket = 'bucket';
 const code = (expected: string) => (error: { code?: string }) => error.code === expected;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
+import { callsOf } from '../../platform/calls/room-rig.ts';
 import { systemIds } from '../../platform/ids.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { withSqliteStore } from '../../platform/store/sqlite/with-sqlite-store.ts';
@@ -9,17 +10,12 @@ import { createStudioRoom } from './room.ts';
 
 type Call = <N extends OperationName>(name: N, input: InputOf<N>, requestId?: string) => Promise<OutputOf<N>>;
 
-const ACCOUNT = '123456789012';
-const ADMIN = { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/admin`, userId: 'A', name: 'admin' } as const;
-
 const withStudio = (run: (call: Call, store: Store) => Promise<void>) =>
   withSqliteStore(async ({ store }) => {
     const roles = { resolve: async (_account: string, roleArn: string) => ({ effectiveRoleArn: roleArn }) };
     const { operations } = createStudioRoom({ store, ids: systemIds, roles });
-    const call: Call = async (operation, input, requestId = systemIds.uuid()) => {
-      const context = { operation, principal: ADMIN, account: ACCOUNT, region: 'us-east-1', requestId, nowMs: Date.now() };
-      return operations.find(({ name }) => name === operation)?.handle(input, context);
-    };
+    const operate = callsOf(operations, () => Date.now());
+    const call: Call = (operation, input, requestId = systemIds.uuid()) => operate(operation, input, { requestId });
     await run(call, store);
   });
 
