@@ -103,8 +103,9 @@ export interface CodeFacts {
 }
 
 export interface Revision {
-  /** True where whoever makes this revision has less than a role's rights. */
+  /** True where whoever makes this revision has less than a role's rights; absent: as it was. */
   readonly restricted?: boolean;
+  readonly restrictedSettings?: boolean;
   readonly LastModified: string;
   readonly RevisionId: string;
 }
@@ -170,7 +171,7 @@ export function describeConfig(
   version: string,
   runtimeVersionArn: string,
 ): FunctionConfiguration {
-  const { codeDigest: _digest, restricted: _restricted, deadLetterArn, variables, ...shown } = config;
+  const { codeDigest: _digest, restricted: _code, restrictedSettings: _settings, deadLetterArn, variables, ...shown } = config;
   return {
     FunctionName: fn.FunctionName,
     FunctionArn: fn.FunctionArn,

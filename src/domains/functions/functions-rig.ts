@@ -9,6 +9,7 @@ import type { InvocationRequest } from '../../contract/generated/lambda.ts';
 import { createAdmission } from '../../platform/admission/admission.ts';
 import type { AssumeForService } from '../../platform/authorization/port.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
+import type { WorkAccess } from '../../platform/authorization/work-credentials.ts';
 import type { Room } from '../../platform/calls/operation.ts';
 import { type Clock, systemClock } from '../../platform/clock.ts';
 import { systemIds } from '../../platform/ids.ts';
@@ -106,6 +107,8 @@ export class FunctionsRig extends RegistryRig {
   readonly #room: FunctionsRoom;
   readonly #deliveries: Room;
   readonly death: Death;
+  /** Whose rights each environment was started with. */
+  readonly accesses: WorkAccess[] = [];
   readonly #clock = stoppableClock();
   #closed = false;
 
@@ -162,7 +165,12 @@ export class FunctionsRig extends RegistryRig {
         }),
         credentials: () => assert.fail('no credentials are asked for'),
       },
-      workCredentials: { environment: async () => ({}) },
+      workCredentials: {
+        environment: async (access) => {
+          this.accesses.push(access);
+          return {};
+        },
+      },
       settings: { sandbox },
       runtimes: { version: () => '3.0' },
       sealingKey: 'key',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { INVOCATION_ENDED } from '../../platform/ports/invocation.ts';
+import { JOB_SESSION_POLICY } from '../../platform/authorization/job-session-policy.ts';
 import { FunctionsRig, RUN_ID, zipOf } from './functions-rig.ts';
 import { refusal, user } from '../registry/registry-rig.ts';
 
@@ -225,6 +226,31 @@ test("a service that the function's policy names may have it run for its own res
   await assert.rejects(told({ Source: { ...Source, arn: 'arn:aws:s3:::other' } }), denied);
   await assert.rejects(told({ Source: { ...Source, service: 'events.amazonaws.com' } }), denied);
   await assert.rejects(told({}), denied);
+});
+
+test('what a job has set of a function stays a restriction until someone else sets it anew, whoever brings the code', async () => {
+  const job = { ...user('admin'), sessionPolicy: JOB_SESSION_POLICY };
+  const one = { FunctionName: 'approver' };
+  const code = (n: number) => ({ ...one, ZipFile: zipOf({ 'app.py': `def handler(event, context): return ${n}` }) });
+  const Variables = { NODE_OPTIONS: '--import=data:text/javascript,1' };
+  const actsAs = async (result: number) => {
+    assert.equal((await rig.invoke('approver')).result, result);
+    return rig.accesses.at(-1)?.kind;
+  };
+  await rig.create('approver', 'def handler(event, context): return 1');
+  assert.equal(await actsAs(1), 'function');
+  await rig.call('lambda:UpdateFunctionConfiguration', { ...one, Environment: { Variables } }, job);
+  assert.equal(await actsAs(1), 'function-of-job');
+  await rig.call('lambda:UpdateFunctionCode', code(2));
+  assert.equal(await actsAs(2), 'function-of-job');
+  await rig.call('lambda:UpdateFunctionConfiguration', { ...one, Timeout: 10 });
+  assert.equal(await actsAs(2), 'function-of-job');
+  await rig.call('lambda:UpdateFunctionConfiguration', { ...one, Handler: 'app.handler', Environment: { Variables: {} } });
+  assert.equal(await actsAs(2), 'function');
+  await rig.call('lambda:UpdateFunctionCode', code(3), job);
+  assert.equal(await actsAs(3), 'function-of-job');
+  await rig.call('lambda:UpdateFunctionCode', code(4));
+  assert.equal(await actsAs(4), 'function');
 });
 
 test('without isolation functions run too, of both kinds, and their log says so', async () => {

@@ -59,10 +59,12 @@ export interface FunctionConfig {
   readonly VpcConfig?: VpcConfigResponse;
   readonly KMSKeyArn?: string;
   /**
-   * The code, or what decides on it, was set by a session with less than its role's rights: a job must not get by a function of its
-   * own what it is denied (approval, IAM changes).
+   * The code was set by a session with less than its role's rights: a job must not get by a function of its own what it is denied
+   * (approval, IAM changes).
    */
   readonly restricted?: boolean;
+  /** The same of the configuration, which can run code too (`NODE_OPTIONS`, the handler): new code does not lift it. */
+  readonly restrictedSettings?: boolean;
   /** A queue or function that gets the events no attempt succeeded with. */
   readonly deadLetterArn?: string;
   readonly TracingConfig: TracingConfigResponse;

@@ -11,16 +11,20 @@ import { functionArn, type FunctionConfig, type FunctionDocument, LATEST } from 
 /** Lambda's way to write a time. */
 export const lambdaTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '+0000');
 
-/** `restricted` stays on what was there before, unless this revision brings new code. */
-export const newRevision = (
-  { ids }: FunctionsPorts,
-  { nowMs, principal }: OperationContext,
-  brings: 'code' | 'configuration',
-): Revision => ({
-  LastModified: lambdaTime(nowMs),
-  RevisionId: ids.uuid(),
-  ...(principal.sessionPolicy ? { restricted: true } : brings === 'code' && { restricted: false }),
-});
+/** What a revision sets anew: `settings` is all of the configuration that can decide on what runs, `some-settings` a part of it. */
+export type Brings = 'all' | 'code' | 'settings' | 'some-settings';
+
+/** A restriction is lifted only by whoever, without one, sets anew what it is about. */
+export function newRevision({ ids }: FunctionsPorts, { nowMs, principal }: OperationContext, brings: Brings): Revision {
+  const restricted = principal.sessionPolicy !== undefined;
+  const settings = brings === 'all' || brings === 'settings' || (brings === 'some-settings' && restricted);
+  return {
+    LastModified: lambdaTime(nowMs),
+    RevisionId: ids.uuid(),
+    ...((brings === 'all' || brings === 'code') && { restricted }),
+    ...(settings && { restrictedSettings: restricted }),
+  };
+}
 
 export const functionWrite = (key: ResourceKey, document: FunctionDocument, nowMs: number): Write => ({
   key,

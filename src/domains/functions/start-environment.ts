@@ -105,8 +105,8 @@ export async function startEnvironment(
   );
 }
 
-const accessKind = ({ restricted }: FunctionConfig): NonNullable<WorkAccess['kind']> =>
-  restricted ? 'function-of-job' : 'function';
+const accessKind = ({ restricted, restrictedSettings }: FunctionConfig): NonNullable<WorkAccess['kind']> =>
+  restricted || restrictedSettings ? 'function-of-job' : 'function';
 
 /** The stream is the role's to make; where it has no right to, the file is there and no stream shows it. */
 async function openLog(ports: FunctionsPorts, environment: NewEnvironment, { name, config }: Runnable): Promise<string> {

@@ -45,7 +45,7 @@ export const createFunction = (ports: FunctionsPorts) =>
       if (before && before.document.requestId !== context.requestId) throw existsError(FUNCTION, context, name);
       await checkRole(ports, context, input.Role, functionArn(context, name));
       const code = await storeCode(ports, context, input.Code);
-      const config = createdConfig({ ...input, FunctionName: name }, code, newRevision(ports, context, 'code'));
+      const config = createdConfig({ ...input, FunctionName: name }, code, newRevision(ports, context, 'all'));
       if (isRejection(config)) throw rejectionError(config);
       const document = newFunction(name, config, context, input.Publish === true);
       const tags = tagsWrite(

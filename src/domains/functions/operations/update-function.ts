@@ -66,7 +66,8 @@ const updateFunctionConfiguration = (ports: FunctionsPorts, environments: Enviro
       const { name } = namedFunction(input.FunctionName, undefined, context);
       await readFunction(ports.store, context, name);
       if (input.Role !== undefined) await checkRole(ports, context, input.Role, functionArn(context, name));
-      const revision = newRevision(ports, context, 'configuration');
+      const isWhole = input.Handler !== undefined && input.Environment?.Variables !== undefined;
+      const revision = newRevision(ports, context, isWhole ? 'settings' : 'some-settings');
       return change(ports, environments, context, name, {
         expected: input.RevisionId,
         publish: false,
