@@ -243,7 +243,7 @@ def _wipe_iam():
 
 
 def _wipe_neighbours(path, region):
-    if path.endswith("test_awslambda/test_lambda.py"):  # the classes of the others make one function for all their tests
+    if path.endswith(("test_awslambda/test_lambda.py", "test_logs/test_integration.py")):  # the classes of the others make one function for all their tests
         functions = _client("lambda", region)
         for page in functions.get_paginator("list_functions").paginate():
             for function in page["Functions"]:
