@@ -74,7 +74,7 @@ for name, more in (("", {}), (" with a policy that allows all", {"Policy": ALLOW
     again = other_sts.assume_role(RoleArn=role, RoleSessionName="again")["Credentials"]
     attempt("chained twice%s: approve" % name, lambda: approve(clients(again)[0]))
 attempt("assume a role that does not trust us",
-        lambda: sts.assume_role(RoleArn=role.replace("mighty", "SageMakerPipelineExecutionRole"), RoleSessionName="other"))
+        lambda: sts.assume_role(RoleArn=role.replace("mighty", "closed"), RoleSessionName="other"))
 
 # through what a pipeline's role may do
 STEP = {"Name": "Register", "Type": "RegisterModel", "Arguments": {

@@ -21,6 +21,11 @@ const TRUST = JSON.stringify({
   ],
 });
 
+const TRUST_OF_SERVICE = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { Service: 'sagemaker.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+});
+
 /** Attempts that IAM refuses: each leaves a denial, in this order. */
 const DENIED = [
   ...Array<string>(3).fill('sagemaker:UpdateModelPackage'),
@@ -44,6 +49,7 @@ test('a job whose role allows everything still cannot approve, change identities
   try {
     const aws = new AwsClient(optionsOf(server));
     await aws.query('iam', { Action: 'CreateRole', RoleName: 'mighty', AssumeRolePolicyDocument: TRUST });
+    await aws.query('iam', { Action: 'CreateRole', RoleName: 'closed', AssumeRolePolicyDocument: TRUST_OF_SERVICE });
     await aws.query('iam', { Action: 'PutRolePolicy', RoleName: 'mighty', PolicyName: 'all', PolicyDocument: ALLOW_ALL });
     await aws.put(BUCKET, 'model.tar.gz', await modelArchive('the registered model'));
     await aws.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'guarded' });
