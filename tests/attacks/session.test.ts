@@ -102,6 +102,7 @@ async function assertNothingChanged(aws: AwsClient, version: string): Promise<vo
   const roles = await aws.query('iam', { Action: 'ListRoles' });
   assert.deepEqual([...roles.matchAll(/<RoleName>(.*?)<\/RoleName>/g)].map(([, name]) => name).sort(), [
     'SageMakerPipelineExecutionRole',
+    'closed',
     'mighty',
   ]);
   const policies = await aws.query('iam', { Action: 'ListRolePolicies', RoleName: 'mighty' });
