@@ -9,18 +9,34 @@ export interface LogEvent {
   readonly message: string;
 }
 
-/** Where a step's job logs; undefined for steps that run no job (so far). */
+/** Where a step's job or function logs. */
 export interface LogPlace {
   readonly group: string;
-  /** Streams of the job: `<job>/algo-1-…`; of a transform job the model server's `<job>/i-…` and `…/data-log`. */
-  readonly prefix: string;
+  /** Streams of the job: `<job>/algo-1-…`; of a transform job the model server's `<job>/i-…` and `…/data-log`. Undefined: all of the group. */
+  readonly prefix: string | undefined;
+  /** Epoch milliseconds, where the streams are not the step's alone: a function's processes serve others before and after. */
+  readonly fromMs?: number | undefined;
+  readonly untilMs?: number | undefined;
 }
 
+/** The last line about an invocation is written after it was answered. */
+const REPORT_MS = 1_000;
+
+/** Undefined for steps that run no job and no function (so far). */
 export function logPlaceOf(step: StepSummary): LogPlace | undefined {
-  const { TrainingJob, ProcessingJob, TransformJob } = step.Metadata ?? {};
+  const { TrainingJob, ProcessingJob, TransformJob, Lambda } = step.Metadata ?? {};
   if (TrainingJob?.Arn) return { group: '/aws/sagemaker/TrainingJobs', prefix: `${nameOf(TrainingJob.Arn)}/` };
   if (ProcessingJob?.Arn) return { group: '/aws/sagemaker/ProcessingJobs', prefix: `${nameOf(ProcessingJob.Arn)}/` };
   if (TransformJob?.Arn) return { group: '/aws/sagemaker/TransformJobs', prefix: `${nameOf(TransformJob.Arn)}/` };
+  const [, functionName] = /:function:([^:]+)/.exec(Lambda?.Arn ?? '') ?? [];
+  if (functionName && step.StartTime !== undefined) {
+    return {
+      group: `/aws/lambda/${functionName}`,
+      prefix: undefined,
+      fromMs: Math.floor(step.StartTime * 1000),
+      untilMs: step.EndTime === undefined ? undefined : Math.ceil(step.EndTime * 1000) + REPORT_MS,
+    };
+  }
   return undefined;
 }
 
@@ -68,6 +84,8 @@ export class LogReader {
         logGroupName: this.#place.group,
         logStreamName,
         startFromHead: true,
+        startTime: this.#place.fromMs,
+        endTime: this.#place.untilMs,
         nextToken: before,
       });
       for (const { timestamp = 0, message = '' } of page.events ?? []) yield { logStreamName, timestamp, message };

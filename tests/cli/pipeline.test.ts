@@ -107,6 +107,19 @@ suite('pipelines by command line', () => {
     assert.match((await cli('logs', 'hello', 'Helo')).stderr, /no step "Helo". Its steps: Hello, After/);
   });
 
+  test('the children of a ForEach step have logs, each its own', async () => {
+    const say = { ...python('Say', 'import os; print("item", os.environ["ITEM"])') };
+    const body = { ...say, Arguments: { ...say.Arguments, Environment: { ITEM: { Get: 'ForEach.CurrentItem' } } } };
+    const each = { IterableItems: ['a', 'b'], MaxConcurrency: 2, ForEachBody: [body] };
+    const file = write('each.json', definition([{ Name: 'Each', Type: 'ForEach', Arguments: each }]));
+    assert.equal((await cli('run', file, '--wait')).code, 0);
+    assert.match((await cli('logs', 'each', 'Say-0')).stdout, /^item a$/m);
+    assert.match((await cli('logs', '-f', 'each', 'Say-1')).stdout, /^item b$/m);
+    const all = await cli('logs', 'each', 'Say');
+    assert.deepEqual([all.code, all.stderr], [2, 'Step "Say" runs once for each item: Say-0, Say-1\n']);
+    assert.match((await cli('logs', 'each', 'Each')).stderr, /^Step Each ran no job and no function/);
+  });
+
   test('a failing step: exit 1 with the reason', async () => {
     const file = write('sad.json', definition([python('Sad', 'raise ValueError("column 7 is empty")')]));
     const { code, stdout, stderr } = await cli('run', file, '--wait');

@@ -47,6 +47,9 @@ async function follow(connection: Connection, output: Output, arn: string, stepN
   }
 }
 
+/** Children of a ForEach step are named after the step of its body and their item. */
+const CHILD_INDEX = /-\d+$/;
+
 /** A name that no step bears would be waited for in vain. */
 async function checkStepName(connection: Connection, arn: string, stepName: string): Promise<void> {
   const { PipelineDefinition: text = '' } = await callJson(connection, 'sagemaker:DescribePipelineDefinitionForExecution', {
@@ -54,7 +57,12 @@ async function checkStepName(connection: Connection, arn: string, stepName: stri
   });
   const { definition } = parseDefinition(text);
   const names = definition ? flattenSteps(definition).map(({ step }) => step.Name) : [];
-  if (names.length > 0 && !names.includes(stepName)) {
+  if (names.length === 0 || names.includes(stepName.replace(CHILD_INDEX, ''))) {
+    const children = (await stepsOf(connection, arn))
+      .map(({ StepName = '' }) => StepName)
+      .filter((name) => !names.includes(name) && name.replace(CHILD_INDEX, '') === stepName);
+    if (children.length > 0) throw wrongUse(`Step "${stepName}" runs once for each item: ${children.join(', ')}`);
+  } else if (!names.includes(stepName)) {
     throw wrongUse(`This execution has no step "${stepName}". Its steps: ${names.join(', ')}`);
   }
 }
@@ -62,6 +70,7 @@ async function checkStepName(connection: Connection, arn: string, stepName: stri
 function noLogReason(stepName: string, step: StepSummary | undefined, retry?: string): string {
   if (!step)
     return `Step ${stepName} has not started${retry ? `. Wait for its log: ${retry}` : ' and will not: the execution has ended.'}`;
-  if (step.EndTime) return `Step ${stepName} ran no job, so it has no log${step.FailureReason ? `: ${step.FailureReason}` : '.'}`;
-  return `Step ${stepName} runs no job so far${retry ? `. Wait for its log: ${retry}` : '.'}`;
+  if (step.EndTime)
+    return `Step ${stepName} ran no job and no function, so it has no log${step.FailureReason ? `: ${step.FailureReason}` : '.'}`;
+  return `Step ${stepName} runs nothing that logs so far${retry ? `. Wait for its log: ${retry}` : '.'}`;
 }
