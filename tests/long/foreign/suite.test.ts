@@ -16,6 +16,7 @@ test('failures are sorted by their reasons; one without a reason and a reason wi
     report('known', 'failed'),
     report('lacking', 'failed'),
     report('absent', 'not built', 'PutA, PutB'),
+    report('hidden', 'failed'),
     report('late', 'passed'),
     report('late', 'failed'),
   ];

@@ -61,8 +61,9 @@ export function judge(reports: readonly Report[], reasons: Readonly<Record<strin
   return { count: { ...count, operations: [...operations].sort() }, surprises, stale };
 }
 
-function sideOf(reason: string): 'ours' | 'theirs' | 'declined' {
+function sideOf(reason: string): 'ours' | 'theirs' | 'declined' | 'notBuilt' {
   if (reason.startsWith('open')) return 'ours';
+  if (reason.startsWith('not built')) return 'notBuilt';
   return reason.startsWith('declined') ? 'declined' : 'theirs';
 }
 
