@@ -4,7 +4,8 @@ import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
-import { decodePageToken, encodePageToken } from '../../platform/resources/page-token.ts';
+import { type ListInput, listQuery } from '../../platform/resources/list-query.ts';
+import { encodePageToken } from '../../platform/resources/page-token.ts';
 import { type Tag, tagsKey, tagsWrite } from '../../platform/resources/tags.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
@@ -160,27 +161,6 @@ export async function removeRecord<D>(
 const inUseCode = ({ exists }: ResourceDeclaration) =>
   exists.code === 'ResourceInUse' ? 'ResourceInUse' : 'ValidationException';
 
-export interface ListInput {
-  readonly NextToken?: string;
-  readonly MaxResults?: number;
-  readonly SortBy?: string;
-  readonly SortOrder?: string;
-  readonly NameContains?: string;
-  readonly CreationTimeBefore?: number;
-  readonly CreationTimeAfter?: number;
-  readonly LastModifiedTimeBefore?: number;
-  readonly LastModifiedTimeAfter?: number;
-  readonly StatusEquals?: string;
-}
-
-const PAGE_SIZE = 10;
-const SORTS: Readonly<Record<string, ListQuery['sortBy']>> = {
-  Name: 'name',
-  Status: 'status',
-  CreationTime: 'created',
-  LastModifiedTime: 'modified',
-};
-
 export async function listRecords<D>(
   store: Store,
   declaration: ResourceDeclaration,
@@ -188,22 +168,7 @@ export async function listRecords<D>(
   context: OperationContext,
   more: Pick<ListQuery, 'parent'> = {},
 ): Promise<{ readonly all: D[]; readonly NextToken: string | undefined }> {
-  const { rows, next } = await store.list({
-    account: context.account,
-    region: context.region,
-    kind: declaration.kind,
-    nameContains: input.NameContains,
-    status: input.StatusEquals,
-    createdAfterMs: input.CreationTimeAfter,
-    createdBeforeMs: input.CreationTimeBefore,
-    modifiedAfterMs: input.LastModifiedTimeAfter,
-    modifiedBeforeMs: input.LastModifiedTimeBefore,
-    sortBy: SORTS[input.SortBy ?? ''] ?? 'created',
-    order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-    after: decodePageToken(input.NextToken),
-    limit: input.MaxResults ?? PAGE_SIZE,
-    ...more,
-  });
+  const { rows, next } = await store.list({ ...listQuery(declaration.kind, context, input), ...more });
   return {
     all: rows.map(({ document }) => (document as unknown as StudioRecord<D>).described),
     NextToken: encodePageToken(next),

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
@@ -14,7 +15,7 @@ import { checkConfig } from '../decide-config.ts';
 import { describeEndpointConfig } from '../describe-endpoint.ts';
 import type { HostingPorts } from '../ports.ts';
 import { ENDPOINT_CONFIG, type EndpointConfigDocument, MODEL } from '../resources.ts';
-import { listQuery, plainWrite } from '../rows.ts';
+import { plainWrite } from '../rows.ts';
 
 export function endpointConfigOperations(ports: HostingPorts): AnyOperation[] {
   return [

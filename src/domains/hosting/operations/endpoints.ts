@@ -2,6 +2,7 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, keyOf } from '../../../platform/resources/declaration.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
@@ -10,7 +11,7 @@ import type { EndpointRoutes } from '../endpoint-routes.ts';
 import type { HostingPorts } from '../ports.ts';
 import { RECONCILER } from '../reconcile-endpoint.ts';
 import { ENDPOINT, type EndpointDocument } from '../resources.ts';
-import { endpointWrite, listQuery } from '../rows.ts';
+import { endpointWrite } from '../rows.ts';
 import { createEndpoint, updateEndpoint, updateEndpointWeightsAndCapacities } from './deploy-endpoints.ts';
 
 export function endpointOperations(ports: HostingPorts, routes: EndpointRoutes): AnyOperation[] {
@@ -46,12 +47,7 @@ const listEndpoints = ({ store }: HostingPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListEndpoints', resources: ['*'] }],
     async handle(input, context) {
-      const page = await store.list({
-        ...listQuery(ENDPOINT.kind, context, input),
-        status: input.StatusEquals,
-        modifiedAfterMs: input.LastModifiedTimeAfter,
-        modifiedBeforeMs: input.LastModifiedTimeBefore,
-      });
+      const page = await store.list(listQuery(ENDPOINT.kind, context, input));
       return {
         Endpoints: page.rows.map(({ document }) => summarizeEndpoint(document as unknown as EndpointDocument)),
         NextToken: encodePageToken(page.next),

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
@@ -19,7 +20,7 @@ import { describeModel } from '../describe-endpoint.ts';
 import { approvedPackage } from '../pin-model.ts';
 import type { HostingPorts } from '../ports.ts';
 import { MODEL, type ModelDocument } from '../resources.ts';
-import { listQuery, plainWrite } from '../rows.ts';
+import { plainWrite } from '../rows.ts';
 
 export function modelOperations(ports: HostingPorts): AnyOperation[] {
   return [createModel(ports), describeModelOperation(ports), listModels(ports), deleteModel(ports)];

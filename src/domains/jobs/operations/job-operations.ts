@@ -7,10 +7,8 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
-import { decodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import type { ListQuery } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { pinnedImageName } from '../../../platform/serving/pinned-image.ts';
 import type { JobRecordKind } from '../job-kind.ts';
@@ -18,7 +16,7 @@ import { jobEvent, jobWrite } from '../job-rows.ts';
 import type { JobsPorts } from '../ports.ts';
 import { type AnyJobRecord, isSettled } from '../resources.ts';
 
-/** What the operations of both kinds of job share. */
+/** What the operations of all kinds of job share. */
 
 export const jobNeed = <D extends AnyJobRecord>(
   kind: JobRecordKind<D>,
@@ -157,39 +155,3 @@ export async function deleteJob<D extends AnyJobRecord>(
     };
   });
 }
-
-interface JobFilters {
-  readonly NextToken?: string;
-  readonly MaxResults?: number;
-  readonly CreationTimeAfter?: number;
-  readonly CreationTimeBefore?: number;
-  readonly LastModifiedTimeAfter?: number;
-  readonly LastModifiedTimeBefore?: number;
-  readonly NameContains?: string;
-  readonly StatusEquals?: string;
-  readonly SortBy?: string;
-  readonly SortOrder?: string;
-}
-
-const PAGE_SIZE = 10;
-
-/** Newest first when nothing else is asked for, as AWS answers. */
-export const jobsQuery = <D extends AnyJobRecord>(
-  kind: JobRecordKind<D>,
-  input: JobFilters,
-  context: OperationContext,
-): ListQuery => ({
-  account: context.account,
-  region: context.region,
-  kind: kind.declaration.kind,
-  nameContains: input.NameContains,
-  status: input.StatusEquals,
-  createdAfterMs: input.CreationTimeAfter,
-  createdBeforeMs: input.CreationTimeBefore,
-  modifiedAfterMs: input.LastModifiedTimeAfter,
-  modifiedBeforeMs: input.LastModifiedTimeBefore,
-  sortBy: input.SortBy === 'Name' ? 'name' : input.SortBy === 'Status' ? 'status' : 'created',
-  order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-  after: decodePageToken(input.NextToken),
-  limit: input.MaxResults ?? PAGE_SIZE,
-});

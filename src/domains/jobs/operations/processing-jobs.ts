@@ -1,6 +1,7 @@
 import type { CreateProcessingJobRequest } from '../../../contract/generated/sagemaker.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkProcessingRequest } from '../decide-processing-request.ts';
@@ -8,17 +9,7 @@ import { describeProcessingJob, summarizeProcessingJob } from '../describe-jobs.
 import type { JobsPorts } from '../ports.ts';
 import { PROCESSING_KIND as KIND } from '../processing-kind.ts';
 import { PROCESSING_JOB, type ProcessingJobDocument } from '../resources.ts';
-import {
-  createJob,
-  createNeeds,
-  deleteJob,
-  jobNeed,
-  jobsQuery,
-  ownerOf,
-  requireJob,
-  stopJob,
-  workIdOf,
-} from './job-operations.ts';
+import { createJob, createNeeds, deleteJob, jobNeed, ownerOf, requireJob, stopJob, workIdOf } from './job-operations.ts';
 
 export function processingJobOperations(ports: JobsPorts): AnyOperation[] {
   return [
@@ -75,7 +66,7 @@ const listProcessingJobs = (ports: JobsPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListProcessingJobs', resources: ['*'] }],
     async handle(input, context) {
-      const { rows, next } = await ports.store.list(jobsQuery(KIND, input, context));
+      const { rows, next } = await ports.store.list(listQuery(PROCESSING_JOB.kind, context, input));
       return {
         ProcessingJobSummaries: rows.map(({ document }) => summarizeProcessingJob(document as unknown as ProcessingJobDocument)),
         NextToken: encodePageToken(next),

@@ -1,6 +1,7 @@
 import type { CreateTrainingJobRequest } from '../../../contract/generated/sagemaker.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkTrainingRequest } from '../decide-training-request.ts';
@@ -9,17 +10,7 @@ import type { JobsPorts } from '../ports.ts';
 import { TRAINING_JOB, type TrainingJobDocument } from '../resources.ts';
 import { TRAINING_KIND as KIND } from '../training-kind.ts';
 import { withTransition } from '../transitions.ts';
-import {
-  createJob,
-  createNeeds,
-  deleteJob,
-  jobNeed,
-  jobsQuery,
-  ownerOf,
-  requireJob,
-  stopJob,
-  workIdOf,
-} from './job-operations.ts';
+import { createJob, createNeeds, deleteJob, jobNeed, ownerOf, requireJob, stopJob, workIdOf } from './job-operations.ts';
 
 export function trainingJobOperations(ports: JobsPorts): AnyOperation[] {
   return [createTrainingJob(ports), describe(ports), listTrainingJobs(ports), stopTrainingJob(ports), deleteTrainingJob(ports)];
@@ -72,7 +63,7 @@ const listTrainingJobs = (ports: JobsPorts) =>
       // no job here has a warm pool or a training plan
       if (input.WarmPoolStatusEquals !== undefined || input.TrainingPlanArnEquals !== undefined)
         return { TrainingJobSummaries: [] };
-      const { rows, next } = await ports.store.list(jobsQuery(KIND, input, context));
+      const { rows, next } = await ports.store.list(listQuery(TRAINING_JOB.kind, context, input));
       return {
         TrainingJobSummaries: rows.map(({ document }) => summarizeTrainingJob(document as unknown as TrainingJobDocument)),
         NextToken: encodePageToken(next),

@@ -2,13 +2,14 @@ import type { CreateTransformJobRequest } from '../../../contract/generated/sage
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { checkTransformRequest } from '../decide-transform-request.ts';
 import { pinTransformModel } from '../pin-transform-model.ts';
 import type { JobsPorts } from '../ports.ts';
 import { TRANSFORM_JOB, type TransformJobDocument, type TransformModel } from '../resources.ts';
 import { describeTransformJob, summarizeTransformJob, TRANSFORM_KIND as KIND } from '../transform-kind.ts';
-import { createJob, jobNeed, jobsQuery, ownerOf, requireJob, stopJob, workIdOf } from './job-operations.ts';
+import { createJob, jobNeed, ownerOf, requireJob, stopJob, workIdOf } from './job-operations.ts';
 
 export function transformJobOperations(ports: JobsPorts): AnyOperation[] {
   return [createTransformJob(ports), describe(ports), listTransformJobs(ports), stopTransformJob(ports)];
@@ -62,7 +63,7 @@ const listTransformJobs = (ports: JobsPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListTransformJobs', resources: ['*'] }],
     async handle(input, context) {
-      const { rows, next } = await ports.store.list(jobsQuery(KIND, input, context));
+      const { rows, next } = await ports.store.list(listQuery(TRANSFORM_JOB.kind, context, input));
       return {
         TransformJobSummaries: rows.map(({ document }) => summarizeTransformJob(document as unknown as TransformJobDocument)),
         NextToken: encodePageToken(next),

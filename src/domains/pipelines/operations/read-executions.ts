@@ -1,5 +1,6 @@
 import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { pageQuery } from '../../../platform/resources/list-query.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Store } from '../../../platform/store/port.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
@@ -55,9 +56,7 @@ export const listPipelineExecutions = (store: Store) =>
         createdAfterMs: input.CreatedAfter,
         createdBeforeMs: input.CreatedBefore,
         sortBy: input.SortBy === 'PipelineExecutionArn' ? 'name' : 'created',
-        order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-        after: decodePageToken(input.NextToken),
-        limit: input.MaxResults ?? PAGE_SIZE,
+        ...pageQuery(input, PAGE_SIZE),
       });
       const PipelineExecutionSummaries = rows.map(({ document }) => ({
         PipelineExecutionArn: document.arn,
@@ -89,9 +88,7 @@ export const listPipelineExecutionSteps = (store: Store) =>
         kind: 'PipelineExecutionStep',
         parent: key.name,
         sortBy: 'ordinal',
-        order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-        after: decodePageToken(input.NextToken),
-        limit: input.MaxResults ?? PAGE_SIZE,
+        ...pageQuery(input, PAGE_SIZE),
       });
       return { PipelineExecutionSteps: rows.map(({ document }) => summarize(document)), NextToken: encodePageToken(next) };
     },

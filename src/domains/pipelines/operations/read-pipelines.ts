@@ -1,6 +1,7 @@
 import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
+import { pageQuery } from '../../../platform/resources/list-query.ts';
+import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Store } from '../../../platform/store/port.ts';
 import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import type { Definitions } from '../definitions.ts';
@@ -71,9 +72,7 @@ export const listPipelines = (store: Store) =>
         createdAfterMs: input.CreatedAfter,
         createdBeforeMs: input.CreatedBefore,
         sortBy: input.SortBy === 'Name' ? 'name' : 'created',
-        order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-        after: decodePageToken(input.NextToken),
-        limit: input.MaxResults ?? PAGE_SIZE,
+        ...pageQuery(input, PAGE_SIZE),
       });
       const PipelineSummaries = rows.map(({ document }) => ({
         PipelineArn: document.arn,
@@ -105,9 +104,7 @@ export const listPipelineVersions = (store: Store) =>
         createdAfterMs: input.CreatedAfter,
         createdBeforeMs: input.CreatedBefore,
         sortBy: 'ordinal',
-        order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-        after: decodePageToken(input.NextToken),
-        limit: input.MaxResults ?? PAGE_SIZE,
+        ...pageQuery(input, PAGE_SIZE),
       });
       const PipelineVersionSummaries = rows.map(({ document }) => ({
         PipelineArn: pipeline.arn,

@@ -1,22 +1,20 @@
-import type { ListModelPackageGroupsInput } from '../../../contract/generated/sagemaker.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, existsError } from '../../../platform/resources/declaration.ts';
-import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
+import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import type { ListQuery, Store } from '../../../platform/store/port.ts';
+import type { Store } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
 import { describeGroup, summarizeGroup } from '../describe-package.ts';
 import { named, namedHere } from '../names.ts';
 import { type GroupDocument, MODEL_PACKAGE, MODEL_PACKAGE_GROUP } from '../resources.ts';
 import { groupWrite } from '../rows.ts';
-
-const PAGE_SIZE = 10;
 
 export function groupOperations(store: Store): AnyOperation[] {
   return [
@@ -95,26 +93,13 @@ const listModelPackageGroups = (store: Store) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListModelPackageGroups', resources: ['*'] }],
     async handle(input, context) {
-      const page = await store.list(groupsQuery(input, context));
+      const page = await store.list(listQuery(MODEL_PACKAGE_GROUP.kind, context, input));
       return {
         ModelPackageGroupSummaryList: page.rows.map(({ document }) => summarizeGroup(document as unknown as GroupDocument)),
         NextToken: encodePageToken(page.next),
       };
     },
   });
-
-const groupsQuery = (input: ListModelPackageGroupsInput, context: OperationContext): ListQuery => ({
-  account: context.account,
-  region: context.region,
-  kind: MODEL_PACKAGE_GROUP.kind,
-  nameContains: input.NameContains,
-  createdAfterMs: input.CreationTimeAfter,
-  createdBeforeMs: input.CreationTimeBefore,
-  sortBy: input.SortBy === 'Name' ? 'name' : 'created',
-  order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-  after: decodePageToken(input.NextToken),
-  limit: input.MaxResults ?? PAGE_SIZE,
-});
 
 const deleteModelPackageGroup = (store: Store) =>
   operation('sagemaker:DeleteModelPackageGroup', {

@@ -1,14 +1,13 @@
 import type { ListModelPackagesInput } from '../../../contract/generated/sagemaker.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { absentError } from '../../../platform/resources/declaration.ts';
-import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
+import { listQuery } from '../../../platform/resources/list-query.ts';
+import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { ListQuery, Store } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { batchSummary, describePackage, summarizePackage } from '../describe-package.ts';
 import { named } from '../names.ts';
 import { MODEL_PACKAGE, MODEL_PACKAGE_GROUP, type PackageDocument } from '../resources.ts';
-
-const PAGE_SIZE = 10;
 
 export const describeModelPackage = (store: Store) =>
   operation('sagemaker:DescribeModelPackage', {
@@ -79,20 +78,14 @@ function packagesQuery(input: ListModelPackagesInput, context: OperationContext)
   if (group !== undefined && input.NameContains && !group.includes(input.NameContains.toLowerCase())) return undefined;
   const type = input.ModelPackageType ?? (group === undefined ? 'Unversioned' : 'Versioned');
   const byTime = input.CreationTimeAfter !== undefined || input.CreationTimeBefore !== undefined;
+  const query = listQuery(MODEL_PACKAGE.kind, context, input);
   return {
-    account: context.account,
-    region: context.region,
-    kind: MODEL_PACKAGE.kind,
+    ...query,
     parent: group,
     status: group !== undefined || type === 'Both' ? undefined : type,
     facet: input.ModelApprovalStatus,
-    nameContains: group === undefined ? input.NameContains : undefined,
-    createdAfterMs: input.CreationTimeAfter,
-    createdBeforeMs: input.CreationTimeBefore,
+    nameContains: group === undefined ? query.nameContains : undefined,
     // inside a group the number is both the order of names and of creation, also for versions of one millisecond
-    sortBy: group !== undefined && !byTime ? 'ordinal' : input.SortBy === 'Name' ? 'name' : 'created',
-    order: input.SortOrder === 'Ascending' ? 'ascending' : 'descending',
-    after: decodePageToken(input.NextToken),
-    limit: input.MaxResults ?? PAGE_SIZE,
+    sortBy: group !== undefined && !byTime ? 'ordinal' : query.sortBy,
   };
 }
