@@ -25,13 +25,14 @@ test('failures are sorted by their reasons; one without a reason and a reason wi
     lacking: 'open: later',
     good: 'moto',
     late: 'declined: so',
+    hidden: 'not built: PutC',
   });
   assert.deepEqual(count, {
     passed: 1,
     ours: 2,
     theirs: 1,
     declined: 1,
-    notBuilt: 1,
+    notBuilt: 2,
     skipped: 0,
     operations: ['PutA', 'PutB'],
   });
