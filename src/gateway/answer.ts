@@ -300,7 +300,7 @@ async function dispatchRoute(
       ResourceType: route.named,
     });
   }
-  if (route.kind === 'unknown') throw notImplemented(printable(route.named));
+  if (route.kind === 'unknown') throw notImplemented(printable(askedFor(route.named, claim.scope.service)));
   const { service, operation, labels } = route;
   const codec = codecs[exchange.protocol];
   if (!codec) throw notImplemented(`The protocol ${exchange.protocol}`);
@@ -320,5 +320,9 @@ async function dispatchRoute(
   });
   return codec.encode(service, operation, output as Record<string, unknown>, exchange.requestId);
 }
+
+/** An operation as policies call it, by the service its request is signed for: a target may bear a name that no user of the service knows. */
+const askedFor = (named: string, service: string): string =>
+  named === service || /[:\s]/.test(named) ? named : `${service}:${named.slice(named.lastIndexOf('.') + 1)}`;
 
 const notImplemented = (what: string): ServiceError => new ServiceError('NotImplementedException', `${what} is not implemented.`);

@@ -277,7 +277,12 @@ test('JSON errors: type faults, constraints, denials, unbuilt operations, our ow
     code: 'NotImplementedException',
     message: 'sagemaker:CreateDomain is not implemented.',
   });
-  assert.equal((await errorOf(json('Other.Thing', {}))).status, 501);
+  const elsewhere = await errorOf(json('Other_20200101.Thing', {}));
+  assert.deepEqual(
+    [elsewhere.status, elsewhere.message],
+    [501, 'sagemaker:Thing is not implemented.'],
+    'by the service it is signed for',
+  );
   const internal = await json('SageMaker.ListModels', {});
   assert.equal(internal.status, 500);
   assert.doesNotMatch(internal.text, /SELECT|\/var|at /);
