@@ -121,10 +121,10 @@ class Validation(unittest.TestCase):
 
     def test_what_is_not_built_says_so(self):
         for call, arguments, name in [
-            (sagemaker.create_notebook_instance, {"NotebookInstanceName": "n", "InstanceType": "ml.t3.medium", "RoleArn": ROLE}, "CreateNotebookInstance"),
+            (sagemaker.create_workforce, {"WorkforceName": "w"}, "CreateWorkforce"),
             (sagemaker.list_clusters, {}, "ListClusters"),
             (boto3.client("logs").start_query, {"logGroupName": "g", "startTime": 1, "endTime": 2, "queryString": "q"}, "StartQuery"),
-            (boto3.client("iam").list_groups, {}, "ListGroups"),
+            (boto3.client("iam").list_server_certificates, {}, "ListServerCertificates"),
         ]:
             with self.assertRaises(ClientError) as caught:
                 call(**arguments)
@@ -133,10 +133,11 @@ class Validation(unittest.TestCase):
             self.assertIn(name, answer["Error"]["Message"])
         status, code, message = send("MakeCoffee", b"{}")
         self.assertEqual((status, code, "MakeCoffee" in message), (501, "NotImplementedException", True), message)
-        code, message = error_of(sagemaker.create_training_job, TrainingJobName="two-hosts", RoleArn=ROLE, StoppingCondition={"MaxRuntimeInSeconds": 1},
+        code, message = error_of(sagemaker.create_training_job, TrainingJobName="two-kinds", RoleArn=ROLE, StoppingCondition={"MaxRuntimeInSeconds": 1},
                                  AlgorithmSpecification={"TrainingImage": PYTHON, "TrainingInputMode": "File"}, OutputDataConfig={"S3OutputPath": "s3://b/x"},
-                                 ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1})
-        self.assertEqual((code, "InstanceCount 2" in message and "not implemented" in message), ("ValidationException", True), message)
+                                 ResourceConfig={"VolumeSizeInGB": 1, "InstanceGroups": [
+                                     {"InstanceGroupName": "g", "InstanceType": "ml.m5.large", "InstanceCount": 2}]})
+        self.assertEqual((code, "InstanceGroups" in message and "not implemented" in message), ("ValidationException", True), message)
 
 
 class Signatures(unittest.TestCase):
