@@ -300,6 +300,30 @@ test('a purge empties at once and not again within a minute; messages end with t
     assert.equal(await left(), 0);
   }));
 
+test("a handle of another queue's message, or one from before a purge, changes nothing", () =>
+  withQueuesRoom(async ({ call }) => {
+    const [mine, other] = [await create(call, 'mine'), await create(call, 'other')];
+    await send(call, mine, 'purged');
+    const [purged] = await receive(call, mine);
+    await call('sqs:PurgeQueue', { QueueUrl: mine });
+    await send(call, other, 'hidden');
+    const [held] = await receive(call, other, { VisibilityTimeout: 600 });
+    for (const { ReceiptHandle = '' } of [held ?? {}, purged ?? {}]) {
+      const handle = { QueueUrl: mine, ReceiptHandle };
+      const refused = (error: { code?: string }) =>
+        ['InvalidParameterValue', 'ReceiptHandleIsInvalid'].includes(error.code ?? '');
+      await assert.rejects(call('sqs:ChangeMessageVisibility', { ...handle, VisibilityTimeout: 0 }), refused);
+      await call('sqs:DeleteMessage', handle).catch((error: { code?: string }) => assert.ok(refused(error)));
+    }
+    assert.deepEqual(await bodies(call, other), []);
+    await call('sqs:ChangeMessageVisibility', {
+      QueueUrl: other,
+      ReceiptHandle: held?.ReceiptHandle ?? '',
+      VisibilityTimeout: 0,
+    });
+    assert.deepEqual(await bodies(call, other), ['hidden']);
+  }));
+
 test('a FIFO queue keeps the order of a group, hands it to one at a time, and takes no message twice', () =>
   withQueuesRoom(async ({ call, clock }) => {
     const QueueUrl = await create(call, 'q.fifo', { FifoQueue: 'true', ContentBasedDeduplication: 'true' });

@@ -74,12 +74,13 @@ async function eachEntry<E extends { readonly Id: string; readonly ReceiptHandle
   return batchResult(Successful, Failed);
 }
 
-/** The message a handle names; of another queue, or never handed out: no handle of this queue. */
+/**
+ * The message a handle names; of another queue, or never handed out: no handle of this queue. Once it was purged, messages of its former
+ * boxes cannot be told from those of other queues: whoever gets such a name must touch none that is not in the queue's box.
+ */
 function messageName(queue: QueueRow, handle: string): string | undefined {
   const name = parseReceipt(handle)?.name;
-  return name?.startsWith(`${queue.document.box}/`) || (name !== undefined && queue.document.purgedAtMs !== undefined)
-    ? name
-    : undefined;
+  return name !== undefined && (isInBox(queue, name) || queue.document.purgedAtMs !== undefined) ? name : undefined;
 }
 
 /** In a batch AWS names the handle. */
@@ -94,7 +95,7 @@ const INVALID_RECEIPT: Rejection = { code: 'ReceiptHandleIsInvalid', message: 'T
 async function deleteOne(ports: QueuesRoomPorts, queue: QueueRow, handle: string): Promise<Rejection | undefined> {
   const name = messageName(queue, handle);
   if (name === undefined) return INVALID_RECEIPT;
-  if (!name.startsWith(`${queue.document.box}/`)) return undefined; // of before a purge
+  if (!isInBox(queue, name)) return undefined; // of before a purge
   const key = messageKey(queue.key, name);
   return decideAndCommit<Rejection | undefined>(ports.store, async () => {
     const row = await readRow<MessageDocument>(ports.store, key);
@@ -109,6 +110,8 @@ async function deleteOne(ports: QueuesRoomPorts, queue: QueueRow, handle: string
 /** In FIFO queues a handle counts only while its message is in flight: its group may have gone on. */
 const isExpired = (row: Read<MessageDocument>, handle: string, nowMs: number): boolean =>
   (row.index.ordinal ?? 0) <= nowMs || parseReceipt(handle)?.receiveCount !== row.document.receiveCount;
+
+const isInBox = (queue: QueueRow, name: string): boolean => name.startsWith(`${queue.document.box}/`);
 
 const invalidHandle = (handle: string, reason: string): Rejection => ({
   code: 'InvalidParameterValue',
@@ -129,7 +132,7 @@ async function changeOne(
   if (name === undefined) return INVALID_RECEIPT;
   const key = messageKey(queue.key, name);
   return decideAndCommit<Rejection | undefined>(ports.store, async () => {
-    const row = await readRow<MessageDocument>(ports.store, key);
+    const row = isInBox(queue, name) ? await readRow<MessageDocument>(ports.store, key) : undefined;
     if (!row) {
       return { result: invalidHandle(handle, 'Message does not exist or is not available for visibility timeout change.') };
     }
