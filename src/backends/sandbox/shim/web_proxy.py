@@ -102,7 +102,7 @@ def reach(host, port):
         raise Refused("%s cannot be resolved." % host) from None
     last = None
     for family, kind, protocol, _, address in found:
-        if ipaddress.ip_address(address[0].split("%")[0]).is_loopback:
+        if is_own(address[0]):
             last = "it is an address of this host alone"
             continue
         server = socket.socket(family, kind, protocol)
@@ -114,6 +114,13 @@ def reach(host, port):
             server.close()
             last = error.strerror or str(error)
     raise Refused("%s port %d cannot be reached: %s." % (host, port, last))
+
+
+def is_own(text):
+    """Whether it leads to the host's loopback: the kernel takes the unspecified address for it, and IPv4 addresses in the form of IPv6."""
+    address = ipaddress.ip_address(text.split("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def copy(one, other):
