@@ -230,6 +230,30 @@ test('a refused image leaves nothing but layers, and an image beyond the quota i
   });
 });
 
+test('what lies in open uploads counts: many of them do not go beyond the quota either', async () => {
+  await withImagesRoom(async ({ call, clock, store }) => {
+    await call('ecr:CreateRepository', { repositoryName: 'r' });
+    const uploads = await Promise.all('abc'.split('').map(() => call('ecr:InitiateLayerUpload', { repositoryName: 'r' })));
+    const send = (at: number, letter: string, partFirstByte = 0) =>
+      call('ecr:UploadLayerPart', {
+        repositoryName: 'r',
+        uploadId: uploads[at]?.uploadId ?? '',
+        partFirstByte,
+        partLastByte: partFirstByte + 512 * 1024 - 1,
+        layerPartBlob: Buffer.from(letter.repeat(512 * 1024)),
+      });
+    for (const [at, letter] of ['a', 'b'].entries()) {
+      await send(at, letter);
+      await send(at, letter.toUpperCase(), 512 * 1024);
+    }
+    await assert.rejects(send(2, 'c'), { code: 'LimitExceededException', message: /totalMiB/ });
+    await assert.rejects(call('ecr:InitiateLayerUpload', { repositoryName: 'r' }), { code: 'LimitExceededException' });
+    clock.advance(25 * HOUR_MS);
+    await until(async () => (await store.timers({ limit: 10 })).length === 0);
+    await pushLayer(call, 'r', 'd');
+  });
+});
+
 test('commits whose answer is lost are recognised: every operation ends as if it had been told', async () => {
   let lost = 0;
   const losing = (store: Store): Store =>

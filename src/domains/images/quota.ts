@@ -1,9 +1,10 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
+import type { JsonObject } from '../../platform/json.ts';
 import { GLOBAL } from '../../platform/resource-key.ts';
 import type { Cursor } from '../../platform/store/port.ts';
 import type { ImagesPorts } from './ports.ts';
-import { LAYER, type LayerDocument } from './resources.ts';
+import { LAYER, LAYER_UPLOAD, type LayerDocument, type UploadDocument } from './resources.ts';
 
 const MIB = 1024 * 1024;
 
@@ -13,7 +14,7 @@ const MIB = 1024 * 1024;
  */
 export async function checkQuota(ports: ImagesPorts, context: OperationContext, received: number): Promise<number> {
   const { layerMiB, totalMiB } = ports.settings.registry;
-  const left = totalMiB * MIB - (await storedBytes(ports, context.account)) - received;
+  const left = totalMiB * MIB - (await storedBytes(ports, context.account));
   if (left <= 0) throw overQuota(`The images of this registry have reached the quota of ${totalMiB} MiB (registry.totalMiB`);
   return Math.min(left, layerMiB * MIB - received);
 }
@@ -33,22 +34,22 @@ export async function* limited(stream: AsyncIterable<Uint8Array>, bytesMax: numb
   }
 }
 
-/** Each content once, however many repositories have it. */
-async function storedBytes({ store }: ImagesPorts, account: string): Promise<number> {
+/** Each content once, however many repositories have it; that of uploads under way too, or they would be room without end. */
+async function storedBytes(ports: ImagesPorts, account: string): Promise<number> {
   const sizes = new Map<string, number>();
+  for await (const { digest, sizeBytes } of documentsOf<LayerDocument>(ports, account, LAYER.kind)) sizes.set(digest, sizeBytes);
+  for await (const { parts } of documentsOf<UploadDocument>(ports, account, LAYER_UPLOAD.kind)) {
+    for (const { digest, sizeBytes } of parts) sizes.set(digest, sizeBytes);
+  }
+  return [...sizes.values()].reduce((sum, each) => sum + each, 0);
+}
+
+async function* documentsOf<D extends JsonObject>({ store }: ImagesPorts, account: string, kind: string): AsyncGenerator<D> {
   let after: Cursor | undefined;
   do {
-    const page = await store.list<LayerDocument>({
-      account,
-      region: GLOBAL,
-      kind: LAYER.kind,
-      sortBy: 'name',
-      order: 'ascending',
-      ...(after && { after }),
-      limit: 1000,
-    });
-    for (const { document } of page.rows) sizes.set(document.digest, document.sizeBytes);
+    const query = { account, region: GLOBAL, kind, sortBy: 'name', order: 'ascending', limit: 1000 } as const;
+    const page = await store.list<D>({ ...query, ...(after && { after }) });
+    for (const { document } of page.rows) yield document;
     after = page.next;
   } while (after);
-  return [...sizes.values()].reduce((sum, each) => sum + each, 0);
 }
