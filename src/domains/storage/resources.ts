@@ -195,8 +195,14 @@ export const versionKey = (account: string, bucket: string, key: string, order: 
 export const versionParent = (bucket: string, key: string, versionId: string): string =>
   `${versionPrefix(bucket, key)}${versionId}`;
 
-/** Before the names of all versions of a key. */
-export const versionPrefix = (bucket: string, key: string): string => `${bucket}/${key}\u0001`;
+/** Before the names of all versions of a key, and of no other key's. */
+export const versionPrefix = (bucket: string, key: string): string => `${bucket}/${keyInName(key)}\u0001`;
+
+/**
+ * A key, or a prefix of keys, as it stands in names where U+0001 ends it: then no key's names begin as another's. Keys in this form sort as
+ * they do themselves.
+ */
+export const keyInName = (key: string): string => key.replaceAll('\u0002', '\u0002\u0002').replaceAll('\u0001', '\u0002\u0001');
 
 /** U+0001 sorts before all that keys usually hold: uploads of `a` come before those of `a!`, as S3 lists them. */
 export const uploadName = (bucket: string, key: string, uploadId = ''): string => `${bucket}/${key}\u0001${uploadId}`;

@@ -226,3 +226,35 @@ test('tags of objects and buckets', () =>
     await call('s3:PutBucketTagging', { Bucket, Tagging: { TagSet: [{ Key: 'a', Value: '1' }] } });
     assert.deepEqual(await call('s3:GetBucketTagging', { Bucket }), { TagSet: [{ Key: 'a', Value: '1' }] });
   }));
+
+test('keys that begin with another one and U+0001 have versions of their own', () =>
+  withBucket(async ({ call }) => {
+    await versioning(call, 'Enabled');
+    const near = ['k\u0001', 'k\u0001!', 'k\u00010000000000001', 'k\u0002', '\u0001k'];
+    for (const key of near) for (const n of [1, 2]) await put(call, key, `${JSON.stringify(key)} ${n}`);
+    const only = await put(call, 'k', 'own');
+    await call('s3:DeleteObject', { Bucket, Key: 'k', ...(only && { VersionId: only }) });
+    await assert.rejects(call('s3:GetObject', { Bucket, Key: 'k' }), code('NoSuchKey'));
+    await put(call, 'k', 'again');
+    await put(call, 'k', 'and again');
+    const all = await listed(call);
+    assert.deepEqual(
+      all.filter((line) => line.startsWith('k=')),
+      ['k=and again*', 'k=again'],
+    );
+    for (const key of near) {
+      const own = [`${key}=${JSON.stringify(key)} 2*`, `${key}=${JSON.stringify(key)} 1`];
+      assert.deepEqual(
+        all.filter((line) => line.startsWith(`${key}=`)),
+        own,
+      );
+      const prefixed = await listed(call, { Prefix: key });
+      assert.deepEqual(
+        prefixed.filter((line) => line.startsWith(`${key}=`)),
+        own,
+      );
+    }
+    assert.equal(all.length, 2 + 2 * near.length);
+    const { Versions = [] } = await call('s3:ListObjectVersions', { Bucket, KeyMarker: 'k\u0001' });
+    assert.deepEqual([...new Set(Versions.map(({ Key }) => Key))], ['k\u0001!', 'k\u00010000000000001', 'k\u0002']);
+  }));

@@ -9,6 +9,7 @@ import { ownerOf } from '../owner.ts';
 import { accepted } from '../rejection.ts';
 import {
   bucketArn,
+  keyInName,
   OBJECT,
   OBJECT_VERSION,
   type ObjectDocument,
@@ -145,8 +146,8 @@ async function* entriesFrom(store: Store, account: string, asked: Asked): AsyncG
     store,
     account,
     OBJECT_VERSION.kind,
-    asked,
-    versionMarker ? keyBefore(start) : `${start}\u0002`,
+    { ...asked, prefix: keyInName(asked.prefix) },
+    versionMarker ? keyInName(keyBefore(start)) : `${keyInName(start)}\u0002`,
   );
   let object = await current.next();
   let version = await older.next();

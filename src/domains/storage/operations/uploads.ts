@@ -36,7 +36,8 @@ export interface UploadRequest extends ObjectRequest {
 /** The upload a request names, with its status; NoSuchUpload when it is none of that key. */
 export async function readUpload(store: Store, context: OperationContext, input: UploadRequest): Promise<Row<UploadDocument>> {
   const row = await store.get<UploadDocument>(uploadKey(context.account, input.Bucket, input.Key, input.UploadId));
-  if (!row) throw noSuchUpload(input.UploadId);
+  // the names of a key's uploads may begin as those of another key that holds U+0001
+  if (row?.document.key !== input.Key) throw noSuchUpload(input.UploadId);
   return row;
 }
 
