@@ -39,14 +39,27 @@ export async function createNeeds<D extends AnyJobRecord>(
   return [jobNeed(kind, context.operation, name, context), ...(await passRoleNeeds(ports.roles, context.account, roleArn))];
 }
 
+/** The members that the record of every new job has. */
+export function newRecord<D extends AnyJobRecord>(kind: JobRecordKind<D>, name: string, context: OperationContext) {
+  const arn = arnOf(kind.declaration, context, name);
+  return {
+    name,
+    arn,
+    status: 'InProgress' as const,
+    createdAtMs: context.nowMs,
+    modifiedAtMs: context.nowMs,
+    workId: workIdOf(kind, arn, name, context.nowMs),
+    // with whom the job takes turns when others wait too
+    owner: context.principal.onBehalfOf ?? context.principal.arn,
+    requestId: context.requestId,
+  };
+}
+
 /** Deterministic for a creation, and different from that of an earlier job of the same name. */
-export function workIdOf<D extends AnyJobRecord>(kind: JobRecordKind<D>, arn: string, name: string, createdAtMs: number): string {
+function workIdOf<D extends AnyJobRecord>(kind: JobRecordKind<D>, arn: string, name: string, createdAtMs: number): string {
   const hash = createHash('sha256').update(`${arn} ${createdAtMs}`).digest('hex').slice(0, 12);
   return `${kind.reconciler}-${name.toLowerCase()}-${hash}`;
 }
-
-/** With whom the job takes turns when others wait too. */
-export const ownerOf = ({ principal }: OperationContext): string => principal.onBehalfOf ?? principal.arn;
 
 /** Row, tags, timer, event and ledger entry of a new job, in one commit. */
 export async function createJob<D extends AnyJobRecord>(

@@ -1,6 +1,5 @@
 import type { CreateProcessingJobRequest } from '../../../contract/generated/sagemaker.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { arnOf } from '../../../platform/resources/declaration.ts';
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
@@ -9,7 +8,7 @@ import { describeProcessingJob, summarizeProcessingJob } from '../describe-jobs.
 import type { JobsPorts } from '../ports.ts';
 import { PROCESSING_KIND as KIND } from '../processing-kind.ts';
 import { PROCESSING_JOB, type ProcessingJobDocument } from '../resources.ts';
-import { createJob, createNeeds, deleteJob, jobNeed, ownerOf, requireJob, stopJob, workIdOf } from './job-operations.ts';
+import { createJob, createNeeds, deleteJob, jobNeed, newRecord, requireJob, stopJob } from './job-operations.ts';
 
 export function processingJobOperations(ports: JobsPorts): AnyOperation[] {
   return [
@@ -37,18 +36,9 @@ function newProcessingJob(
   { Tags: _tags, ...request }: CreateProcessingJobRequest,
   context: OperationContext,
 ): ProcessingJobDocument {
-  const name = request.ProcessingJobName;
-  const arn = arnOf(PROCESSING_JOB, context, name);
   return {
-    name,
-    arn,
+    ...newRecord(KIND, request.ProcessingJobName, context),
     request,
-    status: 'InProgress',
-    createdAtMs: context.nowMs,
-    modifiedAtMs: context.nowMs,
-    workId: workIdOf(KIND, arn, name, context.nowMs),
-    owner: ownerOf(context),
-    requestId: context.requestId,
   };
 }
 

@@ -1,6 +1,5 @@
 import type { CreateTrainingJobRequest } from '../../../contract/generated/sagemaker.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { arnOf } from '../../../platform/resources/declaration.ts';
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
@@ -10,7 +9,7 @@ import type { JobsPorts } from '../ports.ts';
 import { TRAINING_JOB, type TrainingJobDocument } from '../resources.ts';
 import { TRAINING_KIND as KIND } from '../training-kind.ts';
 import { withTransition } from '../transitions.ts';
-import { createJob, createNeeds, deleteJob, jobNeed, ownerOf, requireJob, stopJob, workIdOf } from './job-operations.ts';
+import { createJob, createNeeds, deleteJob, jobNeed, newRecord, requireJob, stopJob } from './job-operations.ts';
 
 export function trainingJobOperations(ports: JobsPorts): AnyOperation[] {
   return [createTrainingJob(ports), describe(ports), listTrainingJobs(ports), stopTrainingJob(ports), deleteTrainingJob(ports)];
@@ -29,20 +28,11 @@ const createTrainingJob = (ports: JobsPorts) =>
   });
 
 function newTrainingJob({ Tags: _tags, ...request }: CreateTrainingJobRequest, context: OperationContext): TrainingJobDocument {
-  const name = request.TrainingJobName;
-  const arn = arnOf(TRAINING_JOB, context, name);
   return {
-    name,
-    arn,
+    ...newRecord(KIND, request.TrainingJobName, context),
     request,
-    status: 'InProgress',
     secondaryStatus: 'Starting',
     transitions: withTransition([], 'Starting', context.nowMs, 'Starting the training job'),
-    createdAtMs: context.nowMs,
-    modifiedAtMs: context.nowMs,
-    workId: workIdOf(KIND, arn, name, context.nowMs),
-    owner: ownerOf(context),
-    requestId: context.requestId,
   };
 }
 

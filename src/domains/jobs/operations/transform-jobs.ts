@@ -1,7 +1,6 @@
 import type { CreateTransformJobRequest } from '../../../contract/generated/sagemaker.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
-import { arnOf } from '../../../platform/resources/declaration.ts';
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { checkTransformRequest } from '../decide-transform-request.ts';
@@ -9,7 +8,7 @@ import { pinTransformModel } from '../pin-transform-model.ts';
 import type { JobsPorts } from '../ports.ts';
 import { TRANSFORM_JOB, type TransformJobDocument, type TransformModel } from '../resources.ts';
 import { describeTransformJob, summarizeTransformJob, TRANSFORM_KIND as KIND } from '../transform-kind.ts';
-import { createJob, jobNeed, ownerOf, requireJob, stopJob, workIdOf } from './job-operations.ts';
+import { createJob, jobNeed, newRecord, requireJob, stopJob } from './job-operations.ts';
 
 export function transformJobOperations(ports: JobsPorts): AnyOperation[] {
   return [createTransformJob(ports), describe(ports), listTransformJobs(ports), stopTransformJob(ports)];
@@ -33,19 +32,10 @@ function newTransformJob(
   model: TransformModel,
   context: OperationContext,
 ): TransformJobDocument {
-  const name = request.TransformJobName;
-  const arn = arnOf(TRANSFORM_JOB, context, name);
   return {
-    name,
-    arn,
+    ...newRecord(KIND, request.TransformJobName, context),
     request,
     model,
-    status: 'InProgress',
-    createdAtMs: context.nowMs,
-    modifiedAtMs: context.nowMs,
-    workId: workIdOf(KIND, arn, name, context.nowMs),
-    owner: ownerOf(context),
-    requestId: context.requestId,
   };
 }
 
