@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { INVOCATION_ENDED } from '../../platform/ports/invocation.ts';
 import { JOB_SESSION_POLICY } from '../../platform/authorization/job-session-policy.ts';
-import { FunctionsRig, RUN_ID, zipOf } from './functions-rig.ts';
+import { FunctionsRig, ROLE, RUN_ID, zipOf } from './functions-rig.ts';
 import { refusal, user } from '../registry/registry-rig.ts';
 
 let rig: FunctionsRig;
@@ -226,6 +226,23 @@ test("a service that the function's policy names may have it run for its own res
   await assert.rejects(told({ Source: { ...Source, arn: 'arn:aws:s3:::other' } }), denied);
   await assert.rejects(told({ Source: { ...Source, service: 'events.amazonaws.com' } }), denied);
   await assert.rejects(told({}), denied);
+});
+
+test('a client context may hold any character, of both kinds of functions', async () => {
+  const custom = { text: 'ü € \u{1F600} "quoted" \\ \u0001', 'line\nbreak': '\n' };
+  const context = Buffer.from(JSON.stringify({ custom }, undefined, 2)).toString('base64');
+  await rig.create('told', 'def handler(event, context): return context.client_context.custom');
+  await rig.call('lambda:CreateFunction', {
+    FunctionName: 'told-too',
+    Runtime: 'nodejs22.x',
+    Handler: 'index.handler',
+    Role: ROLE,
+    Code: { ZipFile: zipOf({ 'index.js': 'exports.handler = async (event, context) => context.clientContext.custom' }) },
+  });
+  for (const name of ['told', 'told-too']) {
+    const { error, result } = await rig.invoke(name, {}, { ClientContext: context });
+    assert.deepEqual([error, result], [undefined, custom], name);
+  }
 });
 
 test('what a job has set of a function stays a restriction until someone else sets it anew, whoever brings the code', async () => {

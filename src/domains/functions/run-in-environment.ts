@@ -67,12 +67,16 @@ const asking = (run: Run): Asked => ({
     'function-arn': run.invokedArn,
     ...(run.keep && { keep: '1' }),
     ...(run.clientContext !== undefined && {
-      'client-context': Buffer.from(run.clientContext, 'base64')
-        .toString('utf8')
-        .replaceAll(/[\r\n]/g, ' '),
+      'client-context': asHeader(Buffer.from(run.clientContext, 'base64').toString('utf8')),
     }),
   },
 });
+
+/** JSON in the characters that a header may have: a space for white space, which is none of a text, and what a text holds escaped. */
+const asHeader = (json: string): string =>
+  json
+    .replaceAll(/[\t\r\n]/g, ' ')
+    .replaceAll(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 interface Asked {
   readonly method: 'GET' | 'POST';
