@@ -6,7 +6,7 @@ const TEMPLATE = `# Slipway settings. Every line is optional; what is commented 
 # region: us-east-1          # region of clients that name none; any region is accepted on the wire
 # roles: lenient             # lenient: a role ARN that does not exist here acts as SageMakerPipelineExecutionRole; strict: refused
 # approval: required         # required: only Approved model packages can be served; open: any
-# sandbox: auto              # auto | bubblewrap | unshare | plain (no isolation, one job at a time)
+# sandbox: auto              # auto | bubblewrap | unshare | container (podman, docker) | plain (no isolation, one job at a time)
 # reservations:              # what admission counts per job host and per model server
 #   job: { cpus: 1, memoryMiB: 1024 }
 #   modelServer: { cpus: 0, memoryMiB: 512 }

@@ -10,7 +10,7 @@ const PRELUDE_BYTES = 12;
 const CHECKSUM_BYTES = 4;
 const STRING_TYPE = 7;
 
-export function encodeMessage(headers: Readonly<Record<string, string>>, payload: Buffer): Buffer {
+function encodeMessage(headers: Readonly<Record<string, string>>, payload: Buffer): Buffer {
   const head = encodeHeaders(headers);
   const total = PRELUDE_BYTES + head.length + payload.length + CHECKSUM_BYTES;
   const message = Buffer.allocUnsafe(total);

@@ -18,7 +18,7 @@ import {
   worksOf,
 } from './resources.ts';
 
-export const ASYNC_RECONCILER = 'async-invocation';
+const ASYNC_RECONCILER = 'async-invocation';
 const KIND = 'AsyncInvocation';
 /** A model server that went away in the middle is asked again so often. */
 const BROKEN_MAX = 3;

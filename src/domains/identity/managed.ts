@@ -9,8 +9,6 @@ import { type ManagedPolicyDocument, POLICY } from './resources.ts';
 
 /** Managed policies by ARN: those of the account are rows, those of AWS a table. */
 
-export const isAwsPolicy = (arn: string): boolean => /^arn:aws[a-z-]*:iam::aws:policy\//.test(arn);
-
 /** The row of a policy of the account; undefined when the ARN is no such policy's. */
 export function policyKeyOf(account: string, arn: string): ResourceKey | undefined {
   const [, owner, name] = /^arn:aws[a-z-]*:iam::(\d{12}):policy\/(?:\S*\/)?([^/]+)$/.exec(arn) ?? [];

@@ -4,7 +4,7 @@ import type { Store } from '../../platform/store/port.ts';
 import { listRows } from '../../platform/store/typed-rows.ts';
 
 /** IAM's markers: the last name of the page before, base64url so that nobody builds one by hand. */
-export function parseMarker(marker: string | undefined): string | undefined {
+function parseMarker(marker: string | undefined): string | undefined {
   if (marker === undefined) return undefined;
   const name = Buffer.from(marker, 'base64url').toString('utf8');
   if (!/^[\w+=,.@:/-]{1,600}$/.test(name))
@@ -12,9 +12,9 @@ export function parseMarker(marker: string | undefined): string | undefined {
   return name;
 }
 
-export const formatMarker = (name: string): string => Buffer.from(name, 'utf8').toString('base64url');
+const formatMarker = (name: string): string => Buffer.from(name, 'utf8').toString('base64url');
 
-export const MAX_ITEMS_DEFAULT = 100;
+const MAX_ITEMS_DEFAULT = 100;
 const PAGE = 100;
 
 /** One page of a short list that is held whole, by name. */

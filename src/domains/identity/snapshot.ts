@@ -30,7 +30,7 @@ export interface SnapshotPorts {
 const LOOKS_MAX = 8;
 
 /** Every key and policy, for the router, which authorises invocations also while the server is away. */
-export async function identitySnapshot(ports: SnapshotPorts): Promise<IdentitySnapshot> {
+async function identitySnapshot(ports: SnapshotPorts): Promise<IdentitySnapshot> {
   for (let count = 0; count < LOOKS_MAX; count += 1) {
     const snapshot = await readSnapshot(ports);
     if (snapshot) return snapshot;

@@ -159,7 +159,7 @@ function checkTimes({ StoppingCondition, EnableManagedSpotTraining }: CreateTrai
     : undefined;
 }
 
-export const CHANNEL_FOLDER = '/opt/ml/input/data';
+const CHANNEL_FOLDER = '/opt/ml/input/data';
 
 const inputMode = (channel: Channel, algorithm: CreateTrainingJobRequest['AlgorithmSpecification']): string =>
   channel.InputMode ?? algorithm?.TrainingInputMode ?? 'File';

@@ -38,10 +38,7 @@ export const transformWorks = (job: TransformJobDocument): JobHost[] =>
   transformHosts(job).flatMap(({ name, driver, servers }) => [driver, ...servers].map((workId) => ({ name, workId })));
 
 /** Files are dealt out in the order of their keys. */
-export const filesOfHost = (
-  job: TransformJobDocument,
-  host: number,
-): { readonly file: TransformFile; readonly index: number }[] =>
+const filesOfHost = (job: TransformJobDocument, host: number): { readonly file: TransformFile; readonly index: number }[] =>
   (job.files ?? []).map((file, index) => ({ file, index })).filter(({ index }) => index % transformHostCount(job) === host);
 
 /** AWS's names: of the model server's log, and of the driver's. */
@@ -62,7 +59,7 @@ export const TRANSFORM_LOG_GROUP = '/aws/sagemaker/TransformJobs';
 const STRATEGIES = { MultiRecord: 'MULTI_RECORD', SingleRecord: 'SINGLE_RECORD' } as const;
 
 /** What the container is told: that it is a batch, and what of its limits the user set. */
-export function transformEnvironment(request: TransformRequest): Record<string, string> {
+function transformEnvironment(request: TransformRequest): Record<string, string> {
   const { MaxPayloadInMB, MaxConcurrentTransforms, BatchStrategy, Environment } = request;
   return {
     SAGEMAKER_BATCH: 'true',

@@ -23,7 +23,7 @@ export interface MergeSource {
 
 const CHUNK_BYTES = 128 * 1024;
 
-export const comparePositions = (a: Position, b: Position): number =>
+const comparePositions = (a: Position, b: Position): number =>
   a.timeMs - b.timeMs || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.atByte - b.atByte);
 
 /** One stream, read on as far as it is asked for. */

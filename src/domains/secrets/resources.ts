@@ -14,7 +14,7 @@ export const SECRET: ResourceDeclaration = {
 };
 
 /** A sealed value, named `<suffix of the secret's ARN>/<secret's name>:<version id>`: a secret made anew has values of its own. */
-export const SECRET_VALUE_KIND = 'SecretValue';
+const SECRET_VALUE_KIND = 'SecretValue';
 
 export type VersionState = { stages: string[]; createdAtMs: number };
 

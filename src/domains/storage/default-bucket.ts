@@ -3,7 +3,7 @@ import type { Store } from '../../platform/store/port.ts';
 import { bucketArn, bucketKey, type BucketDocument } from './resources.ts';
 
 /** Where SageMaker SDKs put what has no other place: `sagemaker-<region>-<account>`. */
-export const defaultBucketName = (region: string, account: string): string => `sagemaker-${region}-${account}`;
+const defaultBucketName = (region: string, account: string): string => `sagemaker-${region}-${account}`;
 
 /** Creates the default bucket of a region unless it is there; `main` calls it before requests are answered. */
 export async function ensureDefaultBucket(

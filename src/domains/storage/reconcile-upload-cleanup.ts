@@ -6,7 +6,7 @@ import { UPLOAD_CLEANUP, UPLOAD_PART, type PartDocument, type UploadDocument } f
 
 const PARTS_PER_COMMIT = 500;
 /** How long a completed upload remembers its outcome, for a client that asks again. */
-export const COMPLETION_KEPT_MS = 24 * 60 * 60 * 1000;
+const COMPLETION_KEPT_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Takes an ended upload's parts away, which frees their blobs, then the upload. Its row stayed so that no part could be

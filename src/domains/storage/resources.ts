@@ -77,8 +77,6 @@ export type NotificationTarget = {
   suffix?: string;
 };
 
-export type BucketStatus = 'Active' | 'Deleting';
-
 export type BucketDocument = {
   name: string;
   region: string;

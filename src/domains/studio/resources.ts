@@ -1,9 +1,3 @@
-import type {
-  DescribeDomainResponse,
-  DescribeNotebookInstanceLifecycleConfigOutput,
-  DescribeNotebookInstanceOutput,
-  DescribeUserProfileResponse,
-} from '../../contract/generated/sagemaker.ts';
 import type { ResourceDeclaration } from '../../platform/resources/declaration.ts';
 
 /** In every description and every ledger entry of this room. */
@@ -54,8 +48,3 @@ export interface StudioRecord<D> {
   /** Recognises our own write when a commit's answer was lost. */
   readonly requestId: string;
 }
-
-export type DomainRecord = StudioRecord<DescribeDomainResponse>;
-export type UserProfileRecord = StudioRecord<DescribeUserProfileResponse>;
-export type NotebookRecord = StudioRecord<DescribeNotebookInstanceOutput>;
-export type LifecycleRecord = StudioRecord<DescribeNotebookInstanceLifecycleConfigOutput>;

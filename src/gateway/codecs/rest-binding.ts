@@ -96,7 +96,7 @@ function bindingValue(shape: Shape, ref: ShapeRef, value: unknown): string {
 }
 
 /** Header bytes: text beyond Latin-1 goes out as its UTF-8 bytes, control characters as spaces (they would split headers). */
-export function headerText(text: string): string {
+function headerText(text: string): string {
   // only the low controls: in Latin-1 text that already holds UTF-8 bytes, those above 0x80 are parts of letters
   const safe = text.replace(/\p{Cc}/gu, (char) => (char < ' ' || char === '\x7f' ? ' ' : char));
   return [...safe].some((char) => char > '\xff') ? Buffer.from(safe, 'utf8').toString('latin1') : safe;

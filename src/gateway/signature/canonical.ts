@@ -77,7 +77,7 @@ function normalizePath(path: string): string {
 const encodePath = (path: string): string => (PLAIN_PATH.test(path) ? path || '/' : path.split('/').map(encodeRfc3986).join('/'));
 
 /** Percent-encodes all but the unreserved characters of RFC 3986. */
-export function encodeRfc3986(text: string): string {
+function encodeRfc3986(text: string): string {
   // unpaired surrogates would make encodeURIComponent throw
   return encodeURIComponent(text.toWellFormed()).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

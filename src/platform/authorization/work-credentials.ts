@@ -113,13 +113,13 @@ function answer(response: ServerResponse, status: number, document: object): voi
   response.end(JSON.stringify(document));
 }
 
-export function sealAccess(key: string, access: WorkAccess): string {
+function sealAccess(key: string, access: WorkAccess): string {
   const text = Buffer.from(JSON.stringify(access)).toString('base64url');
   return `${text}.${signature(key, text).toString('base64url')}`;
 }
 
 /** Undefined for anything that was not sealed with this key. */
-export function openAccess(key: string, token: string): WorkAccess | undefined {
+function openAccess(key: string, token: string): WorkAccess | undefined {
   const [text = '', given = ''] = token.split('.');
   const expected = signature(key, text);
   const found = Buffer.from(given, 'base64url');

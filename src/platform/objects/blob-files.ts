@@ -123,7 +123,7 @@ export async function writeSynced(path: string, content: Uint8Array): Promise<vo
   }
 }
 
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   const folder = fs.openSync(path, 'r');
   try {
     await fsync(folder);

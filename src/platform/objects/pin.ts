@@ -49,7 +49,7 @@ export type PinnedArtifact = {
 };
 
 /** A folder of model files beyond this is refused rather than pinned in part. */
-export const PREFIX_OBJECTS_MAX = 10_000;
+const PREFIX_OBJECTS_MAX = 10_000;
 
 /** Every object under an S3 prefix, by digest; an absent bucket has none. */
 export async function pinPrefix(reader: PinReader, uri: string): Promise<readonly PinnedObject[]> {

@@ -39,23 +39,6 @@ export function containersOfPackage(
   };
 }
 
-/** Of a package with one container, that container. */
-export function containerOfPackage(
-  container: ContainerDefinition,
-  described: DescribeModelPackageOutput,
-): Checked<ModelPackageContainerDefinition> {
-  const containers = containersOfPackage(container, described);
-  if (containers.rejection) return containers;
-  const [first, second] = containers.value;
-  return first && !second
-    ? { value: first }
-    : reject(
-        missing(
-          `${described.ModelPackageArn} has several containers (an inference pipeline), which is not implemented here yet.`,
-        ),
-      );
-}
-
 export interface DataSource {
   readonly uri: string;
   /** `object`: an archive that is unpacked. `file`: one object as it is. `prefix`: every object under it, as they are. */

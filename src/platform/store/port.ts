@@ -1,5 +1,5 @@
 import type { EventInput, StoredEvent } from '../events/event.ts';
-import type { Json, JsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import type { LedgerEntry, LedgerHead, LedgerInput } from '../ledger/entry.ts';
 import type { ResourceKey } from '../resource-key.ts';
 
@@ -137,6 +137,3 @@ export type CommitResult =
   | { readonly outcome: 'conflict'; readonly keys: readonly ResourceKey[] }
   /** The answer was lost: re-read before deciding anything, never blindly repeat. */
   | { readonly outcome: 'unknown'; readonly reason: string };
-
-/** A document as it may be stored: JSON without undefined surprises. */
-export type StoredJson = Json;

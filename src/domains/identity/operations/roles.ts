@@ -24,7 +24,7 @@ const roleArn = (account: string, path: string, name: string): string =>
 /** IAM gives policies percent-encoded; SDKs decode them. */
 export const encodePolicy = (text: string): string => encodeURIComponent(text);
 
-export function describeRole(document: RoleDocument, detail: 'whole' | 'listed'): Role {
+function describeRole(document: RoleDocument, detail: 'whole' | 'listed'): Role {
   const { RoleName, RoleId, Arn, Path, CreateDate, Description, MaxSessionDuration, AssumeRolePolicyDocument, Tags } = document;
   return {
     Path,

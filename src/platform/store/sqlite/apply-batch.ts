@@ -72,7 +72,7 @@ export function createBatchWriter(db: DatabaseSync): BatchWriter {
 /** SQLITE_IOERR, FULL, CORRUPT, READONLY, NOTADB, CANTOPEN, NOMEM, BUSY, LOCKED, PERM: no matter which commit it met. */
 const STORAGE_FAILURES = new Set([3, 5, 6, 7, 8, 10, 11, 13, 14, 26]);
 
-export function isStorageFailure(error: unknown): boolean {
+function isStorageFailure(error: unknown): boolean {
   const code = (error as { errcode?: unknown }).errcode;
   return typeof code === 'number' && STORAGE_FAILURES.has(code & 0xff);
 }

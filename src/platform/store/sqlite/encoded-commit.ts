@@ -34,10 +34,6 @@ export interface EncodedWrite {
   readonly blobs?: readonly string[];
 }
 
-export interface EncodedBatch {
-  readonly commits: readonly EncodedCommit[];
-}
-
 /** What became of one commit of a batch. `conflict` holds positions in `expect`. */
 export type Outcome =
   | { readonly outcome: 'done' }
@@ -80,7 +76,7 @@ function encodeWrite({ key, document, index, blobs }: Write): EncodedWrite {
   };
 }
 
-export function keyColumns({ account, region, kind, name }: ResourceKey): KeyColumns {
+function keyColumns({ account, region, kind, name }: ResourceKey): KeyColumns {
   // lone surrogates all become U+FFFD on disk: two names would meet in one row
   invariant(name !== '' && name.isWellFormed(), 'a resource has a name of well-formed text', { kind, name });
   return [account, region, kind, name];

@@ -141,4 +141,4 @@ function compareBounds(a: Bound, b: Bound): number {
 }
 
 /** The database compares bytes; JavaScript compares UTF-16 units, which differs beyond the basic plane. */
-export const compareUtf8 = (a: string, b: string): number => (a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b)));
+const compareUtf8 = (a: string, b: string): number => (a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b)));
