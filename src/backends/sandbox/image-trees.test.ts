@@ -156,6 +156,20 @@ test('a layer that would escape, is corrupt, or is not what the configuration sa
   rig.close();
 });
 
+test('a layer with folders deeper than a path can be, also by way of links, is refused with words, and nothing stays', async () => {
+  const { folder, trees, layer, image } = createRig();
+  const deep = `add("/".join(["d"] * 1500) + "/file")\nadd("d", tarfile.SYMTYPE, "x")`;
+  const linked = `
+for at in range(20):
+    add("/".join(["d"] * 100 if at == 0 else ["l%d" % (at - 1)] + ["d"] * 100) + "/end", tarfile.DIRTYPE)
+    add("l%d" % at, tarfile.SYMTYPE, "/".join(["d"] * 100 if at == 0 else ["l%d" % (at - 1)] + ["d"] * 100))
+add("d", tarfile.SYMTYPE, "x")`;
+  for (const code of [deep, linked])
+    await assert.rejects(trees.prepare(image(layer(tarOf(code)))), { reason: 'image', message: /too deep/ });
+  assert.deepEqual(readdirSync(join(folder, 'images')), []);
+  rmSync(folder, { recursive: true });
+});
+
 test('a layer may not unpack to more than there is room for', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-layer-'));
   const program = fileURLToPath(new URL('./shim/layer.py', import.meta.url));

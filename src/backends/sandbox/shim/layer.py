@@ -13,6 +13,7 @@ import tarfile
 
 MEMBERS_MAX = 2_000_000
 LINKS_MAX = 40  # on one way, as the kernel has it
+DEPTH_MAX = 400  # no path of the kernel's is much deeper, and removals go down as far
 COPY_BYTES = 1024 * 1024
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 WHITEOUT = ".wh."
@@ -29,6 +30,7 @@ class Layer:
         self.bytes_left = bytes_max
         self.bytes_max = bytes_max
         self.own = set()  # what this layer has made: its whiteouts take away only what is below
+        self.above_own = set()  # the folders on the way there
 
     def apply(self, stream):
         with tarfile.open(fileobj=stream, mode="r|", bufsize=COPY_BYTES, errors="surrogateescape") as archive:
@@ -67,7 +69,7 @@ class Layer:
                 return
             else:
                 raise Refused("its member %r is of a kind that is not known" % member.name)
-            self.own.add(path)
+            self.made(path)
         finally:
             os.close(parent)
 
@@ -105,6 +107,8 @@ class Layer:
                     self.ensure_directory(opened[-1], part, tuple(real) + (part,))
                 opened.append(os.open(part, DIRECTORY, dir_fd=opened[-1]))
                 real.append(part)
+                if len(real) > DEPTH_MAX:
+                    raise Refused("its member %r is too deep" % named[-100:])
             return os.dup(opened[-1]), real
         finally:
             for fd in opened:
@@ -117,7 +121,13 @@ class Layer:
         if found is not None:
             os.unlink(name, dir_fd=parent)
         os.mkdir(name, 0o755, dir_fd=parent)
+        self.made(path)
+
+    def made(self, path):
         self.own.add(path)
+        while path and path[:-1] not in self.above_own:
+            path = path[:-1]
+            self.above_own.add(path)
 
     def make_directory(self, parent, name, member):
         found = look(name, parent)
@@ -175,7 +185,7 @@ class Layer:
             below = path + (name,)
             found = look(name, folder)
             if below not in self.own:
-                if found is not None and stat.S_ISDIR(found.st_mode) and any(own[: len(below)] == below for own in self.own):
+                if found is not None and stat.S_ISDIR(found.st_mode) and below in self.above_own:
                     fd = os.open(name, DIRECTORY, dir_fd=folder)
                     self.remove_below(fd, below)
                     os.close(fd)
