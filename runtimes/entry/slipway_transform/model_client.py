@@ -104,7 +104,9 @@ class ModelClient:
         connection = connection_to(address, PING_TIMEOUT_SECONDS)
         try:
             connection.request("GET", "/ping")
-            return connection.getresponse().status == 200
+            response = connection.getresponse()
+            response.read(CHUNK_BYTES)  # a server whose client hangs up earlier logs a broken pipe
+            return response.status == 200
         except (OSError, http.client.HTTPException):
             return False  # nothing listens yet
         finally:
