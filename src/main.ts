@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { loadService, serviceIds } from '../models/load.ts';
 import { cacheDirectory } from '../toolchain/cache.mjs';
 import { functionRuntimes, locateWorkRuntime } from './backends/sandbox/node-runtime.ts';
@@ -20,7 +20,7 @@ import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createQueuesRoom } from './domains/queues/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
 import { createSecretsRoom } from './domains/secrets/room.ts';
-import { ensureDefaultBucket } from './domains/storage/default-bucket.ts';
+import { defaultBucketName, ensureDefaultBucket } from './domains/storage/default-bucket.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
 import { createStudioRoom } from './domains/studio/room.ts';
 import { createTaggingRoom } from './domains/tagging/room.ts';
@@ -35,11 +35,14 @@ import { readOrCreateSealingKey } from './platform/authorization/sealing-key.ts'
 import { createWorkCredentials } from './platform/authorization/work-credentials.ts';
 import { createCalls, createDispatcher, type Dispatcher } from './platform/calls/dispatch.ts';
 import type { Calls, Room } from './platform/calls/operation.ts';
+import { writeClientFiles } from './platform/client-files.ts';
 import { systemClock } from './platform/clock.ts';
-import { type DataFolder, openDataFolder, writeAtomically } from './platform/data-folder.ts';
+import { type DataFolder, openDataFolder } from './platform/data-folder.ts';
+import { decidePort, decideRuntimePort } from './platform/decide-ports.ts';
 import { ConfigError, InvariantError } from './platform/errors/families.ts';
 import { createTokenReconciler } from './platform/idempotency.ts';
 import { systemIds } from './platform/ids.ts';
+import { createServerLog } from './platform/server-log.ts';
 import { createLogFiles } from './platform/log-files.ts';
 import { createBlobStore } from './platform/objects/blob-store.ts';
 import { createReconcileLoop, type RunnableLoop } from './platform/reconcile/loop.ts';
@@ -59,7 +62,6 @@ export interface ServerOptions {
   readonly stopJobs: boolean;
 }
 
-const DEFAULT_PORT = 7600;
 const CLOSE_GRACE_MS = 10_000;
 /** A training job may take 120 s after SIGTERM; what is longer is settled by the next start. */
 const JOBS_GRACE_MS = 130_000;
@@ -72,7 +74,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
       `${options.host} is not a loopback address, and this version has no TLS. Use 127.0.0.1, or put a proxy with TLS before it.`,
     );
   }
-  const log = createLog();
+  const log = createServerLog();
   const data = openDataFolder(options.folder);
   const stopped = nextSignal(); // from here on: a signal during the start must not leave a router behind
   try {
@@ -84,16 +86,6 @@ export async function runServer(options: ServerOptions): Promise<void> {
   } finally {
     data.close();
   }
-}
-
-/**
- * The server's log on stderr. A terminal that was closed (EIO) or a disk that is full must not end the server half-way, least of all
- * while it stops its router and model servers: lines that cannot be written wait, up to 1 MiB, then they are dropped.
- */
-function createLog(): Logger {
-  const destination = pino.destination({ dest: 2, sync: true, maxLength: 1 << 20 });
-  destination.on('error', () => undefined);
-  return pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {
@@ -119,12 +111,13 @@ async function startServer(options: ServerOptions, data: DataFolder, log: Logger
       runtimePort: late.router.port,
       url: late.url,
     });
-  const wantedPort = wantedPortOf(options, data);
+  const recorded = data.readServerRecord();
+  const wantedPort = decidePort(options, recorded);
   // a process of its own: it starts while the rooms are wired
   const router = startOrAdoptRouter({
     dataFolder: data.paths.folder,
     host: options.host,
-    port: runtimePortOf(options, data, wantedPort),
+    port: decideRuntimePort(options, recorded, wantedPort),
     log,
     onRestart: record,
   });
@@ -315,11 +308,6 @@ function createServerGateway(
   });
 }
 
-/** The asked-for port, else the one recorded for this folder (running jobs know it), else the default. */
-function wantedPortOf(options: ServerOptions, data: DataFolder): number {
-  return options.port || (data.readServerRecord()?.port ?? options.port ?? DEFAULT_PORT);
-}
-
 async function listen(gateway: Gateway, port: number, host: string): Promise<number> {
   try {
     return await gateway.listen(port, host);
@@ -331,37 +319,14 @@ async function listen(gateway: Gateway, port: number, host: string): Promise<num
   }
 }
 
-function runtimePortOf(options: ServerOptions, data: DataFolder, port: number): number {
-  const recorded = data.readServerRecord();
-  if (options.runtimePort) return options.runtimePort;
-  if (recorded && recorded.port === port) return recorded.runtimePort;
-  return options.port === 0 || options.runtimePort === 0 ? 0 : port + 1;
-}
-
 /** What must exist before the first request: identities here and at the router, the default bucket, the clients' files. */
 async function prepare(base: Foundation, identity: IdentityRoom, late: LateParts): Promise<void> {
   const { settings, paths, clock } = base;
   const key = await seedIdentity({ ...base, account: settings.account });
   await ensureDefaultBucket(base.store, settings, clock.now());
   await identity.publish();
-  const bucket = `sagemaker-${settings.region}-${settings.account}`;
-  writeAtomically(
-    paths.credentials,
-    `[slipway]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secretAccessKey}\n`,
-  );
-  writeAtomically(paths.config, `[profile slipway]\nregion = ${settings.region}\nendpoint_url = ${late.url}\n`);
-  writeAtomically(paths.sagemakerConfig, sagemakerConfig(bucket));
+  writeClientFiles(paths, { key, region: settings.region, url: late.url, bucket: defaultBucketName(settings) });
 }
-
-/** Spares the SageMaker Python SDK its call to a fixed STS host when it looks for the default bucket. */
-const sagemakerConfig = (bucket: string): string => `SchemaVersion: '1.0'
-SageMaker:
-  PythonSDK:
-    Modules:
-      TelemetryOptOut: true
-      Session:
-        DefaultS3Bucket: ${bucket}
-`;
 
 async function startRooms(loop: RunnableLoop, rooms: readonly Room[]): Promise<void> {
   for (const room of rooms) {

@@ -3,7 +3,8 @@ import type { Store } from '../../platform/store/port.ts';
 import { bucketArn, bucketKey, type BucketDocument } from './resources.ts';
 
 /** Where SageMaker SDKs put what has no other place: `sagemaker-<region>-<account>`. */
-const defaultBucketName = (region: string, account: string): string => `sagemaker-${region}-${account}`;
+export const defaultBucketName = ({ account, region }: { readonly account: string; readonly region: string }): string =>
+  `sagemaker-${region}-${account}`;
 
 /** Creates the default bucket of a region unless it is there; `main` calls it before requests are answered. */
 export async function ensureDefaultBucket(
@@ -12,7 +13,7 @@ export async function ensureDefaultBucket(
   nowMs: number,
 ): Promise<void> {
   const { account, region } = place;
-  const name = defaultBucketName(region, account);
+  const name = defaultBucketName(place);
   const key = bucketKey(account, name);
   if (await store.get(key)) return;
   const document: BucketDocument = { name, region };
