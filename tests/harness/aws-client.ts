@@ -34,10 +34,14 @@ export interface AwsOptions {
   readonly region: string;
 }
 
-type JsonOperation = Extract<OperationName, `sagemaker:${string}` | `logs:${string}`>;
+type JsonOperation = Extract<OperationName, `sagemaker:${string}` | `logs:${string}` | `ecr:${string}`>;
 /** The tokens that SDKs fill in may be left out. */
 type JsonInput<N extends JsonOperation> = Omit<InputOf<N>, 'ClientRequestToken'> & { readonly ClientRequestToken?: string };
-const TARGETS: Readonly<Record<string, string>> = { sagemaker: 'SageMaker', logs: 'Logs_20140328' };
+const TARGETS: Readonly<Record<string, string>> = {
+  sagemaker: 'SageMaker',
+  logs: 'Logs_20140328',
+  ecr: 'AmazonEC2ContainerRegistry_V20150921',
+};
 
 export const optionsOf = (server: TestServer): AwsOptions => ({
   url: server.url,

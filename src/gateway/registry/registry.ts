@@ -92,10 +92,12 @@ function sendError(request: IncomingMessage, response: ServerResponse, error: Re
 
 /** Basic with ECR's user name `AWS`, or the token in the address that GetDownloadUrlForLayer gave. */
 async function authenticate(ports: RegistryPorts, request: IncomingMessage, url: URL): Promise<RegistryAccess> {
-  const token =
-    passwordOf(request.headers.authorization) ?? (request.method === 'GET' ? url.searchParams.get('token') : undefined);
+  const password = passwordOf(request.headers.authorization);
+  const token = password ?? (request.method === 'GET' ? (url.searchParams.get('token') ?? undefined) : undefined);
   const access = token ? ports.registryTokens.open(token, ports.clock.now()) : undefined;
-  if (!access || !(await stillKnown(ports, access))) throw unauthorized(token !== undefined && token !== null);
+  // an address is passed on more easily than a password, which is good for everything
+  const path = password === undefined ? url.pathname : undefined;
+  if (!access || access.path !== path || !(await stillKnown(ports, access))) throw unauthorized(token !== undefined);
   return access;
 }
 

@@ -7,6 +7,8 @@ export interface RegistryAccess {
   readonly principal: Principal;
   readonly region: string;
   readonly expiresAtMs: number;
+  /** Where it stands in an address: good to get what is under this path, and for nothing else. */
+  readonly path?: string;
 }
 
 /**

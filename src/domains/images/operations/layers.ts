@@ -284,17 +284,19 @@ export const getDownloadUrlForLayer = ({ store, blobs, registryTokens }: ImagesP
         );
       }
       const { digest, sizeBytes } = row.document;
+      const path = `/v2/${repositoryName}/blobs/${layerDigest}`;
       const token = registryTokens.seal({
         principal: context.principal,
         region: context.region,
         expiresAtMs: context.nowMs + DOWNLOAD_MS,
+        path,
       });
       const body: BlobBody = Object.assign(
         lazily(() => blobs.open(digest)),
         { blob: { digest, sizeBytes } },
       );
       return {
-        downloadUrl: `${context.client?.endpoint ?? ''}/v2/${repositoryName}/blobs/${layerDigest}?token=${token}`,
+        downloadUrl: `${context.client?.endpoint ?? ''}${path}?token=${token}`,
         layerDigest,
         body,
       };
