@@ -41,6 +41,13 @@ export async function openRuntime(options: SandboxOptions, spec: WorkSpec, isola
       `The image ${spec.image} is one of your own, which needs a sandbox: set \`sandbox: auto\` in slipway.yaml.`,
     );
   }
+  if (folder === undefined && isolation === 'container') {
+    throw new BackendError(
+      'image',
+      `The image ${spec.image} is one of your own, which is not implemented under a container engine: ` +
+        'use `sandbox: auto` in slipway.yaml on a machine that has bubblewrap.',
+    );
+  }
   if (folder !== undefined) return programFolder(options.locateRuntime(FOLDER_RUNTIME), folder, spec.image);
   const image = await options.openImage(digest ?? '', spec.runtime.root);
   const { environment, workingDirectory } = image;

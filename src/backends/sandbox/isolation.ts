@@ -4,14 +4,14 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../../platform/settings.ts';
-import type { Isolation } from './plan.ts';
+import type { ContainerEngine, Isolation } from './plan.ts';
 
 const run = promisify(execFile);
 const PROBE = fileURLToPath(new URL('./shim/probe.py', import.meta.url));
 
 /** What this host allows, found by really making a sandbox of each kind. */
 export type IsolationFound =
-  | { readonly isolation: Isolation; readonly bubblewrap: string }
+  | { readonly isolation: Isolation; readonly bubblewrap: string; readonly container?: ContainerEngine }
   /** Why none works, and the command that mends it. */
   | { readonly isolation: 'none'; readonly problem: string };
 
@@ -22,22 +22,31 @@ export interface IsolationProbe {
   readonly folder: string;
 }
 
-/** The best isolation the setting allows: bubblewrap, then `unshare`; plain only when asked for by name. */
+/** The best isolation the setting allows: bubblewrap, then `unshare`, then a container engine; plain only when asked for by name. */
 export async function findIsolation(probe: IsolationProbe): Promise<IsolationFound> {
   const { sandbox } = probe;
   if (sandbox === 'plain') return { isolation: 'plain', bubblewrap: '' };
-  if (sandbox === 'container') return none('`sandbox: container` is not implemented yet. Use `auto` in slipway.yaml.');
   const reasons: string[] = [];
   if (sandbox === 'auto' || sandbox === 'bubblewrap') {
     const bubblewrap = findProgram('bwrap');
-    const problem = bubblewrap === undefined ? 'bwrap is not installed' : await tryOut(probe, 'bubblewrap', bubblewrap);
+    const problem = bubblewrap === undefined ? 'bwrap is not installed' : (await tryOut(probe, 'bubblewrap', bubblewrap)).problem;
     if (bubblewrap !== undefined && problem === undefined) return { isolation: 'bubblewrap', bubblewrap };
     reasons.push(`bubblewrap: ${problem}`);
   }
   if (sandbox === 'auto' || sandbox === 'unshare') {
-    const problem = await tryOut(probe, 'unshare', '');
+    const { problem } = await tryOut(probe, 'unshare', '');
     if (problem === undefined) return { isolation: 'unshare', bubblewrap: '' };
     reasons.push(`unshare: ${problem}`);
+  }
+  if (sandbox === 'auto' || sandbox === 'container') {
+    const { problem, told } = await tryOut(probe, 'container', '');
+    if (problem === undefined) return { isolation: 'container', bubblewrap: '', container: JSON.parse(told) };
+    reasons.push(`container: ${problem}`);
+  }
+  if (sandbox === 'container') {
+    return none(
+      `No container engine runs work on this machine (${reasons.join('; ')}). Mend it, or use \`auto\` in slipway.yaml.`,
+    );
   }
   return none(`No sandbox can be made on this machine (${reasons.join('; ')}). ${mendingCommand()}`);
 }
@@ -54,15 +63,20 @@ function mendingCommand(): string {
   );
 }
 
-/** Makes a sandbox and runs /bin/true in it; undefined when that worked. */
-async function tryOut(probe: IsolationProbe, isolation: Isolation, bubblewrap: string): Promise<string | undefined> {
+/** Makes a sandbox and runs /bin/true in it: no problem when that worked, and what the probe told. */
+async function tryOut(
+  probe: IsolationProbe,
+  isolation: Isolation,
+  bubblewrap: string,
+): Promise<{ problem?: string; told: string }> {
   const folder = mkdtempSync(join(probe.folder, '.probe-'));
   try {
-    await run(probe.python, ['-I', '-S', '-B', PROBE, isolation, bubblewrap, folder], { timeout: PROBE_TIMEOUT_MS, cwd: '/' });
-    return undefined;
+    const words = ['-I', '-S', '-B', PROBE, isolation, bubblewrap, folder];
+    const { stdout } = await run(probe.python, words, { timeout: PROBE_TIMEOUT_MS, cwd: '/' });
+    return { told: stdout };
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string };
-    return stderr.trim().split('\n').at(-1) || message;
+    return { problem: stderr.trim().split('\n').at(-1) || message, told: '' };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

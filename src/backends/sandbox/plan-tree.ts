@@ -1,6 +1,6 @@
 import type { WorkInput, WorkSpec, WorkStream } from '../../platform/ports/work.ts';
 import { basename, dirname } from 'node:path/posix';
-import type { Mount, StreamPlan } from './plan.ts';
+import type { Isolation, Mount, StreamPlan } from './plan.ts';
 
 /** Where the paths a specification speaks of lie in the run's folder. Pure. */
 export interface TreePlan {
@@ -23,14 +23,17 @@ const FILE_MOUNTS_MAX = 256;
  * The access a specification's inputs really get. Where an output covers an additive input its files would be published as the
  * empty files that stand below their mounts, so they are copied instead. Pure.
  */
-export function decideAccess(spec: WorkSpec, isolated: boolean): WorkSpec {
+export function decideAccess(spec: WorkSpec, isolation: Isolation): WorkSpec {
   const inputs = spec.inputs.map((input): WorkInput => {
     if (input.stream) return input; // shown as pipes only
-    if (!isolated) return { ...input, access: 'writable' }; // nothing can be mounted: links to stored content must not be shown
+    if (isolation === 'plain') return { ...input, access: 'writable' }; // nothing can be mounted: links to stored content must not be shown
     if (input.access !== 'additive') return input;
     if (input.extract || !isWithin(input.path, ML_ROOT)) return { ...input, access: 'writable' };
     const covered = spec.outputs.some(({ path }) => isWithin(input.path, path) || isWithin(path, input.path));
     if (covered) return { ...input, access: 'writable' };
+    // container engines take no comma in what they mount
+    const comma = isolation === 'container' && input.entries.some(({ relativePath }) => relativePath.includes(','));
+    if (comma) return { ...input, access: 'writable' };
     return input.entries.length > FILE_MOUNTS_MAX ? { ...input, access: 'read-only' } : input;
   });
   return { ...spec, inputs };

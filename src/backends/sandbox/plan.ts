@@ -3,6 +3,8 @@ export interface RunPlan {
   readonly isolation: Isolation;
   /** Path of the bubblewrap program, where that is the isolation. */
   readonly bubblewrap: string;
+  /** Who makes the sandbox, where a container engine does. */
+  readonly container: ContainerPlan | null;
   readonly hostname: string;
   readonly command: readonly string[];
   readonly workingDirectory: string;
@@ -74,7 +76,23 @@ export interface ServePlan {
   readonly proxyPort: number | null;
 }
 
-export type Isolation = 'bubblewrap' | 'unshare' | 'plain';
+export interface ContainerPlan extends ContainerEngine {
+  /** Of the container, the same whenever it is asked for. */
+  readonly name: string;
+  /** Where the shim talks with the container's first process. */
+  readonly folder: string;
+}
+
+/** A container engine that answers, as shim/probe.py tells of it. */
+export interface ContainerEngine {
+  readonly engine: 'podman' | 'docker';
+  /** Path of its client. */
+  readonly program: string;
+  /** By which the client finds its engine. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type Isolation = 'bubblewrap' | 'unshare' | 'container' | 'plain';
 
 /** `from` is a path of the host (or the target of a symlink), `to` one inside. */
 export type Mount =

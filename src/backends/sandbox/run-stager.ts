@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BackendError } from '../../platform/errors/families.ts';
 import type { WorkSpec } from '../../platform/ports/work.ts';
+import { containerPlan, requireContainable } from './container-plan.ts';
 import { imageMounts, inOwnFolder, openRuntime, proxyVariables, type Runtime, servePlan } from './image-plan.ts';
 import type { IsolationFound } from './isolation.ts';
 import { decideAccess, isWithin, ML_ROOT, planTree, type TreePlan } from './plan-tree.ts';
@@ -42,7 +43,8 @@ export class RunStager {
   async stage(asked: WorkSpec, isolation: IsolationFound): Promise<void> {
     if (isolation.isolation === 'none') throw new BackendError('runtime', isolation.problem);
     const runtime = await openRuntime(this.#options, asked, isolation.isolation);
-    const spec = decideAccess(inOwnFolder(asked, runtime), isolation.isolation !== 'plain');
+    const spec = decideAccess(inOwnFolder(asked, runtime), isolation.isolation);
+    if (isolation.container) requireContainable(spec);
     const runFolder = this.#runs.of(spec.id);
     if (existsSync(runFolder)) await removeTree(runFolder);
     mkdirSync(runFolder, { mode: 0o700 });
@@ -58,11 +60,13 @@ export class RunStager {
     const sockets = spec.kind === 'service' ? socketFolder(this.#options.folder, spec.id) : null;
     const services = this.#serviceSockets(spec, plain);
     const { image } = runtime;
-    const ownHosts = image !== undefined || spec.hosts.join() !== COMMON_HOSTS.join();
+    // engines write one of their own wherever none is given
+    const ownHosts = image !== undefined || made.container !== undefined || spec.hosts.join() !== COMMON_HOSTS.join();
     const environment = environmentOf(spec, runtime, plain, runFolder, sockets);
     return {
       isolation: made.isolation,
       bubblewrap: made.bubblewrap,
+      container: made.container ? containerPlan(this.#options.folder, runFolder, spec.id, made.container) : null,
       hostname: spec.hostname,
       command: spec.command,
       workingDirectory: plain ? plainFolder(spec.workingDirectory, runFolder) : spec.workingDirectory,
@@ -91,7 +95,7 @@ export class RunStager {
       unpackBytesMax: archives.length > 0 ? unpackBytesMax(runFolder) : 0,
       socketFolder: sockets,
       logFile: spec.logFile,
-      preamble: spec.preamble?.map((line) => line.replace('{isolation}', ISOLATION_TEXT[made.isolation])) ?? [],
+      preamble: spec.preamble?.map((line) => line.replace('{isolation}', isolationText(made))) ?? [],
       maxRuntimeSeconds: spec.limits.maxRuntimeSeconds ?? null,
       graceSeconds: spec.limits.graceSeconds,
       peers: spec.peers ?? [],
@@ -166,9 +170,13 @@ function plainFolder(path: string, runFolder: string): string {
   return isWithin(path, ML_ROOT) ? path : join(runFolder, 'home');
 }
 
+const isolationText = ({ isolation, container }: Made): string =>
+  container ? `isolated by a container engine (${container.engine})` : ISOLATION_TEXT[isolation];
+
 const ISOLATION_TEXT = {
   bubblewrap: 'isolated by bubblewrap',
   unshare: 'isolated by Linux namespaces (unshare)',
+  container: 'isolated by a container engine',
   plain: 'NOT ISOLATED (sandbox: plain)',
 } as const;
 

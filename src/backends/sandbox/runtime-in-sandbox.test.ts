@@ -71,7 +71,7 @@ function ask(socketPath: string, method: string, path: string, body = ''): Promi
   });
 }
 
-for (const isolation of ['bubblewrap', 'unshare'] as const) {
+for (const isolation of ['bubblewrap', 'unshare', 'container'] as const) {
   test(`${isolation}: the built-in algorithm trains and its model is served, without network`, {
     skip: absence(isolation),
   }, async () => {

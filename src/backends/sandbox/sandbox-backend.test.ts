@@ -24,7 +24,7 @@ import { runWorkSuite, said, waitForChange } from '../../platform/ports/work-sui
 import { RunFolders } from './run-folder.ts';
 import { absence, createTrial } from './testing/sandbox-trial.ts';
 
-for (const isolation of ['bubblewrap', 'unshare'] as const) {
+for (const isolation of ['bubblewrap', 'unshare', 'container'] as const) {
   runWorkSuite({ name: isolation, skip: absence(isolation), open: () => createTrial(isolation) });
 
   test(`${isolation}: the isolation is told and the usage of the job itself is recorded`, {
@@ -134,7 +134,7 @@ test('bubblewrap: a zero byte in the environment smuggles no option in', { skip:
   trial.close();
 });
 
-for (const isolation of ['bubblewrap', 'unshare'] as const) {
+for (const isolation of ['bubblewrap', 'unshare', 'container'] as const) {
   test(`${isolation}: an interpreter and a runtime below a home folder are seen at their own paths, and nothing beside them`, {
     skip: absence(isolation),
   }, async () => {

@@ -4,6 +4,7 @@ import { BackendError } from '../../platform/errors/families.ts';
 import type { WorkAdditions } from '../../platform/ports/additions.ts';
 import type { WorkAddress, WorkBackend, WorkOutputTree, WorkSpec, WorkStatus } from '../../platform/ports/work.ts';
 import { type AdditionPorts, addArchive, removeAdded } from './additions.ts';
+import { removeContainer } from './container-plan.ts';
 import { findIsolation, findProgram, type IsolationFound } from './isolation.ts';
 import { readStart, walkOutput } from './outputs.ts';
 import { ML_ROOT } from './plan-tree.ts';
@@ -106,6 +107,7 @@ class HostSandbox implements SandboxBackend {
 
   async status(id: string): Promise<WorkStatus> {
     requireId(id);
+    await this.#removeOrphan(id);
     const status = this.#status(id);
     if (status.phase === 'ended' || status.phase === 'absent') this.#watch.forget(id);
     else this.#watch.watchOver(id);
@@ -127,6 +129,13 @@ class HostSandbox implements SandboxBackend {
     if (late) return late;
     this.#endByServer(id, 'lost', 'The process that minded the work vanished without a record, and the work ended with it.');
     return this.#runs.ended(id) ?? { phase: 'absent' };
+  }
+
+  /** A container, unlike another sandbox, outlives its supervisor. Nobody is told of the end while it may still be there. */
+  async #removeOrphan(id: string): Promise<void> {
+    if (this.#runs.supervisor(id) !== 'gone' || this.#runs.ended(id)) return;
+    const container = this.#runs.plan(id)?.container;
+    if (container) await removeContainer(container);
   }
 
   /** Handed to a spawner that lives: on its way. Otherwise nobody will run it unless it is started again. */

@@ -56,7 +56,7 @@ attempt('host root by process 1', lambda: nothing('runs' in os.listdir('/proc/1/
 print('done')
 `;
 
-for (const isolation of ['bubblewrap', 'unshare'] as const) {
+for (const isolation of ['bubblewrap', 'unshare', 'container'] as const) {
   test(`under ${isolation} a job reaches nothing of the host or of other jobs`, { skip: absence(isolation) }, async () => {
     const trial = createTrial(isolation);
     process.env.SLIPWAY_TRIAL_SECRET = 'secret';

@@ -126,5 +126,6 @@ const OWN_FILES: Readonly<Record<string, string>> = {
   group: 'root:x:0:\nnogroup:x:65534:\n',
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n',
   hosts: hostsFile(COMMON_HOSTS, ''),
+  hostname: '', // where a container engine shows its own
   'resolv.conf': '', // where the host's is shown
 };

@@ -37,6 +37,17 @@ class Sandbox:
                 send(pid, signal.SIGKILL)
         send(self.init, signal.SIGKILL)
 
+    def pids(self):
+        return process_table.descendants(self.init)
+
+    def group(self, own):
+        """The group that counts the job's memory: the one its supervisor is in."""
+        return own
+
+    def conclude(self, usage):
+        """What the job used, once every process of the sandbox is gone."""
+        return usage
+
 
 def send(pid, number):
     try:
@@ -51,7 +62,8 @@ class StartFailed(Exception):
 
 def start(plan, output, before=None):
     """`before` is called with a process in the sandbox's namespaces, and the job begins when it has returned."""
-    way = {"bubblewrap": start_bubblewrap, "unshare": start_unshare, "plain": start_plain}[plan["isolation"]]
+    way = {"bubblewrap": start_bubblewrap, "unshare": start_unshare, "plain": start_plain,
+           "container": start_container}[plan["isolation"]]
     return way(plan, output, before)
 
 
@@ -383,6 +395,12 @@ def start_plain(plan, output, _before):
         os.waitpid(pid, 0)
         raise StartFailed(text[len("failed "):])
     return Sandbox(pid, pid)
+
+
+def start_container(plan, output, before):
+    import container  # for few
+
+    return container.start(plan, output, before)
 
 
 # shared by all

@@ -19,10 +19,16 @@ def find_parent(controller="memory"):
     return None
 
 
-def candidates(controller):
-    """Our own groups and their ancestors: the nearest place that lets us make a child."""
+def path_of(pid):
+    """The group that counts this process's memory, where it is to be seen."""
+    nearest = next(candidates("memory", pid), None)
+    return nearest if nearest and os.path.exists(nearest + "/" + limit_name(nearest)) else None
+
+
+def candidates(controller, pid="self"):
+    """The groups of a process and their ancestors: the nearest place that lets us make a child."""
     try:
-        with open("/proc/self/cgroup") as file:
+        with open("/proc/%s/cgroup" % pid) as file:
             lines = file.read().splitlines()
     except OSError:
         return
@@ -76,10 +82,11 @@ def write(path, value):
 
 
 class MemoryGroup:
-    def __init__(self, path):
+    def __init__(self, path, own=True):
         self.path = path
-        os.mkdir(path)
-        self.write("cgroup.procs", 0)
+        if own:
+            os.mkdir(path)
+            self.write("cgroup.procs", 0)
 
     def limit(self, limit_bytes):
         self.write(limit_name(self.path), limit_bytes)

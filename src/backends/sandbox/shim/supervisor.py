@@ -62,6 +62,7 @@ class Supervisor:
         self.disconnect()
         if self.sandbox:
             self.sandbox.kill()
+            self.sandbox.conclude(Usage())
         self.end("failed-to-start" if self.started_ms is None else "lost", None, message_of(error, self.folder))
 
     # claim and records
@@ -130,7 +131,7 @@ class Supervisor:
         lock = staging.take_plain_root(plan, self.stop_wanted) if plan["ownsPlainRoot"] else None
         log = log_writer.LogWriter(plan["logFile"])
         log.lines(plan["preamble"])
-        if self.group and plan["memoryBytes"]:
+        if self.group and plan["memoryBytes"] and not plan.get("container"):  # an engine's own group has the limit
             self.group.limit(plan["memoryBytes"])
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # so that we inherit, and measure, the sandbox's first process
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -141,6 +142,7 @@ class Supervisor:
         output_read, output_write = os.pipe()
         self.sandbox = isolation.start(plan, output_write, self.connect if plan.get("serve") else None)
         os.close(output_write)
+        self.group = self.sandbox.group(self.group)
         self.started_ms = now_ms()
         self.show_start_at = time.monotonic() + plan["showStartAfterSeconds"]
         self.look_at = time.monotonic() + self.look_seconds()
@@ -269,15 +271,16 @@ class Supervisor:
         return "out-of-disk" if found.f_bavail * found.f_frsize < self.plan["diskReserveBytes"] else None
 
     def over_memory(self, limit):
-        pids = process_table.descendants(self.sandbox.init)
+        pids = self.sandbox.pids()
         if sum(map(process_table.resident_bytes, pids)) <= limit:
             return False
         return sum(map(process_table.proportional_bytes, pids)) > limit
 
     def finish(self, code, usage, log):
-        peak, killed = usage.peak_bytes, False
+        usage = self.sandbox.conclude(usage)
+        peak, killed = usage.peak_bytes, usage.killed
         if self.group:
-            peak, killed = self.group.peak_bytes() or peak, self.group.killed()
+            peak, killed = self.group.peak_bytes() or peak, killed or self.group.killed()
         reason = self.reason or "exited"
         if (killed and code != 0 and reason == "exited") or reason == "out-of-memory":
             reason, code = "out-of-memory", 137
@@ -304,6 +307,7 @@ class Usage:
     def __init__(self):
         self.cpu_ms = 0
         self.peak_bytes = 0
+        self.killed = False  # for want of memory, where the sandbox knows
 
     def add(self, spent):
         # each process tells of itself and of those it waited for: what we reap adds up without counting twice

@@ -6,14 +6,16 @@ import { systemClock } from '../../../platform/clock.ts';
 import type { BlobStore } from '../../../platform/objects/port.ts';
 import { waitForEnd, type WorkTrial } from '../../../platform/ports/work-suite.ts';
 import type { WorkEnd } from '../../../platform/ports/work.ts';
+import { engineAbsence } from './container-engine.ts';
 import { findProgram } from '../isolation.ts';
 import { createSandboxBackend, type SandboxBackend } from '../sandbox-backend.ts';
 import type { SandboxOptions } from '../sandbox-options.ts';
 
-export type TrialIsolation = 'bubblewrap' | 'unshare' | 'plain';
+export type TrialIsolation = 'bubblewrap' | 'unshare' | 'container' | 'plain';
 
 /** Why this machine cannot try a kind of isolation, for `skip`; false when it can. One that is there and broken fails its tests. */
 export function absence(isolation: TrialIsolation): string | false {
+  if (isolation === 'container') return engineAbsence();
   return isolation === 'bubblewrap' && findProgram('bwrap') === undefined ? 'bubblewrap is not installed' : false;
 }
 
