@@ -33,6 +33,17 @@ for (const sandbox of ['bubblewrap', 'unshare'] as const) {
   });
 }
 
+test('a container engine runs a training job and the endpoint of its model', { skip: absence('container') }, async () => {
+  const server = await startServer({ settings: 'sandbox: container\n' });
+  try {
+    await runToSuccess(server, ['python3', join(import.meta.dirname, 'container_engine.py')], {
+      test: 'boto3 container_engine.py',
+    });
+  } finally {
+    await server.stop();
+  }
+});
+
 const PROGRAMS = [
   ['training.py', 'boto3: built-in XGBoost trains, fails with its reason, is stopped'],
   ['sdk_hosts.py', 'SageMaker SDK: a script and a processing job on two hosts'],
