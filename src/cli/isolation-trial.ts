@@ -9,7 +9,7 @@ const PROBE = resolve(import.meta.dirname, '../backends/sandbox/shim/probe.py');
 const TRIAL_TIMEOUT_MS = 20_000;
 
 /** Really makes a sandbox of this kind; undefined when that worked, else why not. */
-export function tryIsolation(kind: 'bubblewrap' | 'unshare'): string | undefined {
+export function tryIsolation(kind: 'bubblewrap' | 'unshare' | 'container'): string | undefined {
   const bubblewrap = kind === 'bubblewrap' ? findBubblewrap() : '';
   if (bubblewrap === undefined) return 'not installed';
   const folder = mkdtempSync(join(tmpdir(), 'slipway-probe-'));

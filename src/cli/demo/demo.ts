@@ -95,7 +95,7 @@ async function ownContainer(connection: Connection, output: Output, folder: stri
 function chooseSandbox(folder: string, output: Output): boolean {
   const bubblewrap = tryIsolation('bubblewrap');
   const unshare = bubblewrap === undefined ? undefined : tryIsolation('unshare');
-  if (bubblewrap === undefined || unshare === undefined) return true;
+  if (bubblewrap === undefined || unshare === undefined || tryIsolation('container') === undefined) return true;
   writeFileSync(join(folder, 'slipway.yaml'), 'sandbox: plain\n', { mode: 0o600 });
   output.line(`sandbox    NONE: this host allows no isolation (bubblewrap: ${bubblewrap}; unshare: ${unshare}).`);
   output.line('           The demo runs its own scripts without it, one job at a time. What is missing: npx slipway doctor');

@@ -48,12 +48,16 @@ function runtimeFinding(): Finding {
   return { what: 'Python runtime of jobs', state: 'ok', detail: `Python ${python}, ${versions}` };
 }
 
-/** One isolation is enough; both are tried for real. */
+/** One isolation is enough; all are tried for real. */
 function sandboxFindings(): Finding[] {
-  const problems = { bubblewrap: tryIsolation('bubblewrap'), unshare: tryIsolation('unshare') };
-  const none = problems.bubblewrap !== undefined && problems.unshare !== undefined;
+  const problems = {
+    bubblewrap: tryIsolation('bubblewrap'),
+    unshare: tryIsolation('unshare'),
+    container: tryIsolation('container'),
+  };
+  const none = Object.values(problems).every((problem) => problem !== undefined);
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  const finding = (kind: 'bubblewrap' | 'unshare', mend: string): Finding => {
+  const finding = (kind: keyof typeof problems, mend: string): Finding => {
     const problem = problems[kind];
     return problem === undefined
       ? { what: `sandbox: ${kind}`, state: 'ok', detail: 'works' }
@@ -61,7 +65,12 @@ function sandboxFindings(): Finding[] {
   };
   const allow = `${sudo}sysctl -w user.max_user_namespaces=15000 (in a container: start it with user namespaces allowed)`;
   const install = `${sudo}apt-get update && ${sudo}apt-get install -y bubblewrap`;
-  return [finding('bubblewrap', problems.bubblewrap === 'not installed' ? install : allow), finding('unshare', allow)];
+  const engine = 'only needed where the others do not work: install podman, or start the docker service';
+  return [
+    finding('bubblewrap', problems.bubblewrap === 'not installed' ? install : allow),
+    finding('unshare', allow),
+    finding('container', engine),
+  ];
 }
 
 const FREE_GIB_MIN = 2;
