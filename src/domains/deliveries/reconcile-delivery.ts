@@ -7,7 +7,7 @@ import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
 import type { Row } from '../../platform/store/port.ts';
-import type { DeliveryPorts } from './room.ts';
+import type { DeliveryPorts } from './ports.ts';
 
 /** A receiver that refuses is asked again for a while: its queue or its right may be made in a moment. */
 const ATTEMPTS_MAX = 6;

@@ -1,19 +1,8 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import type { LogFiles } from '../../platform/ports/log-files.ts';
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
 import type { Cursor, Row, Store } from '../../platform/store/port.ts';
 import { groupKey, LOG_GROUP, LOG_STREAM, streamKey, type LogGroupDocument, type LogStreamDocument } from './resources.ts';
-import type { StreamIndex } from './stream-index.ts';
-
-export interface LogsPorts {
-  readonly store: Store;
-  readonly files: LogFiles;
-}
-
-export interface LogsRoomPorts extends LogsPorts {
-  readonly index: StreamIndex;
-}
 
 export const placeOf = ({ account, region }: OperationContext): Place => ({ account, region });
 

@@ -3,7 +3,6 @@ import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { tagsKey } from '../../platform/resources/tags.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
-import type { LogsRoomPorts } from './group-access.ts';
 import {
   fileOf,
   groupArn,
@@ -15,6 +14,7 @@ import {
   type LogGroupDocument,
   type LogStreamDocument,
 } from './resources.ts';
+import type { LogsRoomPorts } from './ports.ts';
 
 const STREAMS_PER_COMMIT = 200;
 

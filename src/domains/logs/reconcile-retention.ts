@@ -4,8 +4,8 @@ import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Cursor } from '../../platform/store/port.ts';
-import type { LogsRoomPorts } from './group-access.ts';
 import { fileOf, groupArn, LOG_STREAM, LOGS_RETENTION, type LogGroupDocument, type LogStreamDocument } from './resources.ts';
+import type { LogsRoomPorts } from './ports.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 /** AWS takes up to three days; a look that finds nothing costs one stat for each stream. */

@@ -1,6 +1,5 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { LogsPorts } from './group-access.ts';
 import { getLogEvents, putLogEvents } from './operations/events.ts';
 import { filterLogEvents } from './operations/filter.ts';
 import { listTagsForResource, listTagsLogGroup, tagResource, untagResource } from './operations/group-tags.ts';
@@ -11,6 +10,7 @@ import { logsDeletionReconciler } from './reconcile-deletion.ts';
 import { retentionReconciler } from './reconcile-retention.ts';
 import { LOG_GROUP, LOG_STREAM } from './resources.ts';
 import { createStreamIndex } from './stream-index.ts';
+import type { LogsPorts } from './ports.ts';
 
 /** CloudWatch Logs: groups and streams as rows, events as lines of files that shims write while their job runs. */
 export function createLogsRoom(ports: LogsPorts & { readonly clock: Clock }): Room {

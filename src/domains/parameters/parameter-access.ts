@@ -1,4 +1,4 @@
-import type { Calls, OperationContext } from '../../platform/calls/operation.ts';
+import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
@@ -12,13 +12,6 @@ import {
   type VersionDocument,
   versionKey,
 } from './resources.ts';
-import type { SealingPorts } from './sealing.ts';
-
-export interface ParametersPorts extends SealingPorts {
-  readonly store: Store;
-  /** To Secrets Manager, for names that stand for its secrets. */
-  readonly calls: Calls;
-}
 
 export type ParameterRow = Read<ParameterDocument>;
 

@@ -14,8 +14,8 @@ import {
   getParametersByPath,
 } from './operations/read-parameters.ts';
 import { deleteParameter, deleteParameters, putParameter } from './operations/write-parameters.ts';
-import type { ParametersPorts } from './parameter-access.ts';
 import { PARAMETER } from './resources.ts';
+import type { ParametersPorts } from './ports.ts';
 
 /** Parameter Store of Systems Manager. */
 export function createParametersRoom(ports: ParametersPorts): Room {

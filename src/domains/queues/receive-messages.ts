@@ -5,9 +5,10 @@ import type { Commit, Write } from '../../platform/store/port.ts';
 import { listRows, type Read } from '../../platform/store/typed-rows.ts';
 import { attributeNumber } from './decide-attributes.ts';
 import { type Candidate, planOrderedReceive, planReceive, type ReceivePlan } from './decide-receive.ts';
-import { readQueue, type QueueRow, type QueuesRoomPorts } from './queue-access.ts';
+import { readQueue, type QueueRow } from './queue-access.ts';
 import { deadLetterQueue, redriveOf } from './redrive.ts';
 import { isFifo, MESSAGE_KIND, type MessageDocument, messageKey, queueArn } from './resources.ts';
+import type { QueuesRoomPorts } from './ports.ts';
 
 export interface Taken {
   readonly name: string;

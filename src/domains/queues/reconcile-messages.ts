@@ -2,8 +2,8 @@ import { listRows, readRow } from '../../platform/store/typed-rows.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { attributeNumber } from './decide-attributes.ts';
-import type { QueuesPorts } from './queue-access.ts';
 import { type MessageDocument, MESSAGE_KIND, QUEUE_REMAINS, QUEUE_RETENTION, type QueueDocument } from './resources.ts';
+import type { QueuesPorts } from './ports.ts';
 
 /** Bodies may be as large as 1 MiB each. */
 const MESSAGES_PER_COMMIT = 50;

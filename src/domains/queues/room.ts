@@ -10,10 +10,11 @@ import { listQueueTags, tagQueue, untagQueue } from './operations/queue-tags.ts'
 import { createQueue, deleteQueue, getQueueUrl, listQueues, purgeQueue } from './operations/queues.ts';
 import { receiveMessage } from './operations/receive.ts';
 import { sendMessage, sendMessageBatch } from './operations/send.ts';
-import { type QueuesPorts, sequences } from './queue-access.ts';
+import { sequences } from './queue-access.ts';
 import { remainsReconciler, retentionReconciler } from './reconcile-messages.ts';
 import { QUEUE } from './resources.ts';
 import { createWaiters } from './waiters.ts';
+import type { QueuesPorts } from './ports.ts';
 
 /** SQS: queues and their messages as rows; a receive is a commit that hides what it hands out. */
 export function createQueuesRoom(ports: QueuesPorts): Room {

@@ -9,8 +9,9 @@ import { readRow } from '../../platform/store/typed-rows.ts';
 import { attributeNumber } from './decide-attributes.ts';
 import { rejectedMessage, rejectedOrder } from './decide-message.ts';
 import { attributesDigest, bodyDigest, contentDigest } from './message-digests.ts';
-import { placeOf, readQueue, type QueueRow, type QueuesRoomPorts } from './queue-access.ts';
+import { placeOf, readQueue, type QueueRow } from './queue-access.ts';
 import { DEDUPLICATION_KIND, isFifo, type MessageDocument, messageKey, type StoredAttribute } from './resources.ts';
+import type { QueuesRoomPorts } from './ports.ts';
 
 export type Entry = Omit<SendMessageRequest, 'QueueUrl'>;
 

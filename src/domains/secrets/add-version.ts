@@ -3,7 +3,8 @@ import { ServiceError } from '../../platform/errors/families.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { holderOf, moveStages, surplusVersions } from './decide-versions.ts';
 import { CURRENT, type SecretDocument, type SecretValue, valueKey } from './resources.ts';
-import { openValue, placeOf, type SecretsPorts, valueWrite } from './secret-access.ts';
+import { openValue, placeOf, valueWrite } from './secret-access.ts';
+import type { SecretsPorts } from './ports.ts';
 
 export type Added =
   /** This version is there already, with the same value: the call was made before. */

@@ -13,7 +13,7 @@ import { tagResource, untagResource } from './operations/secret-tags.ts';
 import { createSecret, putSecretValue, updateSecret, updateSecretVersionStage } from './operations/write-secrets.ts';
 import { deletionReconciler } from './reconcile-deletion.ts';
 import { SECRET } from './resources.ts';
-import type { SecretsPorts } from './secret-access.ts';
+import type { SecretsPorts } from './ports.ts';
 
 /** Secrets Manager: values lie sealed in rows of their own, and are nowhere else. */
 export function createSecretsRoom(ports: SecretsPorts & { readonly clock: Clock }): Room {

@@ -2,7 +2,6 @@ import { openText, sealText } from '../../platform/authorization/session-token.t
 import type { AuthorizationNeed } from '../../platform/authorization/policy.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { invariant, ServiceError } from '../../platform/errors/families.ts';
-import type { Ids } from '../../platform/ids.ts';
 import { readTags } from '../../platform/resources/change-tags.ts';
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
 import type { Store, Write } from '../../platform/store/port.ts';
@@ -17,13 +16,7 @@ import {
   type ValueDocument,
   valueKey,
 } from './resources.ts';
-
-export interface SecretsPorts {
-  readonly store: Store;
-  readonly ids: Ids;
-  /** Hex. */
-  readonly sealingKey: string;
-}
+import type { SecretsPorts } from './ports.ts';
 
 export type SecretRow = Read<SecretDocument>;
 

@@ -1,18 +1,10 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import type { Ids } from '../../platform/ids.ts';
-import type { BlobStore } from '../../platform/objects/port.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
 import { checkKeySize, checkVersionId } from './decide-names.ts';
 import { accepted } from './rejection.ts';
 import { bucketKey, noSuchBucket, objectKey, type BucketDocument, type ObjectDocument } from './resources.ts';
-
-/** What the operations of this room use. */
-export interface StoragePorts {
-  readonly store: Store;
-  readonly blobs: BlobStore;
-  readonly ids: Ids;
-}
+import type { StoragePorts } from './ports.ts';
 
 export interface BucketRequest {
   readonly Bucket: string;

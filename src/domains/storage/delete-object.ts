@@ -2,13 +2,13 @@ import type { OperationContext } from '../../platform/calls/operation.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
-import type { StoragePorts } from './bucket-access.ts';
 import { checkWriteConditions } from './decide-preconditions.ts';
 import { type KeyState, planDelete, planDeleteVersion } from './decide-versions.ts';
 import { findVersion, isCurrent, newestVersions, type ObjectPlace, readKeyState } from './key-state.ts';
 import { notificationsOf, type Told } from './notifications.ts';
 import { accepted } from './rejection.ts';
 import { objectArn, objectKey, type ObjectDocument } from './resources.ts';
+import type { StoragePorts } from './ports.ts';
 
 export interface DeleteOutcome {
   /** Of the version that is gone, or of the marker made. */

@@ -1,6 +1,5 @@
 import type { Room } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { StoragePorts } from './bucket-access.ts';
 import {
   deleteBucketTagging,
   getBucketNotificationConfiguration,
@@ -25,6 +24,7 @@ import { abortMultipartUpload, createMultipartUpload, listMultipartUploads } fro
 import { bucketDeletionReconciler } from './reconcile-bucket-deletion.ts';
 import { uploadCleanupReconciler } from './reconcile-upload-cleanup.ts';
 import { BUCKET, OBJECT, OBJECT_VERSION, UPLOAD, UPLOAD_PART } from './resources.ts';
+import type { StoragePorts } from './ports.ts';
 
 /** S3: buckets, objects and multipart uploads over content-addressed blobs. */
 export function createStorageRoom(ports: StoragePorts & { readonly clock: Clock }): Room {

@@ -1,13 +1,8 @@
 import { ServiceError } from '../../platform/errors/families.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
-import { absentError, keyOfArn, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
-import type { Row, Store } from '../../platform/store/port.ts';
-
-export interface TaggingPorts {
-  readonly store: Store;
-  /** The resources of every room; `main` passes them on. */
-  readonly resources: readonly ResourceDeclaration[];
-}
+import { absentError, keyOfArn } from '../../platform/resources/declaration.ts';
+import type { Row } from '../../platform/store/port.ts';
+import type { TaggingPorts } from './ports.ts';
 
 export interface TaggedResource {
   readonly row: Row;

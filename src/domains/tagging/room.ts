@@ -1,6 +1,6 @@
 import type { Room } from '../../platform/calls/operation.ts';
-import type { TaggingPorts } from './find-resource.ts';
 import { addTags, deleteTags, listTags } from './operations/tags.ts';
+import type { TaggingPorts } from './ports.ts';
 
 /** Tags of SageMaker resources of any room: it knows them by their declarations only. */
 export function createTaggingRoom(ports: TaggingPorts): Room {

@@ -1,10 +1,11 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
-import { invalidParameter, placeOf, readStream, type LogsRoomPorts } from '../group-access.ts';
+import { invalidParameter, placeOf, readStream } from '../group-access.ts';
 import { decideBatch } from '../decide-batch.ts';
 import { escapeControls, isJobGroup, packNewlines, unpackNewlines } from '../decide-text.ts';
 import { formatEventToken, parseEventToken } from '../decide-tokens.ts';
 import { readBackward, readForward } from '../read-events.ts';
 import { fileOf, groupNameOf, streamArn } from '../resources.ts';
+import type { LogsRoomPorts } from '../ports.ts';
 
 const EVENTS_MAX = 10_000;
 /** Puts need no order since 2023 and take any token; AWS still gives one, and older log handlers fail where there is none. */

@@ -6,9 +6,10 @@ import type { Cursor } from '../../../platform/store/port.ts';
 import { parseFilterPattern } from '../decide-filter-pattern.ts';
 import type { Matches } from '../decide-json-pattern.ts';
 import { escapeControls, isJobGroup, unpackNewlines } from '../decide-text.ts';
-import { invalidParameter, placeOf, readGroup, readStream, type LogsRoomPorts } from '../group-access.ts';
+import { invalidParameter, placeOf, readGroup, readStream } from '../group-access.ts';
 import { type MergedEvent, type MergeSource, mergeStreams, type Position, StreamReader } from '../merge-streams.ts';
 import { fileOf, groupAccessArn, groupNameOf, LOG_STREAM, type LogStreamDocument } from '../resources.ts';
+import type { LogsRoomPorts } from '../ports.ts';
 
 const EVENTS_MAX = 10_000;
 const RESPONSE_BYTES_MAX = 1024 * 1024;

@@ -8,8 +8,9 @@ import {
   tagMap,
   withoutTags,
 } from '../../../platform/resources/change-tags.ts';
-import { invalidParameter, placeOf, readGroup, type LogsRoomPorts } from '../group-access.ts';
+import { invalidParameter, placeOf, readGroup } from '../group-access.ts';
 import { groupArn, groupOfArn } from '../resources.ts';
+import type { LogsRoomPorts } from '../ports.ts';
 
 /** Only groups carry tags. */
 function groupOf(resourceArn: string): string {

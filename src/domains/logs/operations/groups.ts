@@ -6,9 +6,10 @@ import { existsError, type Place } from '../../../platform/resources/declaration
 import { tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
-import { decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup, type LogsRoomPorts } from '../group-access.ts';
+import { decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup } from '../group-access.ts';
 import { finishDeletion } from '../reconcile-deletion.ts';
 import { groupAccessArn, groupArn, groupKey, LOG_GROUP, LOGS_DELETION, type LogGroupDocument } from '../resources.ts';
+import type { LogsRoomPorts } from '../ports.ts';
 
 const GROUPS_MAX = 50;
 

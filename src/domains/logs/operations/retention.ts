@@ -1,8 +1,9 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { invalidParameter, placeOf, readGroup, type LogsRoomPorts } from '../group-access.ts';
+import { invalidParameter, placeOf, readGroup } from '../group-access.ts';
 import { groupAccessArn, groupArn, groupKey, LOGS_RETENTION, type LogGroupDocument } from '../resources.ts';
+import type { LogsRoomPorts } from '../ports.ts';
 
 /** AWS takes these numbers of days and no others. */
 const DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];

@@ -4,15 +4,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { existsError, type Place } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Cursor, Row } from '../../../platform/store/port.ts';
-import {
-  decodeCursor,
-  encodeCursor,
-  invalidParameter,
-  placeOf,
-  readGroup,
-  readStream,
-  type LogsRoomPorts,
-} from '../group-access.ts';
+import { decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup, readStream } from '../group-access.ts';
 import { finishDeletion } from '../reconcile-deletion.ts';
 import {
   fileOf,
@@ -24,6 +16,7 @@ import {
   streamKey,
   type LogStreamDocument,
 } from '../resources.ts';
+import type { LogsRoomPorts } from '../ports.ts';
 
 const STREAMS_MAX = 50;
 

@@ -12,8 +12,9 @@ import {
 } from '../../../platform/resources/change-tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { isLabel, planLabels } from '../decide-put.ts';
-import { findParameter, namedArn, type ParametersPorts, placeOf, readParameter } from '../parameter-access.ts';
+import { findParameter, namedArn, placeOf, readParameter } from '../parameter-access.ts';
 import { type ParameterDocument, parameterArn } from '../resources.ts';
+import type { ParametersPorts } from '../ports.ts';
 
 export const labelParameterVersion = (ports: ParametersPorts): Operation<'ssm:LabelParameterVersion'> =>
   operation('ssm:LabelParameterVersion', {

@@ -7,15 +7,7 @@ import { decodePageToken, encodePageToken } from '../../../platform/resources/pa
 import type { Cursor } from '../../../platform/store/port.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
 import { isBelow, matchesFilters, needsTags, rejectedFilters, rejectedPath } from '../decide-filters.ts';
-import {
-  namedArn,
-  type ParameterRow,
-  type ParametersPorts,
-  placeOf,
-  readParameter,
-  type Selected,
-  selectVersion,
-} from '../parameter-access.ts';
+import { namedArn, type ParameterRow, placeOf, readParameter, type Selected, selectVersion } from '../parameter-access.ts';
 import {
   PARAMETER,
   PARAMETER_VERSION_KIND,
@@ -26,6 +18,7 @@ import {
 } from '../resources.ts';
 import { shownValue } from '../sealing.ts';
 import { isSecretReference, readReferencedSecret } from '../secret-reference.ts';
+import type { ParametersPorts } from '../ports.ts';
 
 const PAGE_ROWS = 100;
 /** So many rows are looked at for one page; a page may hold fewer than asked for and yet not be the last. */

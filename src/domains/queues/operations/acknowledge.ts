@@ -4,10 +4,11 @@ import { refuse, type Rejection } from '../../../platform/errors/rejection.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { rejectedBatch } from '../decide-message.ts';
-import { queueNeeds, readQueue, type QueueRow, type QueuesRoomPorts } from '../queue-access.ts';
+import { queueNeeds, readQueue, type QueueRow } from '../queue-access.ts';
 import { parseReceipt } from '../receipt-handle.ts';
 import { isFifo, type MessageDocument, messageKey } from '../resources.ts';
 import { batchResult, failedEntry } from './send.ts';
+import type { QueuesRoomPorts } from '../ports.ts';
 
 const VISIBILITY_SECONDS_MAX = 43_200;
 

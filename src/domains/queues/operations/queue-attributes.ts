@@ -6,9 +6,10 @@ import { decodePageToken, encodePageToken } from '../../../platform/resources/pa
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
 import { effectiveAttributes, mergedAttributes, rejectedAttributes } from '../decide-attributes.ts';
-import { placeOf, queueNeeds, queueUrl, readQueue, type QueueRow, type QueuesPorts } from '../queue-access.ts';
+import { placeOf, queueNeeds, queueUrl, readQueue, type QueueRow } from '../queue-access.ts';
 import { checkRedrive, redriveOf } from '../redrive.ts';
 import { isFifo, MESSAGE_KIND, QUEUE, QUEUE_RETENTION, type QueueDocument, queueArn } from '../resources.ts';
+import type { QueuesPorts } from '../ports.ts';
 
 const COUNTS = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'];
 

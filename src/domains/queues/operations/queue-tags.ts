@@ -10,8 +10,9 @@ import {
 } from '../../../platform/resources/change-tags.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { TAGS_MAX } from '../../../platform/resources/tags.ts';
-import { placeOf, queueNameOf, queueNeeds, readQueue, type QueuesPorts } from '../queue-access.ts';
+import { placeOf, queueNameOf, queueNeeds, readQueue } from '../queue-access.ts';
 import { queueArn } from '../resources.ts';
+import type { QueuesPorts } from '../ports.ts';
 
 const taggedQueue = (ports: QueuesPorts, context: OperationContext, url: string) => async () => {
   const { key, version, document } = await readQueue(ports.store, context, url);

@@ -9,9 +9,10 @@ import { absentError } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { attributeNumber, differingAttribute, mergedAttributes, rejectedAttributes, rejectedName } from '../decide-attributes.ts';
-import { placeOf, queueNeeds, queueUrl, readQueue, type QueuesPorts } from '../queue-access.ts';
+import { placeOf, queueNeeds, queueUrl, readQueue } from '../queue-access.ts';
 import { checkRedrive } from '../redrive.ts';
 import { boxKey, isFifo, QUEUE, QUEUE_REMAINS, QUEUE_RETENTION, type QueueDocument, queueArn, queueKey } from '../resources.ts';
+import type { QueuesPorts } from '../ports.ts';
 
 const QUEUES_PER_PAGE = 1000;
 const PURGE_PAUSE_MS = 60_000;

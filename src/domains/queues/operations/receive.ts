@@ -4,10 +4,11 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { attributeNumber } from '../decide-attributes.ts';
 import { wantsAttribute } from '../decide-receive.ts';
 import { attributesDigest, bodyDigest } from '../message-digests.ts';
-import { queueNeeds, readQueue, type QueuesRoomPorts } from '../queue-access.ts';
+import { queueNeeds, readQueue } from '../queue-access.ts';
 import { awaitMessages, type Taken } from '../receive-messages.ts';
 import { formatReceipt } from '../receipt-handle.ts';
 import type { MessageDocument, StoredAttribute } from '../resources.ts';
+import type { QueuesRoomPorts } from '../ports.ts';
 
 /** It hides messages for a while, which is no change that the ledger tells of. */
 export const receiveMessage = (ports: QueuesRoomPorts): Operation<'sqs:ReceiveMessage'> =>

@@ -2,8 +2,9 @@ import type { BatchResultErrorEntry, SendMessageBatchResultEntry } from '../../.
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { refuse, type Rejection } from '../../../platform/errors/rejection.ts';
 import { BATCH_BYTES_MAX, messageBytes, rejectedBatch } from '../decide-message.ts';
-import { queueNeeds, readQueue, type QueuesRoomPorts } from '../queue-access.ts';
+import { queueNeeds, readQueue } from '../queue-access.ts';
 import { sendMessages, sentOrRefused } from '../send-messages.ts';
+import type { QueuesRoomPorts } from '../ports.ts';
 
 /** Messages are data, not changes that the ledger tells of. */
 

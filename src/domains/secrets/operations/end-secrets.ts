@@ -4,7 +4,8 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { removal } from '../reconcile-deletion.ts';
 import { SECRET_DELETION, type SecretDocument } from '../resources.ts';
-import { findSecret, readLiveSecret, readSecret, type SecretsPorts, secretNeeds, unmadeArn } from '../secret-access.ts';
+import { findSecret, readLiveSecret, readSecret, secretNeeds, unmadeArn } from '../secret-access.ts';
+import type { SecretsPorts } from '../ports.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const WINDOW_DAYS_DEFAULT = 30;

@@ -15,15 +15,8 @@ import { matchesFilters, rejectedFilters } from '../decide-filters.ts';
 import { holderOf, stagesOf } from '../decide-versions.ts';
 import { randomPassword } from '../random-password.ts';
 import { CURRENT, SECRET, type SecretDocument } from '../resources.ts';
-import {
-  openValue,
-  placeOf,
-  readLiveSecret,
-  readSecret,
-  type SecretRow,
-  type SecretsPorts,
-  secretNeeds,
-} from '../secret-access.ts';
+import { openValue, placeOf, readLiveSecret, readSecret, type SecretRow, secretNeeds } from '../secret-access.ts';
+import type { SecretsPorts } from '../ports.ts';
 
 const PAGE_ROWS = 100;
 const LOOKED_AT_MAX = 2_000;

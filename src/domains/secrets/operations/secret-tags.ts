@@ -1,6 +1,7 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { changeTags, mergedTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
-import { readLiveSecret, type SecretsPorts, secretNeeds } from '../secret-access.ts';
+import { readLiveSecret, secretNeeds } from '../secret-access.ts';
+import type { SecretsPorts } from '../ports.ts';
 
 const tagged = (ports: SecretsPorts, context: OperationContext, text: string) => async () => {
   const { key, version, document } = await readLiveSecret(ports.store, context, text);

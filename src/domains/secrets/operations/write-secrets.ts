@@ -8,16 +8,8 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { addVersion } from '../add-version.ts';
 import { holderOf, moveStages, withoutStage } from '../decide-versions.ts';
 import { CURRENT, MANAGED_KEY, PREVIOUS, SECRET, type SecretDocument, secretArn, secretKey } from '../resources.ts';
-import {
-  findSecret,
-  placeOf,
-  readLiveSecret,
-  type SecretRow,
-  type SecretsPorts,
-  secretNeeds,
-  unmadeArn,
-  requestedValue,
-} from '../secret-access.ts';
+import { findSecret, placeOf, readLiveSecret, type SecretRow, secretNeeds, unmadeArn, requestedValue } from '../secret-access.ts';
+import type { SecretsPorts } from '../ports.ts';
 
 const SUFFIX = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 

@@ -4,11 +4,12 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import type { Json } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { activeBucket, type BucketRequest, checkOwner, readBucket, type StoragePorts } from '../bucket-access.ts';
+import { activeBucket, type BucketRequest, checkOwner, readBucket } from '../bucket-access.ts';
 import { notificationConfiguration, parseNotifications } from '../decide-notifications.ts';
 import { checkTags } from '../decide-tags.ts';
 import { accepted } from '../rejection.ts';
 import { type BucketDocument, bucketArn, bucketKey } from '../resources.ts';
+import type { StoragePorts } from '../ports.ts';
 
 /** Changes members of the bucket's row; `undefined` takes one away. */
 async function changeBucket(

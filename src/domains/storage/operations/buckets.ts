@@ -5,7 +5,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
-import { activeBucket, checkOwner, readBucket, type StoragePorts } from '../bucket-access.ts';
+import { activeBucket, checkOwner, readBucket } from '../bucket-access.ts';
 import { aclRefusal, checkBuilt } from '../decide-attributes.ts';
 import { checkBucketName, checkNamespace, decideBucketRegion } from '../decide-names.ts';
 import { checkTags } from '../decide-tags.ts';
@@ -13,6 +13,7 @@ import { ownerOf } from '../owner.ts';
 import { finishBucketDeletion, holdsObjects } from '../reconcile-bucket-deletion.ts';
 import { accepted } from '../rejection.ts';
 import { BUCKET, BUCKET_DELETION, bucketArn, bucketKey, type BucketDocument } from '../resources.ts';
+import type { StoragePorts } from '../ports.ts';
 
 const BUCKETS_MAX = 10_000;
 

@@ -4,7 +4,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
-import { checkObjectRequest, readBucket, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest, readBucket } from '../bucket-access.ts';
 import { checksumOf, checksumOfParts, eTagOfParts, plainRef } from '../content-checksums.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember, checksumMismatch, parseChecksum, type ChecksumMembers } from '../decide-checksums.ts';
@@ -25,6 +25,7 @@ import {
 } from '../resources.ts';
 import { newVersionId, objectCommit } from '../write-object.ts';
 import { readUpload, type UploadRequest } from './uploads.ts';
+import type { StoragePorts } from '../ports.ts';
 
 const KEYS_PER_READ = 1000;
 

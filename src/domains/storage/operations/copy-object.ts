@@ -3,7 +3,7 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { rejectionError } from '../../../platform/errors/rejection.ts';
-import { checkObjectRequest, checkOwner, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest, checkOwner } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX } from '../content-checksums.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { checksumMember, parseAlgorithm } from '../decide-checksums.ts';
@@ -13,6 +13,7 @@ import { type FoundObject, readKeyState, readObject } from '../key-state.ts';
 import { accepted } from '../rejection.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectAttributes, type ObjectDocument } from '../resources.ts';
 import { newVersionId, objectCommit } from '../write-object.ts';
+import type { StoragePorts } from '../ports.ts';
 
 export interface CopyRequest {
   readonly Bucket: string;

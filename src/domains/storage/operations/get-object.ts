@@ -3,7 +3,7 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import type { BlobBody, BlobStore } from '../../../platform/objects/port.ts';
-import { checkObjectRequest, type ObjectRequest, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest, type ObjectRequest } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember } from '../decide-checksums.ts';
 import { checkPreconditions } from '../decide-preconditions.ts';
@@ -11,6 +11,7 @@ import { decideRange, rangeOfPart, type ByteRange } from '../decide-range.ts';
 import { type FoundObject, readObject } from '../key-state.ts';
 import { accepted } from '../rejection.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
+import type { StoragePorts } from '../ports.ts';
 
 interface ReadRequest extends ObjectRequest {
   readonly Range?: string;

@@ -4,7 +4,7 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
-import { readBucket, type StoragePorts } from '../bucket-access.ts';
+import { readBucket } from '../bucket-access.ts';
 import {
   absorbPage,
   decideCount,
@@ -17,6 +17,7 @@ import {
 import { bucketArn, OBJECT, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
 import { ownerOf } from '../owner.ts';
 import { accepted } from '../rejection.ts';
+import type { StoragePorts } from '../ports.ts';
 
 /** Small while common prefixes are being jumped over, since each jump throws the rest of its page away. */
 const PAGE_ROWS_MIN = 32;

@@ -3,7 +3,7 @@ import { operation, type Operation } from '../../../platform/calls/operation.ts'
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
-import { readBucket, type StoragePorts } from '../bucket-access.ts';
+import { readBucket } from '../bucket-access.ts';
 import { decideCount, urlEncoded } from '../decide-listing.ts';
 import { ownerOf } from '../owner.ts';
 import { accepted } from '../rejection.ts';
@@ -18,6 +18,7 @@ import {
   versionIdOf,
   wholeSeconds,
 } from '../resources.ts';
+import type { StoragePorts } from '../ports.ts';
 
 /** One entry of the listing before it is shown. */
 interface Entry {

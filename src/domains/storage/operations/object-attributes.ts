@@ -1,11 +1,12 @@
 import type { GetObjectAttributesOutput } from '../../../contract/generated/s3.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
-import { checkObjectRequest, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember } from '../decide-checksums.ts';
 import { readObject } from '../key-state.ts';
 import { accepted } from '../rejection.ts';
 import { objectArn, wholeSeconds } from '../resources.ts';
+import type { StoragePorts } from '../ports.ts';
 
 /** Of the parts only their number is told: S3 lists parts where each has a checksum of its own, and those are not kept. */
 export const getObjectAttributes = (ports: StoragePorts): Operation<'s3:GetObjectAttributes'> =>

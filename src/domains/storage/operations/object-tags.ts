@@ -2,11 +2,12 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { activeBucket, checkObjectRequest, type ObjectRequest, readBucket, type StoragePorts } from '../bucket-access.ts';
+import { activeBucket, checkObjectRequest, type ObjectRequest, readBucket } from '../bucket-access.ts';
 import { checkTags } from '../decide-tags.ts';
 import { type FoundObject, readObject } from '../key-state.ts';
 import { accepted } from '../rejection.ts';
 import { objectArn, type ObjectDocument, type TagSet, type VersionDocument } from '../resources.ts';
+import type { StoragePorts } from '../ports.ts';
 
 const needsOf =
   (verb: 'Get' | 'Put' | 'Delete') =>

@@ -1,5 +1,5 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
-import { activeBucket, checkObjectRequest, readObjectRows, type StoragePorts } from '../bucket-access.ts';
+import { activeBucket, checkObjectRequest, readObjectRows } from '../bucket-access.ts';
 import { storeContent } from '../content-checksums.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { checksumMember } from '../decide-checksums.ts';
@@ -7,6 +7,7 @@ import { checkWriteConditions } from '../decide-preconditions.ts';
 import { accepted } from '../rejection.ts';
 import { objectArn, quoted, type ObjectDocument } from '../resources.ts';
 import { writeObject } from '../write-object.ts';
+import type { StoragePorts } from '../ports.ts';
 
 export const putObject = (ports: StoragePorts): Operation<'s3:PutObject'> =>
   operation('s3:PutObject', {

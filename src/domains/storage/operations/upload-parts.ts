@@ -4,7 +4,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
-import { checkObjectRequest, type StoragePorts } from '../bucket-access.ts';
+import { checkObjectRequest } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX, storeContent } from '../content-checksums.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember, parseChecksum } from '../decide-checksums.ts';
@@ -25,6 +25,7 @@ import {
 } from '../resources.ts';
 import { copyNeeds, readSource } from './copy-object.ts';
 import { readOpenUpload, type UploadRequest } from './uploads.ts';
+import type { StoragePorts } from '../ports.ts';
 
 const PARTS_MAX = 10_000;
 

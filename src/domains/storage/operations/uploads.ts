@@ -4,14 +4,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
-import {
-  activeBucket,
-  checkObjectRequest,
-  readBucket,
-  readObjectRows,
-  type ObjectRequest,
-  type StoragePorts,
-} from '../bucket-access.ts';
+import { activeBucket, checkObjectRequest, readBucket, readObjectRows, type ObjectRequest } from '../bucket-access.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { decideChecksumType, parseAlgorithm } from '../decide-checksums.ts';
 import { absorbPage, decideCount, emptyListing, urlEncoded, type Listing } from '../decide-listing.ts';
@@ -28,6 +21,7 @@ import {
   type UploadDocument,
   type UploadStatus,
 } from '../resources.ts';
+import type { StoragePorts } from '../ports.ts';
 
 export interface UploadRequest extends ObjectRequest {
   readonly UploadId: string;

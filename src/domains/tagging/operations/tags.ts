@@ -3,7 +3,8 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { changeTags, mergedTags, readTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
 import { checkedTags } from '../../../platform/resources/tags.ts';
-import { findResource, type TaggingPorts } from '../find-resource.ts';
+import { findResource } from '../find-resource.ts';
+import type { TaggingPorts } from '../ports.ts';
 
 const TAGS_PER_PAGE = 50;
 

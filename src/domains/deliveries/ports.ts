@@ -1,0 +1,9 @@
+import type { Calls } from '../../platform/calls/operation.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Store } from '../../platform/store/port.ts';
+
+export interface DeliveryPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly calls: Calls;
+}
