@@ -254,6 +254,30 @@ test('what lies in open uploads counts: many of them do not go beyond the quota 
   });
 });
 
+test('uploads that run side by side share what the quota leaves', async () => {
+  await withImagesRoom(async ({ call }) => {
+    await call('ecr:CreateRepository', { repositoryName: 'r' });
+    const { promise: together, resolve: go } = Promise.withResolvers<void>();
+    let waiting = 0;
+    const sent = ['a', 'b', 'c'].map(async (letter) => {
+      const { uploadId = '' } = await call('ecr:InitiateLayerUpload', { repositoryName: 'r' });
+      async function* body() {
+        waiting += 1;
+        if (waiting === 3) go();
+        await together; // each has asked how much room there is
+        yield Buffer.from(letter.repeat(1024 * 1024));
+      }
+      const part = { repositoryName: 'r', uploadId, partFirstByte: 0, partLastByte: 1024 * 1024 - 1 };
+      return call('ecr:UploadLayerPart', { ...part, layerPartBlob: body() as unknown as Uint8Array });
+    });
+    const refused = (await Promise.allSettled(sent)).flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+    assert.deepEqual(
+      refused.map(({ code }: { code: string }) => code),
+      ['LimitExceededException'],
+    );
+  });
+});
+
 test('commits whose answer is lost are recognised: every operation ends as if it had been told', async () => {
   let lost = 0;
   const losing = (store: Store): Store =>

@@ -8,26 +8,36 @@ import { LAYER, LAYER_UPLOAD, type LayerDocument, type UploadDocument } from './
 
 const MIB = 1024 * 1024;
 
-/**
- * How many more bytes a layer of which `received` are here may have: `registry` of slipway.yaml bounds one layer and the sum of
- * all. Throws LimitExceededException when there is no room at all.
- */
-export async function checkQuota(ports: ImagesPorts, context: OperationContext, received: number): Promise<number> {
-  const { layerMiB, totalMiB } = ports.settings.registry;
-  const left = totalMiB * MIB - (await storedBytes(ports, context.account));
-  if (left <= 0) throw overQuota(`The images of this registry have reached the quota of ${totalMiB} MiB (registry.totalMiB`);
-  return Math.min(left, layerMiB * MIB - received);
+/** How many bytes of layers came in since the process began, whatever became of them; per store, hence per registry. */
+const arrived = new WeakMap<ImagesPorts['store'], { bytes: number }>();
+
+/** What there is room for: `registry` of slipway.yaml bounds one layer and the sum of all. Throws LimitExceededException when there is none. */
+export async function checkQuota(ports: ImagesPorts, context: OperationContext): Promise<{ readonly leftBytes: number }> {
+  const { totalMiB } = ports.settings.registry;
+  const leftBytes = totalMiB * MIB - (await storedBytes(ports, context.account));
+  if (leftBytes > 0) return { leftBytes };
+  throw overQuota(`The images of this registry have reached the quota of ${totalMiB} MiB (registry.totalMiB`);
 }
 
 const overQuota = (what: string): ServiceError =>
   new ServiceError('LimitExceededException', `${what} in slipway.yaml). Delete images, or raise the quota.`);
 
-/** Cuts a stream that goes beyond what there is room for. */
-export async function* limited(stream: AsyncIterable<Uint8Array>, bytesMax: number): AsyncGenerator<Uint8Array> {
-  let sizeBytes = 0;
+/** Cuts what comes of a layer, of which `received` bytes are here, where it goes beyond the quota together with what others send meanwhile. */
+export async function* limited(
+  ports: ImagesPorts,
+  context: OperationContext,
+  stream: AsyncIterable<Uint8Array>,
+  received: number,
+): AsyncGenerator<Uint8Array> {
+  const counter = arrived.get(ports.store) ?? { bytes: 0 };
+  arrived.set(ports.store, counter);
+  const before = counter.bytes;
+  const { leftBytes } = await checkQuota(ports, context);
+  let sizeBytes = received;
   for await (const chunk of stream) {
     sizeBytes += chunk.length;
-    if (sizeBytes > bytesMax) {
+    counter.bytes += chunk.length;
+    if (sizeBytes > ports.settings.registry.layerMiB * MIB || counter.bytes - before > leftBytes) {
       throw overQuota('The layer goes beyond the quota for one layer or for all (registry.layerMiB, registry.totalMiB');
     }
     yield chunk;

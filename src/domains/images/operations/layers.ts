@@ -33,7 +33,7 @@ export const initiateLayerUpload = (ports: ImagesPorts): Operation<'ecr:Initiate
     async handle(input, context) {
       const { store, ids } = ports;
       await readRepository(store, context, input);
-      await checkQuota(ports, context, 0);
+      await checkQuota(ports, context);
       const uploadId = ids.uuid();
       const key = uploadKey(context.account, uploadId);
       const document: UploadDocument = { region: context.region, repository: input.repositoryName, parts: [], sizeBytes: 0 };
@@ -154,7 +154,7 @@ async function storePart(
 ): Promise<{ digest: string; sizeBytes: number }> {
   if (!(body instanceof Uint8Array) && body.blob && (await ports.blobs.keep(body.blob.digest))) return { ...body.blob };
   const stream = body instanceof Uint8Array ? bytesOf(body) : body;
-  const { digest, sizeBytes } = await ports.blobs.write(limited(stream, await checkQuota(ports, context, received)));
+  const { digest, sizeBytes } = await ports.blobs.write(limited(ports, context, stream, received));
   return { digest, sizeBytes };
 }
 
