@@ -34,8 +34,8 @@ test('rooms have the names of their folders and the common inner shape', () => {
   );
   for (const { name, resources, operations } of rooms) {
     const folder = join(DOMAINS, name);
-    const hasOperations = existsSync(join(folder, 'operations')) || existsSync(join(folder, 'operations.ts'));
-    assert.equal(hasOperations, operations.length > 0, `${name} has operations`);
+    assert.ok(existsSync(join(folder, 'ports.ts')), `${name} says what it uses`);
+    assert.equal(existsSync(join(folder, 'operations')), operations.length > 0, `${name} has operations`);
     if (resources.length > 0) assert.ok(existsSync(join(folder, 'resources.ts')), `${name} declares its resources`);
   }
 });

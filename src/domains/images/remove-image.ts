@@ -2,8 +2,9 @@ import type { OperationContext } from '../../platform/calls/operation.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Row } from '../../platform/store/port.ts';
+import { placeOf } from '../../platform/resources/declaration.ts';
 import type { ImagesPorts } from './ports.ts';
-import { placeOf, tagsOf } from './repository-access.ts';
+import { tagsOf } from './repository-access.ts';
 import { digestOf, type ImageDocument, LAYER_SWEEP, repositoryArn, repositoryKey } from './resources.ts';
 
 /** Takes an image away with all its tags; its layers go when nothing refers to them any more. */

@@ -3,7 +3,7 @@ import type { OperationContext } from '../../platform/calls/operation.ts';
 import type { AuthorizationNeed } from '../../platform/authorization/policy.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { GLOBAL } from '../../platform/resource-key.ts';
-import { absentError, type Place } from '../../platform/resources/declaration.ts';
+import { absentError, type Place, placeOf } from '../../platform/resources/declaration.ts';
 import type { Cursor, Row, Store } from '../../platform/store/port.ts';
 import {
   digestOf,
@@ -20,8 +20,6 @@ import {
   type TagDocument,
   tagKey,
 } from './resources.ts';
-
-export const placeOf = ({ account, region }: OperationContext): Place => ({ account, region });
 
 export const invalidParameter = (message: string): ServiceError => new ServiceError('InvalidParameterException', message);
 

@@ -1,10 +1,7 @@
-import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
 import type { Cursor, Row, Store } from '../../platform/store/port.ts';
 import { groupKey, LOG_GROUP, LOG_STREAM, streamKey, type LogGroupDocument, type LogStreamDocument } from './resources.ts';
-
-export const placeOf = ({ account, region }: OperationContext): Place => ({ account, region });
 
 /** The group, unless it is absent or being deleted, which is the same to a caller. */
 export async function readGroup(store: Store, place: Place, group: string): Promise<Row<LogGroupDocument>> {

@@ -1,6 +1,6 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { absentError, type Place } from '../../platform/resources/declaration.ts';
+import { absentError, placeOf } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import {
@@ -14,8 +14,6 @@ import {
 } from './resources.ts';
 
 export type ParameterRow = Read<ParameterDocument>;
-
-export const placeOf = ({ account, region }: OperationContext): Place => ({ account, region });
 
 /** The ARN a caller's name stands for, whether the parameter is there or not. */
 export const namedArn = (context: OperationContext, text: string): string =>

@@ -1,14 +1,12 @@
 import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
 import type { OperationName } from '../../contract/operations.ts';
-import { absentError, type Place } from '../../platform/resources/declaration.ts';
+import { absentError, placeOf } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { parseQueueUrl, QUEUE, type QueueDocument, queueArn, queueKey } from './resources.ts';
 import type { QueuesPorts } from './ports.ts';
 
 export type QueueRow = Read<QueueDocument>;
-
-export const placeOf = ({ account, region }: OperationContext): Place => ({ account, region });
 
 export const queueUrl = (ports: QueuesPorts, context: OperationContext, name: string): string =>
   `${context.client?.endpoint ?? ports.serverUrl()}/${context.account}/${name}`;

@@ -2,11 +2,11 @@ import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { refuse } from '../../platform/errors/rejection.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
-import type { Place } from '../../platform/resources/declaration.ts';
+import { type Place, placeOf } from '../../platform/resources/declaration.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import { parseRedrive, type Redrive } from './decide-attributes.ts';
-import { placeOf, type QueueRow } from './queue-access.ts';
+import type { QueueRow } from './queue-access.ts';
 import { isFifo, type QueueDocument, queueKey } from './resources.ts';
 
 /** The redrive policy a queue has; undefined when it has none. */

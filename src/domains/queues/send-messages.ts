@@ -6,10 +6,11 @@ import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
 import { type Attempt, decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
+import { placeOf } from '../../platform/resources/declaration.ts';
 import { attributeNumber } from './decide-attributes.ts';
 import { rejectedMessage, rejectedOrder } from './decide-message.ts';
 import { attributesDigest, bodyDigest, contentDigest } from './message-digests.ts';
-import { placeOf, readQueue, type QueueRow } from './queue-access.ts';
+import { readQueue, type QueueRow } from './queue-access.ts';
 import { DEDUPLICATION_KIND, isFifo, type MessageDocument, messageKey, type StoredAttribute } from './resources.ts';
 import type { QueuesRoomPorts } from './ports.ts';
 

@@ -1,9 +1,10 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { Commit } from '../../platform/store/port.ts';
+import { placeOf } from '../../platform/resources/declaration.ts';
 import { holderOf, moveStages, surplusVersions } from './decide-versions.ts';
 import { CURRENT, type SecretDocument, type SecretValue, valueKey } from './resources.ts';
-import { openValue, placeOf, valueWrite } from './secret-access.ts';
+import { openValue, valueWrite } from './secret-access.ts';
 import type { SecretsPorts } from './ports.ts';
 
 export type Added =

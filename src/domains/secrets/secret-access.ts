@@ -3,7 +3,7 @@ import type { AuthorizationNeed } from '../../platform/authorization/policy.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { invariant, ServiceError } from '../../platform/errors/families.ts';
 import { readTags } from '../../platform/resources/change-tags.ts';
-import { absentError, type Place } from '../../platform/resources/declaration.ts';
+import { absentError, placeOf } from '../../platform/resources/declaration.ts';
 import type { Store, Write } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import {
@@ -19,8 +19,6 @@ import {
 import type { SecretsPorts } from './ports.ts';
 
 export type SecretRow = Read<SecretDocument>;
-
-export const placeOf = ({ account, region }: OperationContext): Place => ({ account, region });
 
 export async function findSecret(store: Store, context: OperationContext, text: string): Promise<SecretRow | undefined> {
   for (const name of namesOf(text)) {

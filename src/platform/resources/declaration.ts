@@ -24,6 +24,9 @@ export interface Place {
   readonly region: string;
 }
 
+/** The place alone, e.g. of an operation's context: for a query or a key, where what else is known of a call would go along. */
+export const placeOf = ({ account, region }: Place): Place => ({ account, region });
+
 export const keyOf = (declaration: ResourceDeclaration, place: Place, name: string): ResourceKey => ({
   account: place.account,
   region: declaration.global ? GLOBAL : place.region,

@@ -6,6 +6,7 @@ import { decodePageToken, encodePageToken } from '../../../platform/resources/pa
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { Page, Row } from '../../../platform/store/port.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
 import type { ImagesPorts } from '../ports.ts';
 import { removeImage } from '../remove-image.ts';
 import {
@@ -15,7 +16,6 @@ import {
   imageIdOf,
   isFailure,
   needsRepository,
-  placeOf,
   readRepository,
   tagsOf,
 } from '../repository-access.ts';

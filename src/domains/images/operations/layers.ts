@@ -3,9 +3,10 @@ import { InvariantError, ServiceError } from '../../../platform/errors/families.
 import type { BlobBody } from '../../../platform/objects/port.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
 import type { ImagesPorts } from '../ports.ts';
 import { checkQuota, limited } from '../quota.ts';
-import { invalidParameter, needsRepository, placeOf, readRepository } from '../repository-access.ts';
+import { invalidParameter, needsRepository, readRepository } from '../repository-access.ts';
 import {
   digestOf,
   hexOf,

@@ -4,10 +4,11 @@ import { BackendError, ServiceError } from '../../../platform/errors/families.ts
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
 import { compressionOf, type Manifest, parseConfig, parseManifest, runsOn } from '../decide-manifest.ts';
 import { hostPlatform } from '../host-platform.ts';
 import type { ImagesPorts } from '../ports.ts';
-import { imageIdOf, invalidParameter, needsRepository, placeOf, readRepository } from '../repository-access.ts';
+import { imageIdOf, invalidParameter, needsRepository, readRepository } from '../repository-access.ts';
 import {
   digestOf,
   hexOf,

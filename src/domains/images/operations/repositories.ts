@@ -1,14 +1,14 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
-import { existsError } from '../../../platform/resources/declaration.ts';
+import { existsError, placeOf } from '../../../platform/resources/declaration.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
 import type { ImagesPorts } from '../ports.ts';
 import { removeImage } from '../remove-image.ts';
-import { describeRepository, invalidParameter, needsRepository, placeOf, readRepository, rowsIn } from '../repository-access.ts';
+import { describeRepository, invalidParameter, needsRepository, readRepository, rowsIn } from '../repository-access.ts';
 import {
   IMAGE,
   type ImageDocument,

@@ -1,5 +1,6 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
-import { invalidParameter, placeOf, readStream } from '../group-access.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
+import { invalidParameter, readStream } from '../group-access.ts';
 import { decideBatch } from '../decide-batch.ts';
 import { escapeControls, isJobGroup, packNewlines, unpackNewlines } from '../decide-text.ts';
 import { formatEventToken, parseEventToken } from '../decide-tokens.ts';

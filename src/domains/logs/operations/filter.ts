@@ -3,10 +3,11 @@ import type { FilteredLogEvent, FilterLogEventsRequest } from '../../../contract
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import type { Cursor } from '../../../platform/store/port.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
 import { parseFilterPattern } from '../decide-filter-pattern.ts';
 import type { Matches } from '../decide-json-pattern.ts';
 import { escapeControls, isJobGroup, unpackNewlines } from '../decide-text.ts';
-import { invalidParameter, placeOf, readGroup, readStream } from '../group-access.ts';
+import { invalidParameter, readGroup, readStream } from '../group-access.ts';
 import { type MergedEvent, type MergeSource, mergeStreams, type Position, StreamReader } from '../merge-streams.ts';
 import { fileOf, groupAccessArn, groupNameOf, LOG_STREAM, type LogStreamDocument } from '../resources.ts';
 import type { LogsRoomPorts } from '../ports.ts';

@@ -8,7 +8,8 @@ import {
   tagMap,
   withoutTags,
 } from '../../../platform/resources/change-tags.ts';
-import { invalidParameter, placeOf, readGroup } from '../group-access.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
+import { invalidParameter, readGroup } from '../group-access.ts';
 import { groupArn, groupOfArn } from '../resources.ts';
 import type { LogsRoomPorts } from '../ports.ts';
 

@@ -1,7 +1,8 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { invalidParameter, placeOf, readGroup } from '../group-access.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
+import { invalidParameter, readGroup } from '../group-access.ts';
 import { groupAccessArn, groupArn, groupKey, LOGS_RETENTION, type LogGroupDocument } from '../resources.ts';
 import type { LogsRoomPorts } from '../ports.ts';
 

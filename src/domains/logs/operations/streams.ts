@@ -1,10 +1,10 @@
 import type { LogStream } from '../../../contract/generated/logs.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
-import { existsError, type Place } from '../../../platform/resources/declaration.ts';
+import { existsError, type Place, placeOf } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Cursor, Row } from '../../../platform/store/port.ts';
-import { decodeCursor, encodeCursor, invalidParameter, placeOf, readGroup, readStream } from '../group-access.ts';
+import { decodeCursor, encodeCursor, invalidParameter, readGroup, readStream } from '../group-access.ts';
 import { finishDeletion } from '../reconcile-deletion.ts';
 import {
   fileOf,

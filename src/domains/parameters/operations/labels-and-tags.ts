@@ -11,8 +11,9 @@ import {
   withoutTags,
 } from '../../../platform/resources/change-tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
 import { isLabel, planLabels } from '../decide-put.ts';
-import { findParameter, namedArn, placeOf, readParameter } from '../parameter-access.ts';
+import { findParameter, namedArn, readParameter } from '../parameter-access.ts';
 import { type ParameterDocument, parameterArn } from '../resources.ts';
 import type { ParametersPorts } from '../ports.ts';
 

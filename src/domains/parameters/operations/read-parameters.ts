@@ -6,8 +6,9 @@ import { readTags } from '../../../platform/resources/change-tags.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Cursor } from '../../../platform/store/port.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
 import { isBelow, matchesFilters, needsTags, rejectedFilters, rejectedPath } from '../decide-filters.ts';
-import { namedArn, type ParameterRow, placeOf, readParameter, type Selected, selectVersion } from '../parameter-access.ts';
+import { namedArn, type ParameterRow, readParameter, type Selected, selectVersion } from '../parameter-access.ts';
 import {
   PARAMETER,
   PARAMETER_VERSION_KIND,

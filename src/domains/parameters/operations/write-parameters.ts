@@ -8,7 +8,7 @@ import { type Attempt, decideAndCommit } from '../../../platform/store/attempt.t
 import type { Write } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { isRejection, planPut, type PutPlan, rejectedName, rejectedRequest } from '../decide-put.ts';
-import { findParameter, namedArn, type ParameterRow, placeOf, readParameter } from '../parameter-access.ts';
+import { findParameter, namedArn, type ParameterRow, readParameter } from '../parameter-access.ts';
 import {
   PARAMETER,
   type ParameterDocument,
@@ -19,7 +19,7 @@ import {
   versionKey,
 } from '../resources.ts';
 import { MANAGED_KEY, sealedValue } from '../sealing.ts';
-import { absentError } from '../../../platform/resources/declaration.ts';
+import { absentError, placeOf } from '../../../platform/resources/declaration.ts';
 import type { ParametersPorts } from '../ports.ts';
 
 const VERSIONS_MAX = 100;

@@ -10,7 +10,8 @@ import {
 } from '../../../platform/resources/change-tags.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { TAGS_MAX } from '../../../platform/resources/tags.ts';
-import { placeOf, queueNameOf, queueNeeds, readQueue } from '../queue-access.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
+import { queueNameOf, queueNeeds, readQueue } from '../queue-access.ts';
 import { queueArn } from '../resources.ts';
 import type { QueuesPorts } from '../ports.ts';
 

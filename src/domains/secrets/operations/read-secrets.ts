@@ -11,11 +11,12 @@ import { readTags } from '../../../platform/resources/change-tags.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { Cursor, ListQuery } from '../../../platform/store/port.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
 import { matchesFilters, rejectedFilters } from '../decide-filters.ts';
 import { holderOf, stagesOf } from '../decide-versions.ts';
 import { randomPassword } from '../random-password.ts';
 import { CURRENT, SECRET, type SecretDocument } from '../resources.ts';
-import { openValue, placeOf, readLiveSecret, readSecret, type SecretRow, secretNeeds } from '../secret-access.ts';
+import { openValue, readLiveSecret, readSecret, type SecretRow, secretNeeds } from '../secret-access.ts';
 import type { SecretsPorts } from '../ports.ts';
 
 const PAGE_ROWS = 100;

@@ -2,13 +2,13 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { tagContext } from '../../../platform/resources/change-tags.ts';
-import { existsError } from '../../../platform/resources/declaration.ts';
+import { existsError, placeOf } from '../../../platform/resources/declaration.ts';
 import { type Tag, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { addVersion } from '../add-version.ts';
 import { holderOf, moveStages, withoutStage } from '../decide-versions.ts';
 import { CURRENT, MANAGED_KEY, PREVIOUS, SECRET, type SecretDocument, secretArn, secretKey } from '../resources.ts';
-import { findSecret, placeOf, readLiveSecret, type SecretRow, secretNeeds, unmadeArn, requestedValue } from '../secret-access.ts';
+import { findSecret, readLiveSecret, type SecretRow, secretNeeds, unmadeArn, requestedValue } from '../secret-access.ts';
 import type { SecretsPorts } from '../ports.ts';
 
 const SUFFIX = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
