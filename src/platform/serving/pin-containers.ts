@@ -59,11 +59,9 @@ export async function pinContainers(
   const pinned: PinnedContainer[] = [];
   for (const effective of described ? accepted(containersOfPackage(container, described)) : [container]) {
     const asked = effective.Image ?? '';
-    const registered = registeredImage(
-      ports.runtimes,
-      asked,
-      described && (effective as ModelPackageContainerDefinition).ImageDigest,
-    );
+    const registered = described
+      ? registeredImage(ports.runtimes, asked, (effective as ModelPackageContainerDefinition).ImageDigest)
+      : asked;
     const image = servingImage(ports.runtimes, model.pinnedImages?.[asked] ?? registered);
     // nothing is read below the prefix of a multi-model container: that happens when a model is asked for
     const isMultiModel = container.Mode === 'MultiModel';
