@@ -1,3 +1,4 @@
+import { ServiceError } from '../../platform/errors/families.ts';
 import type { FunctionConfiguration } from '../../contract/generated/lambda.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import type { JsonObject } from '../../platform/json.ts';
@@ -58,4 +59,13 @@ export function auditable({ latest, ...rest }: FunctionDocument): JsonObject {
   const names = variables && Object.keys(variables);
   const { requestId: _request, createdAtMs: _created, policies, ...shown } = rest;
   return { ...shown, ...config, policies, ...(names && { EnvironmentVariables: names }) } as unknown as JsonObject;
+}
+
+/** Whoever names a revision wants to change that one only. */
+export function checkRevision(given: string | undefined, current: string): void {
+  if (given === undefined || given === current) return;
+  throw new ServiceError(
+    'PreconditionFailedException',
+    'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id',
+  );
 }

@@ -12,6 +12,7 @@ import { permissionOperations } from './operations/permissions.ts';
 import { readOperations } from './operations/read-functions.ts';
 import { tagOperations } from './operations/tags.ts';
 import { updateOperations } from './operations/update-function.ts';
+import { aliasOperations } from './operations/aliases.ts';
 import { versionOperations } from './operations/versions.ts';
 import type { FunctionsPorts } from './ports.ts';
 import { createEnvironmentReconciler, endEnvironment } from './reconcile-environment.ts';
@@ -47,6 +48,7 @@ export function createFunctionsRoom(ports: FunctionsPorts): FunctionsRoom {
       ...updateOperations(ports, environments),
       ...readOperations(ports),
       ...versionOperations(ports),
+      ...aliasOperations(ports),
       ...permissionOperations(ports),
       ...tagOperations(ports),
       ...invocationSettingOperations(ports, environments),

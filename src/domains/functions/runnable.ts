@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { AuthorizationNeed } from '../../platform/authorization/policy.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { rejectionError } from '../../platform/errors/rejection.ts';
 import { keyOf, type Place } from '../../platform/resources/declaration.ts';
@@ -39,6 +40,17 @@ export function namedFunction(text: string, qualifier: string | undefined, place
   if (isRejection(named)) throw rejectionError(named);
   return named;
 }
+
+/** What a call needs that names a function, and perhaps a version or an alias of it. */
+export const functionNeed =
+  (action: string) =>
+  (
+    { FunctionName, Qualifier }: { readonly FunctionName: string; readonly Qualifier?: string },
+    place: Place,
+  ): AuthorizationNeed[] => {
+    const { name, qualifier } = namedFunction(FunctionName, Qualifier, place);
+    return [{ action, resources: [functionArn(place, name, qualifier)] }];
+  };
 
 export const functionAbsent = (place: Place, name: string, qualifier?: string): ServiceError =>
   new ServiceError('ResourceNotFoundException', `Function not found: ${functionArn(place, name, qualifier)}`, {}, 'absent');

@@ -1,5 +1,4 @@
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
-import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse, rejectionError } from '../../../platform/errors/rejection.ts';
@@ -15,20 +14,10 @@ import { isRejection } from '../decide-names.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import { FUNCTION, FUNCTION_RECONCILER, functionArn, type FunctionConfig, type FunctionDocument, LATEST } from '../resources.ts';
 import { auditable, described, functionWrite, newRevision } from '../revisions.ts';
-import { namedFunction } from '../runnable.ts';
+import { functionNeed, namedFunction } from '../runnable.ts';
 import { publishedVersion } from './versions.ts';
 
 export const LAMBDA_SERVICE = 'lambda.amazonaws.com';
-
-export const functionNeed =
-  (action: string) =>
-  (
-    { FunctionName, Qualifier }: { readonly FunctionName: string; readonly Qualifier?: string },
-    context: OperationContext,
-  ): AuthorizationNeed[] => {
-    const { name, qualifier } = namedFunction(FunctionName, Qualifier, context);
-    return [{ action, resources: [functionArn(context, name, qualifier)] }];
-  };
 
 export const createFunction = (ports: FunctionsPorts) =>
   operation('lambda:CreateFunction', {

@@ -10,8 +10,7 @@ import type { Environments } from '../environments.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import { type EventConfig, functionArn, type FunctionDocument, LATEST } from '../resources.ts';
 import { functionWrite } from '../revisions.ts';
-import { findVersion, namedFunction, readFunction } from '../runnable.ts';
-import { functionNeed } from './create-function.ts';
+import { findVersion, functionNeed, namedFunction, readFunction } from '../runnable.ts';
 
 /** How a function is invoked: how often at a time, and what becomes of asynchronous invocations. */
 export const invocationSettingOperations = (ports: FunctionsPorts, environments: Environments): AnyOperation[] => [

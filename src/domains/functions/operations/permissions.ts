@@ -8,10 +8,8 @@ import { permissionStatement } from '../decide-policy.ts';
 import type { NamedFunction } from '../decide-names.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import { functionArn, type FunctionDocument, LATEST } from '../resources.ts';
-import { functionWrite } from '../revisions.ts';
-import { findVersion, namedFunction } from '../runnable.ts';
-import { functionNeed } from './create-function.ts';
-import { checkRevision } from './versions.ts';
+import { checkRevision, functionWrite } from '../revisions.ts';
+import { findVersion, functionNeed, namedFunction } from '../runnable.ts';
 
 const POLICY_BYTES_MAX = 20 * 1024;
 

@@ -8,8 +8,7 @@ import { codeLocation } from '../code-location.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import { FUNCTION, FUNCTION_VERSION, functionArn, type FunctionDocument, LATEST, type VersionDocument } from '../resources.ts';
 import { described } from '../revisions.ts';
-import { findVersion, namedFunction } from '../runnable.ts';
-import { functionNeed } from './create-function.ts';
+import { findVersion, functionNeed, namedFunction } from '../runnable.ts';
 
 const PAGE_SIZE = 50;
 

@@ -20,10 +20,10 @@ import {
   type FunctionDocument,
   LATEST,
 } from '../resources.ts';
-import { auditable, described, functionWrite, newRevision } from '../revisions.ts';
-import { fingerprintOf, namedFunction, readFunction, versionKey } from '../runnable.ts';
-import { checkRole, functionNeed, LAMBDA_SERVICE } from './create-function.ts';
-import { checkRevision, nextVersion } from './versions.ts';
+import { auditable, checkRevision, described, functionWrite, newRevision } from '../revisions.ts';
+import { fingerprintOf, functionNeed, namedFunction, readFunction, versionKey } from '../runnable.ts';
+import { checkRole, LAMBDA_SERVICE } from './create-function.ts';
+import { nextVersion } from './versions.ts';
 
 export const updateOperations = (ports: FunctionsPorts, environments: Environments): AnyOperation[] => [
   updateFunctionCode(ports, environments),
