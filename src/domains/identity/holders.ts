@@ -101,3 +101,12 @@ export const touched = ({ key, version, document, index }: Read<JsonObject>): Re
   expect: [{ key, version }],
   write: [{ key, document, index }],
 });
+
+/** The user a call names; without a name the caller means itself. */
+export function ownName(asked: string | undefined, { principal }: OperationContext): string {
+  if (asked !== undefined) return asked;
+  if (principal.kind !== 'user') {
+    throw new ServiceError('ValidationError', 'Must specify userName when calling with non-User credentials');
+  }
+  return principal.name;
+}

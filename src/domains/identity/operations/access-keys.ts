@@ -10,11 +10,10 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Commit } from '../../../platform/store/port.ts';
 import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { KEYS_MAX, overQuota } from '../decide-quotas.ts';
-import { holderNeed, readHolder, touched } from '../holders.ts';
+import { holderNeed, ownName, readHolder, touched } from '../holders.ts';
 import { pageOf } from '../pages.ts';
 import type { IdentityPorts, OperationPorts } from '../ports.ts';
 import { ACCESS_KEY, type AccessKeyDocument } from '../resources.ts';
-import { ownName } from './users.ts';
 
 /** A user has few. */
 export async function keysOf(

@@ -1,6 +1,6 @@
 import type { User } from '../../../contract/generated/iam.ts';
 import { idText } from '../../../platform/authorization/session-token.ts';
-import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
+import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import type { JsonObject } from '../../../platform/json.ts';
@@ -12,7 +12,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { rejectDeletion } from '../decide-quotas.ts';
 import { decideTags } from '../decide-roles.ts';
 import { attachmentKey } from '../managed.ts';
-import { findHolder, holderKey, holderNeed, holderWrite, readHolder } from '../holders.ts';
+import { findHolder, holderKey, holderNeed, holderWrite, ownName, readHolder } from '../holders.ts';
 import { pageOfRows } from '../pages.ts';
 import type { OperationPorts } from '../ports.ts';
 import { USER, type UserDocument } from '../resources.ts';
@@ -81,15 +81,6 @@ export const getUser = ({ store }: OperationPorts) =>
       return { User: describeUser((await readHolder(store, context, 'User', ownName(UserName, context))).document) };
     },
   });
-
-/** Without a name the caller means itself. */
-export function ownName(asked: string | undefined, { principal }: OperationContext): string {
-  if (asked !== undefined) return asked;
-  if (principal.kind !== 'user') {
-    throw new ServiceError('ValidationError', 'Must specify userName when calling with non-User credentials');
-  }
-  return principal.name;
-}
 
 export const listUsers = ({ store }: OperationPorts) =>
   operation('iam:ListUsers', {
