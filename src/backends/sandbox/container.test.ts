@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { runToEnd } from '../../platform/ports/work-suite.ts';
+import { runToEnd, said } from '../../platform/ports/work-suite.ts';
 import type { WorkInput } from '../../platform/ports/work.ts';
 import { findIsolation } from './isolation.ts';
 import { absence, createTrial } from './testing/sandbox-trial.ts';
@@ -40,6 +40,21 @@ test('what an engine is not asked for is refused by name', { skip: absence('cont
   const alone = await runToEnd(trial, trial.spec('alone', '', { network: 'none', hosts }));
   assert.match(alone.message ?? '', /Network isolation of a job on 2 hosts is not implemented under a container engine/);
   trial.close();
+});
+
+test("a container that has the name already is in nobody's way", { skip: absence('container') }, async () => {
+  const trial = createTrial('container');
+  await trial.backend.start(trial.spec('again', 'import time; print("first", flush=True); time.sleep(600)'));
+  await said(trial, 'again', 'first');
+  const [pid = ''] = readFileSync(join(trial.folder, 'runs/again/claim'), 'utf8').split(' ');
+  process.kill(Number(pid), 'SIGKILL');
+  for (const gone of ['runs/again', 'runs/.records/again.started'])
+    rmSync(join(trial.folder, gone), { recursive: true, force: true });
+  const next = trial.reopen();
+  const end = await runToEnd(next, next.spec('again', 'print("second")'));
+  assert.equal(end.exitCode, 0);
+  assert.equal(next.lines('again').at(-1), 'second');
+  next.close();
 });
 
 test('files whose names an engine cannot mount are copies', { skip: absence('container') }, async () => {

@@ -50,7 +50,8 @@ def find():
         if asked.returncode:
             reasons.append("%s has no engine that answers: %s" % (name, last_line(asked.stderr)))
             continue
-        engine = "podman" if b"podman" in asked.stdout.lower() else "docker"  # also under the other's name
+        # podman is also installed under the other's name; what follows the first line may speak of a service
+        engine = "podman" if name == "podman" or b"podman" in asked.stdout.split(b"\n")[0].lower() else "docker"
         found.append({"engine": engine, "program": program, "environment": environment})
     return found, reasons
 
@@ -146,6 +147,8 @@ def start(plan, output, before):
     status, usage, hold = prepare(container["folder"], plan, before is not None)
     image = engine.provide_root([mount for mount in plan["mounts"] if mount["kind"] == "symlink"])
     words = [engine.program, *arguments(plan, engine.is_podman), image, *first_process(plan)]
+    if engine.inspect(container["name"], ".Name"):  # of a data folder that was removed while its work ran
+        engine.remove(container["name"])
     client = spawn(words, engine.environment, output)
     try:
         deadline = time.monotonic() + START_SECONDS
