@@ -1,4 +1,5 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
