@@ -41,8 +41,11 @@ class MemoryIndex implements ImageIndex {
     this.#account = account;
     this.#hostPlatform = hostPlatform;
     store.onCommitted(({ write = [], remove = [] }) => {
-      for (const { key, document, index } of write) this.#put(key.kind, key.name, document, index.modifiedAtMs);
-      for (const { kind, name } of remove) {
+      for (const { key, document, index } of write) {
+        if (key.account === this.#account) this.#put(key.kind, key.name, document, index.modifiedAtMs);
+      }
+      for (const { account: owner, kind, name } of remove) {
+        if (owner !== this.#account) continue;
         if (kind === IMAGE.kind) this.#images.delete(name);
         else if (kind === IMAGE_TAG.kind) this.#tags.delete(name);
       }

@@ -10,6 +10,7 @@ import { BackendError } from '../../platform/errors/families.ts';
 import { systemIds } from '../../platform/ids.ts';
 import { createBlobStore, type LocalBlobStore } from '../../platform/objects/blob-store.ts';
 import type { RootImage } from '../../platform/ports/images.ts';
+import { GLOBAL } from '../../platform/resource-key.ts';
 import { createReconcileLoop } from '../../platform/reconcile/loop.ts';
 import { DEFAULT_SETTINGS } from '../../platform/settings.ts';
 import type { CommitResult, Store } from '../../platform/store/port.ts';
@@ -251,6 +252,35 @@ test('what lies in open uploads counts: many of them do not go beyond the quota 
     clock.advance(25 * HOUR_MS);
     await until(async () => (await store.timers({ limit: 10 })).length === 0);
     await pushLayer(call, 'r', 'd');
+  });
+});
+
+test('rows of another account name no image of this one', async () => {
+  await withImagesRoom(async ({ call, store, imageIndex }) => {
+    await call('ecr:CreateRepository', { repositoryName: 'r' });
+    const { image } = await push(call, 'r', 'v', 'layer');
+    const places = { account: ACCOUNT, region: GLOBAL };
+    const found = async (kind: string) =>
+      (await store.list({ ...places, kind, sortBy: 'name', order: 'ascending', limit: 9 })).rows;
+    const [row] = await found('Image');
+    const [tag] = await found('ImageTag');
+    assert.ok(row && tag);
+    const key = { ...row.key, account: '210987654321' };
+    const tagKey = { ...tag.key, account: '210987654321' };
+    const digest = 'f'.repeat(64);
+    const write = [
+      { key: { ...key, name: row.key.name.replace(image, digest) }, document: { ...row.document, digest }, index: row.index },
+      { key: tagKey, document: { ...tag.document, digest }, index: tag.index },
+    ];
+    await store.commit({ expect: [], write });
+    const rootOf = () => {
+      const local = imageIndex.find('r:v');
+      return local && 'root' in local ? local.root.digest : undefined;
+    };
+    assert.equal(rootOf(), image);
+    assert.equal(imageIndex.root(digest), undefined);
+    await store.commit({ expect: [], remove: write.map((each) => each.key) });
+    assert.equal(rootOf(), image);
   });
 });
 
