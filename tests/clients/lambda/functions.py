@@ -334,7 +334,10 @@ def handler(event, context):
         self.assertIn("TagRole", error["errorMessage"])
         halved.update_function_configuration(FunctionName="mine", Environment={"Variables": {"PYTHONSTARTUP": "x"}})
         self.assertIn("TagRole", invoke("mine")[1]["errorMessage"])
+        # what the half-righted one set stays in force with new code, until somebody with all rights sets it anew
         lambda_.update_function_code(FunctionName="mine", ZipFile=zipped(app__py=body))
+        self.assertIn("TagRole", invoke("mine")[1]["errorMessage"])
+        lambda_.update_function_configuration(FunctionName="mine", Handler="app.handler", Environment={"Variables": {}})
         self.assertEqual(invoke("mine")[1], "tagged")
         closed = iam.create_role(RoleName="closed", AssumeRolePolicyDocument=json.dumps(
             {"Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))["Role"]["Arn"]
