@@ -29,7 +29,7 @@ const SYSTEM = [
 const LONG = ['tests/long/**/*.test.ts'];
 
 /** A test that hangs fails then, and a failed one that left something open ends all the same; the long ones know their own limits. */
-const TEST_TIMEOUT_MS = 900_000;
+const TEST_TIMEOUT_MS = 600_000;
 
 /** Returns the exit code. */
 export function runTests(extent: Extent): number {

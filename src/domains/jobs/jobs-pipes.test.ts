@@ -95,6 +95,9 @@ test('manifests that name nothing fail the job and say where', async () => {
   );
 });
 
+/** How long a feeder gets to do what it must not do. */
+const FEEDER_PATIENCE_MS = 2_000;
+
 test('whatever a job puts in the place of its pipes, nothing of this machine is written to', async () => {
   const victim = join(rig.folder, 'victim');
   writeFileSync(victim, 'as it was');
@@ -116,9 +119,11 @@ while not os.path.exists('/opt/ml/go'): time.sleep(0.02)`;
     await rig.training(name, ({ TrainingStartTime }) => TrainingStartTime !== undefined);
     const work = rig.works(`training-job-${name}-`, '');
     const supervisor = rig.claim(work).split(' ')[0];
-    // a feeder that finds no pipe ends; the sandbox is the supervisor's other child
+    // a feeder that finds no pipe ends (the sandbox is the supervisor's other child); one that had opened the pipe before it was taken away
+    // waits for a reader until the job ends, and that is as good
     const children = () => readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').trim().split(' ').length;
-    while (children() !== (feederEnds ? 1 : 2) && readFileSync(victim, 'utf8') === 'as it was')
+    const patienceEndsMs = Date.now() + FEEDER_PATIENCE_MS;
+    while (children() !== (feederEnds ? 1 : 2) && readFileSync(victim, 'utf8') === 'as it was' && Date.now() < patienceEndsMs)
       await new Promise((resolve) => setTimeout(resolve, 10));
     writeFileSync(join(rig.folder, 'runs', work, 'ml/go'), '');
     const job = await rig.training(name);
