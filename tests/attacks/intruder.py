@@ -64,7 +64,8 @@ for home in sorted({FACTS["home"], "/root", os.path.expanduser("~"), *(os.path.j
     attempt("~/.aws of " + home, lambda: os.listdir(os.path.join(home, ".aws")))
     attempt("marker file in " + home, lambda: read(os.path.join(home, FACTS["homeMarker"])))
 attempt("shadow", lambda: read("/etc/shadow"))
-attempt("host's /etc", lambda: read("/etc/hostname"))
+attempt("host's /etc", lambda: read("/etc/debian_version"))
+attempt("host's name", lambda: open("/etc/hostname").read())  # there is an empty one, for container engines
 attempt("write /usr", lambda: open("/usr/bin/intruder", "w"))
 attempt("write /etc", lambda: open("/etc/passwd", "r+"))
 attempt("write the runtime", lambda: open(os.path.join(FACTS["runtimeFolder"], "bin/intruder"), "w"))

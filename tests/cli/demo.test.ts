@@ -95,6 +95,7 @@ suite('demo', () => {
     assert.match(stderr, /step Train: AlgorithmError: [\s\S]*the lab is closed[\s\S]*exit code: 1/);
     assert.equal(left().length, 1);
     assert.match(stderr, new RegExp(`npx slipway serve --data ${scratch}/slipway-demo-`));
+    for (const name of left()) rmSync(join(scratch, name), { recursive: true });
   });
 
   test('--break: the last lines, the fix, and a resumption that repeats nothing; then everything from the cache', async () => {
