@@ -243,6 +243,19 @@ test('writing an unused old blob again keeps it from the collector, at whatever 
   assert.equal(await blobs.collect(), 0);
 });
 
+test('what goes before the contents were counted makes no room that is not there', async () => {
+  const { folder, clock, store, used, blobs } = setUp();
+  used.add((await blobs.write(pieces(randomBytes(600 * 1024)))).digest);
+  await blobs.write(pieces(randomBytes(400 * 1024)));
+  clock.advance(3 * 3600 * 1000);
+  const limited = createBlobStore({ folder, clock, store, quotaBytes: MiB });
+  assert.equal(await limited.collect(), 1);
+  await assert.rejects(
+    limited.write(pieces(randomBytes(600 * 1024))),
+    (error) => (error as ServiceError).code === 'QuotaExceeded',
+  );
+});
+
 test('contents beyond the quota are refused and leave nothing; what is there costs nothing, what goes makes room', async () => {
   const { folder, clock, store, used, blobs } = setUp();
   const kept = await blobs.write(pieces(randomBytes(600 * 1024)));

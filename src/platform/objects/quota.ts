@@ -10,18 +10,26 @@ const MIB = 1024 * 1024;
  */
 export function withQuota(files: BlobFiles, quotaBytes: number | undefined): BlobFiles {
   if (!quotaBytes) return files;
-  let counted: Promise<void> | undefined;
+  let counting: Promise<void> | undefined;
+  let countedFolders = 0;
   let usedBytes = 0;
   const count = async () => {
-    for (let folder = 0; folder < files.folders; folder += 1) {
-      for (const digest of await files.digestsIn(folder)) usedBytes += files.sizeBytes(digest) ?? 0;
+    for (; countedFolders < files.folders; countedFolders += 1) {
+      // nothing is awaited between these looks and the end of the folder: what goes meanwhile was counted or was not
+      for (const digest of await files.digestsIn(countedFolders)) usedBytes += files.sizeBytes(digest) ?? 0;
     }
+  };
+  /** A count that failed on the way goes on where it was, with the next content. */
+  const counted = () => {
+    counting ??= count().finally(() => {
+      if (countedFolders < files.folders) counting = undefined;
+    });
+    return counting;
   };
   return {
     ...files,
     async install(digest, from, chunks) {
-      counted ??= count();
-      await counted;
+      await counted();
       // of two writers of one content the second replaces what the first has just installed
       const size = files.sizeBytes(digest) === undefined ? fs.statSync(from).size : 0;
       if (usedBytes + size > quotaBytes) throw overQuota(usedBytes, size, quotaBytes);
@@ -36,7 +44,7 @@ export function withQuota(files: BlobFiles, quotaBytes: number | undefined): Blo
     removeOld(digest, beforeMs) {
       const size = files.sizeBytes(digest) ?? 0;
       const removed = files.removeOld(digest, beforeMs);
-      if (removed) usedBytes -= size;
+      if (removed && Number.parseInt(digest.slice(0, 2), 16) < countedFolders) usedBytes -= size;
       return removed;
     },
   };
