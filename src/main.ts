@@ -7,48 +7,30 @@ import { createImageTrees } from './backends/sandbox/image-trees.ts';
 import { createRuntimeCatalogue } from './backends/sandbox/runtime-catalogue.ts';
 import { createSandboxBackend } from './backends/sandbox/sandbox-backend.ts';
 import { createImageIndex } from './domains/images/image-index.ts';
-import { createImagesRoom } from './domains/images/room.ts';
-import { createDeliveriesRoom } from './domains/deliveries/room.ts';
-import { createFunctionsRoom, type FunctionsRoom } from './domains/functions/room.ts';
-import { createHostingRoom } from './domains/hosting/room.ts';
-import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
 import { seedIdentity } from './domains/identity/seed.ts';
-import { createJobsRoom, type JobsRoom } from './domains/jobs/room.ts';
-import { createLogsRoom } from './domains/logs/room.ts';
-import { createParametersRoom } from './domains/parameters/room.ts';
-import { createPipelinesRoom } from './domains/pipelines/room.ts';
-import { createQueuesRoom } from './domains/queues/room.ts';
-import { createRegistryRoom } from './domains/registry/room.ts';
-import { createSecretsRoom } from './domains/secrets/room.ts';
 import { defaultBucketName, ensureDefaultBucket } from './domains/storage/default-bucket.ts';
-import { createStorageRoom } from './domains/storage/room.ts';
-import { createStudioRoom } from './domains/studio/room.ts';
-import { createTaggingRoom } from './domains/tagging/room.ts';
 import { createForward } from './gateway/forward.ts';
 import { createConsoleRoutes } from './gateway/pages/console-routes.ts';
 import { createGateway, type Gateway } from './gateway/server.ts';
 import { createAdmission, hostCapacity } from './platform/admission/admission.ts';
-import { createInstanceLimits } from './platform/admission/instance-sizes.ts';
-import { createAuthorizer } from './platform/authorization/authorizer.ts';
 import { createRegistryTokens } from './platform/authorization/registry-token.ts';
 import { readOrCreateSealingKey } from './platform/authorization/sealing-key.ts';
-import { createWorkCredentials } from './platform/authorization/work-credentials.ts';
-import { createCalls, createDispatcher, type Dispatcher } from './platform/calls/dispatch.ts';
-import type { Calls, Room } from './platform/calls/operation.ts';
 import { writeClientFiles } from './platform/client-files.ts';
 import { systemClock } from './platform/clock.ts';
 import { type DataFolder, openDataFolder } from './platform/data-folder.ts';
 import { decidePort, decideRuntimePort } from './platform/decide-ports.ts';
 import { ConfigError, InvariantError } from './platform/errors/families.ts';
-import { createTokenReconciler } from './platform/idempotency.ts';
 import { systemIds } from './platform/ids.ts';
 import { createServerLog } from './platform/server-log.ts';
 import { createLogFiles } from './platform/log-files.ts';
 import { createBlobStore } from './platform/objects/blob-store.ts';
-import { createReconcileLoop, type RunnableLoop } from './platform/reconcile/loop.ts';
+import { createReconcileLoop } from './platform/reconcile/loop.ts';
 import type { Settings } from './platform/settings.ts';
+import { type Decorate, undecorated } from './platform/ports/decorate.ts';
+import type { RoutePublisher } from './platform/ports/routes.ts';
 import { readSettings } from './platform/settings-file.ts';
 import { createSqliteStore } from './platform/store/sqlite/sqlite-store.ts';
+import { createRooms, type RoomPorts, startRooms, type WiredRooms } from './rooms.ts';
 import { type RouterHandle, startOrAdoptRouter } from './router/control.ts';
 
 export interface ServerOptions {
@@ -60,6 +42,7 @@ export interface ServerOptions {
   readonly runtimePort: number | undefined;
   /** End running jobs when the server is stopped. */
   readonly stopJobs: boolean;
+  readonly decorate?: Decorate;
 }
 
 const CLOSE_GRACE_MS = 10_000;
@@ -124,17 +107,16 @@ async function startServer(options: ServerOptions, data: DataFolder, log: Logger
   router.catch(() => undefined); // told below
   const undo: (() => Promise<void>)[] = [async () => (await router.catch(() => undefined))?.abandon()];
   try {
-    const base = await openFoundation(data, settings, log);
+    const base = await openFoundation(data, settings, log, options.decorate ?? undecorated);
     undo.unshift(() => base.close());
-    const wired = createRooms(base, late);
+    const wired = createRooms(portsOf(base, late));
     const { promise: ready, resolve: open } = Promise.withResolvers<void>();
     const gateway = createServerGateway(base, late, wired, ready);
     undo.unshift(() => gateway.close(0));
     late.url = `http://${options.host}:${await listen(gateway, wantedPort, options.host)}`;
     late.router = await router;
-    await prepare(base, wired.identity, late);
-    base.loop.register([createTokenReconciler(base.store)]);
-    await startRooms(base.loop, wired.rooms);
+    await prepare(base, wired, late);
+    await startRooms(base.loop, base.store, wired.rooms);
     base.blobs.start();
     record();
     open();
@@ -155,20 +137,22 @@ const runtimeUrlOf = (late: LateParts): string => `http://${new URL(late.url).ho
 
 type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 
-async function openFoundation(data: DataFolder, settings: Settings, log: Logger) {
+async function openFoundation(data: DataFolder, settings: Settings, log: Logger, decorate: Decorate) {
   const { paths } = data;
   const clock = systemClock;
   const ids = systemIds;
   const sealingKey = await readOrCreateSealingKey(join(paths.keys, 'sealing.key'), ids);
-  const store = createSqliteStore({ path: paths.database, clock });
-  const blobs = createBlobStore({ folder: paths.blobs, clock, store, quotaBytes: settings.storage.totalMiB * 1024 * 1024 });
-  const logFiles = createLogFiles({ folder: paths.logs });
+  const store = decorate('store', createSqliteStore({ path: paths.database, clock }));
+  const quotaBytes = settings.storage.totalMiB * 1024 * 1024;
+  const blobs = decorate('blobs', createBlobStore({ folder: paths.blobs, clock, store, quotaBytes }));
+  const logFiles = decorate('logFiles', createLogFiles({ folder: paths.logs }));
   const loop = createReconcileLoop({ store, clock, log });
-  const admission = createAdmission({ capacity: hostCapacity() });
+  const capacity = hostCapacity();
+  const admission = createAdmission({ capacity });
   const imageIndex = createImageIndex({ store, account: settings.account });
   const trees = createImageTrees({ cacheFolder: cacheDirectory(), blobs });
   const registryTokens = createRegistryTokens(sealingKey, ids);
-  const backend = createSandboxBackend({
+  const sandbox = createSandboxBackend({
     folder: paths.folder,
     cacheFolder: cacheDirectory(),
     blobs,
@@ -178,6 +162,7 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
     locateRuntime: locateWorkRuntime,
     openImage: (digest, root) => trees.open(digest, (wanted) => root ?? imageIndex.root(wanted)),
   });
+  const backend = decorate('backend', sandbox);
   const runtimes = createRuntimeCatalogue(settings.images, undefined, imageIndex);
   const close = async () => {
     await loop.stop();
@@ -198,6 +183,8 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
     logFiles,
     loop,
     admission,
+    capacity,
+    decorate,
     backend,
     runtimes,
     ...images,
@@ -205,82 +192,31 @@ async function openFoundation(data: DataFolder, settings: Settings, log: Logger)
   };
 }
 
-/** Every room, wired; and the one dispatcher that clients and rooms call through. */
-function createRooms(base: Foundation, late: LateParts) {
-  let dispatcher: Dispatcher | undefined;
-  const wired = () => {
-    if (!dispatcher) throw new InvariantError('A room called another before the server was wired.');
-    return dispatcher;
-  };
-  const all: Room[] = [];
-  const callsOf = (room: string): Calls => createCalls(wired, base.ids, () => all.find(({ name }) => name === room)?.calls ?? []);
+function portsOf(base: Foundation, late: LateParts): RoomPorts {
   const router = (): RouterHandle => {
     if (!late.router) throw new InvariantError('The router was used before it was started.');
     return late.router;
   };
-  const routes = {
-    publishEndpoints: (endpoints: Parameters<RouterHandle['publishEndpoints']>[0]) => router().publishEndpoints(endpoints),
-    publishIdentities: (identities: Parameters<RouterHandle['publishIdentities']>[0]) => router().publishIdentities(identities),
-    drained: (instances: readonly string[], timeoutMs: number) => router().drained(instances, timeoutMs),
-    usage: (instances: readonly string[]) => router().usage(instances),
-    answer: (questions: Parameters<RouterHandle['answer']>[0]) => router().answer(questions),
+  const routes: RoutePublisher = {
+    publishEndpoints: (endpoints) => router().publishEndpoints(endpoints),
+    publishIdentities: (identities) => router().publishIdentities(identities),
+    drained: (instances, timeoutMs) => router().drained(instances, timeoutMs),
+    usage: (instances) => router().usage(instances),
+    answer: (questions) => router().answer(questions),
   };
-  const identity = createIdentityRoom({ ...base, routes });
-  const resources = () => all.flatMap((room) => room.resources);
-  const authorizer = createAuthorizer(identity.directory, resources);
-  const credentials = createWorkCredentials({
-    roles: identity.sessions,
-    backend: base.backend,
-    key: base.sealingKey,
+  return {
+    ...base,
+    routes: base.decorate('routes', routes),
+    functionRuntimes,
     serverUrl: () => late.url,
     runtimeUrl: () => runtimeUrlOf(late),
-  });
-  const shared = {
-    ...base,
-    routes,
-    authorizer,
-    credentials,
-    workCredentials: credentials,
-    roles: identity.sessions,
-    instanceLimits: createInstanceLimits(base.settings.instances, hostCapacity()),
   };
-  const jobs = createJobsRoom({ ...shared, calls: callsOf('jobs') });
-  const functions = createFunctionsRoom({
-    ...shared,
-    runtimes: functionRuntimes,
-    serverUrl: () => late.url,
-    calls: callsOf('functions'),
-  });
-  all.push(
-    identity,
-    createStorageRoom(base),
-    createImagesRoom(base),
-    createLogsRoom({ ...base, files: base.logFiles }),
-    createParametersRoom({ ...base, calls: callsOf('parameters') }),
-    createSecretsRoom(base),
-    createQueuesRoom({ ...base, serverUrl: () => late.url }),
-    createStudioRoom(shared),
-    createRegistryRoom({ ...shared, calls: callsOf('registry') }),
-    createHostingRoom({ ...shared, calls: callsOf('hosting') }),
-    jobs,
-    functions,
-    createDeliveriesRoom({ ...base, calls: callsOf('deliveries') }),
-    createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
-  );
-  all.push(createTaggingRoom({ ...base, resources: resources() }));
-  dispatcher = createDispatcher({
-    ...base,
-    authorizer,
-    operations: all.flatMap((room) => room.operations),
-    services: serviceIds.map(loadService),
-  });
-  return { rooms: all, jobs, functions, identity, dispatcher, credentials };
 }
 
 function createServerGateway(
   base: Foundation,
   late: LateParts,
-  { dispatcher, functions, identity, credentials }: ReturnType<typeof createRooms>,
+  { dispatcher, functions, identity, credentials }: WiredRooms,
   ready: Promise<void>,
 ): Gateway {
   const services = serviceIds.map(loadService);
@@ -320,7 +256,7 @@ async function listen(gateway: Gateway, port: number, host: string): Promise<num
 }
 
 /** What must exist before the first request: identities here and at the router, the default bucket, the clients' files. */
-async function prepare(base: Foundation, identity: IdentityRoom, late: LateParts): Promise<void> {
+async function prepare(base: Foundation, { identity }: WiredRooms, late: LateParts): Promise<void> {
   const { settings, paths, clock } = base;
   const key = await seedIdentity({ ...base, account: settings.account });
   await ensureDefaultBucket(base.store, settings, clock.now());
@@ -328,20 +264,11 @@ async function prepare(base: Foundation, identity: IdentityRoom, late: LateParts
   writeClientFiles(paths, { key, region: settings.region, url: late.url, bucket: defaultBucketName(settings) });
 }
 
-async function startRooms(loop: RunnableLoop, rooms: readonly Room[]): Promise<void> {
-  for (const room of rooms) {
-    loop.register(room.reconcilers ?? []);
-    loop.subscribe(room.subscriptions ?? []);
-  }
-  for (const room of rooms) await room.start?.();
-  await loop.start();
-}
-
 async function stopServer(
   base: Foundation,
   late: LateParts,
   gateway: Gateway,
-  { rooms, jobs, functions }: { rooms: readonly Room[]; jobs: JobsRoom; functions: FunctionsRoom },
+  { rooms, jobs, functions }: WiredRooms,
   endJobs: boolean,
 ): Promise<void> {
   for (const room of rooms) room.release?.();

@@ -1,0 +1,143 @@
+import { loadService, serviceIds } from '../models/load.ts';
+import { createDeliveriesRoom } from './domains/deliveries/room.ts';
+import type { FunctionRuntimes } from './domains/functions/ports.ts';
+import { createFunctionsRoom, type FunctionsRoom } from './domains/functions/room.ts';
+import { createHostingRoom } from './domains/hosting/room.ts';
+import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
+import type { ImageIndex } from './domains/images/image-index.ts';
+import { createImagesRoom } from './domains/images/room.ts';
+import { createJobsRoom, type JobsRoom } from './domains/jobs/room.ts';
+import { createLogsRoom } from './domains/logs/room.ts';
+import { createParametersRoom } from './domains/parameters/room.ts';
+import { createPipelinesRoom } from './domains/pipelines/room.ts';
+import { createQueuesRoom } from './domains/queues/room.ts';
+import { createRegistryRoom } from './domains/registry/room.ts';
+import { createSecretsRoom } from './domains/secrets/room.ts';
+import { createStorageRoom } from './domains/storage/room.ts';
+import { createStudioRoom } from './domains/studio/room.ts';
+import { createTaggingRoom } from './domains/tagging/room.ts';
+import { createInstanceLimits } from './platform/admission/instance-sizes.ts';
+import type { Admission, Reservation } from './platform/admission/port.ts';
+import { createAuthorizer } from './platform/authorization/authorizer.ts';
+import type { RegistryTokens } from './platform/authorization/registry-token.ts';
+import { createWorkCredentials, type WorkCredentials } from './platform/authorization/work-credentials.ts';
+import { createCalls, createDispatcher, type Dispatcher } from './platform/calls/dispatch.ts';
+import type { Calls, Room } from './platform/calls/operation.ts';
+import type { Clock } from './platform/clock.ts';
+import { InvariantError } from './platform/errors/families.ts';
+import { createTokenReconciler } from './platform/idempotency.ts';
+import type { Ids } from './platform/ids.ts';
+import type { Log } from './platform/log.ts';
+import type { BlobStore } from './platform/objects/port.ts';
+import type { WorkAdditions } from './platform/ports/additions.ts';
+import { type Decorate, undecorated } from './platform/ports/decorate.ts';
+import type { ImageTrees } from './platform/ports/images.ts';
+import type { LogFiles } from './platform/ports/log-files.ts';
+import type { RoutePublisher } from './platform/ports/routes.ts';
+import type { RuntimeCatalogue } from './platform/ports/runtime.ts';
+import type { WorkBackend } from './platform/ports/work.ts';
+import type { RunnableLoop } from './platform/reconcile/loop.ts';
+import type { Settings } from './platform/settings.ts';
+import type { Store } from './platform/store/port.ts';
+
+/** What rooms stand on: everything that is outside of them. `main.ts` gives the real parts, a simulator its own. */
+export interface RoomPorts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Hex, 32 bytes; see platform/authorization/sealing-key.ts. */
+  readonly sealingKey: string;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly logFiles: LogFiles;
+  readonly loop: RunnableLoop;
+  readonly admission: Admission;
+  /** Of this host: what an instance type may use is clipped to it. */
+  readonly capacity: Reservation;
+  readonly backend: WorkBackend & Partial<WorkAdditions>;
+  readonly routes: RoutePublisher;
+  readonly runtimes: RuntimeCatalogue;
+  readonly functionRuntimes: FunctionRuntimes;
+  readonly imageIndex: ImageIndex;
+  readonly trees: ImageTrees;
+  readonly registryTokens: RegistryTokens;
+  /** Where clients and work reach the main port and the runtime port; known once they are bound. */
+  readonly serverUrl: () => string;
+  readonly runtimeUrl: () => string;
+  readonly decorate?: Decorate;
+}
+
+export interface WiredRooms {
+  readonly rooms: readonly Room[];
+  readonly jobs: JobsRoom;
+  readonly functions: FunctionsRoom;
+  readonly identity: IdentityRoom;
+  readonly dispatcher: Dispatcher;
+  readonly credentials: WorkCredentials;
+}
+
+/** Every room, wired; and the one dispatcher that clients and rooms call through. */
+export function createRooms(ports: RoomPorts): WiredRooms {
+  const { decorate = undecorated } = ports;
+  let dispatcher: Dispatcher | undefined;
+  const wired = () => {
+    if (!dispatcher) throw new InvariantError('A room called another before the server was wired.');
+    return dispatcher;
+  };
+  const all: Room[] = [];
+  const callsOf = (room: string): Calls =>
+    decorate(
+      'calls',
+      createCalls(wired, ports.ids, () => all.find(({ name }) => name === room)?.calls ?? []),
+    );
+  const identity = createIdentityRoom(ports);
+  const resources = () => all.flatMap((room) => room.resources);
+  const authorizer = createAuthorizer(identity.directory, resources);
+  const credentials = createWorkCredentials({ ...ports, roles: identity.sessions, key: ports.sealingKey });
+  const shared = {
+    ...ports,
+    authorizer,
+    credentials,
+    workCredentials: credentials,
+    roles: identity.sessions,
+    instanceLimits: createInstanceLimits(ports.settings.instances, ports.capacity),
+  };
+  const jobs = createJobsRoom({ ...shared, calls: callsOf('jobs') });
+  const functions = createFunctionsRoom({ ...shared, runtimes: ports.functionRuntimes, calls: callsOf('functions') });
+  all.push(
+    identity,
+    createStorageRoom(ports),
+    createImagesRoom(ports),
+    createLogsRoom({ ...ports, files: ports.logFiles }),
+    createParametersRoom({ ...ports, calls: callsOf('parameters') }),
+    createSecretsRoom(ports),
+    createQueuesRoom(ports),
+    createStudioRoom(shared),
+    createRegistryRoom({ ...shared, calls: callsOf('registry') }),
+    createHostingRoom({ ...shared, calls: callsOf('hosting') }),
+    jobs,
+    functions,
+    createDeliveriesRoom({ ...ports, calls: callsOf('deliveries') }),
+    createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
+  );
+  all.push(createTaggingRoom({ ...ports, resources: resources() }));
+  dispatcher = createDispatcher({
+    ...ports,
+    authorizer,
+    operations: all.flatMap((room) => room.operations),
+    services: serviceIds.map(loadService),
+  });
+  return { rooms: all, jobs, functions, identity, dispatcher, credentials };
+}
+
+/** Reconcilers at the loop, rooms and loop started: unfinished work goes on. Before it, no request is answered. */
+export async function startRooms(loop: RunnableLoop, store: Store, rooms: readonly Room[]): Promise<void> {
+  loop.register([createTokenReconciler(store)]);
+  for (const room of rooms) {
+    loop.register(room.reconcilers ?? []);
+    loop.subscribe(room.subscriptions ?? []);
+  }
+  for (const room of rooms) await room.start?.();
+  await loop.start();
+}
