@@ -33,12 +33,16 @@ export async function runPython(
 }
 
 async function newestExecutions({ connection }: Session): Promise<string[]> {
-  const pipelines = await callJson(connection, 'sagemaker:ListPipelines', { MaxResults: 100 });
   const found: string[] = [];
-  for (const { PipelineName = '' } of pipelines.PipelineSummaries ?? []) {
-    const page = await callJson(connection, 'sagemaker:ListPipelineExecutions', { PipelineName, MaxResults: NEWEST });
-    found.push(...(page.PipelineExecutionSummaries ?? []).flatMap(({ PipelineExecutionArn }) => PipelineExecutionArn ?? []));
-  }
+  let NextToken: string | undefined;
+  do {
+    const pipelines = await callJson(connection, 'sagemaker:ListPipelines', { MaxResults: 100, NextToken });
+    for (const { PipelineName = '' } of pipelines.PipelineSummaries ?? []) {
+      const page = await callJson(connection, 'sagemaker:ListPipelineExecutions', { PipelineName, MaxResults: NEWEST });
+      found.push(...(page.PipelineExecutionSummaries ?? []).flatMap(({ PipelineExecutionArn }) => PipelineExecutionArn ?? []));
+    }
+    NextToken = pipelines.NextToken;
+  } while (NextToken);
   return found;
 }
 

@@ -38,7 +38,7 @@ const definition = (code: string) =>
     ],
   });
 
-/** As a data scientist writes it for AWS: the definition, the start, the wait. */
+/** As a data scientist writes it for AWS: the definition, the start. More pipelines than a page of their list are newer than the one it starts. */
 const PROGRAM = `
 import json, sys, boto3
 sagemaker = boto3.client("sagemaker")
@@ -46,6 +46,8 @@ role = boto3.client("sts").get_caller_identity()["Arn"].split("/")[1]
 print("role", role, "arguments", sys.argv[1:])
 definition = open("definition.json").read()
 sagemaker.create_pipeline(PipelineName="mine", PipelineDefinition=definition, ClientRequestToken="t" * 32, RoleArn="arn:aws:iam::123456789012:role/" + role)
+for n in range(101):
+    sagemaker.create_pipeline(PipelineName=f"newer-{n}", PipelineDefinition=definition, ClientRequestToken=f"{n:032}", RoleArn="arn:aws:iam::123456789012:role/" + role)
 sagemaker.start_pipeline_execution(PipelineName="mine", ClientRequestToken="s" * 32)
 `;
 

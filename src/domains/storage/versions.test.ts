@@ -140,6 +140,29 @@ test('versions list in pages, by prefix and delimiter, each once', () =>
     assert.deepEqual(await listed(call, { Prefix: 'b/2' }), ['b/2=b/2z', 'b/2=b/2y', 'b/2=b/2x', 'b/2!*']);
   }));
 
+test('pages that are deleted as they come leave nothing', () =>
+  withBucket(async ({ call }) => {
+    await versioning(call, 'Enabled');
+    for (const key of ['a', 'b', 'c']) for (const text of ['1', '2', '3', '4', '5']) await put(call, key, text);
+    await call('s3:DeleteObject', { Bucket, Key: 'b' });
+    // as boto3's bucket.object_versions.delete()
+    let marker: { KeyMarker?: string; VersionIdMarker?: string } = {};
+    let pages = 0;
+    for (let more = true; more; pages += 1) {
+      const page = await call('s3:ListObjectVersions', { Bucket, MaxKeys: 3, ...marker });
+      const Objects = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key = '', VersionId }) => ({
+        Key,
+        ...(VersionId !== undefined && { VersionId }),
+      }));
+      await call('s3:DeleteObjects', { Bucket, Delete: { Objects } });
+      marker = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
+      more = page.IsTruncated === true;
+    }
+    assert.deepEqual(await listed(call), []);
+    assert.equal(pages, 6);
+    await call('s3:DeleteBucket', { Bucket });
+  }));
+
 test('a version can be copied back, and many keys deleted at once', () =>
   withBucket(async ({ call }) => {
     await versioning(call, 'Enabled');

@@ -138,7 +138,29 @@ function commonPrefixOf({ prefix, Delimiter }: Asked, key: string): string | und
   return at < 0 ? undefined : key.slice(0, at + Delimiter.length);
 }
 
+/**
+ * Entries behind the markers. A version marker that is gone meanwhile, as where a client deletes each page before it asks for the next,
+ * says nothing of where it stood: then all that is left of its key is given, rather twice than never.
+ */
 async function* entriesFrom(store: Store, account: string, asked: Asked): AsyncGenerator<Entry> {
+  const { KeyMarker: marker, VersionIdMarker: versionMarker } = asked;
+  let passed = !versionMarker;
+  let skipped = false;
+  for await (const entry of entriesOfKeysFrom(store, account, asked)) {
+    if (!passed && entry.key === marker) {
+      passed = entry.versionId === versionMarker;
+      skipped = true;
+      continue;
+    }
+    if (!passed && skipped) break;
+    passed = true;
+    yield entry;
+  }
+  if (!passed && skipped) yield* entriesOfKeysFrom(store, account, asked);
+}
+
+/** With a version marker all entries of the marker's key too. */
+async function* entriesOfKeysFrom(store: Store, account: string, asked: Asked): AsyncGenerator<Entry> {
   const { KeyMarker: marker = '', VersionIdMarker: versionMarker, Delimiter } = asked;
   // a marker that is a common prefix stands for all it rolled up
   const start = Delimiter && marker !== '' && commonPrefixOf(asked, marker) === marker ? marker + LAST : marker;
@@ -152,7 +174,6 @@ async function* entriesFrom(store: Store, account: string, asked: Asked): AsyncG
   );
   let object = await current.next();
   let version = await older.next();
-  let passed = versionMarker === undefined;
   let before: string | undefined;
   while (!object.done || !version.done) {
     const objectKey = object.done ? undefined : keyOf(object.value, asked.Bucket);
@@ -164,11 +185,6 @@ async function* entriesFrom(store: Store, account: string, asked: Asked): AsyncG
     before = entry.key;
     if (takeObject) object = await current.next();
     else version = await older.next();
-    if (!passed && entry.key === marker) {
-      passed = entry.versionId === versionMarker;
-      continue;
-    }
-    passed = true;
     yield entry;
   }
 }
