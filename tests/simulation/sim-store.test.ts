@@ -1,0 +1,24 @@
+import { createVirtualClock } from '../../src/platform/virtual-clock.ts';
+import { runStoreSuite, type StoreFactory } from '../../src/platform/store/port-suite.ts';
+import { createSimDisk } from './sim-disk.ts';
+import { openSimStore } from './sim-store.ts';
+
+export const simulated: StoreFactory = {
+  name: 'simulator',
+  async open() {
+    const disk = createSimDisk();
+    const clock = createVirtualClock();
+    let store = openSimStore(disk, { clock });
+    return {
+      store,
+      async reopen() {
+        await store.close();
+        store = openSimStore(disk, { clock });
+        return store;
+      },
+      end: () => store.close(),
+    };
+  },
+};
+
+runStoreSuite(simulated);
