@@ -1,8 +1,17 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { askAddress } from '../../platform/ask-address.ts';
 import { BackendError } from '../../platform/errors/families.ts';
 import type { WorkAdditions } from '../../platform/ports/additions.ts';
-import type { WorkAddress, WorkBackend, WorkOutputTree, WorkSpec, WorkStatus } from '../../platform/ports/work.ts';
+import type {
+  WorkAddress,
+  WorkAnswer,
+  WorkBackend,
+  WorkOutputTree,
+  WorkRequest,
+  WorkSpec,
+  WorkStatus,
+} from '../../platform/ports/work.ts';
 import { type AdditionPorts, addArchive, removeAdded } from './additions.ts';
 import { removeContainer } from './container-plan.ts';
 import { findIsolation, findProgram, type IsolationFound } from './isolation.ts';
@@ -179,6 +188,10 @@ class HostSandbox implements SandboxBackend {
   address(id: string): WorkAddress {
     requireId(id);
     return { kind: 'unix', socketPath: join(socketFolder(this.#options.folder, id), 'serve.sock') };
+  }
+
+  ask(id: string, asked: WorkRequest): Promise<WorkAnswer> {
+    return askAddress(this.address(id), asked);
   }
 
   async release(id: string): Promise<void> {

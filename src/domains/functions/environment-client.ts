@@ -1,6 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import { request } from '../../platform/node-http.ts';
-import type { WorkAddress } from '../../platform/ports/work.ts';
+import type { WorkAnswer, WorkBackend, WorkRequestBody } from '../../platform/ports/work.ts';
 
 /** What an environment's bootstrap (runtimes/function) is asked. */
 
@@ -23,49 +21,48 @@ export interface Asking {
   readonly signal?: AbortSignal;
 }
 
-/** Undefined when nothing listens there (yet, or any more), when it hung up, and when `signal` gave up. Never throws. */
-export function ask(
-  address: WorkAddress,
-  { method, path, headers = {}, body = '', signal }: Asking,
+/** Undefined when nothing listens there (yet, or any more), when it hung up, and when the signal gave up. Never throws. */
+export async function ask(
+  backend: Pick<WorkBackend, 'ask'>,
+  workId: string,
+  { body, ...asking }: Asking,
 ): Promise<Answered | undefined> {
-  const target = address.kind === 'unix' ? { socketPath: address.socketPath } : { host: address.host, port: address.port };
-  return new Promise((resolve) => {
-    const bytes = Buffer.from(body);
-    const asked = request(
-      {
-        ...target,
-        method,
-        path,
-        agent: false,
-        headers: { ...headers, 'content-length': bytes.byteLength },
-        ...(signal && { signal }),
-      },
-      (response) => read(response).then(resolve),
-    );
-    asked.on('error', () => resolve(undefined)); // not there, or cut: what the process came to is known from its end
-    asked.end(bytes);
-  });
+  const answer = await backend.ask(workId, { ...asking, ...(body !== undefined && { body: bodyOf(body) }) });
+  // not there, or cut: what the process came to is known from its end
+  if (answer.kind !== 'answered') return undefined;
+  const whole = await read(answer);
+  const { 'function-error': functionError, last } = answer.headers;
+  return (
+    whole && {
+      status: answer.status,
+      last: last !== undefined,
+      body: whole,
+      ...(typeof functionError === 'string' && { functionError }),
+    }
+  );
 }
 
-function read(response: IncomingMessage): Promise<Answered | undefined> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let sizeBytes = 0;
-    response.on('data', (chunk: Buffer) => {
+function bodyOf(text: string): WorkRequestBody {
+  const bytes = Buffer.from(text);
+  return {
+    sizeBytes: bytes.byteLength,
+    parts: (async function* () {
+      yield bytes;
+    })(),
+  };
+}
+
+async function read({ body }: Extract<WorkAnswer, { kind: 'answered' }>): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of body) {
       sizeBytes += chunk.byteLength;
+      if (sizeBytes > ANSWER_BYTES_MAX) return undefined;
       chunks.push(chunk);
-      if (sizeBytes > ANSWER_BYTES_MAX) response.destroy();
-    });
-    response.on('error', () => resolve(undefined));
-    response.on('close', () => {
-      if (!response.complete) return resolve(undefined);
-      const functionError = response.headers['function-error'];
-      resolve({
-        status: response.statusCode ?? 0,
-        last: response.headers['last'] !== undefined,
-        body: Buffer.concat(chunks),
-        ...(typeof functionError === 'string' && { functionError }),
-      });
-    });
-  });
+    }
+  } catch {
+    return undefined; // it hung up on the way
+  }
+  return Buffer.concat(chunks);
 }

@@ -15,7 +15,7 @@ import { type Clock, systemClock } from '../../platform/clock.ts';
 import { systemIds } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import { createLogFiles } from '../../platform/log-files.ts';
-import type { WorkSpec } from '../../platform/ports/work.ts';
+import type { WorkRequest, WorkSpec } from '../../platform/ports/work.ts';
 import type { WithRequestId, WithSource } from '../../platform/ports/invocation.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
@@ -150,7 +150,7 @@ export class FunctionsRig extends RegistryRig {
         // the class keeps its state to itself
         status: (id: string) => backend.status(id),
         onChange: (listener: (id: string) => void) => backend.onChange(listener),
-        address: (id: string) => backend.address(id),
+        ask: (id: string, asked: WorkRequest) => backend.ask(id, asked),
       }),
       logFiles,
       admission: createAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),

@@ -329,6 +329,8 @@ test('killed before and after every commit and effect of a recorded invocation: 
     await rig.invoke('once', {}, { RequestId }); // as a pipeline does after its own restart
     const { error, result } = await rig.ended('once', RequestId);
     assert.deepEqual([error, (result as { ran?: string }).ran], [undefined, RequestId], `killed at ${dieAt}`);
+    // the log is written by another process than the answer
+    await until(async () => (await begins('once', RequestId)) > 0);
     assert.equal(await begins('once', RequestId), 1, `killed at ${dieAt}`);
     await rig.stop();
     if (survived) break;

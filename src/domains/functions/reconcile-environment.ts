@@ -72,8 +72,7 @@ export async function endEnvironment({ store, backend }: FunctionsPorts, key: Re
 async function recognise(ports: FunctionsPorts, environments: Environments, environment: Environment): Promise<void> {
   const given = new AbortController();
   const cancel = ports.clock.at(ports.clock.now() + ANSWER_MS, () => given.abort());
-  const address = ports.backend.address(environment.document.workId);
-  const answer = await ask(address, { method: 'GET', path: '/state', signal: given.signal });
+  const answer = await ask(ports.backend, environment.document.workId, { method: 'GET', path: '/state', signal: given.signal });
   cancel();
   if (environment.status !== 'found') return; // claimed meanwhile
   const { running } = JSON.parse(answer?.body.toString('utf8') || '{"running":"?"}') as { running: string | null };

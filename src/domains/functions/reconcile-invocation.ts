@@ -167,7 +167,7 @@ class InvocationReconciler {
     await this.#finish(key, outcome);
     if (reusable) {
       const path = `/invocations/${encodeURIComponent(requestId)}`;
-      await ask(this.#ports.backend.address(environment.document.workId), { method: 'DELETE', path });
+      await ask(this.#ports.backend, environment.document.workId, { method: 'DELETE', path });
     }
     this.#environments.release(environment, reusable);
     return undefined;

@@ -127,8 +127,7 @@ async function askUntil(
   const given = new AbortController();
   const { promise: late, resolve: isLate } = Promise.withResolvers<'late'>();
   const cancel = ports.clock.at(ports.clock.now() + withinMs, () => isLate('late'));
-  const address = ports.backend.address(environment.document.workId);
-  const answered = ask(address, { ...asked, signal: given.signal });
+  const answered = ask(ports.backend, environment.document.workId, { ...asked, signal: given.signal });
   try {
     const first = await Promise.race([answered, environment.ended, late]);
     if (first !== undefined || once) return first;

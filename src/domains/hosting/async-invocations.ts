@@ -213,9 +213,9 @@ export class AsyncInvocations implements Reconciler {
     });
     const containers = containersOf(variant.model).map((container, place) => ({
       name: variant.model.following ? containerName(container, place) : 'primary',
-      address: backend.address(worksOf(instance)[place] ?? ''),
+      workId: worksOf(instance)[place] ?? '',
     }));
-    return { calls, principal, region: key.region, containers };
+    return { calls, principal, region: key.region, backend, containers };
   }
 
   async #fail(row: Read<AsyncInvocationDocument>, variant: PinnedVariant | undefined, reason: string): Promise<void> {

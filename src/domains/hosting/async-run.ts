@@ -3,8 +3,7 @@ import type { Calls } from '../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import type { BlobBody } from '../../platform/objects/port.ts';
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
-import type { WorkAddress } from '../../platform/ports/work.ts';
-import { askContainer } from './ask-container.ts';
+import type { WorkBackend } from '../../platform/ports/work.ts';
 import type { AsyncInvocationDocument } from './decide-async.ts';
 
 /** `again`: nothing is decided, ask once more. `failed`: to be told to whoever asked. */
@@ -18,7 +17,8 @@ export interface AsyncRun {
   /** The model's role: it reads the input and writes the results, as on AWS. */
   readonly principal: Principal;
   readonly region: string;
-  readonly containers: readonly { readonly name: string; readonly address: WorkAddress }[];
+  readonly backend: Pick<WorkBackend, 'ask'>;
+  readonly containers: readonly { readonly name: string; readonly workId: string }[];
 }
 
 /** AWS: payloads of asynchronous invocations have at most 1 GB. */
@@ -42,23 +42,31 @@ export async function runAsync(run: AsyncRun, invocation: AsyncInvocationDocumen
   if ('kind' in payload) return payload;
   const { accept, ...between } = invocation.headers;
   let headers: Record<string, string> = { 'content-type': payload.contentType, ...between };
-  for (const [place, { name, address }] of run.containers.entries()) {
+  for (const [place, { name, workId }] of run.containers.entries()) {
     const isLast = place === run.containers.length - 1;
     if (isLast && accept !== undefined) headers = { ...headers, accept };
-    const answer = await askContainer(address, { headers, ...payload }, signal);
+    const { body: parts, sizeBytes } = payload;
+    const answer = await run.backend.ask(workId, {
+      method: 'POST',
+      path: '/invocations',
+      headers,
+      body: { parts, sizeBytes },
+      signal,
+    });
     if (answer.kind !== 'answered') {
       if (answer.kind === 'late') return { kind: 'failed', reason: timedOut(name, invocation) };
       return { kind: answer.kind === 'refused' ? 'again' : 'broken' };
     }
+    const contentType = answer.headers['content-type'] as string | undefined;
     try {
       if (answer.status < 200 || answer.status >= 300) return await refusedBy(name, answer.status, answer.body);
-      if (isLast) return await writeOutput(run, invocation, answer.body, answer.contentType);
+      if (isLast) return await writeOutput(run, invocation, answer.body, contentType);
       const whole = await readWhole(answer.body);
       if (!whole)
         return { kind: 'failed', reason: `Container ${name} answered with more than ${BETWEEN_BYTES_MAX} bytes for the next.` };
       const { 'content-type': _type, ...kept } = headers;
-      headers = { ...kept, ...(answer.contentType !== undefined && { 'content-type': answer.contentType }) };
-      payload = { contentType: answer.contentType ?? OCTETS, body: once(whole), sizeBytes: whole.length };
+      headers = { ...kept, ...(contentType !== undefined && { 'content-type': contentType }) };
+      payload = { contentType: contentType ?? OCTETS, body: once(whole), sizeBytes: whole.length };
     } catch (error) {
       if (signal.aborted) return { kind: 'failed', reason: timedOut(name, invocation) };
       if (error instanceof ServiceError || error instanceof BackendError) throw error;

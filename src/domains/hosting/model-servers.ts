@@ -173,7 +173,7 @@ export class ModelServers {
     admission.restore(workId, settings.reservations.modelServer);
     if (this.#ending.has(workId)) return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
     const memory = this.#memory(workId);
-    if (await ping(backend.address(workId))) {
+    if (await ping(this.#ports, workId)) {
       memory.failedPings = 0;
       memory.end = undefined;
       return this.#sight(plan, 'healthy', PING_EVERY_MS);

@@ -19,6 +19,8 @@ export interface WorkBackend {
   readText(id: string, path: string, sizeBytesMax: number): Promise<string | undefined>;
   /** Where a service listens. */
   address(id: string): WorkAddress;
+  /** One HTTP request to a service, over a connection of its own. Resolves with the head of the answer; never throws. */
+  ask(id: string, asked: WorkRequest): Promise<WorkAnswer>;
   /** Forgets the work and its files. Only after its end; idempotent. */
   release(id: string): Promise<void>;
 }
@@ -134,6 +136,32 @@ export interface WorkOutputFile {
   readonly executable: boolean;
   open(): AsyncIterable<Uint8Array>;
 }
+
+export interface WorkRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: WorkRequestBody;
+  /** Ends it at any time, also while the answer is being read. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WorkRequestBody {
+  readonly parts: AsyncIterable<Uint8Array>;
+  readonly sizeBytes: number;
+}
+
+/** `refused`: the service saw nothing of it. `broken`: it went away before its answer's head. `late`: the signal ended it. */
+export type WorkAnswer =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      /** Names in lower case. */
+      readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+      /** To be read to its end, or ended by the signal. Throws when the service goes away on the way. */
+      readonly body: AsyncIterable<Uint8Array>;
+    }
+  | { readonly kind: 'refused' | 'broken' | 'late' };
 
 export type WorkAddress =
   | { readonly kind: 'unix'; readonly socketPath: string }
