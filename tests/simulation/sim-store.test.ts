@@ -1,9 +1,11 @@
 import { createVirtualClock } from '../../src/platform/virtual-clock.ts';
+import { runPairSuite } from '../../src/platform/store/port-suite-pair.ts';
 import { runStoreSuite, type StoreFactory } from '../../src/platform/store/port-suite.ts';
+import { sqliteStores } from '../../src/platform/store/sqlite/with-sqlite-store.ts';
 import { createSimDisk } from './sim-disk.ts';
 import { openSimStore } from './sim-store.ts';
 
-export const simulated: StoreFactory = {
+const simulated: StoreFactory = {
   name: 'simulator',
   async open() {
     const disk = createSimDisk();
@@ -22,3 +24,4 @@ export const simulated: StoreFactory = {
 };
 
 runStoreSuite(simulated);
+runPairSuite(sqliteStores, simulated);

@@ -122,6 +122,10 @@ function addChangeSuite(check: Check): void {
     assert.equal((await allPages(store, { ...query, nameContains: 'needle' })).length, 3);
     assert.equal((await allPages(store, { ...query, sortBy: 'modified', facet: 'rare' })).length, 6);
     assert.deepEqual(await store.list({ ...query, nameContains: 'absent' }), { rows: [] });
+    for (const limit of [1, 3, 4]) {
+      const names = await allPages(store, { ...query, order: 'descending', nameContains: 'needle', limit });
+      assert.equal(names.length, 3, `a page of ${limit} that is full does not hide what lies far behind it`);
+    }
   });
 
   check('rows that come and go between pages disturb no other row', async ({ store }) => {
@@ -171,14 +175,14 @@ async function allPages(store: Store, query: ListQuery): Promise<string[]> {
   return names;
 }
 
-interface Random {
+export interface Random {
   below(end: number): number;
   pick<T>(from: readonly T[]): T;
   chance(percent: number): boolean;
 }
 
 /** mulberry32: small, seedable, good enough to choose cases. */
-function randomFrom(seed: number): Random {
+export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -13,28 +13,9 @@ import { createVirtualClock } from '../../virtual-clock.ts';
 import { keyOf, runStoreSuite, writeOf } from '../port-suite.ts';
 import type { Commit } from '../port.ts';
 import { createSqliteStore } from './sqlite-store.ts';
-import { withSqliteStore } from './with-sqlite-store.ts';
+import { sqliteStores, withSqliteStore } from './with-sqlite-store.ts';
 
-runStoreSuite({
-  name: 'sqlite',
-  async open() {
-    const folder = fs.mkdtempSync(join(tmpdir(), 'slipway-store-'));
-    const path = join(folder, 'slipway.db');
-    let store = createSqliteStore({ path, clock: systemClock });
-    return {
-      store,
-      async reopen() {
-        await store.close();
-        store = createSqliteStore({ path, clock: systemClock });
-        return store;
-      },
-      async end() {
-        await store.close();
-        fs.rmSync(folder, { recursive: true, force: true });
-      },
-    };
-  },
-});
+runStoreSuite(sqliteStores);
 
 test('the database is readable by its owner only', async () => {
   await withSqliteStore(async ({ store, folder }) => {

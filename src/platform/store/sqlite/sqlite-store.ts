@@ -66,7 +66,10 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
     list: async <D extends JsonObject>(query: ListQuery) => {
       const page = await read((from) => from.list(query, SCAN_ROWS_HERE));
       if (!page.cut || !page.next) return pageOf<D>(page);
-      const rest = await scanner.scan({ ...query, after: page.next, limit: query.limit - page.rows.length }, SCAN_ROWS_THREAD);
+      const left = query.limit - page.rows.length;
+      // a page that is full already asks for one more row: only that tells whether it is the last
+      const rest = await scanner.scan({ ...query, after: page.next, limit: Math.max(1, left) }, SCAN_ROWS_THREAD);
+      if (left === 0) return pageOf<D>({ rows: page.rows, next: rest.rows.length > 0 ? page.next : rest.next });
       return pageOf<D>({ rows: [...page.rows, ...rest.rows], next: rest.next });
     },
     count: (query) => read((from) => from.count(query)),

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../clock.ts';
+import type { StoreFactory } from '../port-suite.ts';
 import type { Store } from '../port.ts';
 import { createSqliteStore } from './sqlite-store.ts';
 
@@ -20,3 +21,25 @@ export async function withSqliteStore<T>(
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The adapter as the suites over stores take it. */
+export const sqliteStores: StoreFactory = {
+  name: 'sqlite',
+  async open() {
+    const folder = fs.mkdtempSync(join(tmpdir(), 'slipway-store-'));
+    const path = join(folder, 'slipway.db');
+    let store = createSqliteStore({ path, clock: systemClock });
+    return {
+      store,
+      async reopen() {
+        await store.close();
+        store = createSqliteStore({ path, clock: systemClock });
+        return store;
+      },
+      async end() {
+        await store.close();
+        fs.rmSync(folder, { recursive: true, force: true });
+      },
+    };
+  },
+};
