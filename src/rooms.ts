@@ -6,6 +6,7 @@ import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
 import type { ImageIndex } from './domains/images/image-index.ts';
 import { createImagesRoom } from './domains/images/room.ts';
+import type { Archiver } from './domains/jobs/artifact-archive.ts';
 import { createJobsRoom, type JobsRoom } from './domains/jobs/room.ts';
 import { createLogsRoom } from './domains/logs/room.ts';
 import { createParametersRoom } from './domains/parameters/room.ts';
@@ -59,6 +60,7 @@ export interface RoomPorts {
   readonly routes: RoutePublisher;
   readonly runtimes: RuntimeCatalogue;
   readonly functionRuntimes: FunctionRuntimes;
+  readonly archive?: Archiver;
   readonly imageIndex: ImageIndex;
   readonly trees: ImageTrees;
   readonly registryTokens: RegistryTokens;

@@ -4,6 +4,8 @@ import { createGzip } from 'node:zlib';
 import type { Pack } from 'tar-stream';
 import type { WorkOutputTree } from '../../platform/ports/work.ts';
 
+export type Archiver = (tree: WorkOutputTree) => AsyncIterable<Uint8Array>;
+
 /** All times in an archive are this one, so that the same files always give the same bytes (and the same digest). */
 const FIXED_TIME = new Date(0);
 

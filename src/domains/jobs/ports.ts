@@ -10,6 +10,7 @@ import type { WorkBackend } from '../../platform/ports/work.ts';
 import type { ReconcileLoop } from '../../platform/reconcile/port.ts';
 import type { Settings } from '../../platform/settings.ts';
 import type { Store } from '../../platform/store/port.ts';
+import type { Archiver } from './artifact-archive.ts';
 
 export interface JobsPorts {
   readonly store: Store;
@@ -23,5 +24,7 @@ export interface JobsPorts {
   readonly roles: RoleSessions;
   readonly credentials: Pick<WorkCredentials, 'environment'>;
   readonly instanceLimits: (instanceType: string) => InstanceLimits;
+  /** Makes `model.tar.gz`. The real one compresses in other threads, which a simulator cannot. */
+  readonly archive?: Archiver;
   readonly settings: Pick<Settings, 'approval' | 'reservations' | 'sandbox'>;
 }

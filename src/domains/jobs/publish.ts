@@ -3,7 +3,7 @@ import type { CallOrigin, Calls } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { formatS3Uri, parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import type { WorkOutputFile, WorkOutputTree } from '../../platform/ports/work.ts';
-import { archiveOf } from './artifact-archive.ts';
+import { type Archiver, archiveOf } from './artifact-archive.ts';
 
 /** By whose rights and where to objects are written. */
 export interface Publisher {
@@ -19,9 +19,14 @@ export interface Publisher {
 export type Published = { readonly uri: string } | { readonly problem: string };
 
 /** One archive of the tree at `uri`. */
-export async function publishArchive(publisher: Publisher, tree: WorkOutputTree, uri: string): Promise<Published> {
+export async function publishArchive(
+  publisher: Publisher,
+  tree: WorkOutputTree,
+  uri: string,
+  archive: Archiver = archiveOf,
+): Promise<Published> {
   return refusals(uri, async () => {
-    await put(publisher, uri, archiveOf(tree), { ContentType: 'application/x-tar' });
+    await put(publisher, uri, archive(tree), { ContentType: 'application/x-tar' });
   });
 }
 

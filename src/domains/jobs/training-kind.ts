@@ -108,7 +108,7 @@ function publish(
   const publisher = { calls: ports.calls, principal, origin };
   return job.request.OutputDataConfig.CompressionType === 'NONE'
     ? publishTree(publisher, tree, uri)
-    : publishArchive(publisher, tree, uri);
+    : publishArchive(publisher, tree, uri, ports.archive);
 }
 
 const sizeOf = ({ files }: WorkOutputTree): number => files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
