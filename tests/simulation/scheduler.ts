@@ -1,0 +1,148 @@
+import { faultFor } from './injected.ts';
+import type { Held } from './gate.ts';
+import type { Random } from './random.ts';
+import type { Swarm } from './swarm.ts';
+import type { World } from './world.ts';
+
+/** What a machine, its network and its clients may do next of their own accord. */
+export interface Action {
+  readonly name: string;
+  perform(): void;
+}
+
+export interface SchedulerOptions {
+  readonly world: World;
+  readonly random: Random;
+  readonly swarm: Swarm;
+  /** What the machine may do now. */
+  readonly hostActions: () => readonly Action[];
+  /** Starts one more call of a client; undefined when none has anything to do. */
+  readonly clientAction: () => Action | undefined;
+  /** Calls of clients under way. */
+  readonly clientsBusy: () => number;
+  /** Each event, before it happens. */
+  readonly onEvent: (name: string) => void;
+}
+
+type Kind = 'release' | 'host' | 'clock' | 'client' | 'boot';
+
+const BOOT_WEIGHT = 2;
+/** Beyond what any timer of the product waits for between two looks. */
+const JUMPS_MS = [50, 1_000, 30_000, 600_000, 3_600_000, 26 * 3_600_000];
+
+/** Chooses what happens next, one thing at a time, and waits until all that follows from it at once is done. */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  /** One event with faults on; false when nothing at all can happen. */
+  async step(): Promise<boolean> {
+    const { random } = this.#options;
+    const kind = this.#drawKind();
+    if (!kind) return false;
+    const name = {
+      release: () => this.#release(random),
+      host: () => this.#host(random),
+      clock: () => this.#clock(random),
+      client: () => this.#client(),
+      boot: () => this.#boot(),
+    }[kind]();
+    this.#options.onEvent(name);
+    await turn();
+    return true;
+  }
+
+  /** One event without faults, whatever is oldest; time passes only when nothing else can happen. */
+  async calmStep(): Promise<boolean> {
+    const { world, hostActions, onEvent } = this.#options;
+    const [held] = world.gate?.held ?? [];
+    if (!world.engine) onEvent(this.#boot());
+    else if (held) onEvent(this.#let(held));
+    else {
+      const [action] = hostActions();
+      if (action) {
+        action.perform();
+        onEvent(action.name);
+      } else if (world.clock.nextAtMs() !== undefined) onEvent(this.#tick());
+      else return false;
+    }
+    await turn();
+    return true;
+  }
+
+  #drawKind(): Kind | undefined {
+    const { world, random, swarm, hostActions, clientsBusy } = this.#options;
+    const may: [Kind, number][] = [];
+    if (world.gate && world.gate.held.length > 0) may.push(['release', swarm.weights.release]);
+    if (hostActions().length > 0) may.push(['host', swarm.weights.host]);
+    if (world.clock.nextAtMs() !== undefined) may.push(['clock', swarm.weights.clock]);
+    if (clientsBusy() < swarm.clients) may.push(['client', swarm.weights.client]);
+    if (!world.engine) may.push(['boot', BOOT_WEIGHT]);
+    let left = random.next() * may.reduce((sum, [, weight]) => sum + weight, 0);
+    return may.find(([, weight]) => (left -= weight) < 0)?.[0];
+  }
+
+  #release(random: Random): string {
+    const { world, swarm } = this.#options;
+    const held = world.gate?.held ?? [];
+    const at = { any: random.int(held.length), oldest: 0, newest: held.length - 1 }[swarm.order];
+    const one = held[at] as Held;
+    const starting = world.engine?.status === 'starting';
+    const death = starting ? 'server dies while it starts' : 'server dies';
+    if (swarm.faults.has(death) && random.chance(starting ? swarm.crashRate * 4 : swarm.crashRate)) {
+      world.coverage.add('fault', death);
+      world.coverage.add('death', `${one.side} ${one.call}`);
+      world.crash();
+      return `${death} ${one.side} ${one.call}`;
+    }
+    const injection = random.chance(swarm.faultRate) ? faultFor(one, swarm) : undefined;
+    if (!injection) return this.#let(one);
+    world.coverage.add('fault', injection.fault);
+    one.fault(injection.make());
+    return `${injection.fault}: ${one.side} ${one.call}`;
+  }
+
+  #let(held: Held): string {
+    held.release();
+    return `${held.side} ${held.call}`;
+  }
+
+  #host(random: Random): string {
+    const action = random.pick(this.#options.hostActions());
+    action.perform();
+    return action.name;
+  }
+
+  #clock(random: Random): string {
+    const { world, swarm } = this.#options;
+    if (!swarm.faults.has('clock jumps') || !random.chance(0.1)) return this.#tick();
+    const byMs = random.pick(JUMPS_MS);
+    world.coverage.add('fault', 'clock jumps');
+    world.clock.advance(byMs);
+    return `clock jumps ${byMs}`;
+  }
+
+  #tick(): string {
+    const { clock } = this.#options.world;
+    const byMs = Math.max(0, (clock.nextAtMs() ?? clock.now()) - clock.now());
+    clock.advance(byMs);
+    return `clock ${byMs}`;
+  }
+
+  #client(): string {
+    const action = this.#options.clientAction();
+    action?.perform();
+    return `client: ${action?.name ?? 'nothing to do'}`;
+  }
+
+  #boot(): string {
+    this.#options.world.boot();
+    return 'the server is started';
+  }
+}
+
+/** Everything in the simulator goes on by microtasks: when this resolves, all that followed from the last event is done. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
