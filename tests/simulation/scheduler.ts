@@ -82,7 +82,11 @@ export class Scheduler {
     if (clientsBusy() < swarm.clients) may.push(['client', swarm.weights.client]);
     if (!world.engine) may.push(['boot', BOOT_WEIGHT]);
     let left = random.next() * may.reduce((sum, [, weight]) => sum + weight, 0);
-    return may.find(([, weight]) => (left -= weight) < 0)?.[0];
+    for (const [kind, weight] of may) {
+      left -= weight;
+      if (left < 0) return kind;
+    }
+    return undefined;
   }
 
   #release(random: Random): string {
