@@ -1,0 +1,55 @@
+import type { StepEnd } from './ends.ts';
+import type { ProgramStep, Wait } from './program.ts';
+
+/** Why a step never ran: what it waits for failed, stands in a branch not taken, or did not happen and need not. */
+export type Absence = 'blocked' | 'not taken' | 'unneeded';
+export type Met = 'yes' | 'perhaps' | Absence;
+
+export interface Fate {
+  readonly status: StepEnd;
+  readonly why?: Absence;
+  /** Of a Condition that succeeded. */
+  readonly branch?: boolean;
+  /** Of one whose job was stopped, or ran out of its time. */
+  readonly byStop?: boolean;
+}
+
+/** Whether what a step waits for has come about. */
+export function isMet(
+  { on, trigger }: Wait,
+  step: ProgramStep,
+  fateOf: (name: string) => Fate,
+  program: ReadonlyMap<string, ProgramStep>,
+): Met {
+  const fate = fateOf(on);
+  const { status, why = 'blocked', byStop } = fate;
+  if (status === 'absent') return why;
+  switch (trigger) {
+    case 'Completed':
+      if (status !== 'Succeeded') return 'blocked';
+      return step.type === 'Condition' ? closing(step, fate, fateOf, program) : 'yes';
+    case 'Any':
+      return status === 'Stopped' ? 'blocked' : 'yes';
+    case 'Failed':
+      return status === 'Failed' ? 'yes' : status === 'Stopped' ? 'blocked' : 'unneeded';
+    case 'Stopped':
+      if (status === 'Failed') return byStop === undefined ? 'perhaps' : byStop ? 'yes' : 'unneeded';
+      return status === 'Stopped' ? 'blocked' : 'unneeded';
+  }
+}
+
+/** Who waits for a Condition waits for the branch it took, too. What was not needed in it holds nobody up. */
+export function closing(
+  condition: ProgramStep,
+  { branch }: Fate,
+  fateOf: (name: string) => Fate,
+  program: ReadonlyMap<string, ProgramStep>,
+): Met {
+  for (const step of program.values()) {
+    if (step.inside?.condition !== condition.name || step.inside.branch !== branch) continue;
+    const inner = isMet({ on: step.name, trigger: 'Completed' }, step, fateOf, program);
+    if (inner === 'unneeded' || inner === 'yes') continue;
+    return inner;
+  }
+  return 'yes';
+}
