@@ -70,6 +70,12 @@ function serverVerbs(program: Command): void {
   verb(program, 'doctor', 'say what is missing on this machine and the command that mends it').action(
     async (options: GlobalOptions) => (await import('./verbs/doctor.ts')).doctor(options),
   );
+  verb(program, 'backup <dir>', 'copy the data folder into a new folder, also while its server runs').action(
+    async (dir: string, options: GlobalOptions) => (await import('./verbs/backup.ts')).backup(dir, options),
+  );
+  verb(program, 'restore <dir>', 'make a new data folder (--data) of a backup')
+    .option('--check', 'only read the backup and say whether it is whole')
+    .action(async (dir: string, options) => (await import('./verbs/backup.ts')).restore(dir, options));
   const audit = program.command('audit').description('the ledger of changes');
   verb(audit, 'verify', 'check every entry of the ledger against its hash chain').action(async (options: GlobalOptions) =>
     (await import('./verbs/audit.ts')).auditVerify(options),
@@ -179,7 +185,7 @@ function imageVerbs(program: Command): void {
 
 /** Verbs of the design that later versions bring; they say so instead of being unknown. */
 function laterVerbs(program: Command): void {
-  for (const name of ['graph', 'sign', 'promote', 'rollback', 'monitor', 'retrain', 'clean', 'backup']) {
+  for (const name of ['graph', 'sign', 'promote', 'rollback', 'monitor', 'retrain', 'clean']) {
     program
       .command(name, { hidden: true })
       .allowUnknownOption()

@@ -43,6 +43,11 @@ export function dataPaths(folder: string): DataPaths {
   };
 }
 
+/** What makes a folder a whole backup, see backup/manifest.ts; written last. */
+export const MANIFEST_FILE = 'backup.json';
+/** Stands in a backup from its first file until it is whole. */
+export const UNFINISHED_FILE = 'backup.unfinished';
+
 /** `DIR/server.json`: the last server of this folder; it stays after a stop, so that the next one reuses the ports. */
 export interface ServerRecord {
   readonly pid: number;
@@ -126,16 +131,24 @@ function makeFolder(paths: DataPaths): void {
   try {
     fs.mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
     const names = fs.readdirSync(paths.folder);
+    if (names.includes(MANIFEST_FILE) || names.includes(UNFINISHED_FILE)) throw isBackup(paths.folder);
     // a folder of our own may have been copied with wider rights; a foreign one keeps what its owner chose
     if (names.length === 0 || names.includes('slipway.db')) fs.chmodSync(paths.folder, 0o700);
     for (const path of [paths.blobs, paths.logs, paths.runs]) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(
       'data folder',
       `${paths.folder} cannot be created or written: ${(error as Error).message}. Name another one with --data DIR.`,
     );
   }
 }
+
+const isBackup = (folder: string): ConfigError =>
+  new ConfigError(
+    'data folder',
+    `${folder} is a backup, which a server would change. Make a data folder of it: slipway restore ${folder} --data DIR.`,
+  );
 
 /** How long a start waits for another that is being refused at the same moment. */
 const LOCK_WAIT_MS = 500;

@@ -7,11 +7,13 @@ import {
   closeSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { LOST_WORKS_FILE, type LostWorks } from '../../platform/ports/lost-works.ts';
 import type { WorkEnd } from '../../platform/ports/work.ts';
 import { readIfPresent } from './read-file.ts';
 import type { RunPlan } from './plan.ts';
@@ -27,6 +29,19 @@ export class RunFolders {
     this.records = join(this.folder, '.records');
     this.emptyFolder = join(this.folder, '.empty');
     for (const folder of [this.records, this.emptyFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#recordLost();
+  }
+
+  /** What ran when the backup was made from which this data folder was restored. */
+  #recordLost(): void {
+    const path = join(this.folder, LOST_WORKS_FILE);
+    const text = readIfPresent(path);
+    if (text === undefined) return;
+    const { works, endedAtMs, message } = JSON.parse(text) as LostWorks;
+    for (const id of works) {
+      if (!this.ended(id)) this.writeEnd(id, { reason: 'lost', message, endedAtMs, isolation: 'none' });
+    }
+    rmSync(path);
   }
 
   of(id: string): string {
