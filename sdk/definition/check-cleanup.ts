@@ -37,7 +37,7 @@ export function checkCleanup({ to, graph }: Checking, step: WorkStep, place: Pla
     const name = source['StepName'];
     const on = typeof name === 'string' ? graph.indexOf.get(name) : undefined;
     if (on === undefined) {
-      const hint = typeof name === 'string' ? suggest(name, graph.indexOf.keys()) : '';
+      const hint = typeof name === 'string' ? suggest(to, name, graph.indexOf.keys()) : '';
       if (name !== undefined) complain(to, within(here, '.StepName'), `There is no step '${String(name)}'.${hint}`);
       continue;
     }

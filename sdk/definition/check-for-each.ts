@@ -58,11 +58,9 @@ export function checkForEachProperty(
   const member = first && 'member' in first ? first.member : '';
   if ((FOR_EACH_MEMBERS as readonly string[]).includes(member) && path.length === 1) return;
   if (member === 'IterationOutputs') {
-    const body =
-      third && 'member' in third ? bodyOf(graph, on).find((index) => nth(graph.steps, index).name === third.member) : undefined;
-    if (second && 'index' in second && body !== undefined && rest.length > 0) return check(nth(graph.steps, body), rest, place);
-    const names = bodyOf(graph, on).map((index) => nth(graph.steps, index).name);
-    const form = `Steps.${step.name}.IterationOutputs[INDEX].BODYSTEP.PATH with one of the steps ${names.join(', ')}`;
+    const body = third && 'member' in third ? bodyStep(checking, on, third.member) : undefined;
+    if (second && 'index' in second && body && rest.length > 0) return check(body, rest, place);
+    const form = `Steps.${step.name}.IterationOutputs[INDEX].BODYSTEP.PATH with one of the steps ${listed(bodyNames(checking, on))}`;
     return complain(to, place, `IterationOutputs of ForEach step '${step.name}' are read as ${form}. Correct the path.`);
   }
   if (member === 'Selected' && path.length > 1) {
@@ -71,9 +69,27 @@ export function checkForEachProperty(
     return complain(to, place, `The ForEach step '${step.name}' has no Selector, so nothing is selected. Add one.`);
   }
   const possible = [...FOR_EACH_MEMBERS, 'IterationOutputs', 'Selected'];
-  const hint = suggest(member, possible) || ` It has ${possible.join(', ')}.`;
+  const hint = suggest(to, member, possible) || ` It has ${possible.join(', ')}.`;
   complain(to, place, `A ForEach step has no property '${formatPath(path)}' (of step '${step.name}').${hint}`);
 }
+
+function bodyStep({ graph }: Checking, forEach: number, name: string): GraphStep | undefined {
+  const index = graph.indexOf.get(name);
+  const step = index === undefined ? undefined : nth(graph.steps, index);
+  return step?.body === forEach ? step : undefined;
+}
+
+/** Of many problems and large bodies: a message for each cannot hold all names, nor go through all steps for them. */
+const MOST_LISTED = 20;
+const MOST_LISTS = 50;
+const bodyNames = ({ to, graph }: Checking, forEach: number): string[] =>
+  to.problems.length < MOST_LISTS ? bodyOf(graph, forEach).map((index) => nth(graph.steps, index).name) : [];
+const listed = (names: readonly string[]): string =>
+  names.length === 0
+    ? '(many)'
+    : names.length <= MOST_LISTED
+      ? names.join(', ')
+      : `${names.slice(0, MOST_LISTED).join(', ')} and ${names.length - MOST_LISTED} more`;
 
 /** The body step whose outputs a Selector compares. */
 function selectedStep({ graph }: Checking, { step }: GraphStep): GraphStep | undefined {
@@ -103,10 +119,9 @@ export function checkIterationReference(
   if (reader?.type !== 'ForEach' || from === undefined) {
     return complain(to, place, `'${text}' has a value only in the Selector of a ForEach step. Use it there.`);
   }
-  const body = bodyOf(graph, from).map((index) => nth(graph.steps, index));
-  const compared = body.find(({ name }) => name === reference.step);
+  const compared = bodyStep(checking, from, reference.step);
   if (compared) return check(compared, reference.path, place);
-  const names = body.map(({ name }) => name);
-  const hint = suggest(reference.step, names) || ` The body has ${names.join(', ')}.`;
+  const names = bodyNames(checking, from);
+  const hint = suggest(to, reference.step, names) || ` The body has ${listed(names)}.`;
   complain(to, place, `${show(text)} names no step of the body of '${reader.name}'.${hint}`);
 }

@@ -106,7 +106,8 @@ function checkDependencies(checking: Checking, read: ReadStep): undefined {
     const { name } = readDependency(dependency);
     if (typeof name !== 'string') continue;
     const on = graph.indexOf.get(name);
-    if (on === undefined) complain(to, place, `There is no step '${name}' to depend on.${suggest(name, graph.indexOf.keys())}`);
+    if (on === undefined)
+      complain(to, place, `There is no step '${name}' to depend on.${suggest(to, name, graph.indexOf.keys())}`);
     else if (name === read.step.Name) complain(to, place, `The step '${name}' depends on itself. Remove the dependency.`);
     else if (checkBodyBounds(checking, on, place)) checkNotFail(to, nth(graph.steps, on), place);
   }
@@ -146,31 +147,39 @@ function checkPropertyFiles(checking: Checking, step: Step, place: Place): undef
   for (const [index, file] of files.entries()) {
     if (!isJsonObject(file) || typeof file.OutputName !== 'string' || outputs.has(file.OutputName)) continue;
     const text = `The property file '${file.PropertyFileName}' names the output '${file.OutputName}', which the step does not have.`;
-    complain(checking.to, within(place, `.PropertyFiles[${index}].OutputName`), text + suggest(file.OutputName, outputs));
+    complain(
+      checking.to,
+      within(place, `.PropertyFiles[${index}].OutputName`),
+      text + suggest(checking.to, file.OutputName, outputs),
+    );
   }
 }
 
 /** The properties of a Lambda or Callback step are the outputs it declares. */
-function checkOutputParameter(to: Reading, step: GraphStep, path: readonly PathPart[], place: Place): undefined {
+function checkOutputParameter(checking: Checking, step: GraphStep, path: readonly PathPart[], place: Place): undefined {
+  const { to } = checking;
   const [first, second, ...rest] = path;
   const isOutput = first && 'member' in first && first.member === 'OutputParameters' && second && 'key' in second;
   if (!isOutput || rest.length > 0) {
     const form = `the properties of a ${step.type} step are its outputs: write Steps.${step.name}.OutputParameters['NAME']`;
     return complain(to, place, `The step '${step.name}' has no property '${formatPath(path)}'; ${form}.`);
   }
-  const declared = (step.step as WorkStep).OutputParameters;
-  const names = (Array.isArray(declared) ? declared : []).map((output) => output?.OutputName);
-  if (names.includes(second.key)) return;
+  const names = declaredOutputs(checking, step);
+  if (names.has(second.key)) return;
   const text = `The step '${step.name}' declares no output '${second.key}' in its OutputParameters.`;
-  complain(
-    to,
-    place,
-    text +
-      suggest(
-        second.key,
-        names.filter((name) => typeof name === 'string'),
-      ),
-  );
+  complain(to, place, text + suggest(to, second.key, names));
+}
+
+/** Made once for a step, however many references there are to its outputs. */
+function declaredOutputs({ graph, outputNames }: Checking, { name, step }: GraphStep): ReadonlySet<string> {
+  const index = graph.indexOf.get(name) ?? 0;
+  const known = outputNames.get(index);
+  if (known) return known;
+  const { OutputParameters: declared } = step as WorkStep;
+  const names = (Array.isArray(declared) ? declared : []).map((output) => output?.OutputName);
+  const made = new Set(names.filter((one) => typeof one === 'string'));
+  outputNames.set(index, made);
+  return made;
 }
 
 /** Names of a Processing step's outputs; undefined when they are not all written out in the definition. */
@@ -195,7 +204,7 @@ function checkExpression(checking: Checking, expression: JsonObject, place: Plac
   if (key === 'Get') checkReference(checking, expression['Get'] as string, place);
   else if (key === 'Std:Join') checkJoin(checking, expression[key] ?? null, within(place, `['${key}']`));
   else if (key === 'Std:JsonGet') checkJsonGet(checking, expression[key] ?? null, within(place, `['${key}']`));
-  else complain(to, place, `There is no function '${key}'.${suggest(key, ['Std:Join', 'Std:JsonGet'])}`);
+  else complain(to, place, `There is no function '${key}'.${suggest(to, key, ['Std:Join', 'Std:JsonGet'])}`);
 }
 
 function checkJoin(checking: Checking, join: Json, place: Place): undefined {
@@ -252,7 +261,7 @@ function checkPropertyFile(checking: Checking, value: Json, place: Place): undef
   if (parsed.problem !== undefined) return complain(to, place, `PropertyFile: ${parsed.problem}.`);
   const { step: name, file } = parsed.value;
   const on = graph.indexOf.get(name);
-  if (on === undefined) return complain(to, place, `There is no step '${name}'.${suggest(name, graph.indexOf.keys())}`);
+  if (on === undefined) return complain(to, place, `There is no step '${name}'.${suggest(to, name, graph.indexOf.keys())}`);
   const step = nth(graph.steps, on);
   if (step.type !== 'Processing') {
     return complain(
@@ -264,7 +273,7 @@ function checkPropertyFile(checking: Checking, value: Json, place: Place): undef
   const declared = ((step.step as WorkStep).PropertyFiles ?? []) as PropertyFile[];
   const names = Array.isArray(declared) ? declared.map((one) => one?.PropertyFileName) : [];
   if (names.includes(file)) return;
-  const hint = names.length === 0 ? ' It declares none; add it to PropertyFiles of that step.' : suggest(file, names);
+  const hint = names.length === 0 ? ' It declares none; add it to PropertyFiles of that step.' : suggest(to, file, names);
   complain(to, place, `The step '${name}' declares no property file '${file}'.${hint}`);
 }
 
@@ -278,18 +287,18 @@ function checkReference(checking: Checking, text: string, place: Place): undefin
     complain(
       to,
       place,
-      `There is no parameter '${reference.name}'. Declare it in Parameters.${suggest(reference.name, parameters.keys())}`,
+      `There is no parameter '${reference.name}'. Declare it in Parameters.${suggest(to, reference.name, parameters.keys())}`,
     );
   } else if (reference.kind === 'execution') {
     if ((EXECUTION_VARIABLES as readonly string[]).includes(reference.variable)) return;
     complain(
       to,
       place,
-      `There is no execution variable '${reference.variable}'.${suggest(reference.variable, EXECUTION_VARIABLES)}`,
+      `There is no execution variable '${reference.variable}'.${suggest(to, reference.variable, EXECUTION_VARIABLES)}`,
     );
   } else if (reference.kind === 'step') {
     const on = graph.indexOf.get(reference.step);
-    const hint = () => suggest(reference.step, graph.indexOf.keys());
+    const hint = () => suggest(to, reference.step, graph.indexOf.keys());
     if (on === undefined) complain(to, place, `There is no step '${reference.step}'.${hint()}`);
     else checkProperty(checking, on, reference, place);
   } else checkIterationReference(checking, reference, text, place, (step, path, at) => checkPath(checking, step, path, at));
@@ -312,10 +321,10 @@ function checkPath(checking: Checking, step: GraphStep, path: readonly PathPart[
   if (step.type === 'Fail') return checkNotFail(to, step, place);
   if (step.type === 'Condition' || step.type === 'Cleanup')
     return complain(to, place, `'${step.name}' is a ${step.type} step, which has no properties. Use DependsOn to wait for it.`);
-  if (step.type === 'Lambda' || step.type === 'Callback') return checkOutputParameter(to, step, path, place);
+  if (step.type === 'Lambda' || step.type === 'Callback') return checkOutputParameter(checking, step, path, place);
   const verdict = propertyExists?.(step.type, path) ?? true;
   if (verdict !== true) {
-    const where = verdict ? `: '${verdict.part}' ${verdict.reason}.${suggest(verdict.part, verdict.possible)}` : '.';
+    const where = verdict ? `: '${verdict.part}' ${verdict.reason}.${suggest(to, verdict.part, verdict.possible)}` : '.';
     const rule = `A property is a path into the Describe response of what the step makes`;
     const text = `A ${step.type} step has no property '${formatPath(path)}' (of step '${step.name}')${where} ${rule}; correct the path.`;
     return complain(to, place, text);
@@ -325,5 +334,5 @@ function checkPath(checking: Checking, step: GraphStep, path: readonly PathPart[
   if (step.type !== 'Processing' || !isOutputs || second.member !== 'Outputs' || !third || !('key' in third)) return;
   const outputs = outputNames(checking, checking.graph.indexOf.get(step.name) ?? 0);
   if (!outputs || outputs.has(third.key)) return;
-  complain(to, place, `The step '${step.name}' has no output named '${third.key}'.${suggest(third.key, outputs)}`);
+  complain(to, place, `The step '${step.name}' has no output named '${third.key}'.${suggest(to, third.key, outputs)}`);
 }

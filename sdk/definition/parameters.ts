@@ -36,7 +36,7 @@ function readParameter(to: Report, object: JsonObject, place: Place): undefined 
   const type = object['Type'] as ParameterType;
   if (type === undefined || type === null) return;
   if (!PARAMETER_TYPES.includes(type)) {
-    const hint = typeof type === 'string' ? suggest(type, PARAMETER_TYPES) : ` Known: ${PARAMETER_TYPES.join(', ')}.`;
+    const hint = typeof type === 'string' ? suggest(to, type, PARAMETER_TYPES) : ` Known: ${PARAMETER_TYPES.join(', ')}.`;
     return complain(to, within(place, '.Type'), `${show(type)} is no parameter type.${hint}`);
   }
   const fallback = object['DefaultValue'] ?? undefined;
@@ -102,7 +102,7 @@ export function resolveParameters(
     const place = { path: `PipelineParameters[${index}]` };
     const definition = declared.get(name);
     if (!definition) {
-      const hint = declared.size === 0 ? ' The pipeline declares no parameters.' : suggest(name, declared.keys());
+      const hint = declared.size === 0 ? ' The pipeline declares no parameters.' : suggest(to, name, declared.keys());
       complain(to, place, `Unknown parameter '${name}'.${hint}`);
       continue;
     }

@@ -18,7 +18,7 @@ function readCondition(to: Reading, value: unknown, place: Place): undefined {
   if (!condition) return;
   const type = condition['Type'];
   if (typeof type !== 'string' || !CONDITION_TYPES.includes(type)) {
-    const hint = typeof type === 'string' ? suggest(type, CONDITION_TYPES) : '';
+    const hint = typeof type === 'string' ? suggest(to, type, CONDITION_TYPES) : '';
     const known = `The operators are ${CONDITION_TYPES.join(', ')}.`;
     complain(to, within(place, '.Type'), `${show(type)} is no condition type.${hint || ` ${known}`}`);
     return;

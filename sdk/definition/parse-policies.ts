@@ -68,7 +68,7 @@ function readExceptionTypes(to: Reading, value: unknown, place: Place): undefine
   if (types?.length === 0) complain(to, place, `ExceptionType is empty. Name at least one of ${RETRY_EXCEPTIONS.join(', ')}.`);
   for (const [index, type] of (types ?? []).entries()) {
     if (typeof type === 'string' && (RETRY_EXCEPTIONS as readonly string[]).includes(type)) continue;
-    const hint = typeof type === 'string' ? suggest(type, RETRY_EXCEPTIONS) : ` Known: ${RETRY_EXCEPTIONS.join(', ')}.`;
+    const hint = typeof type === 'string' ? suggest(to, type, RETRY_EXCEPTIONS) : ` Known: ${RETRY_EXCEPTIONS.join(', ')}.`;
     complain(to, within(place, `[${index}]`), `${show(type)} is no exception type that can be retried.${hint}`);
   }
 }

@@ -63,7 +63,7 @@ function readStepType(to: Reading, step: JsonObject, place: Place): StepType | u
   if (typeof type === 'string' && (STEP_TYPES as readonly string[]).includes(type)) return type as StepType;
   if (type === undefined || type === null) complain(to, place, "The step lacks 'Type'. Add it.");
   else {
-    const hint = typeof type === 'string' ? suggest(type, STEP_TYPES) : '';
+    const hint = typeof type === 'string' ? suggest(to, type, STEP_TYPES) : '';
     complain(to, within(place, '.Type'), `${show(type)} is no step type.${hint || ` The types are ${STEP_TYPES.join(', ')}.`}`);
   }
   return undefined;

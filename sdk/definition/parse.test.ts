@@ -430,3 +430,19 @@ test('reading, checking and graph of ten thousand steps cost work in proportion'
   assert.equal(parsed.graph?.steps.length, 10_000);
   assert.equal(parsed.graph?.waitsFor.flat().length, 9_999);
 });
+
+test('much that is wrong at once costs no more than its reading: no name is compared with every other, no path read twice', () => {
+  const lambda = (Name: string, given: Loose) => ({
+    Name,
+    Type: 'Lambda',
+    FunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:f',
+    Arguments: given,
+  });
+  const problemsOf = (steps: object[]) =>
+    parseDefinition({ Version: '2020-12-01', Metadata: {}, Parameters: [], Steps: steps }).problems ?? [];
+  const names = Array.from({ length: 500 }, (_, n) => `S${n}${'x'.repeat(230)}`);
+  const unknown = Array.from({ length: 3_000 }, (_, n) => ({ Get: `Steps.S${'y'.repeat(230)}${n}.OutputParameters['x']` }));
+  assert.ok(problemsOf([...names.map((name) => lambda(name, {})), lambda('Reader', { all: unknown })]).length >= 3_000);
+  const path = `Steps.A.OutputParameters${"['x']".repeat(150_000)}`;
+  assert.equal(problemsOf([lambda('A', {}), lambda('B', { a: { Get: path } })]).length, 1);
+});

@@ -33,9 +33,13 @@ export function kindOf(value: unknown): string {
 }
 
 const MOST_NAMES = 500;
+/** Longer names are not compared, and nothing is suggested for what is wrong beside so much else: comparing all with all takes minutes. */
+const MOST_CHARACTERS = 64;
+const MOST_SUGGESTIONS = 50;
 
 /** ` Did you mean 'x'?` when one of the known names is close, else a list of them when it is short, else nothing. */
-export function suggest(given: string, known: Iterable<string>): string {
+export function suggest(to: Report, given: string, known: Iterable<string>): string {
+  if (to.problems.length >= MOST_SUGGESTIONS) return '';
   const names: string[] = [];
   for (const name of known) {
     if (names.length === MOST_NAMES) break;
@@ -53,7 +57,7 @@ export function suggest(given: string, known: Iterable<string>): string {
 
 /** Levenshtein distance, given up (returning `limit`) as soon as it cannot be smaller than that. */
 function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit || a.length > 256) return limit;
+  if (Math.abs(a.length - b.length) >= limit || Math.max(a.length, b.length) > MOST_CHARACTERS) return limit;
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

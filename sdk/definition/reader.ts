@@ -55,6 +55,7 @@ export function readKeys(
   for (const key of Object.keys(object)) {
     if (known.includes(key)) continue;
     const hint = suggest(
+      to,
       key,
       known.filter((name) => !Object.hasOwn(object, name)),
     );

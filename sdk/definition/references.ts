@@ -49,17 +49,18 @@ function parseMember(text: string, at: number): Parsed<{ part: PathPart; end: nu
 }
 
 function parseBracket(text: string, at: number): Parsed<{ part: PathPart; end: number }> {
-  const where = `at character ${at + 1} of ${JSON.stringify(text)}`;
-  if (text[at] !== '[') return { problem: `'.' or '[' is expected ${where}` };
+  // only for a problem: quoting the text once per part makes the square of it
+  const where = () => `at character ${at + 1} of ${JSON.stringify(text)}`;
+  if (text[at] !== '[') return { problem: `'.' or '[' is expected ${where()}` };
   const quote = text[at + 1];
   if (quote === "'" || quote === '"') {
     const close = text.indexOf(`${quote}]`, at + 2);
-    if (close < 0) return { problem: `the key opened ${where} is not closed by ${quote}]` };
+    if (close < 0) return { problem: `the key opened ${where()} is not closed by ${quote}]` };
     return { value: { part: { key: text.slice(at + 2, close) }, end: close + 2 } };
   }
   const close = text.indexOf(']', at);
   const digits = close < 0 ? '' : text.slice(at + 1, close);
-  if (!/^\d{1,9}$/.test(digits)) return { problem: `[index] or ['key'] is expected ${where}` };
+  if (!/^\d{1,9}$/.test(digits)) return { problem: `[index] or ['key'] is expected ${where()}` };
   return { value: { part: { index: Number(digits) }, end: close + 1 } };
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -164,6 +165,38 @@ suite('attacks on the wire', () => {
     const doubled = presigned(60, 61);
     await refusedWith(get(new URL(`${doubled}&X-Amz-Expires=6000`)), /./, 'a second expiry');
     await refusedWith(get(presigned(60, 0), 'GET', { 'x-amz-copy-source': `/${BUCKET}/kept` }), /./, 'an x-amz header beside it');
+  });
+
+  test('an old presigned URL (Signature Version 2) is not made to last longer or to say more than was signed', async () => {
+    const path = `/${BUCKET}/kept`;
+    const old = (expiresAt: number, method = 'GET', query: readonly string[] = [], amz = ''): URL => {
+      const { accessKeyId, secretAccessKey } = aws.options.credentials;
+      const text = `${method}\n\n\n${expiresAt}\n${amz}${path}`;
+      const signature = createHmac('sha1', secretAccessKey).update(text).digest('base64');
+      const own = [`AWSAccessKeyId=${accessKeyId}`, `Expires=${expiresAt}`, `Signature=${encodeURIComponent(signature)}`];
+      return new URL(`${server.url}${path}?${[...own, ...query].join('&')}`);
+    };
+    const nowS = Math.floor(Date.now() / 1000);
+    const ask = (url: URL, method = 'GET', headers = {}, body = '') => exchange(url, method, headers, Buffer.from(body));
+    assert.equal((await ask(old(nowS + 60))).status, 200);
+    await refusedWith(ask(old(nowS - 60)), /Request has expired/, 'expired');
+    const later = `Expires=${nowS + 6000}`;
+    await refusedWith(ask(old(nowS - 60, 'GET', [later])), /given twice/, 'a later expiry behind the signed one');
+    await refusedWith(ask(old(nowS - 60, 'GET', [`expires=${nowS + 6000}`])), /given twice/, 'spelt otherwise');
+    await refusedWith(ask(new URL(String(old(nowS - 60)).replace('?', `?${later}&`))), /given twice/, 'ahead of it');
+    await refusedWith(ask(old(nowS + 60), 'DELETE'), /SignatureDoesNotMatch/, 'other method');
+    await refusedWith(ask(old(nowS + 60, 'GET', ['versionId=x'])), /SignatureDoesNotMatch/, 'other version');
+    const tagged = () => old(nowS + 60, 'PUT', ['x-amz-tagging=a%3D1'], 'x-amz-tagging:a=1\n');
+    await refusedWith(
+      ask(tagged(), 'PUT', { 'x-amz-tagging': 'a=2' }, 'changed'),
+      /SignatureDoesNotMatch/,
+      'other tags in a header',
+    );
+    await refusedWith(
+      ask(old(nowS + 60, 'PUT'), 'PUT', { 'x-amz-meta-a': 'b' }, 'changed'),
+      /SignatureDoesNotMatch/,
+      'a header more',
+    );
   });
 
   test('two answers to one request cannot be had: lengths, chunks and doubled headers', async () => {

@@ -41,3 +41,12 @@ test('an expression that makes backtracking engines explode costs no more than i
   scan.line('x'.repeat(20_000), 1);
   assert.deepEqual(scan.results(), []);
 });
+
+test('of a line that would cost expressions too much the beginning counts', () => {
+  const costly = Array.from({ length: 40 }, (_, n) => ({ Name: `m${n}`, Regex: `never (?:[a-z]{1,30}){1,30}([0-9])${n}` }));
+  const scan = new MetricScan([...costly, { Name: 'loss', Regex: 'loss=(\\S+)' }], false);
+  assert.ok(scan.effortPerCharacter > 20_000);
+  scan.line(`loss=1.5 ${'x'.repeat(250_000)}`, 1);
+  scan.line(`${'x'.repeat(250_000)} loss=2.5`, 2);
+  assert.deepEqual(found(scan), { loss: 1.5 });
+});

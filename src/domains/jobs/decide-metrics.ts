@@ -44,6 +44,9 @@ function compile(regex: string): RE2JS | string {
   }
 }
 
+/** Steps of all expressions that one line may cost, about a second: of a longer line only the beginning is looked at. */
+export const LINE_EFFORT_MAX = 20_000_000;
+
 /** The line of built-in XGBoost's own definitions: `[3]\ttrain-rmse:2.84\tvalidation-rmse:3.25`. */
 const XGBOOST_ROUND = RE2JS.compile('^\\[[0-9]+\\](?:\\t|#011)');
 const XGBOOST_METRIC = RE2JS.compile('(train|validation)-([A-Za-z0-9_@.-]+):(\\S+)');
@@ -53,17 +56,21 @@ export class MetricScan {
   readonly #patterns: readonly MetricPattern[];
   readonly #builtIn: boolean;
   readonly #found = new Map<string, MetricData>();
+  /** Steps that a character of a line may cost: linear is not cheap where expressions repeat much. */
+  readonly effortPerCharacter: number;
 
   constructor(definitions: readonly MetricDefinition[], builtInXgboost: boolean) {
     this.#patterns = compileMetrics(definitions).patterns;
     this.#builtIn = builtInXgboost;
+    this.effortPerCharacter = this.#patterns.reduce((sum, { pattern }) => sum + pattern.programSize(), 1);
   }
 
   get isEmpty(): boolean {
     return this.#patterns.length === 0 && !this.#builtIn;
   }
 
-  line(text: string, timeMs: number): void {
+  line(whole: string, timeMs: number): void {
+    const text = whole.slice(0, Math.floor(LINE_EFFORT_MAX / this.effortPerCharacter));
     if (this.#builtIn && XGBOOST_ROUND.matcher(text).find()) this.#round(text, timeMs);
     // AWS shows a tab in a log as #011, and definitions written for AWS say so; both forms match
     const escaped = text.includes('\t') ? text.replaceAll('\t', '#011') : undefined;

@@ -83,7 +83,7 @@ async function collect(context: EndContext, job: TrainingJobDocument): Promise<C
   const definitions = job.request.AlgorithmSpecification?.MetricDefinitions ?? [];
   const builtIn = isBuiltInXgboost(job.request, job.facts?.framework);
   const scan = new MetricScan(definitions, builtIn);
-  for (const logStream of logStreams) await scanLog(ports.logFiles, logStream, scan);
+  for (const logStream of logStreams) await scanLog(ports.logFiles, logStream, scan, ports.clock);
   const model = await mergedOutputs(ports.backend, hosts, MODEL_OUTPUT.name);
   const data = await mergedOutputs(ports.backend, hosts, DATA_OUTPUT.name);
   const uris = artifactUris(job);

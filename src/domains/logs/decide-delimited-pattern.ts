@@ -33,7 +33,7 @@ export function parseDelimitedPattern(text: string): ParsedPattern {
 
 /** At commas, but not in those of quoted texts and expressions. */
 const splitParts = (inner: string): string[] =>
-  [...inner.matchAll(/\s*((?:"(?:[^"\\]|\\.)*"|%[^%]*%|[^,"%])*)(?:,|$)/g)]
+  [...inner.matchAll(/((?:"(?:[^"\\]|\\.)*"|%[^%]*%|[^,"%])*)(?:,|$)/g)]
     .map(([, part = '']) => part.trim())
     .filter((part, at, parts) => part !== '' || at < parts.length - 1);
 
@@ -45,10 +45,20 @@ function parseField(part: string): ReturnType<typeof parseConditions> {
   return parseConditions(part, NAME, () => (field) => [field]);
 }
 
+const BRACKETED = /\[([^\]]*)\]|"([^"]*)"|(\S+)/g;
+const UNBRACKETED = /"([^"]*)"|(\S+)/g;
+
 function fieldsOf(message: string): (string | number)[] {
-  const found = message.matchAll(/\[([^\]]*)\]|"([^"]*)"|(\S+)/g);
-  return [...found].map(([, bracketed, quoted, plain]) => {
-    const field = bracketed ?? quoted ?? plain ?? '';
-    return /^[+-]?\d{1,15}(?:\.\d+)?$/.test(field) ? Number(field) : field;
-  });
+  const fields: (string | number)[] = [];
+  // behind the last closing bracket none is looked for: every opening one would be looked for to the message's end
+  const lastBracket = message.lastIndexOf(']');
+  for (let at = 0; ; ) {
+    const pattern = at <= lastBracket ? BRACKETED : UNBRACKETED;
+    pattern.lastIndex = at;
+    const found = pattern.exec(message);
+    if (!found) return fields;
+    at = pattern.lastIndex;
+    const field = found.slice(1).find((text) => text !== undefined) ?? '';
+    fields.push(/^[+-]?\d{1,15}(?:\.\d+)?$/.test(field) ? Number(field) : field);
+  }
 }

@@ -22,7 +22,7 @@ export function rejectedName(name: string): Rejection | undefined {
     );
   }
   if (!name.startsWith('/') && name.includes('/')) return invalid('Parameter name must be a fully qualified name.');
-  if (!/^(?:\/?[A-Za-z0-9_.-]+)+$/.test(name)) {
+  if (!/^\/?[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/.test(name)) {
     return invalid(
       'Invalid parameter name. Please use correct syntax for referencing a version/label <name>:<version/label>: only a mix of letters, numbers and the following 4 symbols .-_/ is allowed.',
     );

@@ -6,6 +6,16 @@ import type { Iterations } from './decide-progress.ts';
 /** So many items no list in a parameter or an output is meant to have; each is a job at least. */
 const ITEMS_MAX = 1_000;
 
+/** Steps of an execution with all children of its ForEach steps: all are held in memory, also by the next server. */
+const STEPS_MAX = 100_000;
+
+/** Why a ForEach step cannot repeat its body for each of so many items; undefined when it can. */
+export function tooManyChildren(steps: number, bodySteps: number, items: number): string | undefined {
+  const children = bodySteps * items;
+  if (steps + children <= STEPS_MAX) return undefined;
+  return `${items} items of ${bodySteps} steps each are ${children} steps beside the ${steps} there are; an execution has at most ${STEPS_MAX}. Repeat for fewer items, or start an execution for each`;
+}
+
 /** The items that the evaluated IterableItems are, or what is wrong with them. */
 export function readItems(value: Json): { readonly items: Json[] } | { readonly problem: string } {
   let list: Json | undefined = value;

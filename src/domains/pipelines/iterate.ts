@@ -2,7 +2,14 @@ import type { ForEachStepMetadata } from '../../contract/generated/sagemaker.ts'
 import type { GraphStep, JsonObject, WorkStep } from '../../../sdk/definition/index.ts';
 import { bodyOf, childName, isJsonObject, nth, parseReference, resolve } from '../../../sdk/definition/index.ts';
 import type { Conclusion, Evaluation } from './decide-execution.ts';
-import { type IterationOutput, propertiesOf, readItems, selectIteration, type Selector } from './decide-for-each.ts';
+import {
+  type IterationOutput,
+  propertiesOf,
+  readItems,
+  selectIteration,
+  type Selector,
+  tooManyChildren,
+} from './decide-for-each.ts';
 import { type ExecutionRun, scopeOf } from './run.ts';
 
 /** The items of a ForEach step, or the files it takes to know them. */
@@ -12,7 +19,13 @@ export function evaluateItems(run: ExecutionRun, { step }: GraphStep, index: num
   if (problem !== undefined) return { problem: `ClientError: ${problem}` };
   if (files) return { files };
   const read = readItems(value);
-  return 'problem' in read ? { problem: `ClientError: ${read.problem}` } : { ...read, concurrency: Number(MaxConcurrency) };
+  if ('problem' in read) return { problem: `ClientError: ${read.problem}` };
+  const { graph, iterations } = run.progress;
+  const many = iterations.has(index)
+    ? undefined // its children are there since an earlier try
+    : tooManyChildren(graph.steps.length, bodyOf(graph, index).length, read.items.length);
+  if (many !== undefined) return { problem: `ClientError: ${many}.` };
+  return { ...read, concurrency: Number(MaxConcurrency) };
 }
 
 /** What the children of a ForEach step gave, as later steps read it; from here on they can. */

@@ -163,10 +163,18 @@ function parseQueryClaim(query: string, request: SignedRequest): SignatureClaim 
   return 'fault' in claim ? claim : { ...claim, expiresAtMs: ms + expires * 1000 };
 }
 
+const OLD_PARAMETERS = new Set(['awsaccesskeyid', 'signature', 'expires', 'content-md5', 'content-type']);
+
 /** Presigned URLs of the older kind: what boto3 makes for S3 with a custom endpoint unless told otherwise. */
 function parseOldQueryClaim(query: string): SignatureClaim | SignatureFault {
-  const fields = new Map(parseQuery(query) ?? []);
+  const pairs = parseQuery(query) ?? [];
+  const fields = new Map(pairs);
+  // a parameter given twice would be signed as one value and mean another
+  const names = pairs.map(([name]) => name.toLowerCase()).filter((name) => OLD_PARAMETERS.has(name) || name.startsWith('x-amz-'));
   const expires = Number(fields.get('Expires'));
+  if (new Set(names).size < names.length) {
+    return { fault: 'incomplete', detail: 'A parameter of the signature is given twice.' };
+  }
   if (!fields.get('AWSAccessKeyId') || !fields.get('Signature') || !Number.isInteger(expires)) {
     return {
       fault: 'incomplete',

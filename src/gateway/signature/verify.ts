@@ -84,7 +84,13 @@ function matchesOld(claim: SignatureClaim, secret: string, request: SignedReques
   };
   const amz = new Map<string, string>();
   for (const name of Object.keys(request.headers)) if (name.startsWith('x-amz-')) amz.set(name, header(name));
-  for (const [name, value] of pairs) if (name.toLowerCase().startsWith('x-amz-')) amz.set(name.toLowerCase(), value);
+  for (const [parameter, value] of pairs) {
+    const name = parameter.toLowerCase();
+    if (!name.startsWith('x-amz-')) continue;
+    // only one of the two is signed, and a reader might take the other
+    if (amz.has(name) && amz.get(name) !== value) return false;
+    amz.set(name, value);
+  }
   const amzLines = [...amz].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}:${value}\n`);
   const parameter = (name: string): string => pairs.find(([key]) => key.toLowerCase() === name)?.[1] ?? '';
   const subresources = pairs

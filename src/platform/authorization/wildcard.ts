@@ -28,13 +28,19 @@ export function compilePattern(text: string, options: { variables: boolean; wild
     else {
       if (units.length > 0) parts.push({ kind: 'text', units });
       units = [];
-      const withFallback = /^([^,]+?)\s*,\s*'([^']*)'\s*$/.exec(inner);
-      const name = (withFallback?.[1] ?? inner).trim().toLowerCase();
-      parts.push(withFallback ? { kind: 'variable', name, fallback: withFallback[2] ?? '' } : { kind: 'variable', name });
+      parts.push(variablePart(inner));
     }
   }
   if (units.length > 0) parts.push({ kind: 'text', units });
   return parts;
+}
+
+/** `key`, or `key, 'what stands for an absent one'`. Each expression has one way to match: policies come from anyone. */
+function variablePart(inner: string): PatternPart {
+  const comma = inner.indexOf(',');
+  const fallback = comma > 0 ? /^\s*'([^']*)'\s*$/.exec(inner.slice(comma + 1))?.[1] : undefined;
+  const name = (fallback === undefined ? inner : inner.slice(0, comma)).trim().toLowerCase();
+  return fallback === undefined ? { kind: 'variable', name } : { kind: 'variable', name, fallback };
 }
 
 /** Whether the whole of `text` fits; a variable without a value fits nothing. `variable` takes names in lower case. */

@@ -55,6 +55,7 @@ function checkStructure(at: Checking, shape: Shape, value: JsonObject, path: str
     if (ref) checkValue(at, shapeOf(at.model, ref), inner, `${path}.${key}`);
     else {
       const hint = suggest(
+        { problems: at.found },
         key,
         Object.keys(members).filter((name) => value[name] === undefined),
       );

@@ -4,7 +4,6 @@ import { parsePolicy } from '../../../platform/authorization/parse-policy.ts';
 import type { PolicyDocument } from '../../../platform/authorization/policy.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import { pageOf } from '../pages.ts';
 import type { OperationPorts } from '../ports.ts';
 import { findRole } from '../sessions.ts';
 
@@ -52,6 +51,10 @@ function parsed(text: string): PolicyDocument {
   return policy.document;
 }
 
+const RESULTS_DEFAULT = 100;
+/** Characters of policy text to look through for one page; IAM may give fewer results than asked for, too. */
+const PAGE_EFFORT = 3_000_000;
+
 const DECISIONS = { allow: 'allowed', 'explicit-deny': 'explicitDeny', 'implicit-deny': 'implicitDeny' } as const;
 
 function simulate(policies: readonly PolicyDocument[], input: Simulation) {
@@ -65,16 +68,29 @@ function simulate(policies: readonly PolicyDocument[], input: Simulation) {
       (entry) => [entry.ContextKeyName?.toLowerCase() ?? '', entry.ContextKeyValues ?? []] as const,
     ),
   );
-  const results: EvaluationResult[] = input.ActionNames.flatMap((action) =>
-    (input.ResourceArns ?? ['*']).map((resource) => ({
+  const { ActionNames: actions, ResourceArns: resources = ['*'], Marker, MaxItems = RESULTS_DEFAULT } = input;
+  const size = policies.reduce((sum, policy) => sum + JSON.stringify(policy).length, 1);
+  const first = parseMarker(Marker);
+  // the results of a page and no others are made: all pairs of a request of one megabyte are more than memory holds
+  const end = Math.min(actions.length * resources.length, first + Math.min(MaxItems, Math.ceil(PAGE_EFFORT / size)));
+  const results: EvaluationResult[] = [];
+  for (let at = first; at < end; at += 1) {
+    const action = actions[Math.floor(at / resources.length)] ?? '';
+    const resource = resources[at % resources.length] ?? '';
+    results.push({
       EvalActionName: action,
       EvalResourceName: resource,
       EvalDecision: DECISIONS[evaluatePolicies(policies, { action, resource, context: facts })],
       MatchedStatements: [],
       MissingContextValues: [],
-    })),
-  );
-  const place = new Map(results.map((result, at) => [result, String(at).padStart(6, '0')]));
-  const { page, ...rest } = pageOf(results, (result) => place.get(result) ?? '', input.Marker, input.MaxItems);
-  return { EvaluationResults: page, ...rest };
+    });
+  }
+  const isTruncated = end < actions.length * resources.length;
+  return { EvaluationResults: results, IsTruncated: isTruncated, ...(isTruncated && { Marker: String(end) }) };
+}
+
+function parseMarker(marker = '0'): number {
+  if (!/^\d{1,15}$/.test(marker))
+    throw new ServiceError('InvalidInput', `Marker ${marker.slice(0, 100)} is not one this service gave.`);
+  return Number(marker);
 }
