@@ -31,16 +31,17 @@ export interface StartOptions {
   readonly settings?: string;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
+  /** A program that serves the folder in place of `slipway serve`, which it gets as its argument before the others. */
+  readonly entry?: string;
 }
 
 /** Starts a server and waits for its listening line. Fails with the server's log when it ends before. */
-export async function startServer({ folder: given, settings, args = [] }: StartOptions = {}): Promise<TestServer> {
+export async function startServer({ folder: given, settings, args = [], entry }: StartOptions = {}): Promise<TestServer> {
   const folder = given ?? mkdtempSync(join(tmpdir(), 'slipway-test-'));
   mkdirSync(folder, { recursive: true });
   if (settings !== undefined) writeFileSync(join(folder, 'slipway.yaml'), settings);
-  const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data', folder, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const words = entry === undefined ? [CLI, 'serve', '--port', '0', '--data', folder] : [entry, folder];
+  const child = spawn(process.execPath, [...words, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
   const log: string[] = [];
   child.stderr.on('data', (text: Buffer) => log.push(text.toString()));

@@ -7,8 +7,8 @@ import type { IndexColumns } from './reads.ts';
 /** Applies commits on the writer's connection. */
 export interface BatchWriter {
   /**
-   * One transaction for all, one savepoint each, one fsync. Throws when the transaction as a whole failed (disk full, I/O
-   * error): then nothing of the batch is there.
+   * One transaction for all, one fsync; when one of them does not fit the schema, all are applied anew with a savepoint each. Throws when
+   * the transaction as a whole failed (disk full, I/O error): then nothing of the batch is there.
    */
   apply(commits: readonly EncodedCommit[]): Outcome[];
   /** Removes at most `limit` of the oldest events that are older than `beforeMs`; returns how many. */
@@ -50,19 +50,29 @@ export function createBatchWriter(db: DatabaseSync): BatchWriter {
     }
   };
 
-  const apply = (commits: readonly EncodedCommit[]): Outcome[] => {
+  const transact = (commits: readonly EncodedCommit[], one: (commit: EncodedCommit, head: Head) => Outcome): Outcome[] => {
     control['begin immediate'].run();
     try {
       // read inside the transaction: memory of a head that was rolled back would break the chain
       const [sequence, hash] = statements('ledgerHead').get() as unknown as [number, string];
       const head = { sequence, hash };
-      const outcomes = commits.map((commit) => applyOne(commit, head));
+      const outcomes = commits.map((commit) => one(commit, head));
       if (head.sequence !== sequence) statements('setLedgerHead').run(head.sequence, head.hash);
       control.commit.run();
       return outcomes;
     } catch (error) {
       if (db.isTransaction) db.exec('rollback');
       throw error;
+    }
+  };
+
+  // a savepoint keeps every page as it was before: half of the work of a commit, and only what does not fit the schema needs it
+  const apply = (commits: readonly EncodedCommit[]): Outcome[] => {
+    try {
+      return transact(commits, (commit, head) => applyCommit(statements, commit, head));
+    } catch (error) {
+      if (isStorageFailure(error)) throw error;
+      return transact(commits, applyOne);
     }
   };
 

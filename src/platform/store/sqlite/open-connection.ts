@@ -8,7 +8,8 @@ import { STATEMENTS } from './statements.generated.ts';
 export function openConnection(path: string, use: 'read' | 'write'): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 10_000, enableForeignKeyConstraints: false });
   db.exec(
-    'pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -1024; pragma journal_size_limit = 16777216',
+    'pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -1024; pragma journal_size_limit = 16777216; ' +
+      'pragma temp_store = memory',
   );
   if (use === 'read') db.exec('pragma query_only = on');
   return db;
