@@ -118,3 +118,20 @@ test('an absent stream is empty, and removing is repeatable', async () => {
   await files.remove(JOB);
   assert.equal(await files.sizeBytes(JOB), 0);
 });
+
+test('whoever reads on from a place that was erased goes on behind it, also from within the mark', async () => {
+  const { files } = setUp();
+  await files.append(JOB, [{ timeMs: 1, text: 'first' }]);
+  const { nextOffset } = await files.read(JOB, 0, 100);
+  await files.append(
+    JOB,
+    Array.from({ length: 20 }, (_, count) => ({ timeMs: 2, text: `line ${count}` })),
+  );
+  const end = await files.sizeBytes(JOB);
+  await files.append(JOB, [{ timeMs: 3, text: 'last' }]);
+  await files.erase(JOB, end);
+  for (const from of [0, nextOffset, 28, 60]) {
+    assert.deepEqual(await files.read(JOB, from, 1000), { events: [], nextOffset: end }, `from ${from}`);
+  }
+  assert.equal((await files.read(JOB, end, 1000)).events[0]?.text, 'last');
+});

@@ -96,7 +96,7 @@ async function readLines(path: string, fromByte: number, limitBytes: number): Pr
   if (!file) return { events: [], nextOffset: fromByte };
   try {
     let content = await readSome(file, fromByte, Math.max(1, Math.min(limitBytes, LINE_BYTES_MAX)));
-    if (mayBeErased(content)) {
+    if (mayBeErased(content, fromByte)) {
       const firstByte = await firstByteOf(file);
       if (firstByte > fromByte) return { events: [], nextOffset: firstByte };
     }
@@ -112,8 +112,9 @@ async function readLines(path: string, fromByte: number, limitBytes: number): Pr
   }
 }
 
-/** An erased place reads as its mark or as zeros; a program's own zeros cost one look more. */
-const mayBeErased = (content: Buffer): boolean => content[0] === 0 || content[0] === ERASED_INITIAL;
+/** An erased place reads as its mark, from within or from its start, or as zeros; a program's own zeros cost one look more. */
+const mayBeErased = (content: Buffer, fromByte: number): boolean =>
+  content[0] === 0 || content[0] === ERASED_INITIAL || (fromByte > 0 && fromByte < MARK_BYTES);
 const ERASED_INITIAL = 'e'.charCodeAt(0);
 
 async function readSome(file: fs.FileHandle, fromByte: number, sizeBytes: number): Promise<Buffer> {

@@ -17,7 +17,7 @@ export interface SimRun {
   readonly requestId: string;
   readonly workId: string;
   /** Recorded by the server: it asks for the answer again, and must not begin it again elsewhere. */
-  readonly keep: boolean;
+  keep: boolean;
   readonly outcome: AttemptOutcome;
   readonly returns: unknown;
   status: 'running' | 'ended' | 'broken';
@@ -72,6 +72,7 @@ export class SimServices {
     }
     if (method === 'GET' && !known.has(requestId)) return answer(404);
     const run = known.get(requestId) ?? this.#begin(work, requestId, headers['keep'] !== undefined, text);
+    run.keep ||= headers['keep'] !== undefined;
     if (run.status === 'ended') return this.#told(work, run);
     return this.#wait(work, 'invocation', requestId, signal);
   }
