@@ -11,6 +11,8 @@ const storage = (): PortFault => ({
 const service = (code: 'ThrottlingException' | 'InternalFailure') => (): PortFault => ({
   throws: new ServiceError(code, `Rate exceeded or failed: ${MARK}.`),
 });
+/** `ask` throws nothing: its answers say what was wrong. */
+const unasked = (kind: 'refused' | 'broken') => (): PortFault => ({ answers: { kind } });
 const unknown = (): PortFault => ({ answers: { outcome: 'unknown', reason: MARK } });
 
 interface Injection {
@@ -33,9 +35,19 @@ const INJECTIONS: readonly Injection[] = [
   { fault: 'call between rooms done, answer lost', meets: port('calls', 'after'), make: service('InternalFailure') },
   { fault: 'backend unreachable', meets: port('backend', 'before', ['backend.ask']), make: unreachable },
   { fault: 'backend done, answer lost', meets: port('backend', 'after', ['backend.ask']), make: unreachable },
+  {
+    fault: 'backend unreachable',
+    meets: ({ call, side }) => call === 'backend.ask' && side === 'before',
+    make: unasked('refused'),
+  },
+  {
+    fault: 'backend done, answer lost',
+    meets: ({ call, side }) => call === 'backend.ask' && side === 'after',
+    make: unasked('broken'),
+  },
   { fault: 'object store fails', meets: port('blobs', 'before'), make: storage },
   { fault: 'object store done, answer lost', meets: port('blobs', 'after'), make: storage },
-  { fault: 'router unreachable', meets: port('routes', 'before'), make: unreachable },
+  { fault: 'router unreachable', meets: port('routes', 'after'), make: unreachable },
   { fault: 'log files fail', meets: port('logFiles', 'before'), make: storage },
 ];
 
