@@ -1,0 +1,80 @@
+import type { EndpointRoute } from '../../../src/platform/ports/routes.ts';
+import type { Row } from '../../../src/platform/store/port.ts';
+import { type Check, listOf, memberOf, type RowChange, shown, textOf, type Watched } from './check.ts';
+import { transitionOf } from './statuses.ts';
+
+/** Of an endpoint's config, as it was when a deployment of it began: the row may go or come anew later. */
+type Variants = ReadonlyMap<string, number>;
+
+export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
+  const deployed = new Map<string, Variants>();
+  const remember = ({ key, after }: RowChange) => {
+    const config = textOf(after?.document, 'deploying', 'configName');
+    const row = config === undefined ? undefined : disk.rows.get({ ...key, kind: 'EndpointConfig', name: config });
+    if (row && config !== undefined && transitionTo(after, 'deploying')) deployed.set(`${key.name}|${config}`, variantsOf(row));
+  };
+  const routeOf = (row: Row): EndpointRoute | undefined =>
+    routes().find(({ arn }) => arn === textOf(row.document, 'EndpointArn'));
+  const problemsOf = ({ key, before }: RowChange, row: Row): string[] => {
+    const config = textOf(row.document, 'serving', 'configName') ?? '';
+    const wanted = deployed.get(`${key.name}|${config}`);
+    const route = routeOf(row);
+    if (!route) return [`${shown(key)} is InService, but the router does not know it`];
+    if (!wanted) return [`${shown(key)} serves ${config}, which it was never asked to`];
+    const names = route.variants.map(({ name }) => name).sort();
+    if (names.join() !== [...wanted.keys()].sort().join())
+      return [`${shown(key)} is routed to ${names.join()}, its config has ${[...wanted.keys()].join()}`];
+    // after a rollback, or with the capacities of before, weights are what they were made since
+    const isNew = before !== undefined && textOf(before.document, 'EndpointStatus') === 'Creating';
+    return [
+      ...(isNew ? weightProblems(row, route, wanted) : []),
+      ...route.variants.flatMap(({ instances }) => instances.flatMap(({ id }) => runs(row, id))),
+    ];
+  };
+  const weightProblems = ({ key }: Row, route: EndpointRoute, wanted: Variants): string[] =>
+    route.variants.flatMap(({ name, weight }) =>
+      weight === wanted.get(name)
+        ? []
+        : [`${shown(key)} gives ${name} the weight ${weight}, its config says ${wanted.get(name)}`],
+    );
+  const runs = ({ key }: Row, id: string): string[] => {
+    const phase = works.get(id)?.phase ?? 'not there';
+    return phase === 'running' ? [] : [`${shown(key)} is InService, but its model server ${id} is ${phase}`];
+  };
+  return {
+    promise: 'an endpoint that says InService is routed to, by the variants and weights of its config, and its model servers run',
+    onCommit({ changes }) {
+      const problems: string[] = [];
+      for (const change of changes) {
+        if (change.key.kind !== 'Endpoint') continue;
+        remember(change);
+        const transition = transitionOf(change);
+        // a rollback ends with what served all the while, whatever happens to its servers meanwhile
+        const begins = transition?.to === 'InService' && transition.from !== 'RollingBack';
+        if (begins && change.after) problems.push(...problemsOf(change, change.after));
+        if (transition?.to === 'absent' && change.before && routeOf(change.before))
+          problems.push(`${shown(change.key)} is gone, but still routed to`);
+      }
+      return problems;
+    },
+    atRest() {
+      const serving = [...disk.rows.all('Endpoint')].filter(({ document }) => memberOf(document, 'serving') !== undefined);
+      const known = new Set(serving.map(({ document }) => textOf(document, 'EndpointArn')));
+      const stray = routes().filter(({ arn }) => !known.has(arn));
+      return [
+        ...stray.map(({ arn }) => `${arn} is routed to, but does not serve`),
+        ...serving.flatMap((row) => (routeOf(row) ? [] : [`${shown(row.key)} serves, but is not routed to`])),
+      ];
+    },
+  };
+}
+
+const transitionTo = (row: Row | undefined, member: string): boolean => memberOf(row?.document, member) !== undefined;
+
+const variantsOf = (config: Row): Variants =>
+  new Map(
+    listOf(config.document, 'ProductionVariants').map((variant) => [
+      textOf(variant, 'VariantName') ?? '',
+      Number(memberOf(variant, 'InitialVariantWeight') ?? 1),
+    ]),
+  );

@@ -1,0 +1,121 @@
+import type { ResourceKey } from '../../../src/platform/resource-key.ts';
+import type { Row } from '../../../src/platform/store/port.ts';
+import {
+  type Check,
+  keyOfArn,
+  memberOf,
+  type RowChange,
+  type SeenWork,
+  shown,
+  textOf,
+  type Watched,
+  type WatchedWork,
+} from './check.ts';
+import { isUnsettled, STATUSES, transitionOf } from './statuses.ts';
+
+const JOBS = ['TrainingJob', 'ProcessingJob', 'TransformJob'] as const;
+
+/** What a status says of a job has happened on the machine, and nothing else. */
+export function checkJobsAreTheirWork(watched: Watched): Check {
+  const { disk, works } = watched;
+  const jobs = new Map<string, ResourceKey>();
+  const begun = new Set<string>();
+  const jobOf = (workId: string): Row | undefined => {
+    for (let id = workId; id !== ''; id = id.slice(0, Math.max(0, id.lastIndexOf('-')))) {
+      const key = jobs.get(id);
+      if (key) return disk.rows.get(key);
+    }
+    return undefined;
+  };
+  const worksOf = ({ document }: Row): readonly (readonly [string, WatchedWork])[] => {
+    const base = textOf(document, 'workId') ?? '';
+    return [...works].filter(([id, { spec }]) => spec.kind === 'job' && (id === base || id.startsWith(`${base}-`)));
+  };
+  const ended = (row: Row, to: string): string[] => {
+    const own = worksOf(row);
+    const problems = own
+      .filter(([, { phase }]) => phase === 'running')
+      .map(([id]) => `${shown(row.key)} is ${to}, but its work ${id} still runs`);
+    if (to !== 'Completed') return problems;
+    const well = own.filter(([, { end }]) => end?.reason === 'exited' && end.exitCode === 0);
+    const hosts = own[0]?.[1].spec.hosts.length ?? 1;
+    if (well.length < hosts) problems.push(`${shown(row.key)} is Completed, but ${well.length} of its ${hosts} hosts ended well`);
+    return problems;
+  };
+  const onRow = (change: RowChange): string[] => {
+    const { key, after } = change;
+    const workId = textOf(after?.document, 'workId');
+    if (after && workId !== undefined && isJob(key)) jobs.set(workId, key);
+    const transition = transitionOf(change);
+    if (!transition || !after || !isJob(key)) return [];
+    return STATUSES[key.kind]?.settled.has(transition.to) ? ended(after, transition.to) : [];
+  };
+  const running = (): number =>
+    [...works].filter(
+      ([id, { spec, phase }]) => spec.kind === 'job' && (phase === 'preparing' || phase === 'running') && admitted(jobOf(id)),
+    ).length;
+  const onWork = ({ id, phase, work }: SeenWork): string[] => {
+    if (work.spec.kind !== 'job' || phase !== 'running') return [];
+    const problems: string[] = [];
+    if (begun.has(id)) problems.push(`work ${id} of a job begins a second time`);
+    begun.add(id);
+    const job = jobOf(id);
+    if (!job) problems.push(`work ${id} begins, but belongs to no job`);
+    else if (!isUnsettled(job.key.kind, job.document))
+      problems.push(`work ${id} begins, but ${shown(job.key)} is ${textOf(job.document, 'status')}`);
+    const hosts = running();
+    if (hosts > watched.jobHostsMax)
+      problems.push(`${hosts} hosts of jobs run at once, there is room for ${watched.jobHostsMax}`);
+    return problems;
+  };
+  return {
+    promise: 'the status of a job is what became of its work, which runs once, while the job does, and in what room there is',
+    onCommit: ({ changes }) => changes.flatMap(onRow),
+    onWork,
+    atRest: () =>
+      [...works].flatMap(([id, { spec, phase }]) =>
+        spec.kind === 'job' && phase === 'running' ? [`work ${id} still runs`] : [],
+      ),
+  };
+}
+
+const isJob = ({ kind }: ResourceKey): boolean => (JOBS as readonly string[]).includes(kind);
+
+/** A transform's driver takes its room from its model servers. */
+const admitted = (job: Row | undefined): boolean => job !== undefined && job.key.kind !== 'TransformJob';
+
+/** Which job a step's metadata names. */
+const JOB_STEPS: { readonly [type: string]: (typeof JOBS)[number] } = {
+  Training: 'TrainingJob',
+  Processing: 'ProcessingJob',
+  Transform: 'TransformJob',
+};
+
+/** A step that made a job ends as the job did. */
+export function checkStepsAreTheirJobs({ disk }: Watched): Check {
+  const ALLOWED: { readonly [status: string]: readonly string[] } = {
+    Succeeded: ['Completed'],
+    // the job was stopped by somebody, or the step's own time was over
+    Failed: ['Failed', 'Stopped', 'Stopping', 'not there'],
+    Stopped: ['Stopped', 'Completed', 'Failed', 'not there'],
+  };
+  const problemsOf = ({ key, after }: RowChange, to: string): string[] => {
+    const kind = JOB_STEPS[textOf(after?.document, 'type') ?? ''];
+    // a result that was taken over has its job in the execution it was taken from
+    if (!kind || memberOf(after?.document, 'takenFrom') !== undefined) return [];
+    const arn = textOf(after?.document, 'metadata', kind, 'Arn');
+    if (arn === undefined) return to === 'Succeeded' ? [`${shown(key)} Succeeded without a job`] : [];
+    const job = disk.rows.get(keyOfArn(arn, kind));
+    const status = textOf(job?.document, 'status') ?? 'not there';
+    return ALLOWED[to]?.includes(status) ? [] : [`${shown(key)} is ${to}, but its job ${arn} is ${status}`];
+  };
+  return {
+    promise: 'a step whose work is a job ends as the job did',
+    onCommit: ({ changes }) =>
+      changes.flatMap((change) => {
+        const transition = transitionOf(change);
+        const ends = transition?.kind === 'PipelineExecutionStep' && transition.rules.settled.has(transition.to);
+        return ends ? problemsOf(change, transition.to) : [];
+      }),
+  };
+}

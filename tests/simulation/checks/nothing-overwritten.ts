@@ -1,0 +1,18 @@
+import { keyText } from '../../../src/platform/resource-key.ts';
+import { type Check, shown } from './check.ts';
+
+/** Rules of state 1 and 2 in ARCHITECTURE.md. */
+export const checkNothingOverwritten = (): Check => ({
+  promise: 'who writes or removes a row that is there, or clears a timer, says which version of it that was decided on',
+  onCommit({ commit, changes }) {
+    const expected = new Set(commit.expect.map(({ key }) => keyText(key)));
+    const blind = changes.filter(({ key, before }) => before !== undefined && !expected.has(keyText(key)));
+    const cleared = (commit.timers ?? []).filter(({ key, dueAtMs }) => dueAtMs === null && !expected.has(keyText(key)));
+    return [
+      ...blind.map(({ key, after }) => `${shown(key)} was ${after ? 'written over' : 'removed'} without its version in expect`),
+      ...cleared.map(
+        ({ key, reconciler }) => `the timer ${reconciler} of ${shown(key)} was cleared without its version in expect`,
+      ),
+    ];
+  },
+});

@@ -1,0 +1,118 @@
+import type { JsonObject } from '../../../src/platform/json.ts';
+import { parseKeyText } from '../../../src/platform/resource-key.ts';
+import { checkAcknowledged } from './acknowledged.ts';
+import { checkApprovedOnly } from './approved-only.ts';
+import { checkBlobsKept, checkNoDanglingReference } from './blobs-kept.ts';
+import { checkChangesInLedger } from './changes-in-ledger.ts';
+import type { Check, SeenCommit, SeenWork, Watched } from './check.ts';
+import { checkEndpointsServe } from './endpoints-serve.ts';
+import { checkExecutionsEndWhole } from './executions-end-whole.ts';
+import { checkJobsAreTheirWork, checkStepsAreTheirJobs } from './jobs-are-their-work.ts';
+import { checkLedgerChain } from './ledger-chain.ts';
+import { checkNothingLeftRunning } from './nothing-left-running.ts';
+import { checkNothingOverwritten } from './nothing-overwritten.ts';
+import { checkParallelSteps } from './parallel-steps.ts';
+import { checkStatusEvents } from './status-events.ts';
+import { checkStatusTransitions } from './status-transitions.ts';
+import { checkStepEffectsOnce } from './step-effects-once.ts';
+import { checkStepOrder } from './step-order.ts';
+import { checkStepsStayEnded } from './steps-stay-ended.ts';
+import { checkStopWins } from './stop-wins.ts';
+import { checkUnsettledHaveTimers } from './unsettled-have-timers.ts';
+import { checkVersionNumbers } from './version-numbers.ts';
+
+export interface SafetyOptions {
+  /** Hears of every transition of a status: kind, `from → to`. */
+  readonly reached?: (kind: string, transition: string) => void;
+}
+
+/** Every promise that can be watched from outside the engine. */
+export const allChecks = (watched: Watched, { reached }: SafetyOptions = {}): Check[] => [
+  checkStatusTransitions(reached),
+  checkStepsStayEnded(),
+  checkStepOrder(watched),
+  checkStopWins(watched),
+  checkExecutionsEndWhole(watched),
+  checkParallelSteps(watched),
+  checkStepEffectsOnce(watched),
+  checkStepsAreTheirJobs(watched),
+  checkJobsAreTheirWork(watched),
+  checkUnsettledHaveTimers(watched),
+  checkChangesInLedger(watched),
+  checkLedgerChain(watched),
+  checkStatusEvents(watched),
+  checkNothingOverwritten(),
+  checkBlobsKept(watched),
+  checkNoDanglingReference(watched),
+  checkApprovedOnly(watched),
+  checkEndpointsServe(watched),
+  checkVersionNumbers(),
+  checkAcknowledged(),
+  checkNothingLeftRunning(watched),
+];
+
+/** Lets checks see a world: commits by themselves, the rest when told. */
+export class Safety {
+  /** What was promised and not kept: the promise, then what was seen. */
+  readonly problems: string[] = [];
+  readonly #watched: Watched;
+  readonly #checks: readonly Check[];
+  readonly #phases = new Map<string, string>();
+  readonly #off: () => void;
+
+  constructor(watched: Watched, checks: readonly Check[]) {
+    this.#watched = watched;
+    this.#checks = checks;
+    this.#off = watched.disk.onCommit((commit, rowsBefore) => {
+      const { disk } = watched;
+      const changes = [...rowsBefore].map(([text, before]) => {
+        const key = before?.key ?? parseKeyText(text);
+        return { key, before, after: disk.rows.get(key) };
+      });
+      const [events, entries] = [commit.events?.length ?? 0, commit.ledger?.length ?? 0];
+      const seen: SeenCommit = {
+        commit,
+        changes,
+        events: disk.events({ afterSequence: disk.lastEventSequence - events, limit: events }),
+        ledger: disk.ledger({ afterSequence: disk.ledgerHead().sequence - entries, limit: entries }),
+      };
+      this.#ask((check) => check.onCommit?.(seen));
+    });
+  }
+
+  /** After every event of the world: sees what the machine did of its own. */
+  afterEvent(): void {
+    for (const [id, work] of this.#watched.works) {
+      const { phase } = work;
+      if (this.#phases.get(id) === phase) continue;
+      const before = this.#phases.get(id);
+      this.#phases.set(id, phase);
+      if (phase !== 'running' && phase !== 'ended') continue;
+      if (phase === 'ended' && before === undefined) continue;
+      const seen: SeenWork = { id, phase, work };
+      this.#ask((check) => check.onWork?.(seen));
+    }
+    for (const id of this.#phases.keys()) if (!this.#watched.works.has(id)) this.#phases.delete(id);
+    this.#ask((check) => check.afterEvent?.());
+  }
+
+  /** A client outside heard that its call succeeded. */
+  answered(operation: string, input: JsonObject, output: JsonObject): void {
+    this.#ask((check) => check.onAnswer?.({ operation, input, output }));
+  }
+
+  /** Faults have stopped and nothing moves any more. */
+  atRest(): void {
+    this.#ask((check) => check.atRest?.());
+  }
+
+  end(): void {
+    this.#off();
+  }
+
+  #ask(question: (check: Check) => readonly string[] | undefined): void {
+    for (const check of this.#checks) {
+      for (const problem of question(check) ?? []) this.problems.push(`${check.promise}: ${problem}`);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import { type Check, shown } from './check.ts';
+import { transitionOf } from './statuses.ts';
+
+/** `reached` hears of every transition, for the table of what the runs have seen. */
+export const checkStatusTransitions = (reached: (kind: string, transition: string) => void = () => {}): Check => ({
+  promise: 'a status changes only into one that may follow it; what has ended stays as it ended',
+  onCommit: ({ changes }) =>
+    changes.flatMap((change) => {
+      const transition = transitionOf(change);
+      if (!transition) return [];
+      const { kind, rules, from, to } = transition;
+      reached(kind, `${from} → ${to}`);
+      return rules.next[from]?.includes(to) ? [] : [`${shown(change.key)} went from ${from} to ${to}`];
+    }),
+});
