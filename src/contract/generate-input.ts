@@ -1,7 +1,7 @@
 import { pickFrom, type Random, sampleText } from './generate-text.ts';
 import type { Shape, ShapeRef } from './model.ts';
 import { compilePattern } from './pattern.ts';
-import { parsePattern } from './pattern-syntax.ts';
+import { type PatternNode, parsePattern } from './pattern-syntax.ts';
 import { type Service, shapeOf } from './services.ts';
 
 /** How generated values look: as JSON protocols send them, or as handlers and the constraint checks see them. */
@@ -13,7 +13,11 @@ export interface GenerateOptions {
   form: InputForm;
   /** How likely an optional member is set, 0 to 1. */
   fullness: number;
+  /** A value to take for a scalar member instead of a random one, e.g. the name of what exists; it has to be within the constraints. */
+  suggest?: (member: string, ref: ShapeRef, shape: Shape) => unknown;
 }
+
+const CONTAINERS: readonly string[] = ['structure', 'list', 'map'];
 
 /** Optional members deeper than this are left out, as are shapes nested in themselves a second time. */
 const maxDepth = 12;
@@ -26,18 +30,23 @@ export function generateInput(options: GenerateOptions, operationName: string): 
   return generateValue(options, input, []) as Record<string, unknown> | undefined;
 }
 
-/** A value of a shape within its constraints; `undefined` if none was found. `parents` are the shapes around it. */
-export function generateValue(options: GenerateOptions, ref: ShapeRef, parents: readonly string[]): unknown {
+/**
+ * A value of a shape within its constraints; `undefined` if none was found. `parents` are the shapes around it, `member` the name of
+ * the member that it is, or is an element of.
+ */
+export function generateValue(options: GenerateOptions, ref: ShapeRef, parents: readonly string[], member = ''): unknown {
   const { service, random, form } = options;
   const shape = shapeOf(service.model, ref);
+  const suggested = options.suggest && !CONTAINERS.includes(shape.type) ? options.suggest(member, ref, shape) : undefined;
+  if (suggested !== undefined) return suggested;
   const inner = [...parents, ref.shape];
   switch (shape.type) {
     case 'structure':
       return shape.union ? generateUnion(options, shape, inner) : generateStructure(options, shape, inner);
     case 'list':
-      return generateList(options, shape, inner);
+      return generateList(options, shape, inner, member);
     case 'map':
-      return generateMap(options, shape, inner);
+      return generateMap(options, shape, inner, member);
     case 'string':
       return generateString(service, shape, random);
     case 'boolean':
@@ -61,7 +70,7 @@ function generateStructure(options: GenerateOptions, shape: Shape, parents: stri
     const required = shape.required?.includes(name) ?? false;
     const tooDeep = parents.length > maxDepth || parents.filter((parent) => parent === ref.shape).length > 1;
     if (!required && (tooDeep || options.random() >= options.fullness)) continue;
-    const value = generateValue(options, ref, parents);
+    const value = generateValue(options, ref, parents, name);
     if (value !== undefined) result[name] = value;
     else if (required) return undefined;
   }
@@ -73,34 +82,52 @@ function generateUnion(options: GenerateOptions, shape: Shape, parents: string[]
   const offset = Math.floor(options.random() * members.length);
   for (const [name, ref] of [...members.slice(offset), ...members.slice(0, offset)]) {
     if (parents.filter((parent) => parent === ref.shape).length > 1) continue;
-    const value = generateValue(options, ref, parents);
+    const value = generateValue(options, ref, parents, name);
     if (value !== undefined) return { [name]: value };
   }
   return undefined;
 }
 
-function generateList(options: GenerateOptions, shape: Shape, parents: string[]): unknown[] | undefined {
+function generateList(options: GenerateOptions, shape: Shape, parents: string[], name: string): unknown[] | undefined {
   const ref = shape.member ?? { shape: 'String' };
   const least = shape.min ?? 0;
   if (parents.filter((parent) => parent === ref.shape).length > 1) return least === 0 ? [] : undefined;
   const size = Math.min(shape.max ?? 2, Math.max(least, 1 + Math.floor(options.random() * 2)));
-  const list = Array.from({ length: size }, () => generateValue(options, ref, parents));
+  const list = Array.from({ length: size }, () => generateValue(options, ref, parents, name));
   if (!list.includes(undefined)) return list;
   return least === 0 ? [] : undefined;
 }
 
-function generateMap(options: GenerateOptions, shape: Shape, parents: string[]): Record<string, unknown> | undefined {
+function generateMap(
+  options: GenerateOptions,
+  shape: Shape,
+  parents: string[],
+  name: string,
+): Record<string, unknown> | undefined {
   const result: Record<string, unknown> = {};
   const size = Math.min(shape.max ?? 2, Math.max(shape.min ?? 0, 1));
   for (let attempt = 0; attempt < 50 && Object.keys(result).length < size; attempt += 1) {
     const key = generateValue(options, shape.key ?? { shape: 'String' }, parents);
-    const value = generateValue(options, shape.value ?? { shape: 'String' }, parents);
+    const value = generateValue(options, shape.value ?? { shape: 'String' }, parents, name);
     if (typeof key === 'string' && value !== undefined) result[key] = value;
   }
   return Object.keys(result).length >= (shape.min ?? 0) ? result : undefined;
 }
 
 const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+
+const patterns = new Map<string, { node: PatternNode; matcher: RegExp }>();
+
+/** Read once: the patterns of a model are few, the strings made of them many. */
+function readPattern(service: Service, pattern: string): { node: PatternNode; matcher: RegExp } {
+  let read = patterns.get(pattern);
+  if (read === undefined) {
+    const node = parsePattern(service.replacements.get(pattern) ?? pattern);
+    read = { node, matcher: compilePattern(pattern, service.replacements) };
+    patterns.set(pattern, read);
+  }
+  return read;
+}
 
 /** Tries the pattern with ever longer loops until the text has an allowed length and matches. */
 export function generateString(service: Service, shape: Shape, random: Random): string | undefined {
@@ -111,8 +138,7 @@ export function generateString(service: Service, shape: Shape, random: Random): 
     const length = Math.min(most, least + 1 + Math.floor(random() * 12));
     return Array.from({ length }, () => pickFrom([...letters], random)).join('');
   }
-  const node = parsePattern(service.replacements.get(shape.pattern) ?? shape.pattern);
-  const matcher = compilePattern(shape.pattern, service.replacements);
+  const { node, matcher } = readPattern(service, shape.pattern);
   for (let attempt = 0; attempt < 600; attempt += 1) {
     const text = sampleText(node, random, [2, 8, 0, 20, 4, 60][attempt % 6] ?? 2);
     const length = [...text].length;

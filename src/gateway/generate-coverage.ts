@@ -18,7 +18,7 @@ const DATA_PLANE = ['InvokeEndpoint', 'InvokeEndpointAsync', 'InvokeEndpointWith
 );
 
 /** Operations of the rooms, as their source defines them: `operation('sagemaker:CreateModel', …)`. */
-function implementedOperations(): Set<string> {
+export function implementedOperations(): Set<string> {
   const files = globSync('src/domains/**/*.ts', { cwd: ROOT }).filter((file) => !file.endsWith('.test.ts'));
   const names = files.flatMap((file) => [
     ...readFileSync(join(ROOT, file), 'utf8').matchAll(/\boperation\(\s*'([a-z0-9-]+:[A-Za-z0-9]+)'/g),

@@ -1,0 +1,169 @@
+import { presignUrl } from '../../src/gateway/signature/sign.ts';
+import { zipOf } from '../../src/domains/functions/functions-rig.ts';
+import { serveModel } from '../crash/model-endpoint.ts';
+import { AwsClient, optionsOf } from '../harness/aws-client.ts';
+import { BUCKET, ROLE } from '../harness/script-job.ts';
+import type { TestServer } from '../harness/server.ts';
+import { serviceOf } from './check-answer.ts';
+import { MANIFEST, PLAIN_PIPELINE } from './documents.ts';
+import { encodeInput } from './encode-input.ts';
+import { bytesOf, type Target } from './fuzz-request.ts';
+import { KnownValues } from './known-values.ts';
+import { WireConnection } from './wire-connection.ts';
+
+/** What lies on the server before the first request, and what it takes to ask as somebody. */
+export interface Corpus {
+  readonly target: Target;
+  readonly known: KnownValues;
+  /** Names without which no further request would be let in. */
+  readonly spared: ReadonlySet<string>;
+  /** Of a browser that signed in. */
+  readonly cookie: string;
+  /** Of a client of the image registry. */
+  readonly registryPassword: string;
+}
+
+const ACCOUNT = '123456789012';
+const TRUST = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { Service: 'sagemaker.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+});
+const POLICY = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] });
+const EMPTY_LAYER = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const IMAGE = `${ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3`;
+const MODEL_DATA = `s3://${BUCKET}/models/target.tar.gz`;
+
+/** In this order: an operation's key and its input, in the form of its protocol. */
+const CALLS: readonly (readonly [operation: string, input: Record<string, unknown>])[] = [
+  ['iam:CreateRole', { RoleName: 'fuzz-role', AssumeRolePolicyDocument: TRUST, Tags: [{ Key: 'a', Value: 'b' }] }],
+  ['iam:PutRolePolicy', { RoleName: 'fuzz-role', PolicyName: 'inline', PolicyDocument: POLICY }],
+  ['iam:CreatePolicy', { PolicyName: 'fuzz-policy', PolicyDocument: POLICY }],
+  ['iam:CreateUser', { UserName: 'fuzz-user' }],
+  ['iam:CreateAccessKey', { UserName: 'fuzz-user' }],
+  ['iam:AttachRolePolicy', { RoleName: 'fuzz-role', PolicyArn: `arn:aws:iam::${ACCOUNT}:policy/fuzz-policy` }],
+  ['s3:CreateBucket', { Bucket: 'fuzz-bucket' }],
+  ['s3:PutBucketVersioning', { Bucket: 'fuzz-bucket', VersioningConfiguration: { Status: 'Enabled' } }],
+  ['s3:PutObject', { Bucket: 'fuzz-bucket', Key: 'a/b c/ü.txt', Body: Buffer.from('content'), Metadata: { one: '1' } }],
+  ['s3:PutObject', { Bucket: 'fuzz-bucket', Key: 'a/b c/ü.txt', Body: Buffer.from('newer content') }],
+  ['s3:PutObject', { Bucket: BUCKET, Key: 'kept', Body: Buffer.from('x'.repeat(100_000)) }],
+  ['s3:CreateMultipartUpload', { Bucket: 'fuzz-bucket', Key: 'parts' }],
+  ['sqs:CreateQueue', { QueueName: 'fuzz-dead' }],
+  ['sqs:CreateQueue', { QueueName: 'fuzz-queue', Attributes: { VisibilityTimeout: '1' } }],
+  ['sqs:SendMessage', { QueueUrl: 'fuzz-queue', MessageBody: 'one' }],
+  ['sqs:ReceiveMessage', { QueueUrl: 'fuzz-queue', WaitTimeSeconds: 0 }],
+  ['ssm:PutParameter', { Name: '/fuzz/one', Value: 'v', Type: 'String' }],
+  ['secretsmanager:CreateSecret', { Name: 'fuzz-secret', SecretString: 's', ClientRequestToken: 'a'.repeat(36) }],
+  ['logs:CreateLogGroup', { logGroupName: '/fuzz/group' }],
+  ['logs:CreateLogStream', { logGroupName: '/fuzz/group', logStreamName: 'stream' }],
+  ['ecr:CreateRepository', { repositoryName: 'fuzz/images' }],
+  ['lambda:CreateFunction', { FunctionName: 'fuzz-function', Runtime: 'python3.11', Role: ROLE, Handler: 'app.handler' }],
+  ['lambda:PublishVersion', { FunctionName: 'fuzz-function' }],
+  ['lambda:CreateAlias', { FunctionName: 'fuzz-function', Name: 'live', FunctionVersion: '1' }],
+  [
+    'sagemaker:CreatePipeline',
+    {
+      PipelineName: 'fuzz-pipeline',
+      PipelineDefinition: JSON.stringify(PLAIN_PIPELINE),
+      RoleArn: ROLE,
+      ClientRequestToken: 'b'.repeat(36),
+    },
+  ],
+  ['sagemaker:StartPipelineExecution', { PipelineName: 'fuzz-pipeline', ClientRequestToken: 'c'.repeat(36) }],
+  ['sagemaker:ListPipelineExecutions', { PipelineName: 'fuzz-pipeline' }],
+  ['sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'fuzz-group' }],
+  [
+    'sagemaker:CreateModelPackage',
+    {
+      ModelPackageGroupName: 'fuzz-group',
+      ModelApprovalStatus: 'Approved',
+      ClientToken: 'd'.repeat(36),
+      InferenceSpecification: {
+        Containers: [{ Image: IMAGE, ModelDataUrl: MODEL_DATA }],
+        SupportedContentTypes: ['text/csv'],
+        SupportedResponseMIMETypes: ['text/csv'],
+      },
+    },
+  ],
+];
+
+/** Fills a fresh server and signs in at its other doors. */
+export async function createCorpus(server: TestServer): Promise<Corpus> {
+  const options = optionsOf(server);
+  const target: Target = {
+    main: server.url,
+    runtime: server.runtimeUrl,
+    region: options.region,
+    credentials: options.credentials,
+  };
+  const aws = new AwsClient(options);
+  await serveModel(aws, 'target');
+  const spared = new Set(['admin', options.credentials.accessKeyId, 'SageMakerPipelineExecutionRole', 'root']);
+  const known = new KnownValues(spared);
+  const connection = new WireConnection(server.url);
+  for (const [operation, input] of CALLS) {
+    const whole =
+      operation === 'lambda:CreateFunction' ? { ...input, Code: { ZipFile: FUNCTION_CODE().toString('base64') } } : input;
+    await performCall(connection, target, known, operation, whole);
+  }
+  for (const Name of ['target']) known.harvest('sagemaker', { EndpointName: Name, ModelName: Name, EndpointConfigName: Name });
+  known.harvest('sagemaker', { RoleArn: `arn:aws:iam::${ACCOUNT}:role/fuzz-role`, Image: IMAGE, ModelDataUrl: MODEL_DATA });
+  known.harvest('sqs', { QueueUrl: `${server.url}/${ACCOUNT}/fuzz-queue` });
+  known.harvest('s3', { Bucket: 'fuzz-bucket', Key: 'kept' });
+  connection.close();
+  const { authorizationData: [data] = [] } = await aws.call('ecr:GetAuthorizationToken', {});
+  const registryPassword = atob(data?.authorizationToken ?? '').slice('AWS:'.length);
+  await pushImage(server.url, registryPassword);
+  known.harvest('ecr', { imageTag: 'one', layerDigest: EMPTY_LAYER, digest: EMPTY_LAYER });
+  return { target, known, spared, cookie: await signIn(target), registryPassword };
+}
+
+const FUNCTION_CODE = (): Buffer => zipOf({ 'app.py': 'def handler(event, context):\n    return {"got": event}\n' });
+
+async function performCall(
+  connection: WireConnection,
+  target: Target,
+  known: KnownValues,
+  key: string,
+  input: Record<string, unknown>,
+): Promise<void> {
+  const service = serviceOf(key);
+  const operation = service?.operations.get(key.split(':')[1] ?? '');
+  const encoded = service && operation && encodeInput(service, operation, input);
+  if (!service || !encoded) throw new Error(`${key} cannot be sent.`);
+  const bytes = bytesOf({ ...encoded, kind: 'corpus', expect: { kind: 'valid' } }, target);
+  const { answers } = await connection.exchange(bytes, { method: encoded.method });
+  const text = answers[0]?.body.toString('utf8') ?? '';
+  if (answers[0] === undefined || answers[0].status >= 300) throw new Error(`${key}: ${answers[0]?.status} ${text}`);
+  known.harvest(service.prefix, input);
+  if (text.startsWith('{')) known.harvest(service.prefix, JSON.parse(text));
+  else known.harvestXml(service.prefix, text);
+}
+
+async function pushImage(url: string, password: string): Promise<void> {
+  const headers = { authorization: `Basic ${btoa(`AWS:${password}`)}` };
+  const layer = await fetch(`${url}/v2/fuzz/images/blobs/uploads/?digest=${EMPTY_LAYER}`, { method: 'POST', headers, body: '' });
+  await layer.arrayBuffer();
+  const manifest = { ...headers, 'content-type': MANIFEST.mediaType };
+  const pushed = await fetch(`${url}/v2/fuzz/images/manifests/one`, {
+    method: 'PUT',
+    headers: manifest,
+    body: JSON.stringify(MANIFEST),
+  });
+  await pushed.arrayBuffer();
+}
+
+async function signIn({ main, region, credentials }: Target): Promise<string> {
+  const url = new URL('/_slipway/ui/session', main);
+  const link = presignUrl({
+    method: 'GET',
+    url,
+    service: 'slipway',
+    credentials,
+    region,
+    nowMs: Date.now(),
+    expiresSeconds: 300,
+  });
+  const answer = await fetch(link, { redirect: 'manual' });
+  await answer.arrayBuffer();
+  return (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+}

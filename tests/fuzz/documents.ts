@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { pickFrom, type Random } from '../../src/contract/generate-text.ts';
+import { mutateTree } from './nasty-values.ts';
+
+/** JSON documents that members hold as text, well-formed and mutated: pipelines, policies, manifests. */
+
+const golden = (name: string): unknown =>
+  withoutImages(JSON.parse(readFileSync(new URL(`../goldens/definitions/python/newest/${name}.json`, import.meta.url), 'utf8')));
+
+/** Steps of these pipelines fail for want of an image instead of occupying the machine. */
+function withoutImages(value: unknown, name = ''): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutImages(item, name));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutImages(item, key)]));
+  }
+  return /Image(Uri)?$/.test(name) ? 'no-such-image:1' : value;
+}
+
+/** Runs to its end without any job: conditions on parameters, and a Fail step. */
+export const PLAIN_PIPELINE = {
+  Version: '2020-12-01',
+  Metadata: {},
+  Parameters: [
+    { Name: 'Limit', Type: 'Integer', DefaultValue: 5 },
+    { Name: 'Word', Type: 'String', DefaultValue: 'a', EnumValues: ['a', 'b'] },
+  ],
+  PipelineExperimentConfig: {
+    ExperimentName: { Get: 'Execution.PipelineName' },
+    TrialName: { Get: 'Execution.PipelineExecutionId' },
+  },
+  Steps: [
+    {
+      Name: 'Choose',
+      Type: 'Condition',
+      Arguments: {
+        Conditions: [{ Type: 'LessThanOrEqualTo', LeftValue: { Get: 'Parameters.Limit' }, RightValue: 3 }],
+        IfSteps: [],
+        ElseSteps: [
+          {
+            Name: 'Refuse',
+            Type: 'Fail',
+            Arguments: { ErrorMessage: { 'Std:Join': { On: ' ', Values: ['too large:', { Get: 'Parameters.Word' }] } } },
+          },
+        ],
+      },
+    },
+  ],
+};
+
+const PIPELINES: readonly unknown[] = [
+  PLAIN_PIPELINE,
+  PLAIN_PIPELINE,
+  ...['every-executed-step', 'seed-000', 'seed-002', 'service-steps', 'steps-of-later'].map(golden),
+];
+
+const ACCOUNT = '123456789012';
+const POLICIES: readonly unknown[] = [
+  { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: ['s3:GetObject', 'sagemaker:*'], Resource: '*' }] },
+  {
+    Version: '2012-10-17',
+    Statement: {
+      Sid: 'One',
+      Effect: 'Deny',
+      NotAction: 's3:*',
+      NotResource: [`arn:aws:s3:::sagemaker-us-east-1-${ACCOUNT}/*`],
+      Condition: { StringLike: { 'aws:username': ['a*', '?'] }, Bool: { 'aws:SecureTransport': 'false' } },
+    },
+  },
+];
+const TRUST = {
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Principal: { Service: ['sagemaker.amazonaws.com', 'lambda.amazonaws.com'] }, Action: 'sts:AssumeRole' },
+  ],
+};
+/** Of a resource of one's own: whom it lets in. */
+const RESOURCE_POLICY = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: 'sqs:SendMessage', Resource: '*' }],
+};
+const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+export const MANIFEST = {
+  schemaVersion: 2,
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  config: { mediaType: 'application/vnd.oci.image.config.v1+json', size: 0, digest: EMPTY_DIGEST },
+  layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', size: 0, digest: EMPTY_DIGEST }],
+};
+const REDRIVE = { deadLetterTargetArn: `arn:aws:sqs:us-east-1:${ACCOUNT}:fuzz-dead`, maxReceiveCount: 3 };
+const DATA_INPUT = { input: [1, 3, 224, 224] };
+
+/** A text for members that hold documents; undefined for others. */
+export function documentFor(member: string, random: Random): string | undefined {
+  const base = baseFor(member, random);
+  if (base === undefined) return undefined;
+  const choice = random();
+  if (choice < 0.45) return JSON.stringify(base);
+  const text = JSON.stringify(mutateTree(base, random));
+  if (choice < 0.9) return text;
+  if (choice < 0.95) return text.slice(0, Math.floor(random() * text.length));
+  return '['.repeat(Math.floor(random() * 20_000));
+}
+
+function baseFor(member: string, random: Random): unknown {
+  if (/PipelineDefinition$/.test(member)) return pickFrom(PIPELINES, random);
+  if (/AssumeRolePolicyDocument|TrustPolicy/i.test(member)) return TRUST;
+  if (/ResourcePolicy|^Policy$|^policyText$/.test(member)) return random() < 0.5 ? RESOURCE_POLICY : pickFrom(POLICIES, random);
+  if (/Policy(Document)?$/.test(member)) return pickFrom(POLICIES, random);
+  if (/^imageManifest$|^manifest$/i.test(member)) return MANIFEST;
+  if (/RedrivePolicy/.test(member)) return REDRIVE;
+  return member === 'DataInputConfig' ? DATA_INPUT : undefined;
+}

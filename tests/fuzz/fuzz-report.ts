@@ -1,0 +1,32 @@
+import type { MemoryFigures } from './fuzz-server.ts';
+import type { FuzzReport } from './run-fuzz.ts';
+
+const pairs = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count.toLocaleString('en')}`)
+    .join(', ');
+
+/** A report as lines for people. */
+export function printReport(report: FuzzReport, memory: readonly MemoryFigures[]): string[] {
+  const { operations, violations, beside } = report;
+  return [
+    `${report.requests.toLocaleString('en')} requests in ${report.seconds} s`,
+    `by kind: ${pairs(report.byKind)}`,
+    `by status: ${pairs(report.byStatus)}`,
+    `operations asked: ${operations.asked}, answered with success: ${operations.succeeded.length}; never: ${operations.never.join(' ') || 'none'}`,
+    `violations: ${violations.requests} requests, ${violations.different} different ones`,
+    `beside: ${beside.calls} calls, p99 ${beside.p99Ms} ms, slowest ${beside.slowestMs} ms during ${beside.during}`,
+    ...memory.map(
+      ({ rssMiB, heapUsedMiB, externalMiB }, i) =>
+        `memory ${i}: RSS ${rssMiB} MiB, heap ${heapUsedMiB} MiB, external ${externalMiB} MiB`,
+    ),
+  ];
+}
+
+export const printFailures = (report: FuzzReport): string =>
+  report.failures
+    .map(
+      ({ fault, request, file }) =>
+        `${request.operation ?? request.kind}: ${fault.slice(0, 900)}\n  node tests/fuzz/replay.ts ${file}`,
+    )
+    .join('\n');
