@@ -1,10 +1,12 @@
+import type { Clients } from './clients.ts';
 import { faultFor } from './injected.ts';
 import type { Held } from './gate.ts';
+import type { Machine } from './machine.ts';
 import type { Random } from './random.ts';
 import type { Swarm } from './swarm.ts';
 import type { World } from './world.ts';
 
-/** What a machine, its network and its clients may do next of their own accord. */
+/** What may happen next of somebody's own accord. */
 export interface Action {
   readonly name: string;
   perform(): void;
@@ -14,13 +16,9 @@ export interface SchedulerOptions {
   readonly world: World;
   readonly random: Random;
   readonly swarm: Swarm;
-  /** What the machine may do now. */
-  readonly hostActions: () => readonly Action[];
-  /** Starts one more call of a client; undefined when none has anything to do. */
-  readonly clientAction: () => Action | undefined;
-  /** Calls of clients under way. */
-  readonly clientsBusy: () => number;
-  /** Each event, before it happens. */
+  readonly machine: Machine;
+  readonly clients: Clients;
+  /** Each event, as it happened. */
   readonly onEvent: (name: string) => void;
 }
 
@@ -56,30 +54,53 @@ export class Scheduler {
   }
 
   /** One event without faults, whatever is oldest; time passes only when nothing else can happen. */
-  async calmStep(): Promise<boolean> {
-    const { world, hostActions, onEvent } = this.#options;
+  async calmStep(): Promise<void> {
+    const { world, machine, onEvent } = this.#options;
     const [held] = world.gate?.held ?? [];
+    const [action] = held ? [] : machine.actions();
     if (!world.engine) onEvent(this.#boot());
     else if (held) onEvent(this.#let(held));
-    else {
-      const [action] = hostActions();
-      if (action) {
-        action.perform();
-        onEvent(action.name);
-      } else if (world.clock.nextAtMs() !== undefined) onEvent(this.#tick());
-      else return false;
-    }
+    else if (action) {
+      action.perform();
+      onEvent(action.name);
+    } else onEvent(this.#tick());
     await turn();
-    return true;
+  }
+
+  /** Goes on without faults until `wanted` is there. */
+  async until<T>(wanted: Promise<T>): Promise<T> {
+    let settled = false;
+    const settle = () => {
+      settled = true;
+    };
+    wanted.then(settle, settle);
+    await turn();
+    while (!settled) await this.calmStep();
+    return wanted;
+  }
+
+  /** Goes on without faults; true once nothing is left to do, whatever time passes. */
+  async rests(): Promise<boolean> {
+    const { world, machine, clients, onEvent } = this.#options;
+    const busy = !world.engine || world.gate?.held.length || machine.actions().length > 0 || clients.busy > 0;
+    if (!busy && machine.unfinished().length === 0) return true;
+    const waits = clients.finishing();
+    if (!busy && waits) {
+      waits.perform();
+      onEvent(waits.name);
+      await turn();
+      onEvent(this.#tick());
+    } else await this.calmStep();
+    return false;
   }
 
   #drawKind(): Kind | undefined {
-    const { world, random, swarm, hostActions, clientsBusy } = this.#options;
+    const { world, random, swarm, machine, clients } = this.#options;
     const may: [Kind, number][] = [];
     if (world.gate && world.gate.held.length > 0) may.push(['release', swarm.weights.release]);
-    if (hostActions().length > 0) may.push(['host', swarm.weights.host]);
+    if (machine.actions(swarm.faults).length > 0) may.push(['host', swarm.weights.host]);
     if (world.clock.nextAtMs() !== undefined) may.push(['clock', swarm.weights.clock]);
-    if (clientsBusy() < swarm.clients) may.push(['client', swarm.weights.client]);
+    if (clients.busy < swarm.clients) may.push(['client', swarm.weights.client]);
     if (!world.engine) may.push(['boot', BOOT_WEIGHT]);
     let left = random.next() * may.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [kind, weight] of may) {
@@ -115,7 +136,12 @@ export class Scheduler {
   }
 
   #host(random: Random): string {
-    const action = random.pick(this.#options.hostActions());
+    const { world, machine, swarm } = this.#options;
+    const actions = machine.actions(swarm.faults);
+    const healthy = actions.filter(({ fault }) => fault === undefined);
+    const faulty = random.chance(swarm.faultRate) || healthy.length === 0;
+    const action = random.pick(faulty ? actions : healthy);
+    if (action.fault) world.coverage.add('fault', action.fault);
     action.perform();
     return action.name;
   }
@@ -137,7 +163,7 @@ export class Scheduler {
   }
 
   #client(): string {
-    const action = this.#options.clientAction();
+    const action = this.#options.clients.next();
     action?.perform();
     return `client: ${action?.name ?? 'nothing to do'}`;
   }

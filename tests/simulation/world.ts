@@ -36,8 +36,11 @@ export class World {
   readonly coverage = new Coverage();
   readonly problems: string[] = [];
   readonly settings: Settings;
+  readonly capacity = CAPACITY;
   engine: Engine | undefined;
   gate: Gate | undefined;
+  /** Hears of every call that a client outside saw succeed. */
+  onAnswered: (operation: OperationName, input: object, output: object) => void = () => {};
   readonly #options: WorldOptions;
   readonly #waiting = new Set<(error: Error) => void>();
 
@@ -52,7 +55,7 @@ export class World {
     const gate = new Gate({ holds: this.#options.holds });
     const clock = createProcessClock(this.clock);
     const { ids, open } = this.#options;
-    const engine = new Engine({ gate, clock, ids, open, settings: this.settings, log: this.#log(), capacity: CAPACITY });
+    const engine = new Engine({ gate, clock, ids, open, settings: this.settings, log: this.#log(), capacity: this.capacity });
     this.engine = engine;
     this.gate = gate;
     engine.start().catch((error: unknown) => {
@@ -81,7 +84,9 @@ export class World {
       .pass(`client.${name}`, [input], () => engine.call(name, input, principal))
       .then((output) => resolve(output as OutputOf<N>), reject);
     try {
-      return await promise;
+      const output = await promise;
+      this.onAnswered(name, input, output as object);
+      return output;
     } catch (error) {
       if (error instanceof InvariantError) this.problem(`${name} ends without a mistake of ours`, error);
       throw error;

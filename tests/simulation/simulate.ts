@@ -1,0 +1,134 @@
+import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Coverage } from './coverage.ts';
+import { runSeed, type SeedReport } from './run-seed.ts';
+
+/**
+ * Runs many seeds: `node tests/simulation/simulate.ts --seeds 1000`. One seed with its events: `--from 4711 --seeds 1 --trace`.
+ * Exits 1 when a seed found something, and prints how to repeat it.
+ */
+export interface SimulationOptions {
+  readonly from: number;
+  readonly seeds: number;
+  /** Threads. */
+  readonly workers: number;
+  /** Each seed is run again, and must do the same. */
+  readonly twice: boolean;
+  /** Stops after so many seeds with problems. */
+  readonly problemsMax: number;
+  readonly onProgress?: (done: number, failed: number) => void;
+}
+
+export interface SimulationReport {
+  readonly seeds: number;
+  readonly events: number;
+  readonly failed: readonly SeedReport[];
+  readonly coverage: Coverage;
+}
+
+/** Seeds a thread takes at a time. */
+const BATCH = 20;
+
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  const coverage = new Coverage();
+  const failed: SeedReport[] = [];
+  let [next, done, events] = [options.from, 0, 0];
+  const end = options.from + options.seeds;
+  const take = (): number[] => {
+    if (failed.length >= options.problemsMax) return [];
+    const batch = Array.from({ length: Math.min(BATCH, end - next) }, (_, at) => next + at);
+    next += batch.length;
+    return batch;
+  };
+  const add = (reports: readonly SeedReport[]) => {
+    for (const report of reports) {
+      done += 1;
+      events += report.events;
+      coverage.merge(report.coverage);
+      if (report.problems.length > 0) failed.push(report);
+    }
+    options.onProgress?.(done, failed.length);
+  };
+  const { twice } = options;
+  if (options.workers <= 1) {
+    for (let batch = take(); batch.length > 0; batch = take()) add(await runBatch(batch, twice));
+  } else await Promise.all(Array.from({ length: options.workers }, () => runWorker(twice, take, add)));
+  failed.sort((one, other) => one.seed - other.seed);
+  return { seeds: done, events, failed, coverage };
+}
+
+async function runBatch(seeds: readonly number[], twice: boolean): Promise<SeedReport[]> {
+  const reports: SeedReport[] = [];
+  for (const seed of seeds) {
+    const report = await runSeed(seed);
+    const again = twice ? await runSeed(seed) : report;
+    const same = again.traceHash === report.traceHash;
+    reports.push(same ? report : { ...report, problems: [...report.problems, 'the same seed does the same: it did not'] });
+  }
+  return reports;
+}
+
+function runWorker(twice: boolean, take: () => number[], add: (reports: readonly SeedReport[]) => void): Promise<void> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: { twice } });
+  return new Promise((resolve, reject) => {
+    const feed = () => {
+      const batch = take();
+      worker.postMessage(batch);
+      if (batch.length === 0) resolve();
+    };
+    worker.on('message', (reports: SeedReport[]) => {
+      add(reports);
+      feed();
+    });
+    worker.on('error', reject);
+    feed();
+  });
+}
+
+function work(): void {
+  const port = parentPort;
+  const { twice } = workerData as { twice: boolean };
+  port?.on('message', (seeds: number[]) => {
+    if (seeds.length === 0) port.close();
+    else void runBatch(seeds, twice).then((reports) => port.postMessage(reports));
+  });
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      from: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '1000' },
+      workers: { type: 'string', default: '2' },
+      once: { type: 'boolean', default: false },
+      trace: { type: 'boolean', default: false },
+      table: { type: 'boolean', default: false },
+      problems: { type: 'string', default: '5' },
+    },
+  });
+  if (values.trace) return traceSeed(Number(values.from));
+  const report = await simulate({
+    from: Number(values.from),
+    seeds: Number(values.seeds),
+    workers: Number(values.workers),
+    twice: !values.once,
+    problemsMax: Number(values.problems),
+    onProgress: (done, failed) => process.stderr.isTTY && process.stderr.write(`\r${done} seeds, ${failed} with problems`),
+  });
+  for (const { seed, problems } of report.failed)
+    process.stdout.write(`seed ${seed}:\n  ${problems.join('\n  ')}\n${repeat(seed)}\n`);
+  if (values.table) process.stdout.write(`${report.coverage.table().join('\n')}\n`);
+  process.stdout.write(`${report.seeds} seeds, ${report.events} events, ${report.failed.length} seeds with problems\n`);
+  return report.failed.length > 0 ? 1 : 0;
+}
+
+export const repeat = (seed: number): string => `  repeat: node tests/simulation/simulate.ts --from ${seed} --trace`;
+
+async function traceSeed(seed: number): Promise<number> {
+  const report = await runSeed(seed, { onEvent: (event, at) => process.stdout.write(`${String(at).padStart(5)} ${event}\n`) });
+  process.stdout.write(`${report.problems.join('\n')}\n`);
+  return report.problems.length > 0 ? 1 : 0;
+}
+
+if (!isMainThread && workerData && 'twice' in workerData) work();
+else if (isMainThread && process.argv[1] === import.meta.filename) process.exitCode = await main();
