@@ -73,6 +73,7 @@ export class World {
   readonly models = new Map<string, object>();
   readonly packages: { input: InputOf<'sagemaker:CreateModelPackage'>; arn: string }[] = [];
   readonly groups = new Set<string>();
+  #versions = 0;
   readonly functions = new StandInFunctions();
   readonly queues = new StandInQueues();
   readonly hosting = new StandInHosting(
@@ -315,7 +316,8 @@ export class World {
         };
         const token = await checkToken(this.#kept, { account: ACCOUNT, region: REGION }, use);
         if (token.outcome === 'repeat') return token.response;
-        const made = { input, arn: arn(`model-package/${input.ModelPackageGroupName}/${this.packages.length + 1}`) };
+        this.#versions++; // before anything is waited for: two at a time have two versions
+        const made = { input, arn: arn(`model-package/${input.ModelPackageGroupName}/${this.#versions}`) };
         const { expect, write } = token.record({ ModelPackageArn: made.arn }, this.clock.now());
         await this.#kept.commit({ expect, write });
         this.packages.push(made);

@@ -12,8 +12,10 @@ type Act = () => Promise<unknown>;
 export async function runOnEngine(at: World, random: Random, more: () => Promise<void> = async () => {}): Promise<void> {
   const ended = new Map<string, Set<string>>();
   const answered = new Set<string>();
+  const actsOf = () => [...jobActs(at, ended), ...functionActs(at), ...callbackActs(at, answered), ...deploymentActs(at)];
   for (let idle = 0; idle < 3; ) {
-    const acts = [...jobActs(at, ended), ...functionActs(at), ...callbackActs(at, answered), ...deploymentActs(at)];
+    if (actsOf().length === 0) await at.loop.idle(); // it may be just about to begin something
+    const acts = actsOf();
     if (acts.length === 0) {
       at.clock.advance(3_600_000);
       await at.loop.idle();
