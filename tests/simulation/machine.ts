@@ -1,5 +1,6 @@
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
 import type { Clock } from '../../src/platform/clock.ts';
+import type { JsonObject } from '../../src/platform/json.ts';
 import type { Ids } from '../../src/platform/ids.ts';
 import type { OpenedPorts } from './engine.ts';
 import { isUnsettled } from './checks/statuses.ts';
@@ -13,6 +14,13 @@ import type { Fault } from './swarm.ts';
 
 /** Things to do that are rows of their own. */
 const TO_DO = new Set(['Delivery', 'PipelineRemains']);
+
+/** An endpoint that serves is looked at for as long as it is there. */
+const isToDo = (kind: string, document: JsonObject | undefined): boolean =>
+  TO_DO.has(kind) ||
+  (kind === 'Endpoint' && document?.['EndpointStatus'] === 'InService'
+    ? (document['retiring'] as unknown[]).length > 0 || document['deploying'] !== undefined
+    : isUnsettled(kind, document));
 
 /** The one machine of a simulated world: all that outlives servers. */
 export interface Machine {
@@ -46,8 +54,9 @@ export function createMachine({ random }: { readonly random: Random }): Machine 
     unfinished: () => [
       ...parts.host.unfinished(),
       ...disk.timers().flatMap(({ reconciler, key, dueAtMs }) => {
-        const isToDo = TO_DO.has(key.kind) || isUnsettled(key.kind, disk.rows.get(key)?.document);
-        return isToDo ? [`${reconciler} of ${key.kind} ${key.name} is due in ${dueAtMs - clock.now()} ms`] : [];
+        return isToDo(key.kind, disk.rows.get(key)?.document)
+          ? [`${reconciler} of ${key.kind} ${key.name} is due in ${dueAtMs - clock.now()} ms`]
+          : [];
       }),
     ],
   };

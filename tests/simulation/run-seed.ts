@@ -69,6 +69,8 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     for (const problem of judged) world.problem('executions end as their definitions permit', problem);
   }
   world.crash();
+  if (process.env['SIM_DUMP'])
+    for (const row of machine.disk.rows.all(process.env['SIM_DUMP'])) console.log(JSON.stringify(row.document));
   return { seed, events, problems: found(), traceHash, coverage: [...world.coverage.counts] };
 }
 

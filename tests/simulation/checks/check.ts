@@ -17,6 +17,7 @@ export interface Watched {
   readonly blobs: ReadonlyMap<string, unknown>;
   /** What the machine has of each work, until it is released. */
   readonly works: ReadonlyMap<string, WatchedWork>;
+  nowMs(): number;
   /** What the router sends to. */
   routes(): readonly EndpointRoute[];
 }

@@ -59,8 +59,9 @@ export function checkStatusEvents({ disk }: Watched): Check {
     events.flatMap(({ detailType, detail }) => {
       const [kind, event] = Object.entries(EVENTS).find(([, { type, before }]) => type === detailType && before) ?? [];
       if (!kind || !event) return [];
-      const told = changes.filter((change) => change.key.kind === kind).map(transitionOf);
-      return told.some((transition) => transition?.to === detail[event.member])
+      // a step that begins another attempt is Starting once more
+      const statuses = changes.filter(({ key }) => key.kind === kind).map(({ after }) => textOf(after?.document, 'status'));
+      return statuses.includes(String(detail[event.member]))
         ? []
         : [`an event "${detailType}" tells of ${String(detail[event.member])}, which nothing became`];
     });

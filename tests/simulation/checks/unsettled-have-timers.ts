@@ -8,9 +8,12 @@ const TO_DO = new Set(['Delivery', 'FunctionEnvironment']);
 const STAYING = new Set(['Endpoint']);
 
 /** After a kill only timers tell that something is to be done. */
-export function checkUnsettledHaveTimers({ disk }: Watched): Check {
+export function checkUnsettledHaveTimers({ disk, nowMs }: Watched): Check {
   const isToDo = ({ kind }: ResourceKey, document: unknown): boolean =>
-    TO_DO.has(kind) || isUnsettled(kind, document) || (kind === 'Endpoint' && listOf(document, 'retiring').length > 0);
+    TO_DO.has(kind) ||
+    // a step goes on with its execution
+    (kind !== 'PipelineExecutionStep' && isUnsettled(kind, document)) ||
+    (kind === 'Endpoint' && listOf(document, 'retiring').length > 0);
   const lacks = (key: ResourceKey): string[] => {
     const row = disk.rows.get(key);
     return row && isToDo(key, row.document) && disk.timersOf(key).length === 0
@@ -18,7 +21,7 @@ export function checkUnsettledHaveTimers({ disk }: Watched): Check {
       : [];
   };
   return {
-    promise: 'whatever is not settled has a timer; what is settled has none left',
+    promise: 'whatever is not settled has a timer; what is settled has none that is due',
     onCommit: ({ commit, changes }) => [
       ...changes.flatMap(({ key }) => lacks(key)),
       ...(commit.timers ?? []).flatMap(({ key, dueAtMs }) => (dueAtMs === null ? lacks(key) : [])),
@@ -27,8 +30,10 @@ export function checkUnsettledHaveTimers({ disk }: Watched): Check {
       const problems: string[] = [];
       for (const kind of ['PipelineExecution', 'TrainingJob', 'ProcessingJob', 'TransformJob']) {
         for (const row of disk.rows.all(kind)) {
-          for (const { reconciler } of isToDo(row.key, row.document) ? [] : disk.timersOf(row.key)) {
-            problems.push(`${shown(row.key)} is ${textOf(row.document, 'status')} and still has a timer of ${reconciler}`);
+          for (const { reconciler, dueAtMs } of isToDo(row.key, row.document) ? [] : disk.timersOf(row.key)) {
+            // the files of a job go a while after its end
+            if (dueAtMs <= nowMs())
+              problems.push(`${shown(row.key)} is ${textOf(row.document, 'status')} and still has a timer of ${reconciler}`);
           }
         }
       }
