@@ -25,6 +25,8 @@ export interface Watched {
 export interface WatchedWork {
   readonly spec: Pick<WorkSpec, 'kind' | 'hosts'>;
   readonly phase: 'staged' | 'preparing' | 'running' | 'ended';
+  /** A service that answers. */
+  readonly ready: boolean;
   readonly end: Pick<WorkEnd, 'reason' | 'exitCode'> | undefined;
 }
 

@@ -7,6 +7,7 @@ import { transitionOf } from './statuses.ts';
 type Variants = ReadonlyMap<string, number>;
 
 export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
+  const answered = new Set<string>();
   const deployed = new Map<string, Variants>();
   const remember = ({ key, after }: RowChange) => {
     const config = textOf(after?.document, 'deploying', 'configName');
@@ -38,11 +39,15 @@ export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
         : [`${shown(key)} gives ${name} the weight ${weight}, its config says ${wanted.get(name)}`],
     );
   const runs = ({ key }: Row, id: string): string[] => {
-    const phase = works.get(id)?.phase ?? 'not there';
-    return phase === 'running' ? [] : [`${shown(key)} is InService, but its model server ${id} is ${phase}`];
+    // it may have ended since: what was promised is that it has answered
+    if (answered.has(id) || works.get(id)?.ready) return [];
+    return [
+      `${shown(key)} is InService, but its model server ${id} never answered: it is ${works.get(id)?.phase ?? 'not there'}`,
+    ];
   };
   return {
-    promise: 'an endpoint that says InService is routed to, by the variants and weights of its config, and its model servers run',
+    promise:
+      'an endpoint that says InService is routed to, by the variants and weights of its config, and its model servers have answered',
     onCommit({ changes }) {
       const problems: string[] = [];
       for (const change of changes) {
@@ -56,6 +61,10 @@ export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
           problems.push(`${shown(change.key)} is gone, but still routed to`);
       }
       return problems;
+    },
+    afterEvent() {
+      for (const [id, { ready }] of works) if (ready) answered.add(id);
+      return [];
     },
     atRest() {
       const serving = [...disk.rows.all('Endpoint')].filter(({ document }) => memberOf(document, 'serving') !== undefined);

@@ -1,0 +1,25 @@
+import type { JsonObject } from '../../../src/platform/json.ts';
+import type { Machine } from '../machine.ts';
+import type { World } from '../world.ts';
+import type { Watched } from './check.ts';
+import { allChecks, Safety } from './safety.ts';
+
+/** Watches every promise over one simulated machine and its clients. */
+export function watchSafety({ world, machine }: { readonly world: World; readonly machine: Machine }): Safety {
+  const { disk, parts } = machine;
+  const { job } = world.settings.reservations;
+  const { capacity } = world;
+  const watched: Watched = {
+    disk,
+    approval: world.settings.approval,
+    jobHostsMax: Math.floor(Math.min(capacity.cpus / job.cpus, capacity.memoryMiB / job.memoryMiB)),
+    blobs: parts.blobs.blobs,
+    works: parts.host.works,
+    nowMs: () => machine.clock.now(),
+    routes: () => parts.router.snapshot.endpoints,
+  };
+  const reached = (kind: string, transition: string) => world.coverage.add(kind, transition);
+  const safety = new Safety(watched, allChecks(watched, { reached }));
+  world.onAnswered = (operation, input, output) => safety.answered(operation, input as JsonObject, output as JsonObject);
+  return safety;
+}
