@@ -70,9 +70,9 @@ function serverVerbs(program: Command): void {
   verb(program, 'doctor', 'say what is missing on this machine and the command that mends it').action(
     async (options: GlobalOptions) => (await import('./verbs/doctor.ts')).doctor(options),
   );
-  verb(program, 'backup <dir>', 'copy the data folder into a new folder, also while its server runs').action(
-    async (dir: string, options: GlobalOptions) => (await import('./verbs/backup.ts')).backup(dir, options),
-  );
+  verb(program, 'backup <dir>', 'copy the data folder into a new folder, also while its server runs')
+    .option('--previous <dir>', 'an earlier backup on the same disk: contents it has are linked, not copied')
+    .action(async (dir: string, options) => (await import('./verbs/backup.ts')).backup(dir, options));
   verb(program, 'restore <dir>', 'make a new data folder (--data) of a backup')
     .option('--check', 'only read the backup and say whether it is whole')
     .action(async (dir: string, options) => (await import('./verbs/backup.ts')).restore(dir, options));

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { BackupManifest } from '../../platform/backup/manifest.ts';
-import { makeBackup, targetProblem } from '../../platform/backup/make-backup.ts';
+import { makeBackup, previousProblem, targetProblem } from '../../platform/backup/make-backup.ts';
 import { checkBackup, restoreBackup, restoreTargetProblem } from '../../platform/backup/restore-backup.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { dataFlag, dataFolderOf, shellWord } from '../data-folder-option.ts';
@@ -9,13 +9,15 @@ import { createOutput } from '../output.ts';
 import type { GlobalOptions } from '../session.ts';
 
 /** `slipway backup DIR`: reads the data folder itself, so it needs no server, nor one that answers. */
-export async function backup(dir: string, options: GlobalOptions): Promise<void> {
+export async function backup(dir: string, options: GlobalOptions & { readonly previous?: string }): Promise<void> {
   const folder = dataFolderOf(options.data);
   const target = resolve(dir);
-  const problem = targetProblem(folder, target);
+  const previous = options.previous === undefined ? undefined : resolve(options.previous);
+  const problem = targetProblem(folder, target) ?? (previous && previousProblem(previous));
   if (problem !== undefined) throw wrongUse(`slipway: ${problem}.`);
   const output = createOutput(options.json ?? false);
-  const manifest = await unlessDisk(`the backup in ${target} is not finished`, makeBackup({ folder, target, nowMs }));
+  const work = makeBackup({ folder, target, ...(previous !== undefined && { previous }), nowMs });
+  const manifest = await unlessDisk(`the backup in ${target} is not finished`, work);
   output.line(`backup of ${folder} in ${target}`);
   for (const line of linesOf(manifest)) output.line(`  ${line}`);
   output.line('  its keys/ open every secret in it: whoever reads the folder (mode 700) can be anyone here');
@@ -44,7 +46,7 @@ export async function restore(dir: string, options: GlobalOptions & { readonly c
   output.line(options.check ? `${source} is whole` : `${source} restored as ${target}`);
   for (const line of linesOf(manifest)) output.line(`  ${line}`);
   if (!options.check && manifest.works.length > 0)
-    output.line(`  ${manifest.works.length} job(s) or model server(s) ran then: jobs are lost, endpoints come back`);
+    output.line(`  ${manifest.works.length} piece(s) of work ran then: jobs are lost, endpoints and functions come back`);
   if (!options.check) output.line(`  start it: npx slipway serve${dataFlag(target)}`);
   output.result({ folder: options.check ? source : target, ...manifest });
 }

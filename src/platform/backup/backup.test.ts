@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { after, test } from 'node:test';
 import { dataPaths, openDataFolder } from '../data-folder.ts';
 import { ownEntry } from '../ledger/entry-of.ts';
@@ -13,7 +14,7 @@ import type { Commit, Store } from '../store/port.ts';
 import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { createVirtualClock } from '../virtual-clock.ts';
 import type { BackupManifest } from './manifest.ts';
-import { makeBackup, targetProblem } from './make-backup.ts';
+import { makeBackup, previousProblem, targetProblem } from './make-backup.ts';
 import { checkBackup, restoreBackup, restoreTargetProblem } from './restore-backup.ts';
 
 const scratch = fs.mkdtempSync(join(tmpdir(), 'slipway-backup-'));
@@ -133,9 +134,13 @@ test('a backup made while somebody writes is of one moment: each row in it has i
         if (written % 3 === 0) await remove(`during-${written}`);
       }
     })();
-    const manifest = await makeBackup({ folder, target, nowMs, afterSnapshot: async () => assert.ok(written > 0) }).finally(
-      () => (going = false),
-    );
+    const afterSnapshot = async () => {
+      const seen = written;
+      while (written < seen + 5) await turn();
+    };
+    const manifest = await makeBackup({ folder, target, nowMs, afterSnapshot }).finally(() => {
+      going = false;
+    });
     await writer;
     assert.deepEqual(manifest.contents.missing, []);
     const made = await restored(target);
@@ -166,6 +171,24 @@ test('a content that is collected between the database and its turn: the databas
     assert.equal(passes, 2);
     assert.deepEqual(manifest.contents, { count: 1, sizeBytes: 4, missing: [] });
     assert.equal(fs.existsSync(contentIn(target, dropped)), false);
+  }));
+
+test('a backup built on an earlier one takes what it has from there', () =>
+  withFolder(async ({ folder, put }) => {
+    const digest = await put('thing', 'thing');
+    const first = newPath();
+    await makeBackup({ folder, target: first, nowMs });
+    fs.rmSync(contentIn(first, digest));
+    fs.copyFileSync(contentIn(folder, digest), contentIn(first, digest)); // as on another disk
+    const more = await put('more', 'more');
+    const second = newPath();
+    assert.match(previousProblem(second) ?? '', /cannot be built on: it is no whole backup/);
+    await makeBackup({ folder, target: second, previous: first, nowMs });
+    const inode = (of: string, one: string) => fs.statSync(contentIn(of, one)).ino;
+    assert.equal(inode(second, digest), inode(first, digest));
+    assert.equal(inode(second, more), inode(folder, more));
+    fs.rmSync(first, { recursive: true });
+    assert.ok('manifest' in (await checkBackup(second)));
   }));
 
 test('a content that the data folder itself lacks is named, and the rest is backed up', () =>

@@ -13,6 +13,8 @@ export interface BackupOptions {
   readonly folder: string;
   /** New, or empty. */
   readonly target: string;
+  /** A whole backup: contents that it has are linked from there, where that can be done. */
+  readonly previous?: string;
   readonly nowMs: () => number;
   /** For tests: runs between the snapshot and the contents it names. */
   readonly afterSnapshot?: () => Promise<void>;
@@ -35,7 +37,10 @@ export async function makeBackup(options: BackupOptions): Promise<BackupManifest
   await fs.chmod(target, 0o700);
   writeFileSync(join(target, UNFINISHED_FILE), UNFINISHED_TEXT, { flush: true });
   const madeAtMs = options.nowMs();
-  const contents = new Contents(from.blobs, to.blobs);
+  const contents = new Contents(
+    [...(options.previous === undefined ? [] : [dataPaths(options.previous).blobs]), from.blobs],
+    to.blobs,
+  );
   await contents.take(contentsIn(from.database));
   const missed = new Set<string>();
   let works = new Set<string>();
@@ -72,6 +77,12 @@ export async function makeBackup(options: BackupOptions): Promise<BackupManifest
   return { form: 1, ...manifest };
 }
 
+/** Why `previous` cannot lend its contents; undefined when it can. */
+export function previousProblem(previous: string): string | undefined {
+  const manifest = readManifest(previous);
+  return 'problem' in manifest ? `${previous} cannot be built on: ${manifest.problem}` : undefined;
+}
+
 /** Why a backup cannot be made from `folder` into `target`; undefined when it can. */
 export function targetProblem(folder: string, target: string): string | undefined {
   if (!existsSync(dataPaths(folder).database))
@@ -92,13 +103,13 @@ function begunWorks(runs: string): string[] {
   return names.filter((name) => !name.startsWith('.') && existsSync(join(runs, name, 'claim')));
 }
 
-/** Contents of objects, taken from one folder into another. */
+/** Contents of objects, taken into a folder from the first of others that has them. */
 class Contents {
-  readonly #from: string;
+  readonly #from: readonly string[];
   readonly #to: string;
   readonly #sizes = new Map<string, number>();
 
-  constructor(from: string, to: string) {
+  constructor(from: readonly string[], to: string) {
     this.#from = from;
     this.#to = to;
     mkdirSync(to, { recursive: true, mode: 0o700 });
@@ -115,7 +126,8 @@ class Contents {
     for (const folder of folders) mkdirSync(join(this.#to, folder), { recursive: true, mode: 0o700 });
     const wanted = digests.filter((digest) => !this.has(digest));
     await forEachOf(wanted, async (digest) => {
-      const sizeBytes = await takeContent(contentPath(this.#from, digest), contentPath(this.#to, digest));
+      let sizeBytes: number | undefined;
+      for (const from of this.#from) sizeBytes ??= await takeContent(contentPath(from, digest), contentPath(this.#to, digest));
       if (sizeBytes === undefined) missing.push(digest);
       else this.#sizes.set(digest, sizeBytes);
     });
