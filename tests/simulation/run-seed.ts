@@ -1,3 +1,4 @@
+import { watchSafety } from './checks/watch-safety.ts';
 import { Clients } from './clients.ts';
 import { createMachine } from './machine.ts';
 import { createRandom } from './random.ts';
@@ -40,6 +41,7 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     holds: (call) => !isRead(call) || holding.chance(swarm.holdReads),
   });
   const clients = new Clients(world, random.fork('clients'), () => true);
+  const safety = watchSafety({ world, machine });
   let [events, traceHash] = [0, 0x811c9dc5];
   const scheduler = new Scheduler({
     world,
@@ -49,11 +51,12 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     clients,
     onEvent: (event) => {
       events += 1;
+      safety.afterEvent();
       for (let at = 0; at < event.length; at += 1) traceHash = Math.imul(traceHash ^ event.charCodeAt(at), 0x01000193) >>> 0;
       options.onEvent?.(event, events);
     },
   });
-  const found = () => [...world.problems, ...machine.problems];
+  const found = () => [...world.problems, ...machine.problems, ...safety.problems];
 
   world.boot();
   await scheduler.until(clients.prepare());
@@ -68,6 +71,7 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     const judged = await scheduler.until(clients.judge());
     for (const problem of judged) world.problem('executions end as their definitions permit', problem);
   }
+  if (found().length === 0) safety.atRest();
   world.crash();
   if (process.env['SIM_DUMP'])
     for (const row of machine.disk.rows.all(process.env['SIM_DUMP'])) console.log(JSON.stringify(row.document));
