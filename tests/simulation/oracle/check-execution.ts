@@ -134,7 +134,8 @@ class ObservingWitness implements Witness {
         this.problems.push(`${name} says ${String(told)}, but has to say ${String(resolved['ErrorMessage'])}`);
     }
     const made = this.#documents.get(name);
-    const { Tags: _tags, ...asked } = resolved;
+    // whoever may approves or rejects what was registered
+    const { Tags: _tags, ModelApprovalStatus: _approval, ...asked } = resolved;
     if (made && type !== 'Endpoint') {
       for (const path of differences(asked, made))
         this.problems.push(`what ${name} made differs from what it asks for at ${path}`);
