@@ -132,3 +132,17 @@ test('a failed event is tried again until retries or age are used up; then it go
   assert.deepEqual(conditions(decide(event, failed, { maxAgeMs: 30_000 })), ['EventAgeExceeded', undefined]);
   assert.deepEqual(conditions(decide(event, { payload: '1' })), ['Success']);
 });
+
+test('a zip file that says less of itself than a reader unpacks is none', () => {
+  const whole = zipOf({ 'a.py': 'x = 1', 'b.py': 'y'.repeat(1000) });
+  const end = whole.lastIndexOf(Buffer.from('PK\x05\x06'));
+  const fewer = Buffer.from(whole);
+  fewer.writeUInt16LE(1, end + 10); // entries: Python goes on to the directory's end
+  const directory = findZipDirectory(fewer, fewer.length);
+  assert.ok(directory);
+  assert.equal(readZipDirectory(fewer.subarray(directory.startByte, directory.endByte), directory.entries), undefined);
+  const locator = Buffer.alloc(20);
+  locator.write('PK\x06\x07', 'latin1'); // of a second directory, which Python prefers
+  const twice = Buffer.concat([whole.subarray(0, end), locator, whole.subarray(end)]);
+  assert.equal(findZipDirectory(twice, twice.length), undefined);
+});

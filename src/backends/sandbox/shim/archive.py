@@ -5,6 +5,7 @@ import tarfile
 import zipfile
 import zlib
 
+import tar_headers
 from staging import Refused
 from zip_reader import ZipReader
 
@@ -16,7 +17,7 @@ def unpack(path, target, bytes_max, form):
     """Files and directories first, links last: while files are written no link exists that could lead out."""
     links, total = [], 0
     try:
-        with ZipReader(path) if form == "zip" else tarfile.open(path, "r:*") as archive:
+        with ZipReader(path) if form == "zip" else tar_headers.open_file(path) as archive:
             for count, member in enumerate(archive):
                 if count >= MEMBERS_MAX:
                     raise Refused("The archive has more than %d members." % MEMBERS_MAX)

@@ -11,10 +11,15 @@ import stat
 import sys
 import tarfile
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # isolated, Python leaves it out
+
+from tar_headers import Member  # noqa: E402
+
 MEMBERS_MAX = 2_000_000
 LINKS_MAX = 40  # on one way, as the kernel has it
 DEPTH_MAX = 400  # no path of the kernel's is much deeper, and removals go down as far
 COPY_BYTES = 1024 * 1024
+PADDING_BYTES_MAX = 64 * 1024 * 1024
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -33,8 +38,9 @@ class Layer:
         self.above_own = set()  # the folders on the way there
 
     def apply(self, stream):
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=COPY_BYTES, errors="surrogateescape") as archive:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=COPY_BYTES, errors="surrogateescape", tarinfo=Member) as archive:
             for count, member in enumerate(archive):
+                archive.members = []  # each is seen once; two million of them need not stay
                 if count >= MEMBERS_MAX:
                     raise Refused("it has more than %d members" % MEMBERS_MAX)
                 self.place(archive, member)
@@ -272,7 +278,7 @@ def main(folder, bytes_max):
         print(layer.bytes_left)
     except Refused as error:
         return refuse(error)
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
         return refuse("it is no readable tar: %s" % error)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -280,8 +286,11 @@ def main(folder, bytes_max):
         if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ):
             return refuse("a member cannot be made: %s" % error.strerror)
         raise
-    while stream.read(COPY_BYTES):  # what pads the end: its sender computes a digest over everything
-        pass
+    padding = 0
+    while chunk := stream.read(COPY_BYTES):  # what pads the end: its sender computes a digest over everything
+        padding += len(chunk)
+        if padding > PADDING_BYTES_MAX:
+            return refuse("more than %d bytes follow its end" % PADDING_BYTES_MAX)
     return 0
 
 
