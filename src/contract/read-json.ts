@@ -26,7 +26,7 @@ export function compileReader(service: Service, readers: Map<string, Reader>, re
     case 'map':
       return compileMap(service, readers, shape);
     case 'string':
-      return (value, reading) => (typeof value === 'string' ? value : refuse(value, reading, 'String'));
+      return (value, reading) => (typeof value === 'string' ? wholeText(value, reading) : refuse(value, reading, 'String'));
     case 'boolean':
       return (value, reading) => (typeof value === 'boolean' ? value : refuse(value, reading, 'Boolean'));
     case 'integer':
@@ -93,11 +93,17 @@ function compileMap(service: Service, readers: Map<string, Reader>, shape: Shape
     }
     const result: Record<string, unknown> = {};
     for (const [key, entry] of Object.entries(value)) {
+      wholeText(key, reading);
       setEntry(result, key, entry === null ? null : readValue(entry, reading, depth + 1));
       if (reading.problem !== undefined) return undefined;
     }
     return result;
   };
+}
+
+/** Half of a surrogate pair is no character: on disk and on the wire it would become another one. */
+function wholeText(text: string, reading: Reading): string | undefined {
+  return text.isWellFormed() ? text : fail(reading, 'A string holds half of a surrogate pair, which is no Unicode text');
 }
 
 /** A caller may well name an entry `__proto__`; plain assignment would change the object's prototype instead. */

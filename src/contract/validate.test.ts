@@ -172,3 +172,11 @@ test('lengths count characters, not UTF-16 units', () => {
   assert.equal(check({ Text: '🙂' }).length, 1);
   assert.equal(check({ Text: '🙂🙂🙂🙂' }).length, 1);
 });
+
+test('half of a surrogate pair is refused, in strings and in keys of maps', () => {
+  const stream = compileInput(loadService('logs'), 'CreateLogStream');
+  assert.equal(stream({ logGroupName: 'a', logStreamName: '\ud800' }).outcome, 'unreadable');
+  assert.equal(stream({ logGroupName: 'a', logStreamName: '\ud83d\ude00' }).outcome, 'valid');
+  const group = compileInput(loadService('logs'), 'CreateLogGroup');
+  assert.equal(group({ logGroupName: 'a', tags: { 'x\udc00': 'y' } }).outcome, 'unreadable');
+});

@@ -1,5 +1,4 @@
 import { presignUrl } from '../../src/gateway/signature/sign.ts';
-import { zipOf } from '../../src/domains/functions/functions-rig.ts';
 import { serveModel } from '../crash/model-endpoint.ts';
 import { AwsClient, optionsOf } from '../harness/aws-client.ts';
 import { BUCKET, ROLE } from '../harness/script-job.ts';
@@ -8,6 +7,7 @@ import { serviceOf } from './check-answer.ts';
 import { MANIFEST, PLAIN_PIPELINE } from './documents.ts';
 import { encodeInput } from './encode-input.ts';
 import { bytesOf, type Target } from './fuzz-request.ts';
+import { LIKELY_INPUTS } from './likely-inputs.ts';
 import { KnownValues } from './known-values.ts';
 import { WireConnection } from './wire-connection.ts';
 
@@ -56,7 +56,7 @@ const CALLS: readonly (readonly [operation: string, input: Record<string, unknow
   ['logs:CreateLogGroup', { logGroupName: '/fuzz/group' }],
   ['logs:CreateLogStream', { logGroupName: '/fuzz/group', logStreamName: 'stream' }],
   ['ecr:CreateRepository', { repositoryName: 'fuzz/images' }],
-  ['lambda:CreateFunction', { FunctionName: 'fuzz-function', Runtime: 'python3.11', Role: ROLE, Handler: 'app.handler' }],
+  ['lambda:CreateFunction', { FunctionName: 'fuzz-function' }],
   ['lambda:PublishVersion', { FunctionName: 'fuzz-function' }],
   ['lambda:CreateAlias', { FunctionName: 'fuzz-function', Name: 'live', FunctionVersion: '1' }],
   [
@@ -101,9 +101,8 @@ export async function createCorpus(server: TestServer): Promise<Corpus> {
   const known = new KnownValues(spared);
   const connection = new WireConnection(server.url);
   for (const [operation, input] of CALLS) {
-    const whole =
-      operation === 'lambda:CreateFunction' ? { ...input, Code: { ZipFile: FUNCTION_CODE().toString('base64') } } : input;
-    await performCall(connection, target, known, operation, whole);
+    const likely = operation === 'lambda:CreateFunction' ? LIKELY_INPUTS[operation]?.() : undefined;
+    await performCall(connection, target, known, operation, { ...likely, ...input });
   }
   for (const Name of ['target']) known.harvest('sagemaker', { EndpointName: Name, ModelName: Name, EndpointConfigName: Name });
   known.harvest('sagemaker', { RoleArn: `arn:aws:iam::${ACCOUNT}:role/fuzz-role`, Image: IMAGE, ModelDataUrl: MODEL_DATA });
@@ -116,8 +115,6 @@ export async function createCorpus(server: TestServer): Promise<Corpus> {
   known.harvest('ecr', { imageTag: 'one', layerDigest: EMPTY_LAYER, digest: EMPTY_LAYER });
   return { target, known, spared, cookie: await signIn(target), registryPassword };
 }
-
-const FUNCTION_CODE = (): Buffer => zipOf({ 'app.py': 'def handler(event, context):\n    return {"got": event}\n' });
 
 async function performCall(
   connection: WireConnection,

@@ -149,7 +149,7 @@ function bind(service: Service, name: string, ref: ShapeRef, value: unknown, int
   if (ref.location === 'uri') into.labels[wireName] = text(value);
   else if (ref.location === 'querystring') {
     for (const item of items) into.query.push(`${encodeURIComponent(wireName)}=${encodeText(text(item))}`);
-  } else into.headers[wireName.toLowerCase()] = items.map(text).join(',');
+  } else if (wireName.toLowerCase() !== 'content-length') into.headers[wireName.toLowerCase()] = items.map(text).join(',');
   return true;
 }
 

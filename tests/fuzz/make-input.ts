@@ -1,10 +1,11 @@
 import { type GenerateOptions, generateInput } from '../../src/contract/generate-input.ts';
-import type { Random } from '../../src/contract/generate-text.ts';
+import { pickFrom, type Random } from '../../src/contract/generate-text.ts';
 import type { Shape, ShapeRef } from '../../src/contract/model.ts';
 import type { Service } from '../../src/contract/services.ts';
 import { compileShapeConstraints } from '../../src/contract/validate.ts';
 import { documentFor } from './documents.ts';
 import { formOf } from './encode-input.ts';
+import { LIKELY_INPUTS } from './likely-inputs.ts';
 import type { KnownValues } from './known-values.ts';
 import { nastyNumber, nastySeconds, nastyText } from './nasty-values.ts';
 
@@ -31,10 +32,20 @@ const LIKELY: Readonly<Record<string, string>> = {
   'ssm:Type': 'String',
   'sagemaker:ImageUri': 'no-such-image:1',
   'lambda:PackageType': 'Zip',
+  's3:CopySource': 'fuzz-bucket/kept',
+};
+
+/** Values of settings whose names the model has and whose values it leaves open. */
+const SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  'sqs:Attributes': ['0', '1', '30', '345600', '262144', 'true', 'false', '-1', '1e9', '', 'perQueue', '{}', '[]'],
+  'ssm:Value': ['a', '1,2', 'aws:ec2:image', ''],
+  'ecr:imageTag': ['one', 'latest'],
+  'lambda:Qualifier': ['$LATEST', '1', 'live', 'none'],
 };
 
 /** Members that lead to "not implemented" before anything else is looked at; left out of most requests. */
-const UNBUILT = /^(PermissionsBoundary|SSECustomer.*|CopySourceSSE.*|SSEKMS.*|ServerSideEncryption|KmsKeyId|ObjectLock.*|KMSKeyArn|encryptionConfiguration)$/;
+const UNBUILT =
+  /^(PermissionsBoundary|SSECustomer.*|CopySourceSSE.*|SSEKMS.*|ServerSideEncryption|KmsKeyId|ObjectLock.*|KMSKeyArn|encryptionConfiguration)$/;
 
 /** An input within the model's constraints; undefined where none can be made. */
 export function makeInput(
@@ -44,18 +55,30 @@ export function makeInput(
   random: Random,
   style: InputStyle,
 ): Record<string, unknown> | undefined {
-  const use = REMOVES.test(operationName) ? 'removable' : 'any';
+  const removes = REMOVES.test(operationName);
   const suggest: GenerateOptions['suggest'] = (member, ref, shape) => {
+    const settings = SETTINGS[`${service.prefix}:${member}`];
+    if (settings !== undefined && !shape.enum && random() < 0.8) {
+      const setting = pickFrom(settings, random);
+      if (setting !== undefined && isAllowed(service, ref, shape, setting)) return setting;
+    }
     const likely = LIKELY[`${service.prefix}:${member}`];
     if (likely !== undefined && random() < 0.9) return likely;
     if (Object.hasOwn(FIXED, member)) return FIXED[member];
+    // what holds the thing that is removed may be any: the bucket of an object
+    const stem = member.replace(/(Name|Arn|Id|Url)$/i, '').toLowerCase();
+    const use = removes && operationName.toLowerCase().includes(stem) ? 'removable' : 'any';
     const value = suggestion(service, known, random, { ...style, use }, member, shape);
     return value !== undefined && isAllowed(service, ref, shape, value) ? value : undefined;
   };
   const input = generateInput({ service, random, form: formOf(service), fullness: style.fullness, suggest }, operationName);
   if (input && random() < 0.95) for (const member of Object.keys(input)) if (UNBUILT.test(member)) delete input[member];
+  const likely = LIKELY_INPUTS[`${service.prefix}:${operationName}`];
+  if (input && likely && random() < 0.75)
+    for (const [member, value] of Object.entries(likely())) if (random() < 0.9) input[member] = value;
   // left out it is whoever calls, who has to stay
-  if (input && operationMembers(service, operationName).includes('UserName')) input['UserName'] ??= known.pick(service.prefix, 'UserName', random) ?? 'nobody';
+  if (input && operationMembers(service, operationName).includes('UserName'))
+    input['UserName'] ??= known.pick(service.prefix, 'UserName', random) ?? 'nobody';
   return input;
 }
 
@@ -88,6 +111,7 @@ function suggestion(
 const checks = new WeakMap<Service, Map<string, (value: unknown) => boolean>>();
 
 function isAllowed(service: Service, ref: ShapeRef, shape: Shape, value: unknown): boolean {
+  if (typeof value === 'string' && !value.isWellFormed()) return false;
   if (shape.type === 'timestamp') return Math.abs(value as number) <= 8.64e12;
   let known = checks.get(service);
   if (!known) {

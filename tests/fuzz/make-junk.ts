@@ -184,7 +184,7 @@ export function spoilTarget(request: FuzzRequest, random: Random): FuzzRequest {
   return random() < 0.2 ? { ...spoiled, method: pickFrom(METHODS, random) ?? 'GET' } : spoiled;
 }
 
-const METHODS: readonly string[] = ['GET', 'PUT', 'POST', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND'];
+const METHODS: readonly string[] = ['GET', 'PUT', 'POST', 'HEAD', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND'];
 
 const TARGETS: readonly ((target: string, random: Random) => string)[] = [
   (target) => `${target}%`,
@@ -244,6 +244,7 @@ type Junk = (base: FuzzRequest, random: Random, make: () => FuzzRequest | undefi
 const named = (base: FuzzRequest, kind: string, change: Partial<FuzzRequest>): FuzzRequest => ({
   ...base,
   ...change,
+  ...(change.twist?.kind === 'raw' && { method: 'GET' }),
   kind: `http ${kind}`,
 });
 

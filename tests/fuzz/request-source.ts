@@ -148,13 +148,19 @@ function violationRequest({ service, operation }: Candidate, violation: Violatio
   if (ref?.location !== undefined && kind === 'type') return undefined;
   const { protocol } = service.model.metadata;
   // another operation, or the same with nothing in its body
-  if (protocol.startsWith('rest') && kind === 'missing' && (ref?.location !== undefined || operation.inputPayload?.member === member)) return undefined;
+  if (
+    protocol.startsWith('rest') &&
+    kind === 'missing' &&
+    (ref?.location !== undefined || operation.inputPayload?.member === member)
+  )
+    return undefined;
   if (protocol !== 'json' && (ref?.location === 'uri' || kind === 'null-element')) return undefined;
   // the room's own: names of attributes of messages and of queues are taken side by side
   if (operation.key === 'sqs:ReceiveMessage' && path === 'attributeNames') return undefined;
-  // whether an endpoint exists is asked first
-  const there = service.id === 'sagemaker-runtime' && path !== 'endpointName' ? { ...input, EndpointName: 'target' } : input;
-  const encoded = encodeInput(service, operation, there);
+  if (protocol !== 'json' && kind === 'union') return undefined; // none of its members is nothing at all
+  // the router looks at what members mean, not at their form
+  if (service.id === 'sagemaker-runtime' && path !== 'endpointName') return undefined;
+  const encoded = encodeInput(service, operation, input);
   if (!encoded) return undefined;
   return { ...encoded, kind: 'violation', expect: { kind: 'violation', path, what: `${kind}: ${constraint.slice(0, 200)}` } };
 }

@@ -93,7 +93,8 @@ export class FuzzRun {
     const request = client.source.next();
     count(this.#kinds, request.kind.split(' ')[0] ?? '');
     this.#current.set(client, `${request.kind} ${request.operation ?? request.target.slice(0, 80)}`);
-    const t0=Date.now(); let fault: string | undefined;
+    const t0 = Date.now();
+    let fault: string | undefined;
     let outcome: Outcome = { answers: [], end: 'closed' };
     try {
       outcome = await send(request, client, this.#corpus);
@@ -103,7 +104,11 @@ export class FuzzRun {
     }
     const [answer] = outcome.answers;
     count(this.#statuses, answer ? (answer.status < 300 ? '2xx' : String(answer.status)) : 'none');
-    const T=(globalThis as any).T ??= new Map(); const k=request.kind.startsWith('http')||request.kind.startsWith('huge')?request.kind:request.kind+' '+request.operation; const e=T.get(k)??[0,0]; T.set(k,[e[0]+Date.now()-t0,e[1]+1, Math.max(e[2]??0,Date.now()-t0)] as any);
+    const T = ((globalThis as any).T ??= new Map());
+    const k =
+      request.kind.startsWith('http') || request.kind.startsWith('huge') ? request.kind : request.kind + ' ' + request.operation;
+    const e = T.get(k) ?? [0, 0];
+    T.set(k, [e[0] + Date.now() - t0, e[1] + 1, Math.max(e[2] ?? 0, Date.now() - t0)] as any);
     if (fault !== undefined) this.#fail(request, fault);
     if (answer) this.#learn(client, request, answer);
   }
@@ -114,7 +119,13 @@ export class FuzzRun {
     if (expect.kind === 'violation') this.#violations.add(`${operation} ${expect.path} ${expect.what}`);
     if (expect.kind !== 'valid') return;
     this.#asked.add(operation);
-    if (answer.status >= 300) { ((globalThis as any).E ??= new Map()).set(operation+' '+Math.floor(Math.random()*3), answer.status+' '+answer.body.toString('utf8',0,300)); return; }
+    if (answer.status >= 300) {
+      ((globalThis as any).E ??= new Map()).set(
+        operation + ' ' + Math.floor(Math.random() * 3),
+        answer.status + ' ' + answer.body.toString('utf8', 0, 300),
+      );
+      return;
+    }
     this.#succeeded.add(operation);
     const prefix = serviceOf(operation)?.prefix ?? '';
     if (/:(Delete|Abort)/.test(operation)) return client.source.known.forget(prefix, request.input ?? {});

@@ -132,6 +132,8 @@ function decodeEntities(text: string): string {
   return text.replace(/&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|([a-zA-Z]{2,4}));/g, (whole, hex, decimal, name) => {
     if (name !== undefined) return PREDEFINED[name as string] ?? whole;
     const code = hex !== undefined ? Number.parseInt(hex as string, 16) : Number(decimal);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    // neither is a character of XML, nor of what is stored
+    if (code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) throw new ServiceError('MalformedXML', MALFORMED);
+    return String.fromCodePoint(code);
   });
 }
