@@ -42,5 +42,3 @@ export function parseFunctionName(text: string, beside: string | undefined, plac
   const qualifier = within ?? beside;
   return { name, ...(qualifier !== undefined && { qualifier }) };
 }
-
-export const isRejection = (value: object): value is Rejection => 'code' in value && 'message' in value;

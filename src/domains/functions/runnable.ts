@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto';
 import type { AuthorizationNeed } from '../../platform/authorization/policy.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { rejectionError } from '../../platform/errors/rejection.ts';
+import { accepted } from '../../platform/errors/rejection.ts';
 import { keyOf, type Place } from '../../platform/resources/declaration.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import type { FunctionsPorts } from './ports.ts';
-import { isRejection, type NamedFunction, parseFunctionName } from './decide-names.ts';
+import { type NamedFunction, parseFunctionName } from './decide-names.ts';
 import {
   type AliasDocument,
   FUNCTION,
@@ -36,9 +36,7 @@ export interface Runnable {
 }
 
 export function namedFunction(text: string, qualifier: string | undefined, place: Place): NamedFunction {
-  const named = parseFunctionName(text, qualifier, place);
-  if (isRejection(named)) throw rejectionError(named);
-  return named;
+  return accepted(parseFunctionName(text, qualifier, place));
 }
 
 /** What a call needs that names a function, and perhaps a version or an alias of it. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { accepted } from '../../platform/errors/rejection.ts';
 import {
   decideDeployment,
   planFleet,
@@ -98,16 +99,19 @@ test('a switch retires what it replaces, after the wait that was asked for', () 
 
 test('scaling keeps the instances that stay: only new ones start, only superfluous ones end', () => {
   const facts = { number: 2, nowMs: 0, nameInstance };
-  const up = planScaling(fleet(1), [{ VariantName: 'A', DesiredInstanceCount: 3 }], facts);
-  assert.deepEqual(!up.rejection && up.value.variants[0]?.instances.map(({ workId }) => workId), ['1-A-0', '2-A-1', '2-A-2']);
+  const up = accepted(planScaling(fleet(1), [{ VariantName: 'A', DesiredInstanceCount: 3 }], facts));
+  assert.deepEqual(
+    up.variants[0]?.instances.map(({ workId }) => workId),
+    ['1-A-0', '2-A-1', '2-A-2'],
+  );
   const serving = fleet(1, 2);
-  const down = planScaling(serving, [{ VariantName: 'A', DesiredInstanceCount: 1 }], facts);
-  const after = withSwitched(endpoint({ serving, deploying: down.rejection ? undefined : down.value }), 0);
+  const down = accepted(planScaling(serving, [{ VariantName: 'A', DesiredInstanceCount: 1 }], facts));
+  const after = withSwitched(endpoint({ serving, deploying: down }), 0);
   assert.deepEqual(
     after.retiring.map(({ workId }) => workId),
     ['1-A-1'],
   );
-  assert.match(planScaling(serving, [{ VariantName: 'B' }], facts).rejection?.message ?? '', /no variant "B"/);
+  assert.throws(() => accepted(planScaling(serving, [{ VariantName: 'B' }], facts)), /no variant "B"/);
 });
 
 test('a failed update rolls back to what serves; a failed creation has nothing to go back to', () => {

@@ -1,4 +1,4 @@
-import { invalid } from '../../platform/errors/rejection.ts';
+import { invalid, type Rejection } from '../../platform/errors/rejection.ts';
 import type {
   AsyncInferenceConfig,
   DeploymentConfig,
@@ -7,7 +7,6 @@ import type {
   ProductionVariantServerlessConfig,
 } from '../../contract/generated/sagemaker.ts';
 import { STARTUP_TIMEOUT_SECONDS, terminationWaitMs } from './decide-config.ts';
-import type { Checked } from '../../platform/serving/model-container.ts';
 import {
   containersOf,
   type EndpointDocument,
@@ -111,14 +110,12 @@ export function planScaling(
   serving: Fleet,
   desired: readonly DesiredWeightAndCapacity[],
   facts: Omit<FleetFacts, 'configName'>,
-): Checked<Fleet> {
+): Fleet | Rejection {
   const unknown = desired.find(({ VariantName }) => !serving.variants.some(({ name }) => name === VariantName));
   if (unknown)
-    return {
-      rejection: invalid(
-        `The endpoint has no variant "${unknown.VariantName}". Its variants: ${serving.variants.map(({ name }) => name).join(', ')}.`,
-      ),
-    };
+    return invalid(
+      `The endpoint has no variant "${unknown.VariantName}". Its variants: ${serving.variants.map(({ name }) => name).join(', ')}.`,
+    );
   const misfit = desired.find(({ VariantName, DesiredInstanceCount, ServerlessUpdateConfig }) => {
     const isServerless = serving.variants.some(({ name, serverless }) => name === VariantName && serverless);
     return isServerless ? DesiredInstanceCount !== undefined : ServerlessUpdateConfig !== undefined;
@@ -127,17 +124,17 @@ export function planScaling(
     const what = misfit.ServerlessUpdateConfig
       ? 'not serverless: give DesiredInstanceCount instead of ServerlessUpdateConfig'
       : 'serverless: give ServerlessUpdateConfig instead of DesiredInstanceCount';
-    return { rejection: invalid(`Variant ${misfit.VariantName} is ${what}.`) };
+    return invalid(`Variant ${misfit.VariantName} is ${what}.`);
   }
   if (desired.some(({ DesiredInstanceCount }) => DesiredInstanceCount === 0)) {
-    return { rejection: invalid('DesiredInstanceCount has to be at least 1. Delete the endpoint to stop it.') };
+    return invalid('DesiredInstanceCount has to be at least 1. Delete the endpoint to stop it.');
   }
   const variants = serving.variants.map((variant) => {
     const wish = desired.find(({ VariantName }) => VariantName === variant.name);
     return wish ? scaled(variant, wish, facts) : variant;
   });
   const { deploymentConfig: _old, ...fleet } = serving;
-  return { value: { ...fleet, number: facts.number, startedAtMs: facts.nowMs, variants } };
+  return { ...fleet, number: facts.number, startedAtMs: facts.nowMs, variants };
 }
 
 function scaled(variant: PinnedVariant, wish: DesiredWeightAndCapacity, facts: Omit<FleetFacts, 'configName'>): PinnedVariant {

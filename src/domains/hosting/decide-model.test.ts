@@ -12,7 +12,8 @@ const container = (more: Partial<ContainerDefinition> = {}): ContainerDefinition
 });
 
 test('a model has one to fifteen containers, told apart by name', () => {
-  const problem = (input: Parameters<typeof containersAsked>[0]) => containersAsked(input).rejection?.message ?? '';
+  const problem = (input: Parameters<typeof containersAsked>[0]) =>
+    (containersAsked(input) as { message?: string }).message ?? '';
   assert.equal(problem({ Containers: Array.from({ length: 15 }, () => container()) }), '');
   assert.match(problem({ Containers: Array.from({ length: 16 }, () => container()) }), /at most 15 containers; this one has 16/);
   assert.match(problem({}), /needs a container/);

@@ -1,6 +1,5 @@
 import { invalid, missing, type Rejection } from '../../platform/errors/rejection.ts';
 import type { ContainerDefinition, CreateModelInput } from '../../contract/generated/sagemaker.ts';
-import type { Checked } from '../../platform/serving/model-container.ts';
 
 /** AWS: an inference pipeline has at most this many. */
 const CONTAINERS_MAX = 15;
@@ -8,40 +7,33 @@ const CONTAINERS_MAX = 15;
 /** The containers of a model, in order. */
 export function containersAsked(
   input: Pick<CreateModelInput, 'PrimaryContainer' | 'Containers' | 'InferenceExecutionConfig'>,
-): Checked<readonly ContainerDefinition[]> {
+): readonly ContainerDefinition[] | Rejection {
   const { PrimaryContainer, Containers = [], InferenceExecutionConfig } = input;
-  if (PrimaryContainer && Containers.length > 0) return reject(invalid('Give PrimaryContainer or Containers, not both.'));
+  if (PrimaryContainer && Containers.length > 0) return invalid('Give PrimaryContainer or Containers, not both.');
   const containers = PrimaryContainer ? [PrimaryContainer] : Containers;
   if (containers.length === 0)
-    return reject(invalid('A model needs a container: give PrimaryContainer, or Containers with at least one member.'));
+    return invalid('A model needs a container: give PrimaryContainer, or Containers with at least one member.');
   if (containers.length > CONTAINERS_MAX)
-    return reject(invalid(`A model has at most ${CONTAINERS_MAX} containers; this one has ${containers.length}.`));
+    return invalid(`A model has at most ${CONTAINERS_MAX} containers; this one has ${containers.length}.`);
   if (
     containers.length > 1 &&
     InferenceExecutionConfig?.Mode !== 'Direct' &&
     containers.some(({ Mode }) => Mode === 'MultiModel')
   )
-    return reject(
-      missing(
-        'Multi-model containers in an inference pipeline are not implemented yet. Use InferenceExecutionConfig Mode Direct.',
-      ),
+    return missing(
+      'Multi-model containers in an inference pipeline are not implemented yet. Use InferenceExecutionConfig Mode Direct.',
     );
   const names = containers.map(({ ContainerHostname }, place) => ContainerHostname ?? `container-${place + 1}`);
   const twice = names.find((name, place) => names.indexOf(name) !== place);
-  if (twice !== undefined)
-    return reject(invalid(`Two containers are called ${twice}. Each needs a ContainerHostname of its own.`));
+  if (twice !== undefined) return invalid(`Two containers are called ${twice}. Each needs a ContainerHostname of its own.`);
   const nameless = containers.findIndex(({ ContainerHostname }) => ContainerHostname === undefined);
   if (InferenceExecutionConfig?.Mode === 'Direct' && containers.length > 1 && nameless >= 0) {
-    return reject(
-      invalid(
-        `With InferenceExecutionConfig Mode Direct each container needs a ContainerHostname, by which requests name it; container ${nameless + 1} has none.`,
-      ),
+    return invalid(
+      `With InferenceExecutionConfig Mode Direct each container needs a ContainerHostname, by which requests name it; container ${nameless + 1} has none.`,
     );
   }
-  return { value: containers };
+  return containers;
 }
-
-const reject = <T>(rejection: Rejection): Checked<T> => ({ rejection });
 
 /** What the API's model cannot say about a container. */
 export function checkContainer(container: ContainerDefinition): Rejection | undefined {

@@ -2,9 +2,9 @@ import type { DescribeModelPackageOutput } from '../../contract/generated/sagema
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { InvariantError } from '../../platform/errors/families.ts';
 import type { WithArtifacts } from '../../platform/objects/pin.ts';
-import { refuse } from '../../platform/errors/rejection.ts';
+import { accepted, refuse } from '../../platform/errors/rejection.ts';
 import { checkApproval } from '../../platform/serving/check-approval.ts';
-import { accepted, pinContainers } from '../../platform/serving/pin-containers.ts';
+import { pinContainers } from '../../platform/serving/pin-containers.ts';
 import type { PinnedContainer } from '../../platform/serving/pinned-container.ts';
 import { containersAsked } from './decide-model.ts';
 import type { HostingPorts } from './ports.ts';

@@ -136,8 +136,6 @@ function rejectedByPattern(pattern: string, value: string): Rejection | undefine
   };
 }
 
-export const isRejection = (plan: PutPlan | Rejection): plan is Rejection => 'code' in plan;
-
 /** AWS: letters, digits, `.-_`; neither a digit nor aws or ssm in front. */
 export const isLabel = (label: string): boolean => /^(?!aws|ssm)[A-Za-z._-][A-Za-z0-9._-]{0,99}$/i.test(label);
 

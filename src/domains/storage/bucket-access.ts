@@ -1,8 +1,8 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { accepted } from '../../platform/errors/rejection.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
 import { checkKeySize, checkVersionId } from './decide-names.ts';
-import { accepted } from './rejection.ts';
 import { bucketKey, noSuchBucket, objectKey, type BucketDocument, type ObjectDocument } from './resources.ts';
 import type { StoragePorts } from './ports.ts';
 

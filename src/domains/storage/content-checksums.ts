@@ -3,7 +3,7 @@ import { type RunningChecksum, runningChecksum } from '../../platform/objects/ch
 import { combinedCrc } from '../../platform/objects/crc.ts';
 import type { BlobRef, BlobStore, ChecksumAlgorithm } from '../../platform/objects/port.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { rejectionError } from '../../platform/errors/rejection.ts';
+import { accepted, rejectionError } from '../../platform/errors/rejection.ts';
 import {
   checkContentMd5,
   checksumMismatch,
@@ -12,7 +12,6 @@ import {
   parseChecksum,
   type ChecksumMembers,
 } from './decide-checksums.ts';
-import { accepted } from './rejection.ts';
 import type { PartDocument, StoredChecksum } from './resources.ts';
 
 /** S3: one PutObject or part carries at most 5 GiB. */

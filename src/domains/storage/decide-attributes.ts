@@ -1,4 +1,4 @@
-import type { Rejection } from '../../platform/errors/rejection.ts';
+import { isRejection, type Rejection } from '../../platform/errors/rejection.ts';
 import { parseTagging } from './decide-tags.ts';
 import type { ObjectAttributes, ObjectHeaders } from './resources.ts';
 
@@ -58,7 +58,7 @@ export function decideAttributes(input: AttributeRequest): ObjectAttributes | Re
     return notBuilt(`StorageClass ${input.StorageClass}`);
   }
   const tags = input.Tagging === undefined ? undefined : parseTagging(input.Tagging);
-  if (tags && 'code' in tags) return tags;
+  if (isRejection(tags)) return tags;
   const metadata = lowerNames(input.Metadata ?? {});
   const sizeBytes = Object.entries(metadata).reduce((sum, [name, value]) => sum + byteLength(name) + byteLength(value), 0);
   if (sizeBytes > USER_METADATA_BYTES_MAX) {

@@ -1,5 +1,5 @@
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm } from '../../platform/objects/port.ts';
-import type { Rejection } from '../../platform/errors/rejection.ts';
+import { isRejection, type Rejection } from '../../platform/errors/rejection.ts';
 import type { ChecksumType } from './resources.ts';
 
 /** The checksum members of any S3 input or output. */
@@ -49,7 +49,8 @@ export function parseChecksum(members: ChecksumMembers): { expected: ExpectedChe
     };
   }
   const parsed = parseAlgorithm(first[0].slice('Checksum'.length));
-  if ('code' in parsed || !parsed.algorithm) return 'code' in parsed ? parsed : { expected: undefined };
+  if (isRejection(parsed)) return parsed;
+  if (!parsed.algorithm) return { expected: undefined };
   const { algorithm } = parsed;
   const value = String(first[1]);
   if (!isBase64Of(value.replace(/-\d+$/, ''), VALUE_BYTES[algorithm])) {

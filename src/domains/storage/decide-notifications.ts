@@ -3,7 +3,7 @@ import type {
   NotificationConfiguration,
   NotificationConfigurationFilter,
 } from '../../contract/generated/s3.ts';
-import type { Rejection } from '../../platform/errors/rejection.ts';
+import { isRejection, type Rejection } from '../../platform/errors/rejection.ts';
 import type { NotificationTarget } from './resources.ts';
 
 const EVENTS = [
@@ -62,7 +62,7 @@ export function parseNotifications(
   const targets: NotificationTarget[] = [];
   for (const one of asked) {
     const parsed = parseTarget(one, newId);
-    if ('code' in parsed) return parsed;
+    if (isRejection(parsed)) return parsed;
     targets.push(parsed);
   }
   const ids = targets.map(({ id }) => id);

@@ -1,3 +1,4 @@
+import { accepted } from '../../platform/errors/rejection.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
@@ -6,7 +7,6 @@ import { checkWriteConditions } from './decide-preconditions.ts';
 import { type KeyState, planDelete, planDeleteVersion } from './decide-versions.ts';
 import { findVersion, isCurrent, newestVersions, type ObjectPlace, readKeyState } from './key-state.ts';
 import { notificationsOf, type Told } from './notifications.ts';
-import { accepted } from './rejection.ts';
 import { objectArn, objectKey, type ObjectDocument } from './resources.ts';
 import type { StoragePorts } from './ports.ts';
 

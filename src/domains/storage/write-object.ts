@@ -1,3 +1,4 @@
+import { accepted } from '../../platform/errors/rejection.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
@@ -8,7 +9,6 @@ import { checkWriteConditions, type WriteConditions } from './decide-preconditio
 import { type KeyState, planPut } from './decide-versions.ts';
 import { type ObjectPlace, readKeyState } from './key-state.ts';
 import { notificationsOf } from './notifications.ts';
-import { accepted } from './rejection.ts';
 import { objectArn, type ObjectDocument } from './resources.ts';
 
 /** What a write needs besides its bytes. */

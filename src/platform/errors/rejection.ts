@@ -18,6 +18,15 @@ export const missing = (message: string): Rejection => ({ code: 'NotImplementedE
 export const rejectionError = ({ code, message, members }: Rejection): ServiceError =>
   new ServiceError(code, message, { ...members });
 
+export const isRejection = (decision: unknown): decision is Rejection =>
+  typeof decision === 'object' && decision !== null && 'code' in decision && 'message' in decision;
+
+/** A decision's value for an operation to go on with; throws its rejection. */
+export function accepted<T>(decision: T | Rejection): Exclude<T, Rejection> {
+  if (isRejection(decision)) throw rejectionError(decision);
+  return decision as Exclude<T, Rejection>;
+}
+
 /** Throws the rejection, if there is one. */
 export function refuse(rejection: Rejection | undefined): void {
   if (rejection) throw rejectionError(rejection);

@@ -6,10 +6,10 @@ import type {
 import type { RoleSessions } from '../authorization/port.ts';
 import type { Calls, OperationContext } from '../calls/operation.ts';
 import { ServiceError } from '../errors/families.ts';
-import { rejectionError } from '../errors/rejection.ts';
+import { accepted } from '../errors/rejection.ts';
 import type { PinnedArtifact, PinReader, WithArtifacts } from '../objects/pin.ts';
 import type { ResolvedImage, RuntimeCatalogue } from '../ports/runtime.ts';
-import { type Checked, containersOfPackage, dataSourceOf, type DataSource } from './model-container.ts';
+import { containersOfPackage, dataSourceOf, type DataSource } from './model-container.ts';
 import { pinModelData, registeredArtifact } from './pin-model-data.ts';
 import type { PinnedContainer } from './pinned-container.ts';
 import { registeredImage } from './pinned-image.ts';
@@ -112,9 +112,4 @@ async function modelReader(
     onBehalfOf,
   });
   return { calls: ports.calls, principal, origin };
-}
-
-export function accepted<T>(checked: Checked<T>): T {
-  if (checked.rejection) throw rejectionError(checked.rejection);
-  return checked.value;
 }

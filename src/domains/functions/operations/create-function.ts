@@ -1,7 +1,7 @@
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import { refuse, rejectionError } from '../../../platform/errors/rejection.ts';
+import { accepted, refuse } from '../../../platform/errors/rejection.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { existsError, keyOf } from '../../../platform/resources/declaration.ts';
@@ -10,7 +10,6 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import { storeCode } from '../code.ts';
 import { checkConfig, createdConfig } from '../decide-config.ts';
-import { isRejection } from '../decide-names.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import { FUNCTION, FUNCTION_RECONCILER, functionArn, type FunctionConfig, type FunctionDocument, LATEST } from '../resources.ts';
 import { auditable, described, functionWrite, newRevision } from '../revisions.ts';
@@ -34,8 +33,7 @@ export const createFunction = (ports: FunctionsPorts) =>
       if (before && before.document.requestId !== context.requestId) throw existsError(FUNCTION, context, name);
       await checkRole(ports, context, input.Role, functionArn(context, name));
       const code = await storeCode(ports, context, input.Code);
-      const config = createdConfig({ ...input, FunctionName: name }, code, newRevision(ports, context, 'all'));
-      if (isRejection(config)) throw rejectionError(config);
+      const config = accepted(createdConfig({ ...input, FunctionName: name }, code, newRevision(ports, context, 'all')));
       const document = newFunction(name, config, context, input.Publish === true);
       const tags = tagsWrite(
         document.FunctionArn,

@@ -1,13 +1,13 @@
 import type { PutParameterRequest } from '../../../contract/generated/ssm.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { refuse, type Rejection, rejectionError } from '../../../platform/errors/rejection.ts';
+import { accepted, refuse, type Rejection } from '../../../platform/errors/rejection.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { tagContext } from '../../../platform/resources/change-tags.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { type Attempt, decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Write } from '../../../platform/store/port.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
-import { isRejection, planPut, type PutPlan, rejectedName, rejectedRequest } from '../decide-put.ts';
+import { planPut, type PutPlan, rejectedName, rejectedRequest } from '../decide-put.ts';
 import { findParameter, namedArn, type ParameterRow, readParameter } from '../parameter-access.ts';
 import {
   PARAMETER,
@@ -61,8 +61,7 @@ async function putOnce(
   if (count > 0 && before?.requestId === context.requestId) {
     return { result: { Version: before.version, Tier: before.tier } };
   }
-  const plan = planPut(input, before);
-  if (isRejection(plan)) throw rejectionError(plan);
+  const plan = accepted(planPut(input, before));
   const document = nextDocument(ports, context, input, plan, before);
   const kept = row && keepVersion(context, row, document);
   const arn = parameterArn(place, input.Name);

@@ -1,13 +1,13 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { storedPrincipal } from '../../../platform/deliveries.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { accepted } from '../../../platform/errors/rejection.ts';
 import type { Json } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { activeBucket, type BucketRequest, checkOwner, readBucket } from '../bucket-access.ts';
 import { notificationConfiguration, parseNotifications } from '../decide-notifications.ts';
 import { checkTags } from '../decide-tags.ts';
-import { accepted } from '../rejection.ts';
 import { type BucketDocument, bucketArn, bucketKey } from '../resources.ts';
 import type { StoragePorts } from '../ports.ts';
 

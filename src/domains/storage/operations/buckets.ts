@@ -4,14 +4,13 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { rejectionError } from '../../../platform/errors/rejection.ts';
+import { accepted, rejectionError } from '../../../platform/errors/rejection.ts';
 import { activeBucket, checkOwner, readBucket } from '../bucket-access.ts';
 import { aclRefusal, checkBuilt } from '../decide-attributes.ts';
 import { checkBucketName, checkNamespace, decideBucketRegion } from '../decide-names.ts';
 import { checkTags } from '../decide-tags.ts';
 import { ownerOf } from '../owner.ts';
 import { finishBucketDeletion, holdsObjects } from '../reconcile-bucket-deletion.ts';
-import { accepted } from '../rejection.ts';
 import { BUCKET, BUCKET_DELETION, bucketArn, bucketKey, type BucketDocument } from '../resources.ts';
 import type { StoragePorts } from '../ports.ts';
 

@@ -3,14 +3,13 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
-import { rejectionError } from '../../../platform/errors/rejection.ts';
+import { accepted, rejectionError } from '../../../platform/errors/rejection.ts';
 import { checkObjectRequest, readBucket } from '../bucket-access.ts';
 import { checksumOf, checksumOfParts, eTagOfParts, plainRef } from '../content-checksums.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember, checksumMismatch, parseChecksum, type ChecksumMembers } from '../decide-checksums.ts';
 import { checkPartOrder, planCompletion, runsOf, type ListedPart } from '../decide-completion.ts';
 import { readKeyState } from '../key-state.ts';
-import { accepted } from '../rejection.ts';
 import {
   noSuchUpload,
   objectArn,

@@ -2,7 +2,7 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { rejectionError } from '../../../platform/errors/rejection.ts';
+import { accepted, rejectionError } from '../../../platform/errors/rejection.ts';
 import { checkObjectRequest, checkOwner } from '../bucket-access.ts';
 import { checksumOf, plainRef, PUT_BYTES_MAX } from '../content-checksums.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
@@ -10,7 +10,6 @@ import { checksumMember, parseAlgorithm } from '../decide-checksums.ts';
 import { parseCopySource, selfCopyRefusal, type CopySource } from '../decide-copy.ts';
 import { checkPreconditions, type WriteConditions } from '../decide-preconditions.ts';
 import { type FoundObject, readKeyState, readObject } from '../key-state.ts';
-import { accepted } from '../rejection.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectAttributes, type ObjectDocument } from '../resources.ts';
 import { newVersionId, objectCommit } from '../write-object.ts';
 import type { StoragePorts } from '../ports.ts';

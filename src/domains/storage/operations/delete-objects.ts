@@ -2,12 +2,12 @@ import type { DeletedObject, Error as DeleteError, ObjectIdentifier } from '../.
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { accepted } from '../../../platform/errors/rejection.ts';
 import type { Rejection } from '../../../platform/errors/rejection.ts';
 import { checkObjectRequest, readBucket } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checkKeySize, checkVersionId } from '../decide-names.ts';
 import { deleteOne, deletePlain } from '../delete-object.ts';
-import { accepted } from '../rejection.ts';
 import { objectArn } from '../resources.ts';
 import type { StoragePorts } from '../ports.ts';
 

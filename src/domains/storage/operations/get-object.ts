@@ -2,6 +2,7 @@ import type { GetObjectOutput } from '../../../contract/generated/s3.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { accepted } from '../../../platform/errors/rejection.ts';
 import type { BlobBody, BlobStore } from '../../../platform/objects/port.ts';
 import { checkObjectRequest, type ObjectRequest } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
@@ -9,7 +10,6 @@ import { checksumMember } from '../decide-checksums.ts';
 import { checkPreconditions } from '../decide-preconditions.ts';
 import { decideRange, rangeOfPart, type ByteRange } from '../decide-range.ts';
 import { type FoundObject, readObject } from '../key-state.ts';
-import { accepted } from '../rejection.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
 import type { StoragePorts } from '../ports.ts';
 

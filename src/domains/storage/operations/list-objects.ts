@@ -2,6 +2,7 @@ import type { CommonPrefix, Object as ListedObject, Owner } from '../../../contr
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { accepted } from '../../../platform/errors/rejection.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
 import { readBucket } from '../bucket-access.ts';
@@ -16,7 +17,6 @@ import {
 } from '../decide-listing.ts';
 import { bucketArn, OBJECT, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
 import { ownerOf } from '../owner.ts';
-import { accepted } from '../rejection.ts';
 import type { StoragePorts } from '../ports.ts';
 
 /** Small while common prefixes are being jumped over, since each jump throws the rest of its page away. */

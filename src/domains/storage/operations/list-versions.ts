@@ -1,12 +1,12 @@
 import type { CommonPrefix, DeleteMarkerEntry, ObjectVersion } from '../../../contract/generated/s3.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { accepted } from '../../../platform/errors/rejection.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
 import { readBucket } from '../bucket-access.ts';
 import { decideCount, urlEncoded } from '../decide-listing.ts';
 import { ownerOf } from '../owner.ts';
-import { accepted } from '../rejection.ts';
 import {
   bucketArn,
   keyInName,

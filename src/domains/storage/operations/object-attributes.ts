@@ -1,10 +1,10 @@
+import { accepted } from '../../../platform/errors/rejection.ts';
 import type { GetObjectAttributesOutput } from '../../../contract/generated/s3.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { checkObjectRequest } from '../bucket-access.ts';
 import { checkBuilt } from '../decide-attributes.ts';
 import { checksumMember } from '../decide-checksums.ts';
 import { readObject } from '../key-state.ts';
-import { accepted } from '../rejection.ts';
 import { objectArn, wholeSeconds } from '../resources.ts';
 import type { StoragePorts } from '../ports.ts';
 

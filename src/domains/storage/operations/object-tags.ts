@@ -1,3 +1,4 @@
+import { accepted } from '../../../platform/errors/rejection.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
@@ -5,7 +6,6 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { activeBucket, checkObjectRequest, type ObjectRequest, readBucket } from '../bucket-access.ts';
 import { checkTags } from '../decide-tags.ts';
 import { type FoundObject, readObject } from '../key-state.ts';
-import { accepted } from '../rejection.ts';
 import { objectArn, type ObjectDocument, type TagSet, type VersionDocument } from '../resources.ts';
 import type { StoragePorts } from '../ports.ts';
 

@@ -1,10 +1,10 @@
+import { accepted } from '../../../platform/errors/rejection.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { activeBucket, checkObjectRequest, readObjectRows } from '../bucket-access.ts';
 import { storeContent } from '../content-checksums.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { checksumMember } from '../decide-checksums.ts';
 import { checkWriteConditions } from '../decide-preconditions.ts';
-import { accepted } from '../rejection.ts';
 import { objectArn, quoted, type ObjectDocument } from '../resources.ts';
 import { writeObject } from '../write-object.ts';
 import type { StoragePorts } from '../ports.ts';

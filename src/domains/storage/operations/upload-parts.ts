@@ -1,6 +1,7 @@
 import type { Part } from '../../../contract/generated/s3.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { accepted } from '../../../platform/errors/rejection.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Row } from '../../../platform/store/port.ts';
@@ -11,7 +12,6 @@ import { checksumMember, parseChecksum } from '../decide-checksums.ts';
 import { decideCount, decideInteger } from '../decide-listing.ts';
 import { decideCopyRange } from '../decide-range.ts';
 import { ownerOf } from '../owner.ts';
-import { accepted } from '../rejection.ts';
 import {
   objectArn,
   partKey,

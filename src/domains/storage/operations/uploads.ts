@@ -1,3 +1,4 @@
+import { accepted } from '../../../platform/errors/rejection.ts';
 import type { CommonPrefix, MultipartUpload } from '../../../contract/generated/s3.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
@@ -9,7 +10,6 @@ import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { decideChecksumType, parseAlgorithm } from '../decide-checksums.ts';
 import { absorbPage, decideCount, emptyListing, urlEncoded, type Listing } from '../decide-listing.ts';
 import { ownerOf } from '../owner.ts';
-import { accepted } from '../rejection.ts';
 import {
   bucketArn,
   noSuchUpload,
