@@ -1,4 +1,5 @@
-import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { throwPassing } from '../../platform/errors/passing.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { AcceptedInvocation, Answered, AsyncInvocation } from '../../platform/ports/routes.ts';
 import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
@@ -231,7 +232,8 @@ export class AsyncInvocations implements Reconciler {
     try {
       await writeFailure(run, row.document, reason);
     } catch (error) {
-      if (error instanceof BackendError || !(error instanceof ServiceError) || error.code === 'ServiceUnavailable') throw error;
+      if (!(error instanceof ServiceError)) throw error;
+      throwPassing(error);
       this.#ports.log.warn({ endpoint: EndpointName, inferenceId, code: error.code }, 'Its failure could not be written to S3.');
     }
     await this.#settle(row);

@@ -1,6 +1,7 @@
 import type { Principal } from '../../platform/authorization/principal.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { throwPassing } from '../../platform/errors/passing.ts';
 import type { BlobBody } from '../../platform/objects/port.ts';
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import type { WorkBackend } from '../../platform/ports/work.ts';
@@ -98,7 +99,8 @@ async function readInput(
       };
     return { contentType, body: Body ?? once(Buffer.alloc(0)), sizeBytes };
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.code === 'ServiceUnavailable') throw error;
+    if (!(error instanceof ServiceError)) throw error;
+    throwPassing(error);
     return { kind: 'failed', reason: `The input ${inputLocation} cannot be read: ${error.code}: ${error.message}` };
   }
 }
@@ -120,7 +122,8 @@ async function writeOutput(
     });
     return { kind: 'succeeded' };
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.code === 'ServiceUnavailable') throw error;
+    if (!(error instanceof ServiceError)) throw error;
+    throwPassing(error);
     return { kind: 'failed', reason: `The output ${outputLocation} cannot be written: ${error.code}: ${error.message}` };
   }
 }

@@ -1,6 +1,7 @@
 import type { InstanceLimits } from '../../platform/admission/instance-sizes.ts';
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { throwPassing } from '../../platform/errors/passing.ts';
 import { openLogStream } from '../../platform/log-streams.ts';
 import { planModelServer } from '../../platform/serving/plan-model-server.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
@@ -158,6 +159,7 @@ export class ModelServers {
       return await openLogStream(this.#ports, principal, { region: key.region, requestId: endpoint.requestId }, stream);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
+      throwPassing(error);
       // a role that was deleted meanwhile must not keep the model from being served
       this.#ports.log.warn(
         { endpoint: endpoint.EndpointArn, code: error.code },

@@ -1,6 +1,7 @@
 import type { Principal } from '../../platform/authorization/principal.ts';
 import type { CallOrigin, Calls } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { passingFault, throwPassing } from '../../platform/errors/passing.ts';
 import { formatS3Uri, parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import type { WorkOutputFile, WorkOutputTree } from '../../platform/ports/work.ts';
 import { type Archiver, archiveOf } from './artifact-archive.ts';
@@ -59,7 +60,9 @@ export async function refusals(uri: string, act: () => Promise<void>): Promise<P
     const { bucket, key } = parseS3Uri(uri) ?? { bucket: '', key: '' };
     return { uri: formatS3Uri({ bucket, key }) };
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.code === 'ServiceUnavailable' || error.code === 'OperationAborted') throw error;
+    if (!(error instanceof ServiceError)) throw error;
+    throwPassing(error);
+    if (error.code === 'OperationAborted') throw passingFault(error); // somebody else writes there
     return { problem: `ClientError: Failed to upload outputs to ${uri}: ${error.code}: ${error.message}` };
   }
 }

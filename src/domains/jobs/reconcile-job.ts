@@ -2,6 +2,7 @@ import { type Reservation, timesHosts } from '../../platform/admission/port.ts';
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { throwPassing } from '../../platform/errors/passing.ts';
 import { lastLogLines } from '../../platform/log-streams.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { WorkEnd } from '../../platform/ports/work.ts';
@@ -108,6 +109,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
     try {
       return await this.#start(row, statuses);
     } catch (error) {
+      if (error instanceof ServiceError) throwPassing(error);
       if (error instanceof ServiceError) return this.#fail(row, `ClientError: ${error.code}: ${error.message}`);
       if (error instanceof BackendError && !error.retryable) return this.#fail(row, `InternalServerError: ${error.message}`);
       throw error;
@@ -205,6 +207,7 @@ class JobReconciler<D extends AnyJobDocument> implements Reconciler {
       publisher = await this.#publisher(key, job);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
+      throwPassing(error);
       const failureReason = decision.failureReason ?? `ClientError: ${error.message}`;
       return this.#settle(row, { ...settlement, status: 'Failed', failureReason });
     }

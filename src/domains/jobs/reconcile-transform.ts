@@ -3,6 +3,7 @@ import type { Principal } from '../../platform/authorization/principal.ts';
 import { assumptionOf } from '../../platform/authorization/work-credentials.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { throwPassing } from '../../platform/errors/passing.ts';
 import { openLogStream } from '../../platform/log-streams.ts';
 import type { Reconciler, ReconcileResult } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
@@ -102,6 +103,7 @@ class TransformReconciler implements Reconciler {
       if (!job.files) return await this.#pinFiles(row, principal);
       for (const host of transformHosts(job).keys()) await this.#startHost(row, host, principal);
     } catch (error) {
+      if (error instanceof ServiceError) throwPassing(error);
       if (error instanceof ServiceError) return this.#fail(row, `ClientError: ${error.code}: ${error.message}`);
       if (error instanceof BackendError && !error.retryable) return this.#fail(row, `InternalServerError: ${error.message}`);
       throw error;
@@ -169,6 +171,7 @@ class TransformReconciler implements Reconciler {
       const publisher = { calls: this.#ports.calls, principal: await this.#assume(row), origin: originOf(row) };
       return await publishTransform(this.#ports.backend, publisher, row.document, hosts, completed);
     } catch (error) {
+      if (error instanceof ServiceError) throwPassing(error);
       if (error instanceof ServiceError) return `ClientError: ${error.code}: ${error.message}`;
       if (error instanceof BackendError && error.reason === 'user-code')
         return `ClientError: Failed to upload outputs: ${error.message}`;

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../platform/errors/families.ts';
+import { throwPassing } from '../../platform/errors/passing.ts';
 import { pinObject, pinPrefix, type PinReader } from '../../platform/objects/pin.ts';
 import { readObjectText } from '../../platform/objects/read-object-text.ts';
 import { formatS3Uri, parseS3Uri } from '../../platform/objects/s3-uri.ts';
@@ -74,6 +75,7 @@ async function resolveChannel(reader: InputReader, channel: ChannelRequest): Pro
     return await resolvePrefix(reader, channel);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
+    throwPassing(error);
     if (error.code === 'NoSuchBucket') return absent(channel, 'The bucket does not exist.');
     return { problem: `${error.code}: ${error.message} (${channel.label}, ${channel.uri})` };
   }

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../platform/errors/families.ts';
+import { throwPassing } from '../../platform/errors/passing.ts';
 import { pinObject, pinPrefix } from '../../platform/objects/pin.ts';
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import { parseManifest, relativeName } from './decide-channel.ts';
@@ -18,6 +19,7 @@ export async function resolveTransformFiles(reader: InputReader, { TransformInpu
     return 'problem' in found ? clientError(found.problem) : checked(found.files);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
+    throwPassing(error);
     return clientError(`${error.code}: ${error.message} (${S3Uri})`);
   }
 }

@@ -15,7 +15,7 @@ import {
   withContent,
 } from '../../../sdk/definition/index.ts';
 import type { Evaluation } from './decide-execution.ts';
-import { isPassing, passingFault } from './faults.ts';
+import { isPassing, passingFault } from '../../platform/errors/passing.ts';
 import type { PipelinePorts } from './ports.ts';
 import { readJsonFile } from './read-files.ts';
 import { executionKeyOfArn } from './names.ts';

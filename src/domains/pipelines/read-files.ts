@@ -4,7 +4,7 @@ import { readObjectText } from '../../platform/objects/read-object-text.ts';
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
 import type { FileReading } from '../../../sdk/definition/index.ts';
 import { parseFile } from '../../../sdk/definition/index.ts';
-import { isPassing, passingFault } from './faults.ts';
+import { isPassing, passingFault } from '../../platform/errors/passing.ts';
 
 /** Property files are reports of a few kilobytes; a definition of ten thousand steps has some ten megabytes. */
 export const FILE_BYTES_MAX = 16 * 1024 * 1024;

@@ -17,6 +17,7 @@ function setUp() {
     const found = host.actions(new Set(faults)).filter(({ name }) => name.includes(text));
     assert.equal(found.length, 1, `${text} among ${host.actions(new Set(faults)).map(({ name }) => name)}`);
     found[0]?.perform();
+    if (text.endsWith('begins')) clock.advance(20);
   };
   return { clock, logs, host, act, backend: openSimBackend(host, { clock }) };
 }

@@ -27,6 +27,8 @@ export interface SimHostOptions {
 }
 
 const NO_FAULTS: ReadonlySet<Fault> = new Set();
+/** No process comes up and ends within the same moment. */
+const RUN_MS_MIN = 20;
 const ID = /^[a-z0-9-]{1,120}$/;
 const ENDS: Readonly<Record<'fail' | 'ok' | 'oom' | 'timeout' | 'lost', Pick<WorkEnd, 'reason' | 'exitCode'>>> = {
   ok: { reason: 'exited', exitCode: 0 },
@@ -183,6 +185,7 @@ export class SimHost {
       const { maxRuntimeSeconds } = work.spec.limits;
       if (maxRuntimeSeconds !== undefined)
         work.cancelDeadline = this.#options.clock.at(this.#now() + maxRuntimeSeconds * 1000, () => this.#outOfTime(work));
+      this.#options.clock.at(this.#now() + RUN_MS_MIN, () => {}); // a moment to which time goes on when nothing else happens
       this.reports.changed(id);
     };
     return [{ name: `${id} begins`, perform }];
@@ -200,6 +203,7 @@ export class SimHost {
     const { id, kind } = work.spec;
     const { end } = work.plan;
     const actions: SimAction[] = [];
+    if (this.#now() < (work.startedAtMs ?? 0) + RUN_MS_MIN) return actions;
     if (kind === 'service' && end === 'ok') {
       if (!work.ready) actions.push({ name: `${id} is ready`, perform: () => this.#becomesReady(work) });
       actions.push(...this.services.actions(work));
@@ -235,7 +239,7 @@ export class SimHost {
       if (faults.has(fault)) actions.push({ name: `${id}: ${fault}`, fault, perform: () => this.#end(work, ENDS[what], false) });
     };
     may('work vanishes', 'lost');
-    if (work.phase === 'running') {
+    if (work.phase === 'running' && this.#now() >= (work.startedAtMs ?? 0) + RUN_MS_MIN) {
       may('work out of memory', 'oom');
       if (work.spec.limits.maxRuntimeSeconds !== undefined) may('work exceeds its time', 'timeout');
     }

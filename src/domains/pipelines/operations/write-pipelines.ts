@@ -20,7 +20,7 @@ import { userContext } from '../../../platform/calls/user-context.ts';
 import type { CheckOptions } from '../../../../sdk/definition/index.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
 import { compileDefinition, digestOf } from '../definitions.ts';
-import { isPassing } from '../faults.ts';
+import { isPassing } from '../../../platform/errors/passing.ts';
 import { pipelineArn, pipelineNameOf, readPipeline } from '../names.ts';
 import type { PipelinePorts } from '../ports.ts';
 import { DEFINITION_BYTES_MAX } from '../read-files.ts';

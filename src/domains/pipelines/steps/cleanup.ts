@@ -4,7 +4,7 @@ import { parseS3Uri } from '../../../platform/objects/s3-uri.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
 import type { Json, JsonObject } from '../../../../sdk/definition/index.ts';
 import { childName, isJsonObject } from '../../../../sdk/definition/index.ts';
-import { isPassing } from '../faults.ts';
+import { isPassing } from '../../../platform/errors/passing.ts';
 import { type StepDocument, stepKey } from '../resources.ts';
 import type { StepKind, Work } from './step-kind.ts';
 import { call, resolveArguments, textOf } from './work.ts';

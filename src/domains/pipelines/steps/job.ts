@@ -4,7 +4,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { formatArn } from '../../../platform/resources/arn.ts';
 import type { JsonObject } from '../../../../sdk/definition/index.ts';
 import type { Observation } from '../decide-execution.ts';
-import { isPassing } from '../faults.ts';
+import { isPassing } from '../../../platform/errors/passing.ts';
 import type { ExecutionRun } from '../run.ts';
 import type { StepKind, Work } from './step-kind.ts';
 import { call, createOrFind, resolveArguments, tagsOf, textOf, unlessAbsent } from './work.ts';

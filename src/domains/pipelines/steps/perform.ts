@@ -1,7 +1,7 @@
 import { invariant, ServiceError } from '../../../platform/errors/families.ts';
 import type { Observation } from '../decide-execution.ts';
 import { exceptionOf, isCovered } from '../decide-retry.ts';
-import { isPassing, passingFault } from '../faults.ts';
+import { isPassing, passingFault } from '../../../platform/errors/passing.ts';
 import type { PipelinePorts } from '../ports.ts';
 import { type ExecutionRun, originOf } from '../run.ts';
 import type { StepKind, Work } from './step-kind.ts';

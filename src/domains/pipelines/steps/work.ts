@@ -4,7 +4,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import type { FileReading, Json, JsonObject } from '../../../../sdk/definition/index.ts';
 import { CACHE_KEY_TAG, isJsonObject, resolve } from '../../../../sdk/definition/index.ts';
 import type { Observation } from '../decide-execution.ts';
-import { isPassing } from '../faults.ts';
+import { isPassing } from '../../../platform/errors/passing.ts';
 import type { PipelinePorts } from '../ports.ts';
 import { readJsonFile } from '../read-files.ts';
 import { type ExecutionRun, scopeOf } from '../run.ts';
