@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLI } from '../harness/server.ts';
 
+const serving = (folder: string): string[] => [CLI, 'serve', '--port', '0', '--data', folder];
+
 /** A server process from its first moment on, also while it does not listen yet; for tests that kill it at any time. */
 export class ServerProcess {
   readonly folder: string;
@@ -13,11 +15,11 @@ export class ServerProcess {
   /** Its URL once it listens, undefined if it ended before. */
   readonly listening: Promise<string | undefined>;
 
-  constructor(folder: string, args: readonly string[] = []) {
+  /** `slipway serve` of the folder, or another `program` that serves it. */
+  constructor(folder: string, args: readonly string[] = [], program: readonly string[] = serving(folder)) {
     this.folder = folder;
-    this.#child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data', folder, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    this.#child = spawn(process.execPath, [...program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child.stdin?.on('error', () => undefined); // it may be dead by the time it is told something
     this.#ended = once(this.#child, 'close');
     this.#child.stderr?.on('data', (text: Buffer) => this.#log.push(text.toString()));
     this.listening = new Promise((tell) => {
@@ -42,6 +44,11 @@ export class ServerProcess {
   /** What it has written to stderr. */
   log(): string {
     return this.#log.join('');
+  }
+
+  /** Writes a line to its standard input. */
+  tell(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   /** From now on nobody reads what it writes: the pipes are closed. */

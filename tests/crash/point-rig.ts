@@ -1,0 +1,339 @@
+import { isDeepStrictEqual } from 'node:util';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Act } from './act.ts';
+import { ACTS, finish } from './acts.ts';
+import { PointFolder } from './point-folder.ts';
+import { AMID_COMMIT, AMID_EFFECT, type Doom } from './points.ts';
+import { seededRandom } from './workload.ts';
+
+/** What an undisturbed server does: which acts pass which points how often, and what each act leaves. */
+export interface Course {
+  /** Point to act to times. The act `start` is a restart. */
+  readonly points: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly leaves: ReadonlyMap<string, unknown>;
+}
+
+export const START = 'start';
+
+/** Plays each act once, undisturbed. */
+export async function runUndisturbed(acts: readonly Act[] = ACTS): Promise<Course> {
+  const folder = new PointFolder();
+  const points = new Map<string, Map<string, number>>();
+  const leaves = new Map<string, unknown>();
+  const note = (name: string) => {
+    for (const point of folder.passed()) {
+      const by = points.get(point) ?? new Map<string, number>();
+      by.set(name, (by.get(name) ?? 0) + 1);
+      points.set(point, by);
+    }
+  };
+  try {
+    await folder.setUp();
+    folder.passed();
+    for (const act of acts) {
+      leaves.set(act.name, await finish(act, folder.client, labelOf(act, 0)));
+      note(act.name);
+    }
+    await folder.server.end('SIGTERM');
+    folder.passed();
+    folder.start();
+    await folder.server.url();
+    note(START);
+    const problems = [...(await folder.client.missing(folder.client.allFacts())), ...(await folder.end())];
+    if (problems.length > 0) throw new Error(`The undisturbed run had problems:\n${problems.join('\n')}`);
+    folder.remove();
+    // what was asked for last may not have come back yet
+    for (const [point, by] of [...points]) {
+      const after = point.replace(/^before /, 'after ');
+      if (!points.has(after)) points.set(after, by);
+    }
+    return { points, leaves };
+  } finally {
+    await folder.close();
+  }
+}
+
+export interface Kill {
+  readonly point: string;
+  /** Acts that were not finished. */
+  readonly acts: number;
+  /** Changes that a client waited for. */
+  readonly inFlight: number;
+  /** Acknowledged by the server that was killed. */
+  readonly acknowledged: number;
+  lost: number;
+  twice: number;
+}
+
+export interface KillPlan {
+  readonly seed: number;
+  readonly killsPerPoint: number;
+  /** At most so many kills; those that are left out are chosen by the seed. */
+  readonly killsMax?: number;
+  readonly killsPerFolder: number;
+  /** Folders at the same time. */
+  readonly parallel: number;
+  readonly acts: readonly Act[];
+  readonly only?: RegExp;
+  readonly progress?: (line: string, soFar: KillReport) => void;
+}
+
+export interface KillReport {
+  readonly kills: readonly Kill[];
+  /** Points that were not passed when they should have been, so often. */
+  readonly missed: ReadonlyMap<string, number>;
+  readonly lostAnswers: number;
+  readonly acts: number;
+  readonly problems: readonly string[];
+}
+
+/** Kills at every point of the course. */
+export async function runKilled(plan: KillPlan, course: Course): Promise<KillReport> {
+  const wanted = wantedKills(plan, course);
+  const total = [...wanted.values()].reduce((sum, count) => sum + count, 0);
+  const report = { kills: [] as Kill[], missed: new Map<string, number>(), lostAnswers: 0, acts: 0, problems: [] as string[] };
+  let batches = 0;
+  const worker = async () => {
+    while ([...wanted.values()].some((count) => count > 0) && report.problems.length < 20) {
+      batches += 1;
+      const batch = new Batch(plan, course, wanted, seededRandom(plan.seed + batches), batches);
+      await batch.run().catch((error: unknown) => batch.problems.push(`${String((error as Error).stack ?? error)}`));
+      report.kills.push(...batch.kills);
+      report.acts += batch.begun;
+      report.lostAnswers += batch.lostAnswers;
+      report.problems.push(...batch.problems.map((problem) => `${batch.place}: ${problem}`));
+      for (const [point, count] of batch.missed) report.missed.set(point, (report.missed.get(point) ?? 0) + count);
+      plan.progress?.(`${report.kills.length}/${total} kills, ${report.problems.length} problems`, report);
+    }
+  };
+  await Promise.all(Array.from({ length: plan.parallel }, worker));
+  return report;
+}
+
+function wantedKills({ killsPerPoint, killsMax, seed, only }: KillPlan, { points }: Course): Map<string, number> {
+  const random = seededRandom(seed);
+  const names = [...points.keys()].filter((point) => only?.test(point) ?? true).sort();
+  const wanted = new Map(names.map((point) => [point, killsPerPoint]));
+  const excess = names.length * killsPerPoint - (killsMax ?? Number.POSITIVE_INFINITY);
+  for (let left = excess; left > 0; left -= 1) {
+    const some = [...wanted].filter(([, count]) => count > 0);
+    const [point, count] = some[Math.floor(random() * some.length)] ?? ['', 0];
+    wanted.set(point, count - 1);
+  }
+  return wanted;
+}
+
+/** Of acts that are not finished at once; more would hinder each other. */
+const ACTS_AT_ONCE = 5;
+/** A life in which nothing comes to an end for so long hangs. */
+const HANGS_AFTER_MS = 90_000;
+const MISSES_MAX = 3;
+
+interface Playing {
+  readonly act: Act;
+  readonly label: string;
+  /** Kills that it has gone through. */
+  readonly kills: Kill[];
+}
+
+const labelOf = (act: Act, number: number): string => `${act.name}-${String(number).padStart(5, '0')}`;
+
+export const T = { setUp: 0, start: 0, death: 0, bury: 0, fewer: 0, settle: 0 };
+/** One folder and its kills. */
+class Batch {
+  readonly kills: Kill[] = [];
+  readonly problems: string[] = [];
+  readonly missed = new Map<string, number>();
+  begun = 0;
+  lostAnswers = 0;
+  readonly #plan: KillPlan;
+  readonly #course: Course;
+  readonly #wanted: Map<string, number>;
+  readonly #random: () => number;
+  readonly #number: number;
+  readonly #folder = new PointFolder();
+  readonly #playing = new Map<string, Promise<void>>();
+  readonly #underWay = new Set<Playing>();
+  readonly #checks: Promise<void>[] = [];
+  #acknowledged = 0;
+
+  constructor(plan: KillPlan, course: Course, wanted: Map<string, number>, random: () => number, number: number) {
+    this.#plan = plan;
+    this.#course = course;
+    this.#wanted = wanted;
+    this.#random = random;
+    this.#number = number;
+  }
+
+  get place(): string {
+    return `folder ${this.#number} (${this.#folder.folder})`;
+  }
+
+  async run(): Promise<void> {
+    try {
+      const t = Date.now();
+      await this.#folder.setUp();
+      T.setUp += Date.now() - t;
+      while (this.kills.length < this.#plan.killsPerFolder && this.problems.length === 0) {
+        const point = this.#choose();
+        if (point === undefined) break;
+        if (!(await this.#killAt(point))) this.#misses(point);
+        while (this.#underWay.size >= ACTS_AT_ONCE) {
+          const t = Date.now();
+          await this.#oneFewer();
+          T.fewer += Date.now() - t;
+        }
+      }
+      const t3 = Date.now();
+      await this.#settle();
+      T.settle += Date.now() - t3;
+      this.lostAnswers = this.#folder.client.lostAnswers;
+      this.problems.push(...(await this.#folder.client.missing(this.#folder.client.allFacts())));
+      this.problems.push(...(await this.#folder.end()));
+      if (this.problems.length === 0) this.#folder.remove();
+    } finally {
+      await this.#folder.close();
+    }
+  }
+
+  /** Any of those that lack most; taken off the list at once, since other folders choose, too. */
+  #choose(): string | undefined {
+    const most = Math.max(...this.#wanted.values());
+    if (most <= 0) return undefined;
+    const points = [...this.#wanted].filter(([, count]) => count === most).map(([point]) => point);
+    const point = points[Math.floor(this.#random() * points.length)] as string;
+    this.#wanted.set(point, most - 1);
+    return point;
+  }
+
+  #misses(point: string): void {
+    const count = (this.missed.get(point) ?? 0) + 1;
+    this.missed.set(point, count);
+    if (count < MISSES_MAX) this.#wanted.set(point, (this.#wanted.get(point) ?? 0) + 1);
+  }
+
+  /** Whether the server came by there. */
+  async #killAt(point: string): Promise<boolean> {
+    const by = this.#course.points.get(point) ?? new Map<string, number>();
+    const names = [...by.keys()];
+    const name = names[Math.floor(this.#random() * names.length)] ?? START;
+    const act = this.#plan.acts.find((one) => one.name === name);
+    const times = Math.min(by.get(name) ?? 1, point === AMID_COMMIT || point === AMID_EFFECT ? 20 : 3);
+    const doom: Doom = { point, nth: 1 + Math.floor(this.#random() * times) };
+    if (!act) return this.#killInStart({ point, nth: 1 });
+    const t0 = Date.now();
+    await this.#folder.server.url();
+    T.start += Date.now() - t0;
+    this.#folder.doom(doom);
+    const t1 = Date.now();
+    const played = this.#play(act);
+    const isDead = await this.#deathOr(played);
+    if (!isDead) {
+      this.#folder.doom({ point, nth: 1 });
+      if (!(await this.#deathOr(this.#play(act)))) return false;
+    }
+    T.death += Date.now() - t1;
+    const t2 = Date.now();
+    await this.#afterDeath(point);
+    T.bury += Date.now() - t2;
+    this.#folder.start();
+    return true;
+  }
+
+  /** A restart passes it: the server that runs is ended at any moment, and the next one dies. */
+  async #killInStart(doom: Doom): Promise<boolean> {
+    await this.#folder.server.end('SIGKILL');
+    await this.#folder.bury('').catch(() => []);
+    this.#folder.start(doom);
+    const listened = await this.#folder.server.listening;
+    const isDead = listened === undefined || (await this.#deathOr(delay(2_000)));
+    if (!isDead) return false;
+    await this.#afterDeath(doom.point);
+    this.#folder.start();
+    return true;
+  }
+
+  async #deathOr(other: Promise<void>): Promise<boolean> {
+    const { server } = this.#folder;
+    const hangs = delay(HANGS_AFTER_MS, 'hangs' as const, { ref: false });
+    const first = await Promise.race([server.ended().then(() => 'dead' as const), other.then(() => 'over' as const), hangs]);
+    if (first === 'hangs') throw new Error(`Nothing ends any more: ${[...this.#underWay].map(({ label }) => label).join(', ')}`);
+    return first === 'dead' || !server.running;
+  }
+
+  async #afterDeath(point: string): Promise<void> {
+    const { client } = this.#folder;
+    const inFlight = client.inFlight;
+    this.problems.push(...(await this.#folder.bury(point)));
+    const acknowledged = client.acknowledged - this.#acknowledged;
+    this.#acknowledged = client.acknowledged;
+    const kill: Kill = { point, acts: this.#underWay.size, inFlight, acknowledged, lost: 0, twice: 0 };
+    this.kills.push(kill);
+    for (const playing of this.#underWay) playing.kills.push(kill);
+    const recent = client.takeRecent();
+    this.#checks.push(
+      client.missing(recent).then((lost) => {
+        kill.lost += lost.length;
+        this.problems.push(...lost.map((line) => `Lost after the kill ${point}: ${line}`));
+      }),
+    );
+  }
+
+  #play(act: Act): Promise<void> {
+    this.begun += 1;
+    const playing: Playing = { act, label: labelOf(act, this.#number * 1000 + this.begun), kills: [] };
+    this.#underWay.add(playing);
+    const done = finish(act, this.#folder.client, playing.label).then(
+      (left) => this.#judge(playing, left),
+      (error: unknown) => {
+        this.problems.push(`${this.#story(playing)}: ${String((error as Error).stack ?? error)}`);
+      },
+    );
+    const over = done.finally(() => {
+      this.#underWay.delete(playing);
+      this.#playing.delete(playing.label);
+    });
+    this.#playing.set(playing.label, over);
+    return over;
+  }
+
+  #judge(playing: Playing, left: unknown): void {
+    const expected = this.#course.leaves.get(playing.act.name);
+    if (isDeepStrictEqual(left, expected)) return;
+    const differences = differencesOf(expected, left);
+    const isTwice = differences.some((line) => /^(?:starts|prepared|trained|startedTwice)/.test(line));
+    for (const kill of playing.kills) if (isTwice) kill.twice += 1;
+    this.problems.push(`${this.#story(playing)} left something else:\n  ${differences.join('\n  ')}`);
+  }
+
+  #story({ label, kills }: Playing): string {
+    return `${label} through ${kills.map(({ point }) => `"${point}"`).join(', ') || 'no kill'}`;
+  }
+
+  async #oneFewer(): Promise<void> {
+    await this.#folder.server.url();
+    await this.#within(Promise.race(this.#playing.values()));
+  }
+
+  async #settle(): Promise<void> {
+    await this.#folder.server.url();
+    await this.#within(Promise.all(this.#playing.values()));
+    await this.#within(Promise.all(this.#checks));
+  }
+
+  async #within(work: Promise<unknown>): Promise<void> {
+    const hangs = await Promise.race([work.then(() => false), delay(HANGS_AFTER_MS, true, { ref: false })]);
+    if (hangs) throw new Error(`Does not come to an end: ${[...this.#underWay].map((one) => this.#story(one)).join('; ')}`);
+  }
+}
+
+/** Paths at which two values differ, with both. */
+function differencesOf(expected: unknown, found: unknown, path = ''): string[] {
+  if (isDeepStrictEqual(expected, found)) return [];
+  const isObject = (value: unknown): value is Record<string, unknown> => value !== null && typeof value === 'object';
+  if (!isObject(expected) || !isObject(found)) {
+    return [`${path}: expected ${JSON.stringify(expected)?.slice(0, 400)}, found ${JSON.stringify(found)?.slice(0, 400)}`];
+  }
+  const members = new Set([...Object.keys(expected), ...Object.keys(found)]);
+  return [...members].flatMap((member) => differencesOf(expected[member], found[member], path ? `${path}.${member}` : member));
+}
