@@ -3,8 +3,8 @@ import type { Random } from '../random.ts';
 import { checkExecution } from '../oracle/check-execution.ts';
 import { observeExecution } from '../oracle/observe-execution.ts';
 import { type Choice, type Client, type ClientAction, isAbsence, Memory, type StartedExecution } from './memory.ts';
-import { CLIENT_GROUP, bodyOf, hostingChoices, jobChoices, objectChoices, registryChoices } from './model-actions.ts';
-import { answerCallbacks, pipelineChoices } from './pipeline-actions.ts';
+import { CLIENT_GROUP, bodyOf, hostingChoices, jobChoices, lookAtAll, objectChoices, registryChoices } from './model-actions.ts';
+import { answerCallbacks, lookAtPipelines, pipelineChoices } from './pipeline-actions.ts';
 import type { PipelineOptions } from './random-pipeline.ts';
 import { SURROUNDINGS } from './step-shapes.ts';
 import { ServiceError } from '../../../src/platform/errors/families.ts';
@@ -86,9 +86,8 @@ export class Workload {
   async judge(client: Client): Promise<string[]> {
     const problems: string[] = [];
     for (const one of this.memory.executions.values()) problems.push(...(await this.#judgeExecution(client, one)));
-    for (const area of this.#areas) {
-      for (const [, name, perform] of area(this.memory)) if (/^(describe|list|get)/.test(name)) await perform(client);
-    }
+    await lookAtPipelines(this.memory, client);
+    await lookAtAll(this.memory, client);
     return [...problems, ...this.memory.problems];
   }
 

@@ -366,3 +366,24 @@ async function listTags(memory: Memory, client: Client): Promise<void> {
     (output) => (output ? (output.Tags?.find(({ Key }) => Key === 'k')?.Value ?? 'absent') : undefined),
   );
 }
+
+const LOOKS: Readonly<Record<string, (memory: Memory, client: Client, name: string) => Promise<void>>> = {
+  model: (memory, client, name) => describe(memory, client, 'model', name),
+  'endpoint-config': (memory, client, name) => describe(memory, client, 'endpoint-config', name),
+  endpoint: describeEndpoint,
+  package: describePackage,
+  'Processing job': (memory, client, name) => describeJob(memory, client, 'Processing', name),
+  'Training job': (memory, client, name) => describeJob(memory, client, 'Training', name),
+  object: getObject,
+  tag: listTags,
+};
+
+/** Looks at everything that clients know of, once more. */
+export async function lookAtAll(memory: Memory, client: Client): Promise<void> {
+  for (const [kind, look] of Object.entries(LOOKS)) {
+    for (const { name } of memory.registers(`${kind} `)) await look(memory, client, name.slice(kind.length + 1));
+  }
+  await list(memory, client, 'model');
+  await list(memory, client, 'endpoint-config');
+  await listPackages(memory, client, CLIENT_GROUP);
+}

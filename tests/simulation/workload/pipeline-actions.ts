@@ -117,6 +117,12 @@ async function listPipelines(memory: Memory, client: Client): Promise<void> {
   }
 }
 
+/** Looks at every pipeline that clients know of, once more. */
+export async function lookAtPipelines(memory: Memory, client: Client): Promise<void> {
+  for (const { name } of memory.registers('pipeline ')) await describePipeline(memory, client, name.slice('pipeline '.length));
+  await listPipelines(memory, client);
+}
+
 async function start(memory: Memory, client: Client, PipelineName: string): Promise<void> {
   const texts = [...pipelineOf(memory, PipelineName).states].map(textOfState).filter((text) => text !== undefined);
   const text = memory.random.pick(texts.length > 0 ? texts : [0]);
