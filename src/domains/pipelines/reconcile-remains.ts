@@ -26,6 +26,7 @@ export const remainsReconciler = ({ store }: { store: Store; clock: Clock }): Re
     await removeVersions(store, key);
     const row = await store.get(key);
     await commit(store, row ? [{ key, version: row.version }] : [], {
+      absent: row ? [] : [key],
       timers: [{ reconciler: REMAINS_RECONCILER, key, dueAtMs: null }],
     });
   },
@@ -83,13 +84,15 @@ async function removeVersions(store: Store, remains: ResourceKey): Promise<void>
   }
 }
 
-async function commit(
-  store: Store,
-  rows: readonly Seen[],
-  { kept = [], timers }: { kept?: readonly Read<DefinitionDocument>[]; timers?: readonly TimerChange[] } = {},
-): Promise<void> {
+interface More {
+  readonly kept?: readonly Read<DefinitionDocument>[];
+  readonly absent?: readonly ResourceKey[];
+  readonly timers?: readonly TimerChange[];
+}
+
+async function commit(store: Store, rows: readonly Seen[], { kept = [], absent = [], timers }: More = {}): Promise<void> {
   const { outcome } = await store.commit({
-    expect: [...rows, ...kept].map(({ key, version }) => ({ key, version })),
+    expect: [...[...rows, ...kept].map(({ key, version }) => ({ key, version })), ...absent.map((key) => ({ key, version: 0 }))],
     remove: rows.map(({ key }) => key),
     write: kept.map(({ key, document, index }) => writeOf(key, document, index)),
     ...(timers && { timers }),
