@@ -7,7 +7,7 @@ import { transitionOf } from './statuses.ts';
 /** Looked at when a step begins, or ends without having begun. */
 export function checkStepOrder({ disk }: Watched): Check {
   const plans = createPlans(disk);
-  const problemsOf = (change: RowChange): string[] => {
+  const problemsOf = (change: RowChange, changes: readonly RowChange[]): string[] => {
     const execution = executionOf(disk, change.key);
     if (!execution) return [`${shown(change.key)} belongs to no execution`];
     const all = plans(execution);
@@ -26,7 +26,7 @@ export function checkStepOrder({ disk }: Watched): Check {
       const other = row(inSameBody ? `${need.step}-${item}` : need.step);
       if (!isMet(need, other)) problems.push(`${shown(change.key)} begins, but ${need.step} is ${statusOf(other)}`);
     }
-    return [...problems, ...branchProblems(change, plan, row), ...bodyProblems(change, plan, row)];
+    return [...problems, ...branchProblems(change, plan, row), ...bodyProblems(change, plan, row, changes)];
   };
   return {
     promise: 'no step begins before what it depends on has ended as it has to, or on a branch that was not taken',
@@ -35,7 +35,7 @@ export function checkStepOrder({ disk }: Watched): Check {
         const transition = transitionOf(change);
         if (transition?.kind !== 'PipelineExecutionStep' || transition.to === 'absent') return [];
         const begins = transition.from === 'absent' || transition.rules.settled.has(transition.from);
-        return begins ? problemsOf(change) : [];
+        return begins ? problemsOf(change, changes) : [];
       }),
   };
 }
@@ -61,7 +61,16 @@ function branchProblems({ key }: RowChange, { branch }: StepPlan, row: (name: st
   ];
 }
 
-function bodyProblems({ key }: RowChange, { repeatedBy }: StepPlan, row: (name: string) => Row | undefined): string[] {
-  if (repeatedBy === undefined || isActive(row(repeatedBy))) return [];
-  return [`${shown(key)} begins, but ${repeatedBy}, which repeats it, is ${statusOf(row(repeatedBy))}`];
+function bodyProblems(
+  { key }: RowChange,
+  { repeatedBy }: StepPlan,
+  row: (name: string) => Row | undefined,
+  changes: readonly RowChange[],
+): string[] {
+  if (repeatedBy === undefined) return [];
+  const around = row(repeatedBy);
+  // it may end with its last child
+  const before = changes.find(({ after }) => after !== undefined && after === around)?.before;
+  if (isActive(around) || isActive(before)) return [];
+  return [`${shown(key)} begins, but ${repeatedBy}, which repeats it, is ${statusOf(around)}`];
 }
