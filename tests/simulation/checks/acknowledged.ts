@@ -5,7 +5,7 @@ import { type Check, textOf } from './check.ts';
 const CHANGES = /^[a-z]+:(Create|Start|Stop|Delete|Update|Retry|Register|Approve)/;
 
 /** Idempotent by the API: success without a change of ours. */
-const MAY_CHANGE_NOTHING = /^(s3|sqs|sts|logs|ssm):/;
+const MAY_CHANGE_NOTHING = /^(s3|sqs|sts|logs|ssm):|:DeleteTags$/;
 
 /** What clients outside were told. */
 export function checkAcknowledged(): Check {

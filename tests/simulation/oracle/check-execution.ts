@@ -92,7 +92,10 @@ class ObservingWitness implements Witness {
 
   end(step: string, permitted: ReadonlySet<StepEnd>): StepEnd {
     const end = (this.#steps.get(step)?.['StepStatus'] ?? 'absent') as StepEnd;
-    if (!permitted.has(end)) this.problems.push(`step ${step} is ${end}, but may be ${[...permitted].join(' or ')}`);
+    if (permitted.has(end)) return end;
+    const reason = this.#steps.get(step)?.['FailureReason'];
+    const why = reason === undefined ? '' : ` (${String(reason)})`;
+    this.problems.push(`step ${step} is ${end}${why}, but may be ${[...permitted].join(' or ')}`);
     return end;
   }
 
