@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { CreateModelPackageInput } from '../src/contract/generated/sagemaker.ts';
 import { callJson, defaultRoleArn } from '../src/cli/client.ts';
 import { connect, type Connection } from '../src/cli/connection.ts';
 import type { ExecutionDocument, PipelineDocument, StepDocument } from '../src/domains/pipelines/resources.ts';
@@ -9,6 +10,7 @@ import {
   MODEL_PACKAGE_GROUP,
   type PackageDocument,
 } from '../src/domains/registry/resources.ts';
+import { writeOf } from '../src/domains/pipelines/rows.ts';
 import { groupWrite, packageWrite } from '../src/domains/registry/rows.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { keyOf } from '../src/platform/resources/declaration.ts';
@@ -63,12 +65,14 @@ async function makeOneOfEach(connection: Connection): Promise<void> {
     Containers: [{ Image: 'python:3.11', ModelDataUrl: `s3://${BUCKET}/model.tar.gz` }],
     SupportedContentTypes: ['text/csv'],
     SupportedResponseMIMETypes: ['text/csv'],
-    SupportedRealtimeInferenceInstanceTypes: ['ml.m5.large', 'ml.m5.xlarge'],
   };
-  const package_ = { InferenceSpecification: specification, CustomerMetadataProperties: { accuracy: '0.91', commit: 'f3a91c' } };
+  const details: Partial<CreateModelPackageInput> = {
+    InferenceSpecification: specification,
+    CustomerMetadataProperties: { accuracy: '0.91', commit: 'f3a91c' },
+  };
   await callJson(connection, 'sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: LARGE_GROUP });
   await callJson(connection, 'sagemaker:CreateModelPackage', {
-    ...package_,
+    ...details,
     ModelPackageGroupName: LARGE_GROUP,
     ModelPackageDescription: 'A version like any other.',
     ModelApprovalStatus: 'PendingManualApproval',
@@ -177,10 +181,10 @@ function* executionWrites({ pipeline, execution, steps }: Samples, count: number
       modifiedAtMs: atMs + 500,
     };
     const key = executionKey(PLACE, PIPELINE, executionId);
-    yield { key, document, index: executionIndex(document, incarnationOf(pipeline)) };
+    yield writeOf(key, document, executionIndex(document, incarnationOf(pipeline)));
     for (const [at, sample] of steps.entries()) {
       const step = { ...sample, startedAtMs: atMs, endedAtMs: atMs + 500 };
-      yield { key: stepKey(key, step.stepName), document: step, index: stepIndex(step, key, at + 1) };
+      yield writeOf(stepKey(key, step.stepName), step, stepIndex(step, key, at + 1));
     }
   }
 }

@@ -49,9 +49,10 @@ function createInstantBackend(close: () => void): WorkBackend & { close(): void 
   };
 }
 
-const decorate: Decorate = (name, port) =>
-  name === 'backend'
-    ? (createInstantBackend(() => (port as unknown as { close(): void }).close()) as typeof port & WorkBackend)
-    : port;
+const decorate: Decorate = (name, port) => {
+  if (name !== 'backend') return port;
+  const { close } = port as unknown as { close(): void };
+  return createInstantBackend(() => close.call(port)) as unknown as typeof port;
+};
 
 await runServer({ folder, host: '127.0.0.1', port: 0, runtimePort: undefined, stopJobs: false, decorate });

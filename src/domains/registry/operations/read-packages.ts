@@ -85,7 +85,7 @@ function packagesQuery(input: ListModelPackagesInput, context: OperationContext)
     status: group !== undefined || type === 'Both' ? undefined : type,
     facet: input.ModelApprovalStatus,
     nameContains: group === undefined ? query.nameContains : undefined,
-    // inside a group the number is both the order of names and of creation, also for versions of one millisecond
-    sortBy: group !== undefined && !byTime ? 'ordinal' : query.sortBy,
+    // inside a group the number is both the order of names and of creation; times are a range of the order of creation
+    sortBy: group === undefined ? query.sortBy : byTime ? 'created' : 'ordinal',
   };
 }

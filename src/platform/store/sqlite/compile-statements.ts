@@ -8,7 +8,7 @@ import {
   sql,
 } from 'kysely';
 import { fileURLToPath } from 'node:url';
-import { LIST_FAMILIES, type ListFamily, type ListOrder, listStatementName, SORT_COLUMNS } from './list-families.ts';
+import { indexNameOf, LIST_FAMILIES, type ListFamily, type ListOrder, listStatementName, SORT_COLUMNS } from './list-families.ts';
 
 export const STATEMENTS_FILE = fileURLToPath(new URL('statements.generated.ts', import.meta.url));
 
@@ -94,18 +94,23 @@ function addResourceStatements(add: Add): void {
   update('updateStatus', ['version', 'status', 'modified_at', 'document']);
   update('updateRow', [...INDEX_COLUMNS, 'document']);
   add('deleteRow', KEY, whereKey(db.deleteFrom('resource') as never));
-  for (const [name, column] of [
-    ['countParent', 'parent'],
-    ['countFacet', 'facet'],
+  for (const [name, filters] of [
+    ['countParent', ['parent']],
+    ['countFacet', ['parent', 'facet']],
   ] as const) {
-    const scope = ['account', 'region', 'kind', column] as const;
-    let query = db.selectFrom('resource').select(sql<number>`count(*)`.as('rows'));
+    const scope = ['account', 'region', 'kind', ...filters] as const;
+    let query = db.selectFrom(resourceBy({ filters, sort: 'ordinal' })).select(sql<number>`count(*)`.as('rows'));
     for (const part of scope) query = query.where(part, '=', p(part));
-    // the second filter is a comparison of its own, so that the index of the first one is taken
-    if (column === 'facet') query = query.where(sql<boolean>`+parent = ${'parent'}`);
-    query = query.where(column === 'facet' ? sql<boolean>`+ordinal > ${'ordinal'}` : sql<boolean>`ordinal > ${'ordinal'}`);
-    add(name, [...scope, ...(column === 'facet' ? ['parent'] : []), 'ordinal'], query);
+    add(name, [...scope, 'ordinal'], query.where(sql<boolean>`ordinal > ${'ordinal'}`));
   }
+}
+
+/** The table, read by the index of a family. */
+function resourceBy(family: ListFamily): 'resource' {
+  const index = indexNameOf(family);
+  return index === undefined
+    ? 'resource'
+    : (sql`resource`.as(sql`resource indexed by ${sql.ref(index)}`) as unknown as 'resource');
 }
 
 function addTimerStatements(add: Add): void {
@@ -240,15 +245,15 @@ function addListStatements(add: Add, family: ListFamily): void {
 function listQuery(family: ListFamily, order: ListOrder, selected: readonly (keyof ResourceTable)[]) {
   const direction = order === 'descending' ? 'desc' : 'asc';
   let query = db
-    .selectFrom('resource')
+    .selectFrom(resourceBy(family))
     .select(selected as never)
     .where('account', '=', p('account'))
     .where('region', '=', p('region'))
     .where('kind', '=', p('kind'));
   const parameters = ['account', 'region', 'kind'];
-  if (family.filter !== 'none') {
-    query = query.where(family.filter, '=', p(family.filter));
-    parameters.push(family.filter);
+  for (const filter of family.filters) {
+    query = query.where(filter, '=', p(filter));
+    parameters.push(filter);
   }
   const column = SORT_COLUMNS[family.sort];
   if (column === 'name') {

@@ -1,11 +1,13 @@
 /**
- * The orders in which the resource table can be read page by page: one equality filter (or none) and one sort column,
- * each served by an index of migrations.ts. Filters beyond the family's are applied while scanning it in bounded steps.
+ * The orders in which the resource table can be read page by page: equality filters (or none) and one sort column, each served by an index of
+ * migrations.ts, which its statements name: left to itself SQLite takes whichever index has the sort column and reads every row of the
+ * kind. Filters beyond the family's are applied while scanning it in bounded steps.
  */
 export interface ListFamily {
-  readonly filter: 'none' | 'parent' | 'status' | 'facet';
+  readonly filters: readonly FilterColumn[];
   readonly sort: ListSort;
 }
+export type FilterColumn = 'parent' | 'status' | 'facet';
 export type ListSort = 'name' | 'created' | 'modified' | 'status' | 'ordinal';
 /** `ascending` starts at its lower bound, `ascendingAfter` behind it; sorts by column and name always start behind. */
 export type ListOrder = 'ascending' | 'ascendingAfter' | 'descending';
@@ -18,15 +20,23 @@ export const SORT_COLUMNS = {
   ordinal: 'ordinal',
 } as const;
 
+const sorted = (filters: readonly FilterColumn[], ...sorts: ListSort[]): ListFamily[] => sorts.map((sort) => ({ filters, sort }));
+
+/** Of those with as many filters that are asked for, the first is taken. */
 export const LIST_FAMILIES: readonly ListFamily[] = [
-  ...(['name', 'created', 'modified', 'status', 'ordinal'] as const).map((sort) => ({ filter: 'none', sort }) as const),
-  ...(['name', 'created', 'modified', 'status', 'ordinal'] as const).map((sort) => ({ filter: 'parent', sort }) as const),
-  ...(['name', 'created', 'modified'] as const).map((sort) => ({ filter: 'status', sort }) as const),
-  ...(['name', 'created'] as const).map((sort) => ({ filter: 'facet', sort }) as const),
+  ...sorted(['parent', 'facet'], 'created', 'ordinal'),
+  ...sorted(['status', 'facet'], 'name', 'created'),
+  ...sorted(['parent'], 'name', 'created', 'modified', 'status', 'ordinal'),
+  ...sorted(['status'], 'name', 'created', 'modified'),
+  ...sorted(['facet'], 'name', 'created'),
+  ...sorted([], 'name', 'created', 'modified', 'status', 'ordinal'),
 ];
 
-export const hasFamily = (filter: ListFamily['filter'], sort: ListSort): boolean =>
-  LIST_FAMILIES.some((family) => family.filter === filter && family.sort === sort);
+/** Undefined: the primary key. */
+export const indexNameOf = ({ filters, sort }: ListFamily): string | undefined => {
+  const columns = [...filters, ...(sort === 'name' ? [] : [sort])];
+  return columns.length === 0 ? undefined : `resource_${columns.join('_')}`;
+};
 
-export const listStatementName = (head: 'page' | 'scan', family: ListFamily, order: ListOrder): string =>
-  `${head}_${family.filter}_${family.sort}_${order}`;
+export const listStatementName = (head: 'page' | 'scan', { filters, sort }: ListFamily, order: ListOrder): string =>
+  `${head}_${filters.join('_') || 'none'}_${sort}_${order}`;

@@ -71,6 +71,19 @@ export const MIGRATIONS: readonly { readonly name: string; readonly sql: string 
       create index blob_use_key on blob_use (key, digest);
     `,
   },
+  {
+    name: 'lists by two filters: approved versions of a group, versions by approval',
+    sql: `
+      create index resource_parent_facet_created on resource (account, region, kind, parent, facet, created_at, name)
+        where parent is not null and facet is not null;
+      create index resource_parent_facet_ordinal on resource (account, region, kind, parent, facet, ordinal, name)
+        where parent is not null and facet is not null and ordinal is not null;
+      create index resource_status_facet on resource (account, region, kind, status, facet, name)
+        where status is not null and facet is not null;
+      create index resource_status_facet_created on resource (account, region, kind, status, facet, created_at, name)
+        where status is not null and facet is not null;
+    `,
+  },
 ];
 
 /** Brings the database up to the newest schema, each migration in its own transaction. */

@@ -1,5 +1,5 @@
 import type { Cursor, ListQuery, RowIndex } from '../port.ts';
-import { hasFamily, type ListFamily, type ListOrder, type ListSort } from './list-families.ts';
+import { LIST_FAMILIES, type ListFamily, type ListOrder, type ListSort } from './list-families.ts';
 
 /** How one page is read: a range of one index, and what is filtered while reading it. */
 export interface ListPlan {
@@ -23,7 +23,7 @@ type Bound = readonly [sort: string | number, name: string];
 export function planList(query: ListQuery): ListPlan {
   const family = chooseFamily(query);
   const scope = [query.account, query.region, query.kind];
-  if (family.filter !== 'none') scope.push(query[family.filter] as string);
+  for (const filter of family.filters) scope.push(query[filter] as string);
   const range = family.sort === 'name' ? nameRange(query) : pairRange(query, family.sort);
   return { family, ...range, bindings: [...scope, ...range.bindings], residual: residualFilter(query, family) };
 }
@@ -41,14 +41,12 @@ function sortValue(sort: ListSort, name: string, index: RowIndex): string | numb
 }
 
 function chooseFamily(query: ListQuery): ListFamily {
-  const sort = query.sortBy;
-  if (query.parent !== undefined) return { filter: 'parent', sort };
   // among rows of one status, the order by status is the order by name
-  if (query.status !== undefined && sort === 'status') return { filter: 'status', sort: 'name' };
-  for (const filter of ['status', 'facet'] as const) {
-    if (query[filter] !== undefined && hasFamily(filter, sort)) return { filter, sort };
-  }
-  return { filter: 'none', sort };
+  const sort = query.sortBy === 'status' && query.status !== undefined && query.parent === undefined ? 'name' : query.sortBy;
+  const fitting = LIST_FAMILIES.filter(
+    (family) => family.sort === sort && family.filters.every((one) => query[one] !== undefined),
+  );
+  return fitting.reduce((best, family) => (family.filters.length > best.filters.length ? family : best));
 }
 
 function nameRange(query: ListQuery): Pick<ListPlan, 'order' | 'bindings' | 'possible'> {
@@ -104,7 +102,7 @@ function residualFilter(query: ListQuery, family: ListFamily): ListPlan['residua
   const checks: ((name: string, index: RowIndex) => boolean)[] = [];
   for (const column of ['parent', 'status', 'facet'] as const) {
     const wanted = query[column];
-    const covered = family.filter === column || (column === 'status' && family.sort === 'status');
+    const covered = family.filters.includes(column) || (column === 'status' && family.sort === 'status');
     if (wanted !== undefined && !covered) checks.push((_, index) => index[column] === wanted);
   }
   const { namePrefix, nameContains, createdAfterMs, createdBeforeMs, modifiedAfterMs, modifiedBeforeMs } = query;

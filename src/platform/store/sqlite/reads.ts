@@ -41,7 +41,7 @@ export function createReads(db: DatabaseSync): Reads {
       const [found] =
         facet === undefined
           ? all<[number]>('countParent', ...scope, parent, ordinalAbove)
-          : all<[number]>('countFacet', ...scope, facet, parent, ordinalAbove);
+          : all<[number]>('countFacet', ...scope, parent, facet, ordinalAbove);
       return found?.[0] ?? 0;
     },
     referrers: (key, limit) => all<[string]>('referrers', keyText(key), limit).map(([from]) => parseKeyText(from)),
