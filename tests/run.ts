@@ -22,6 +22,7 @@ const SYSTEM = [
   'tests/clients/**/*.test.ts',
   'tests/crash/**/*.test.ts',
   'tests/attacks/**/*.test.ts',
+  'tests/fuzz/**/*.test.ts',
   'tests/browser/**/*.test.ts',
   'tests/cli/**/*.test.ts',
   'examples/**/*.test.ts',

@@ -70,6 +70,15 @@ const CALLS: readonly (readonly [operation: string, input: Record<string, unknow
   ],
   ['sagemaker:StartPipelineExecution', { PipelineName: 'fuzz-pipeline', ClientRequestToken: 'c'.repeat(36) }],
   ['sagemaker:ListPipelineExecutions', { PipelineName: 'fuzz-pipeline' }],
+  [
+    'sagemaker:CreateEndpointConfig',
+    {
+      EndpointConfigName: 'later',
+      ProductionVariants: [{ VariantName: 'All', ModelName: 'target', InitialInstanceCount: 1, InstanceType: 'ml.m5.large' }],
+      AsyncInferenceConfig: { OutputConfig: { S3OutputPath: 's3://fuzz-bucket/later' } },
+    },
+  ],
+  ['sagemaker:CreateEndpoint', { EndpointName: 'later', EndpointConfigName: 'later' }],
   ['sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'fuzz-group' }],
   [
     'sagemaker:CreateModelPackage',

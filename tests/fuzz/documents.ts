@@ -47,9 +47,24 @@ export const PLAIN_PIPELINE = {
   ],
 };
 
+/** Waits until somebody answers for it. */
+const WAITING_PIPELINE = {
+  Version: '2020-12-01',
+  Steps: [
+    {
+      Name: 'Ask',
+      Type: 'Callback',
+      SqsQueueUrl: 'https://sqs.us-east-1.amazonaws.com/123456789012/fuzz-queue',
+      Arguments: { word: 'a' },
+      OutputParameters: [{ OutputName: 'answer', OutputType: 'String' }],
+    },
+    { Name: 'End', Type: 'Fail', Arguments: { ErrorMessage: { Get: "Steps.Ask.OutputParameters['answer']" } } },
+  ],
+};
+
 const PIPELINES: readonly unknown[] = [
   PLAIN_PIPELINE,
-  PLAIN_PIPELINE,
+  WAITING_PIPELINE,
   ...['every-executed-step', 'seed-000', 'seed-002', 'service-steps', 'steps-of-later'].map(golden),
 ];
 
@@ -104,7 +119,8 @@ function baseFor(member: string, random: Random): unknown {
   if (/PipelineDefinition$/.test(member)) return pickFrom(PIPELINES, random);
   if (/AssumeRolePolicyDocument|TrustPolicy/i.test(member)) return TRUST;
   if (/ResourcePolicy|^Policy$|^policyText$/.test(member)) return random() < 0.5 ? RESOURCE_POLICY : pickFrom(POLICIES, random);
-  if (/Policy(Document)?$/.test(member)) return pickFrom(POLICIES, random);
+  if (member === 'PolicyDocument' && random() < 0.3) return TRUST;
+  if (/Policy(Document|InputList)?$/.test(member)) return pickFrom(POLICIES, random);
   if (/^imageManifest$|^manifest$/i.test(member)) return MANIFEST;
   if (/RedrivePolicy/.test(member)) return REDRIVE;
   return member === 'DataInputConfig' ? DATA_INPUT : undefined;

@@ -27,10 +27,21 @@ export class KnownValues {
 
   /** Keeps every text member of an input or answer. */
   harvest(prefix: string, value: unknown, member = ''): void {
-    if (typeof value === 'string') this.#keep(prefix, member, value);
-    else if (Array.isArray(value)) for (const item of value.slice(0, 20)) this.harvest(prefix, item, member);
+    if (typeof value === 'string') {
+      this.#keep(prefix, member, value);
+      if (value.startsWith('{"') && member === 'Body') this.#harvestText(prefix, value);
+    } else if (Array.isArray(value)) for (const item of value.slice(0, 20)) this.harvest(prefix, item, member);
     else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
       for (const [name, item] of Object.entries(value)) this.harvest(prefix, item, name);
+    }
+  }
+
+  /** A message that is JSON itself, such as the one by which a pipeline asks for an answer. */
+  #harvestText(prefix: string, text: string): void {
+    try {
+      this.harvest(prefix, JSON.parse(text));
+    } catch {
+      // only began like JSON
     }
   }
 
@@ -103,6 +114,7 @@ const SAME: Readonly<Record<string, string>> = {
   'sagemaker:modelpackagename': 'sagemaker:modelpackagearn',
   'sagemaker:modelpackagearnlist': 'sagemaker:modelpackagearn',
   'lambda:functionarn': 'lambda:functionname',
+  'sagemaker:callbacktoken': 'sqs:token',
   'logs:loggroupidentifier': 'logs:loggroupname',
   's3:uploadidmarker': 's3:uploadid',
 };

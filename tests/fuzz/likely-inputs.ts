@@ -35,6 +35,7 @@ export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown
   }),
   'sagemaker:InvokeEndpoint': () => ({ EndpointName: 'target', Body: btoa('row'), ContentType: 'text/csv' }),
   'sagemaker:InvokeEndpointWithResponseStream': () => ({ EndpointName: 'target', Body: btoa('row') }),
+  'sagemaker:InvokeEndpointAsync': () => ({ EndpointName: 'later', InputLocation: 's3://fuzz-bucket/kept' }),
   'sagemaker:UpdateEndpointWeightsAndCapacities': () => ({
     EndpointName: 'target',
     DesiredWeightsAndCapacities: [{ VariantName: 'AllTraffic', DesiredWeight: 1 }],

@@ -8,13 +8,15 @@ import type { Corpus } from './corpus.ts';
 import { bytesOf, type FuzzRequest, toFile } from './fuzz-request.ts';
 import { KnownValues } from './known-values.ts';
 import { RequestSource } from './request-source.ts';
+import { shrink } from './shrink.ts';
 import { type Answer, type Outcome, WireConnection } from './wire-connection.ts';
 
 export interface FuzzOptions {
   readonly seed: number;
-  readonly requests: number;
   /** Clients side by side, each with a connection to either port. */
   readonly clients: number;
+  /** Told of every exchange. */
+  readonly observe?: (request: FuzzRequest, answer: Answer | undefined, ms: number) => void;
 }
 
 /** A request whose answer is wrong. */
@@ -42,6 +44,7 @@ export interface FuzzReport {
 
 /** Different failures after which a run ends: more would say the same. */
 const FAILURES_MAX = 60;
+const SHRUNK_MAX = 10;
 
 /** One run after another continues the same books: memory is looked at in between. */
 export class FuzzRun {
@@ -55,13 +58,15 @@ export class FuzzRun {
   readonly #failures = new Map<string, Failure>();
   readonly #besideMs: number[] = [];
   readonly #folder: string;
+  readonly #observe: FuzzOptions['observe'];
   #current = new Map<Client, string>();
   #slowest = { ms: 0, during: '' };
   #requests = 0;
   #seconds = 0;
 
-  constructor(corpus: Corpus, { seed, clients }: Pick<FuzzOptions, 'seed' | 'clients'>) {
+  constructor(corpus: Corpus, { seed, clients, observe }: FuzzOptions) {
     this.#corpus = corpus;
+    this.#observe = observe;
     this.#folder = join(tmpdir(), `slipway-fuzz-${seed}`);
     const known = new KnownValues(corpus.spared, corpus.known);
     this.#clients = Array.from({ length: clients }, (_, index) => newClient(corpus, known, seed * 7919 + index));
@@ -85,6 +90,21 @@ export class FuzzRun {
     this.#seconds += (Date.now() - startedMs) / 1000;
   }
 
+  /** Makes the first failures small, as far as they fail again, and writes their files anew. */
+  async shrinkFailures(): Promise<void> {
+    const [client] = this.#clients;
+    for (const { request, file } of [...this.#failures.values()].slice(0, SHRUNK_MAX)) {
+      const fails = async (smaller: FuzzRequest): Promise<boolean> => {
+        try {
+          return client !== undefined && faultOf(smaller, await send(smaller, client, this.#corpus)) !== undefined;
+        } catch {
+          return true; // no answer of HTTP
+        }
+      };
+      if (request.body.length < 100_000) writeFileSync(file, toFile(await shrink(request, fails)));
+    }
+  }
+
   close(): void {
     for (const { main, runtime } of this.#clients) for (const connection of [main, runtime]) connection.close();
   }
@@ -93,7 +113,7 @@ export class FuzzRun {
     const request = client.source.next();
     count(this.#kinds, request.kind.split(' ')[0] ?? '');
     this.#current.set(client, `${request.kind} ${request.operation ?? request.target.slice(0, 80)}`);
-    const t0 = Date.now();
+    const startedMs = Date.now();
     let fault: string | undefined;
     let outcome: Outcome = { answers: [], end: 'closed' };
     try {
@@ -104,11 +124,7 @@ export class FuzzRun {
     }
     const [answer] = outcome.answers;
     count(this.#statuses, answer ? (answer.status < 300 ? '2xx' : String(answer.status)) : 'none');
-    const T = ((globalThis as any).T ??= new Map());
-    const k =
-      request.kind.startsWith('http') || request.kind.startsWith('huge') ? request.kind : request.kind + ' ' + request.operation;
-    const e = T.get(k) ?? [0, 0];
-    T.set(k, [e[0] + Date.now() - t0, e[1] + 1, Math.max(e[2] ?? 0, Date.now() - t0)] as any);
+    this.#observe?.(request, answer, Date.now() - startedMs);
     if (fault !== undefined) this.#fail(request, fault);
     if (answer) this.#learn(client, request, answer);
   }
@@ -119,16 +135,13 @@ export class FuzzRun {
     if (expect.kind === 'violation') this.#violations.add(`${operation} ${expect.path} ${expect.what}`);
     if (expect.kind !== 'valid') return;
     this.#asked.add(operation);
-    if (answer.status >= 300) {
-      ((globalThis as any).E ??= new Map()).set(
-        operation + ' ' + Math.floor(Math.random() * 3),
-        answer.status + ' ' + answer.body.toString('utf8', 0, 300),
-      );
-      return;
-    }
+    if (answer.status >= 300) return;
     this.#succeeded.add(operation);
     const prefix = serviceOf(operation)?.prefix ?? '';
-    if (/:(Delete|Abort)/.test(operation)) return client.source.known.forget(prefix, request.input ?? {});
+    if (/:(Delete|Abort)/.test(operation)) {
+      client.source.known.forget(prefix, request.input ?? {});
+      return;
+    }
     client.source.known.harvest(prefix, request.input);
     const type = answer.headers['content-type'] ?? '';
     if (answer.body.length > 50_000) return;
