@@ -1,7 +1,8 @@
-import type { DescribeDomainResponse, UserSettings } from '../../../contract/generated/sagemaker.ts';
+import type { DescribeDomainResponse } from '../../../contract/generated/sagemaker.ts';
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
+import { parseArn } from '../../../platform/resources/arn.ts';
 import { arnOf } from '../../../platform/resources/declaration.ts';
 import type { StudioPorts } from '../ports.ts';
 import { changeRecord, createRecord, listRecords, recordNeed, removeRecord, requireRecord } from '../records.ts';
@@ -19,19 +20,37 @@ const need = (action: string) => (input: { DomainId: string }, context: Operatio
   recordNeed(DOMAIN, action, input.DomainId, context),
 ];
 
-/** The role that settings name is handed to SageMaker. */
-export const settingsNeeds = async (
+/** Every role that settings name, wherever in them, is handed to SageMaker. */
+export async function settingsNeeds(
   { roles }: StudioPorts,
-  settings: UserSettings | undefined,
-  context: OperationContext,
-): Promise<AuthorizationNeed[]> => passRoleNeeds(roles, context.account, settings?.ExecutionRole);
+  input: object,
+  { account }: OperationContext,
+): Promise<AuthorizationNeed[]> {
+  const { Tags: _tags, ...settings } = input as { readonly Tags?: unknown };
+  const named = [...new Set(rolesIn(settings))];
+  const needs = await Promise.all(
+    named.map((arn) =>
+      parseArn(arn)?.account === account
+        ? passRoleNeeds(roles, account, arn)
+        : [{ action: 'iam:PassRole', resources: [arn], context: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } }],
+    ),
+  );
+  return needs.flat();
+}
+
+const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\//;
+
+function rolesIn(value: unknown): string[] {
+  if (typeof value === 'string') return ROLE_ARN.test(value) ? [value] : [];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(rolesIn) : [];
+}
 
 const createDomain = (ports: StudioPorts) =>
   operation('sagemaker:CreateDomain', {
     effect: 'change',
     needs: async (input, context) => [
       { action: 'sagemaker:CreateDomain', resources: [arnOf(DOMAIN, context, '*')] },
-      ...(await settingsNeeds(ports, input.DefaultUserSettings, context)),
+      ...(await settingsNeeds(ports, input, context)),
     ],
     async handle({ Tags, ...input }, context) {
       const DomainId = `d-${ports.ids.alphanumeric(12)}`;
@@ -82,7 +101,7 @@ const updateDomain = (ports: StudioPorts) =>
     effect: 'change',
     needs: async (input, context) => [
       ...need('sagemaker:UpdateDomain')(input, context),
-      ...(await settingsNeeds(ports, input.DefaultUserSettings, context)),
+      ...(await settingsNeeds(ports, input, context)),
     ],
     async handle({ DomainId, DomainSettingsForUpdate, ...given }, context) {
       const change = (before: DescribeDomainResponse): DescribeDomainResponse => ({

@@ -30,7 +30,7 @@ const createUserProfile = (ports: StudioPorts) =>
     effect: 'change',
     needs: async (input, context) => [
       ...need('sagemaker:CreateUserProfile')(input, context),
-      ...(await settingsNeeds(ports, input.UserSettings, context)),
+      ...(await settingsNeeds(ports, input, context)),
     ],
     async handle({ Tags, ...input }, context) {
       const name = nameOf(input);
@@ -79,7 +79,7 @@ const updateUserProfile = (ports: StudioPorts) =>
     effect: 'change',
     needs: async (input, context) => [
       ...need('sagemaker:UpdateUserProfile')(input, context),
-      ...(await settingsNeeds(ports, input.UserSettings, context)),
+      ...(await settingsNeeds(ports, input, context)),
     ],
     async handle(input, context) {
       const change = (before: DescribeUserProfileResponse): DescribeUserProfileResponse => ({
