@@ -237,7 +237,8 @@ export class ModelServers {
       await backend.stop(workId);
       return false;
     }
-    if (status.phase === 'ended') await backend.release(workId);
+    // also when it is absent: a server that died just after handing it over left a spawner that could yet claim it
+    await backend.release(workId);
     admission.release(workId);
     this.#ending.delete(workId);
     this.#memories.delete(workId);

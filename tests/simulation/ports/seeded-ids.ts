@@ -14,7 +14,7 @@ export function createSeededIds(random: Random): Ids {
     bytes,
     uuid() {
       const hex = bytes(16).toString('hex');
-      return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20)].join('-');
+      return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `a${hex.slice(17, 20)}`, hex.slice(20)].join('-');
     },
     alphanumeric(length) {
       let text = '';

@@ -31,7 +31,7 @@ export class ServingClients {
   /** Acknowledged, by name. */
   readonly created = new Set<string>();
   /** Transform jobs by name: how they are to end. */
-  readonly transforms = new Map<string, { readonly outcome: string; stopped: boolean; acknowledged: boolean }>();
+  readonly transforms = new Map<string, { readonly outcome: string; stopped: boolean; acknowledged: boolean; ended: boolean }>();
   /** Acknowledged events. */
   readonly events: Invoked[] = [];
   readonly #world: World;
@@ -91,9 +91,10 @@ export class ServingClients {
 
   /** What would run on for days is stopped, so that everything can end. */
   finishing(): Action | undefined {
-    const hanging = [...this.transforms].find(([, { outcome, stopped }]) => outcome === 'hang' && !stopped)?.[0];
+    if (this.busy > 0) return undefined;
+    const hanging = [...this.transforms].find(([, { outcome, ended }]) => outcome === 'hang' && !ended)?.[0];
     if (hanging === undefined) return undefined;
-    return { name: `stop ${hanging}`, perform: () => void this.#run('stop what hangs', () => this.stopOf(hanging)) };
+    return { name: `stop ${hanging}`, perform: () => void this.#run('stop what hangs', () => this.#stopAtLast(hanging)) };
   }
 
   judge(): Promise<string[]> {
@@ -263,7 +264,7 @@ export class ServingClients {
     const TransformJobName = `t${this.#number()}`;
     const outcome = this.#random.pick(['ok', 'ok', 'ok', 'fail', 'oom', 'lost', 'hang']);
     const S3Uri = `s3://${SURROUNDINGS.bucket}/${this.#random.pick(['in', 'in', 'absent'])}`;
-    const state = { outcome: S3Uri.endsWith('absent') ? 'refused' : outcome, stopped: false, acknowledged: false };
+    const state = { outcome: S3Uri.endsWith('absent') ? 'refused' : outcome, stopped: false, acknowledged: false, ended: false };
     this.transforms.set(TransformJobName, state);
     await this.#call('sagemaker:CreateTransformJob', {
       TransformJobName,
@@ -279,10 +280,19 @@ export class ServingClients {
   async #stopTransform(): Promise<void> {
     const names = [...this.transforms.keys()];
     if (names.length === 0) return;
-    await this.stopOf(this.#random.pick(names));
+    await this.#stopOf(this.#random.pick(names));
   }
 
-  async stopOf(TransformJobName: string): Promise<void> {
+  /** Nobody creates it any more: what is refused now is over, or never was. */
+  async #stopAtLast(name: string): Promise<void> {
+    const state = this.transforms.get(name);
+    await this.#stopOf(name).catch((error: unknown) => {
+      if (!(error instanceof ServiceError) || error.code !== 'ValidationException') throw error;
+    });
+    if (state) state.ended = true;
+  }
+
+  async #stopOf(TransformJobName: string): Promise<void> {
     const state = this.transforms.get(TransformJobName);
     if (state) state.stopped = true;
     await this.#call('sagemaker:StopTransformJob', { TransformJobName });
