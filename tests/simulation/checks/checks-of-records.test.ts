@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '../../../src/platform/json.ts';
 import type { LedgerEntry } from '../../../src/platform/ledger/entry.ts';
 import { checkAcknowledged } from './acknowledged.ts';
 import { checkBlobsKept, checkNoDanglingReference } from './blobs-kept.ts';
+import { checkCallbacksAnsweredOnce } from './callbacks-answered-once.ts';
 import { checkChangesInLedger } from './changes-in-ledger.ts';
+import { checkKeptAsAsked, checkTimesInOrder } from './kept-as-asked.ts';
 import { checkLedgerChain } from './ledger-chain.ts';
 import { checkNothingOverwritten } from './nothing-overwritten.ts';
 import { checkStatusEvents } from './status-events.ts';
@@ -243,4 +246,47 @@ test('acknowledged: it is in the ledger, and a token gets one answer', () => {
   silent(told('sagemaker:DeleteModel', { ModelName: 'm' }));
   silent(told('sagemaker:DescribeModel', { ModelName: 'x' }));
   silent(told('sqs:DeleteMessage', { QueueUrl: 'q' }));
+});
+
+test('requests stay as they were made, ends as they were told', () => {
+  const world = watchDisk(() => checkKeptAsAsked());
+  const job = (more: JsonObject) => world.commit({ rows: [[JOB, { status: 'InProgress', request: { RoleArn: 'r' }, ...more }]] });
+  job({});
+  silent(job({ endedAtMs: 5, failureReason: 'x' }));
+  says(job({ endedAtMs: 6, failureReason: 'x' }), /endedAtMs of TrainingJob j was 5, and is 6/);
+  says(
+    job({ endedAtMs: 6, failureReason: 'x', request: { RoleArn: 's' } }),
+    /request of TrainingJob j was .*"r".*, and is .*"s"/,
+  );
+  world.commit({ rows: [[key('Model', 'm'), { Containers: [] }]] });
+  says(world.commit({ rows: [[key('Model', 'm'), { Containers: [], note: 1 }]] }), /note of Model m was undefined, and is 1/);
+});
+
+test('times are in their order, and not ahead', () => {
+  const world = watchDisk(checkTimesInOrder, { nowMs: () => 50 });
+  const job = (createdAtMs: number, startedAtMs: number, endedAtMs: number) =>
+    world.commit({ rows: [[JOB, { createdAtMs, startedAtMs, endedAtMs }]] });
+  silent(job(1, 1, 50));
+  says(job(2, 1, 50), /startedAtMs of TrainingJob j is 1/);
+  says(job(1, 2, 51), /endedAtMs of TrainingJob j is 51/);
+});
+
+test('callbacks: one answer, and the step ends by it', () => {
+  const world = watchDisk(checkCallbacksAnsweredOnce);
+  const answer = (how: 'Success' | 'Failure', CallbackToken: string) => {
+    world.safety.answered(`sagemaker:SendPipelineExecutionStep${how}`, { CallbackToken }, {});
+    return world.said();
+  };
+  const ends = (name: string, status: string) => {
+    const metadata = { Callback: { CallbackToken: name } };
+    world.commit({ rows: [[step(name), { status: 'Executing', metadata }]] });
+    return world.commit({ rows: [[step(name), { status, metadata }]] });
+  };
+  world.commit({ rows: [[EXECUTION, execution('Executing')]] });
+  silent(answer('Success', 'A'));
+  says(answer('Failure', 'A'), /the callback A was answered with Succeeded, and then with Failed/);
+  silent(answer('Success', 'B'));
+  says(ends('B', 'Failed'), /the callback B was answered with Succeeded, its step is Failed/);
+  silent(ends('C', 'Failed'));
+  says(answer('Success', 'C'), /the callback C was answered with Succeeded, its step is Failed/);
 });

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '../../../src/platform/json.ts';
 import type { EndpointRoute } from '../../../src/platform/ports/routes.ts';
 import { checkApprovedOnly } from './approved-only.ts';
 import { checkEndpointsServe } from './endpoints-serve.ts';
 import { checkJobsAreTheirWork, checkStepsAreTheirJobs } from './jobs-are-their-work.ts';
 import { checkNothingLeftRunning } from './nothing-left-running.ts';
-import { arn, key, step, watchDisk } from './watched-disk.ts';
+import { arn, entry, key, step, watchDisk } from './watched-disk.ts';
 
 const says = (problems: readonly string[], what: RegExp) => {
   assert.equal(problems.length, 1, problems.join('\n'));
@@ -33,6 +34,24 @@ test('work: a job is Completed when its hosts ended well, and nothing of it runs
   job('InProgress');
   world.work('job-1-2', WELL);
   silent(job('Completed'));
+});
+
+test('work: Stopped means asked to, Completed that the artifacts are there', () => {
+  const world = watchDisk(checkJobsAreTheirWork);
+  const job = (status: string, more: JsonObject = {}) =>
+    world.commit({ rows: [[JOB, { status, workId: 'job-1', arn: arn('training-job', 'j'), ...more }]] });
+  job('InProgress');
+  world.work('job-1', { phase: 'running' });
+  world.work('job-1', WELL);
+  says(job('Completed', { modelArtifacts: 's3://b/k/model.tar.gz' }), /its artifacts s3:\/\/b\/k\/model.tar.gz are not there/);
+  world.commit({ rows: [[{ ...key('S3Object', 'b/k/model.tar.gz'), region: 'global' }, {}]] });
+  job('InProgress');
+  silent(job('Completed', { modelArtifacts: 's3://b/k/model.tar.gz' }));
+  job('InProgress');
+  says(job('Stopped'), /TrainingJob j is Stopped, and nobody asked for it/);
+  job('InProgress');
+  world.commit({ ledger: [entry('sagemaker:StopTrainingJob', arn('training-job', 'j'))] });
+  silent(job('Stopped'));
 });
 
 test('work: it runs once, while its job does, and only with room', () => {

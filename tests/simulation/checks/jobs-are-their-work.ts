@@ -20,6 +20,7 @@ export function checkJobsAreTheirWork(watched: Watched): Check {
   const { disk, works } = watched;
   const jobs = new Map<string, ResourceKey>();
   const begun = new Set<string>();
+  const stops = new Set<string>();
   const jobOf = (workId: string): Row | undefined => {
     for (let id = workId; id !== ''; id = id.slice(0, Math.max(0, id.lastIndexOf('-')))) {
       const key = jobs.get(id);
@@ -36,11 +37,22 @@ export function checkJobsAreTheirWork(watched: Watched): Check {
     const problems = own
       .filter(([, { phase }]) => phase === 'running')
       .map(([id]) => `${shown(row.key)} is ${to}, but its work ${id} still runs`);
+    if (to === 'Stopped' && !wasStopped(row)) problems.push(`${shown(row.key)} is Stopped, and nobody asked for it`);
     if (to !== 'Completed') return problems;
+    problems.push(...artifacts(row));
     const well = own.filter(([, { end }]) => end?.reason === 'exited' && end.exitCode === 0);
     const hosts = own[0]?.[1].spec.hosts.length ?? 1;
     if (well.length < hosts) problems.push(`${shown(row.key)} is Completed, but ${well.length} of its ${hosts} hosts ended well`);
     return problems;
+  };
+  /** Somebody asked for it, or its time was over. */
+  const wasStopped = (row: Row): boolean =>
+    stops.has(textOf(row.document, 'arn') ?? '') || worksOf(row).some(([, { end }]) => end?.reason === 'max-runtime');
+  const artifacts = (row: Row): string[] => {
+    const uri = textOf(row.document, 'modelArtifacts');
+    if (uri === undefined || disk.rows.get({ ...row.key, region: 'global', kind: 'S3Object', name: uri.replace('s3://', '') }))
+      return [];
+    return [`${shown(row.key)} is Completed, but its artifacts ${uri} are not there`];
   };
   const onRow = (change: RowChange): string[] => {
     const { key, after } = change;
@@ -70,7 +82,13 @@ export function checkJobsAreTheirWork(watched: Watched): Check {
   };
   return {
     promise: 'the status of a job is what became of its work, which runs once, while the job does, and in what room there is',
-    onCommit: ({ changes }) => changes.flatMap(onRow),
+    onCommit({ changes, ledger }) {
+      for (const { entry } of ledger) {
+        if (/^sagemaker:Stop(Training|Processing|Transform)Job$/.test(entry.action))
+          for (const arn of entry.resources) stops.add(arn);
+      }
+      return changes.flatMap(onRow);
+    },
     onWork,
     atRest: () =>
       [...works].flatMap(([id, { spec, phase }]) =>

@@ -3,11 +3,13 @@ import { parseKeyText } from '../../../src/platform/resource-key.ts';
 import { checkAcknowledged } from './acknowledged.ts';
 import { checkApprovedOnly } from './approved-only.ts';
 import { checkBlobsKept, checkNoDanglingReference } from './blobs-kept.ts';
+import { checkCallbacksAnsweredOnce } from './callbacks-answered-once.ts';
 import { checkChangesInLedger } from './changes-in-ledger.ts';
 import type { Check, SeenCommit, SeenWork, Watched } from './check.ts';
 import { checkEndpointsServe } from './endpoints-serve.ts';
 import { checkExecutionsEndWhole } from './executions-end-whole.ts';
 import { checkJobsAreTheirWork, checkStepsAreTheirJobs } from './jobs-are-their-work.ts';
+import { checkKeptAsAsked, checkTimesInOrder } from './kept-as-asked.ts';
 import { checkLedgerChain } from './ledger-chain.ts';
 import { checkNothingLeftRunning } from './nothing-left-running.ts';
 import { checkNothingOverwritten } from './nothing-overwritten.ts';
@@ -37,6 +39,9 @@ export const allChecks = (watched: Watched, { reached }: SafetyOptions = {}): Ch
   checkStepEffectsOnce(watched),
   checkStepsAreTheirJobs(watched),
   checkJobsAreTheirWork(watched),
+  checkCallbacksAnsweredOnce(watched),
+  checkKeptAsAsked(),
+  checkTimesInOrder(watched),
   checkUnsettledHaveTimers(watched),
   checkChangesInLedger(watched),
   checkLedgerChain(watched),
