@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from '../platform/node-http.ts';
 import { answerFault, endpointAbsent, type RuntimeFault } from './answer.ts';
+import { type InvocationPath, memberFault } from './check-members.ts';
 import type { Gate } from './gate.ts';
 import { invoke } from './invoke.ts';
 import { invokeAsync } from './invoke-async.ts';
@@ -75,8 +76,10 @@ async function serve(
     });
   }
   const path = match?.[2] ?? 'invocations';
-  const entrance = ports.gate.admit(request, body, name, ACTIONS[path as keyof typeof ACTIONS]);
+  const entrance = ports.gate.admit(request, body, name, ACTIONS[path as InvocationPath]);
   if (!entrance.admitted) return refuse(entrance.fault);
+  const fault = memberFault(path as InvocationPath, name, request.headers, body);
+  if (fault) return refuse(fault);
   const entry = ports.routes.find(entrance.account, entrance.region, name);
   if (!entry) return refuse(endpointAbsent(name, entrance.account));
   if (path === 'async-invocations') {

@@ -158,8 +158,7 @@ function violationRequest({ service, operation }: Candidate, violation: Violatio
   // the room's own: names of attributes of messages and of queues are taken side by side
   if (operation.key === 'sqs:ReceiveMessage' && path === 'attributeNames') return undefined;
   if (protocol !== 'json' && kind === 'union') return undefined; // none of its members is nothing at all
-  // the router looks at what members mean, not at their form
-  if (service.id === 'sagemaker-runtime' && path !== 'endpointName') return undefined;
+  if (service.id === 'sagemaker-runtime' && path === 'endpointName') return undefined; // another path, which is no operation
   const encoded = encodeInput(service, operation, input);
   if (!encoded) return undefined;
   return { ...encoded, kind: 'violation', expect: { kind: 'violation', path, what: `${kind}: ${constraint.slice(0, 200)}` } };

@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   signature: ['src/contract', 'src/platform'],
   'src/gateway': ['src/contract', 'src/platform', 'signature'],
   'src/backends': ['src/contract', 'src/platform', 'toolchain'],
-  'src/router': ['src/contract', 'src/platform', 'signature'],
+  'src/router': ['src/contract', 'src/platform', 'signature', 'models'],
   'src/cli': ['src/contract', 'sdk', 'src/platform', 'signature', 'models', 'toolchain'],
   console: ['src/contract'],
   models: ['src/contract'],
