@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import { test } from 'node:test';
+import { repeat, simulate } from './simulate.ts';
+import { FAULTS } from './swarm.ts';
+
+const SEEDS = 1000;
+
+/** `SIM_FROM` is the first seed; a run of the project's own begins anew each day, so that over time it sees many. */
+const FROM = Number(process.env['SIM_FROM'] ?? Math.floor(Date.now() / 86_400_000) * SEEDS);
+
+test(`${SEEDS} simulated seeds keep every promise, and each does the same twice; SIM_FROM=${FROM}`, async (context) => {
+  const workers = Math.min(2, availableParallelism());
+  const report = await simulate({ from: FROM, seeds: SEEDS, workers, twice: true, problemsMax: 5 });
+  context.diagnostic(`${report.events} events in ${report.seeds} seeds`);
+  const found = report.failed.map(({ seed, problems }) => `seed ${seed}: ${problems.join('; ')}\n${repeat(seed)}`);
+  assert.deepEqual(found, []);
+  assert.ok(report.events >= SEEDS * 200);
+  const unmet = FAULTS.filter((fault) => !report.coverage.counts.has(`fault\t${fault}`));
+  assert.deepEqual(unmet, [], 'every fault was met');
+});
