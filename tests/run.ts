@@ -23,6 +23,7 @@ const SYSTEM = [
   'tests/crash/**/*.test.ts',
   'tests/attacks/**/*.test.ts',
   'tests/fuzz/**/*.test.ts',
+  'tests/simulation/**/*.test.ts',
   'tests/browser/**/*.test.ts',
   'tests/cli/**/*.test.ts',
   'examples/**/*.test.ts',

@@ -6,8 +6,8 @@ import { FAULTS } from './swarm.ts';
 
 const SEEDS = 1000;
 
-/** `SIM_FROM` is the first seed; a run of the project's own begins anew each day, so that over time it sees many. */
-const FROM = Number(process.env['SIM_FROM'] ?? Math.floor(Date.now() / 86_400_000) * SEEDS);
+/** The first seed. The long run (tests/long) goes where no run was before. */
+const FROM = Number(process.env['SIM_FROM'] ?? 1);
 
 test(`${SEEDS} simulated seeds keep every promise, and each does the same twice; SIM_FROM=${FROM}`, async (context) => {
   const workers = Math.min(2, availableParallelism());
