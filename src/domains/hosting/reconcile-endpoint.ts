@@ -78,6 +78,8 @@ class EndpointReconciler {
         }
       }
     }
+    // a look that went on after another had failed would start its model server whatever became of the endpoint meanwhile
+    await Promise.allSettled(looks);
     return Promise.all(looks);
   }
 
