@@ -159,6 +159,11 @@ class ObservingWitness implements Witness {
     return status === undefined ? undefined : status === 'Stopped';
   }
 
+  elapsedMs(step: string): number {
+    const { StartTime, EndTime } = this.#steps.get(step) ?? {};
+    return typeof StartTime === 'number' && typeof EndTime === 'number' ? EndTime - StartTime : 0;
+  }
+
   isTaken(step: string): boolean {
     const listed = this.#steps.get(step);
     const cached = listed?.['CacheHitResult'] !== undefined;

@@ -38,7 +38,10 @@ export function isMet(
   }
 }
 
-/** Who waits for a Condition waits for the branch it took, too. What was not needed in it holds nobody up. */
+/**
+ * Who waits for a Condition waits for the branch it took, too. A step in it that waits for a failure, or stands behind such a step, holds
+ * nobody up by not running.
+ */
 export function closing(
   condition: ProgramStep,
   { branch }: Fate,
@@ -48,8 +51,13 @@ export function closing(
   for (const step of program.values()) {
     if (step.inside?.condition !== condition.name || step.inside.branch !== branch) continue;
     const inner = isMet({ on: step.name, trigger: 'Completed' }, step, fateOf, program);
-    if (inner === 'unneeded' || inner === 'yes') continue;
+    if (inner === 'yes' || inner === 'unneeded') continue;
+    if (fateOf(step.name).status === 'absent' && isOptional(step, program)) continue;
     return inner;
   }
   return 'yes';
+}
+
+function isOptional({ waits }: ProgramStep, program: ReadonlyMap<string, ProgramStep>): boolean {
+  return waits.some(({ on, trigger }) => trigger !== 'Completed' || isOptional(program.get(on) as ProgramStep, program));
 }

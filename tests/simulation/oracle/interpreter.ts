@@ -26,6 +26,8 @@ export interface Witness {
   asked?(step: ProgramStep, name: string, resolved: JsonObject, ends: Ends): void;
   /** Whether its end comes from a job that somebody stopped, or that ran out of its time. */
   byStop(step: string): boolean | undefined;
+  /** How long a step took, from its start to its end. */
+  elapsedMs(step: string): number;
   /** The steps that were taken from elsewhere: cached, or of the source of a selective execution. */
   isTaken(step: string): boolean;
   /** A step left out by a selective execution. */
@@ -54,6 +56,9 @@ export function interpret(
   const interpreter = new Interpreter(readProgram(definition), facts, circumstances, witness);
   return interpreter.run();
 }
+
+/** What takes longer than this may have failed by that alone: a function by its time-out, an endpoint by its health checks. */
+const PATIENCE_MS: Readonly<Record<string, number>> = { Lambda: 3_000, Endpoint: 240_000, Callback: 7 * 86_400_000 };
 
 class Interpreter {
   readonly #program: ReadonlyMap<string, ProgramStep>;
@@ -159,7 +164,8 @@ class Interpreter {
 
   #ends(step: ProgramStep, name: string, facts: Facts): Ends {
     const given = step.step['Arguments'] as JsonObject | undefined;
-    const disturbed = this.#circumstances.disturbed?.(name) ?? false;
+    const isLate = this.#witness.elapsedMs(name) >= (PATIENCE_MS[step.type] ?? Number.POSITIVE_INFINITY);
+    const disturbed = isLate || (this.#circumstances.disturbed?.(name) ?? false);
     try {
       const { Name: _name, Type: _type, DependsOn: _on, ...more } = step.step;
       const resolved = evaluate(given ?? {}, facts) as JsonObject;
