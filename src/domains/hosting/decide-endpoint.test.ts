@@ -126,3 +126,11 @@ test('a failed update rolls back to what serves; a failed creation has nothing t
 test('the first end is answered at once, later ones ever later but never not at all', () => {
   assert.deepEqual([1, 2, 3, 4, 50].map(restartDelayMs), [0, 200, 400, 800, 30_000]);
 });
+
+test('a failed deployment of instances that serve already has nothing to roll back', () => {
+  const serving = fleet(1, 2);
+  const facts = { number: 2, nowMs: 0, nameInstance };
+  const deploying = accepted(planScaling(serving, [{ VariantName: 'A', DesiredInstanceCount: 1 }], facts));
+  const failed = withFailed(endpoint({ EndpointStatus: 'Updating', serving, deploying }), 'why', 9);
+  assert.deepEqual([failed.EndpointStatus, failed.FailureReason, failed.retiring], ['InService', 'why', []]);
+});

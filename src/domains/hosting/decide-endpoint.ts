@@ -199,12 +199,15 @@ export function withAsleep(endpoint: EndpointDocument, variants: readonly string
 export function withFailed(endpoint: EndpointDocument, reason: string, nowMs: number): EndpointDocument {
   const { deploying, ...rest } = endpoint;
   const abandoned = without(fleetInstances(deploying), fleetInstances(endpoint.serving));
+  const retiring = [...endpoint.retiring, ...retire(abandoned, nowMs)];
+  // where fewer of the same were to serve there is nothing to go back from
+  const failed = retiring.length > 0 ? 'RollingBack' : 'InService';
   return {
     ...rest,
-    EndpointStatus: endpoint.serving ? 'RollingBack' : 'Failed',
+    EndpointStatus: endpoint.serving ? failed : 'Failed',
     FailureReason: reason.slice(0, REASON_LENGTH_MAX),
     LastModifiedTime: nowMs,
-    retiring: [...endpoint.retiring, ...retire(abandoned, nowMs)],
+    retiring,
   };
 }
 

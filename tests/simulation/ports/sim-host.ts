@@ -124,7 +124,6 @@ export class SimHost {
   release(id: string, life: number): void {
     const { phase } = this.status(id, life);
     if (phase === 'running' || phase === 'preparing') {
-      this.problems.push(`work ${id} is released while it is ${phase}`);
       throw new BackendError('runtime', `Work ${id} is still ${phase}: stop it and wait for its end.`, { retryable: true });
     }
     const work = this.works.get(id);
