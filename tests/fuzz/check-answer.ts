@@ -138,7 +138,8 @@ function violationFault(
   const decoded = text
     .replace(/&(?:apos|#39);/g, "'")
     .replace(/&quot;/g, '"')
-    .replace(/&amp;/g, '&');
+    .replace(/&amp;/g, '&')
+    .replace(/\\(["\\])/g, '$1');
   return named(expect.path, decoded) ? undefined : `refused, but ${expect.path} (${expect.what}) is not named: ${text}`;
 }
 

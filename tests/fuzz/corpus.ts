@@ -1,6 +1,6 @@
 import { presignUrl } from '../../src/gateway/signature/sign.ts';
 import { serveModel } from '../crash/model-endpoint.ts';
-import { AwsClient, optionsOf } from '../harness/aws-client.ts';
+import { AwsClient, type AwsOptions, optionsOf } from '../harness/aws-client.ts';
 import { BUCKET, ROLE } from '../harness/script-job.ts';
 import type { TestServer } from '../harness/server.ts';
 import { serviceOf } from './check-answer.ts';
@@ -98,12 +98,9 @@ const CALLS: readonly (readonly [operation: string, input: Record<string, unknow
 /** Fills a fresh server and signs in at its other doors. */
 export async function createCorpus(server: TestServer): Promise<Corpus> {
   const options = optionsOf(server);
-  const target: Target = {
-    main: server.url,
-    runtime: server.runtimeUrl,
-    region: options.region,
-    credentials: options.credentials,
-  };
+  const { region, credentials } = options;
+  const urls = { main: server.url, runtime: server.runtimeUrl };
+  const target: Target = { ...urls, region, credentials, session: await openSession(options) };
   const aws = new AwsClient(options);
   await serveModel(aws, 'target');
   const spared = new Set(['admin', options.credentials.accessKeyId, 'SageMakerPipelineExecutionRole', 'root']);
@@ -118,11 +115,29 @@ export async function createCorpus(server: TestServer): Promise<Corpus> {
   known.harvest('sqs', { QueueUrl: `${server.url}/${ACCOUNT}/fuzz-queue` });
   known.harvest('s3', { Bucket: 'fuzz-bucket', Key: 'kept' });
   connection.close();
+  known.harvest('iam', { RoleName: 'fuzz-reader', RoleArn: `arn:aws:iam::${ACCOUNT}:role/fuzz-reader` });
   const { authorizationData: [data] = [] } = await aws.call('ecr:GetAuthorizationToken', {});
   const registryPassword = atob(data?.authorizationToken ?? '').slice('AWS:'.length);
   await pushImage(server.url, registryPassword);
   known.harvest('ecr', { imageTag: 'one', layerDigest: EMPTY_LAYER, digest: EMPTY_LAYER });
   return { target, known, spared, cookie: await signIn(target), registryPassword };
+}
+
+/** Of a role that may read S3 and nothing else. */
+async function openSession(options: AwsOptions): Promise<Target['session']> {
+  const aws = new AwsClient(options);
+  const trust = { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: 'sts:AssumeRole' };
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
+  await aws.query('iam', { Action: 'CreateRole', RoleName: 'fuzz-reader', AssumeRolePolicyDocument: document });
+  await aws.query('iam', { Action: 'PutRolePolicy', RoleName: 'fuzz-reader', PolicyName: 'read', PolicyDocument: POLICY });
+  const RoleArn = `arn:aws:iam::${ACCOUNT}:role/fuzz-reader`;
+  const answer = await aws.query('sts', { Action: 'AssumeRole', RoleArn, RoleSessionName: 'fuzz' });
+  const read = (name: string): string => new RegExp(`<${name}>(.*?)</${name}>`).exec(answer)?.[1] ?? '';
+  return {
+    accessKeyId: read('AccessKeyId'),
+    secretAccessKey: read('SecretAccessKey'),
+    sessionToken: read('SessionToken'),
+  };
 }
 
 async function performCall(

@@ -36,6 +36,8 @@ export interface FuzzRequest {
   readonly body: Uint8Array;
   /** The signature's service; undefined: not signed. */
   readonly service?: string | undefined;
+  /** Whose key; default: the user that may do everything. */
+  readonly signer?: 'session';
   /** What `x-amz-content-sha256` says instead of the body's hash. */
   readonly payloadHash?: string;
   readonly expect: Expectation;
@@ -64,6 +66,8 @@ export interface Target {
   readonly runtime: string;
   readonly region: string;
   readonly credentials: SigningCredentials;
+  /** A session of a role that may do little. */
+  readonly session: SigningCredentials;
 }
 
 /** The bytes on the wire. */
@@ -84,7 +88,8 @@ export function bytesOf(request: FuzzRequest, target: Target, nowMs = Date.now()
 }
 
 function signed(request: FuzzRequest, target: Target, host: string, nowMs: number): Record<string, string> {
-  const { credentials, region } = target;
+  const { region } = target;
+  const credentials = request.signer === 'session' ? target.session : target.credentials;
   const timestamp = formatTimestamp(nowMs);
   const scope: Scope = { date: timestamp.slice(0, 8), region, service: request.service ?? '' };
   const payloadHash = request.payloadHash ?? hash('sha256', request.body, 'hex');

@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { pickFrom, type Random } from '../../src/contract/generate-text.ts';
 import type { Corpus } from './corpus.ts';
 import { documentFor } from './documents.ts';
-import type { FuzzRequest } from './fuzz-request.ts';
+import { presignUrl } from '../../src/gateway/signature/sign.ts';
+import type { FuzzRequest, Target } from './fuzz-request.ts';
 import type { KnownValues } from './known-values.ts';
 import { nastyText } from './nasty-values.ts';
 
@@ -124,6 +125,37 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ['cache-control', 'x'.repeat(4000)],
   ['expires', 'x'],
 ];
+
+/** A URL that carries its signature, of which something may be wrong. */
+export function makePresignedRequest({ main, region, credentials }: Target, random: Random): FuzzRequest {
+  const key = pickFrom(['kept', 'a/b%20c/%C3%BC.txt', 'none'], random) ?? 'kept';
+  const method = pickFrom(['GET', 'PUT', 'DELETE', 'HEAD'], random) ?? 'GET';
+  const expiresSeconds = pickFrom([60, 604_800, 604_801, 0, -1, 1e15, Number.NaN], random) ?? 60;
+  const nowMs = Date.now() - (random() < 0.2 ? 1e8 : 0);
+  const url = new URL(`/fuzz-bucket/${key}`, main);
+  const signed = presignUrl({ method, url, service: 's3', region, credentials, nowMs, expiresSeconds });
+  const [path = '/', query = ''] = (signed.pathname + signed.search).split('?');
+  const pairs = query.split('&');
+  const at = Math.floor(random() * pairs.length);
+  const changed = [
+    pairs,
+    pairs,
+    pairs.filter((_, i) => i !== at),
+    [...pairs, pairs[at] ?? ''],
+    pairs.map((pair, i) => (i === at ? `${pair.split('=')[0]}=${encodeURIComponent(wellFormed(random, 200))}` : pair)),
+    pairs.map((pair, i) => (i === at ? pair.toLowerCase() : pair)),
+    pairs.toReversed(),
+  ];
+  return {
+    kind: 'presigned',
+    port: 'main',
+    method,
+    target: `${path}?${(pickFrom(changed, random) ?? pairs).join('&')}`,
+    headers: {},
+    body: Buffer.from(method === 'PUT' ? 'content' : ''),
+    expect: { kind: 'any' },
+  };
+}
 
 function inChunks(request: FuzzRequest, random: Random): FuzzRequest {
   const { body } = request;

@@ -10,7 +10,7 @@ import type { FuzzRequest } from './fuzz-request.ts';
 import { makeHuge } from './make-huge.ts';
 import { type InputStyle, makeInput } from './make-input.ts';
 import { makeHttpJunk, spoilBody, spoilTarget } from './make-junk.ts';
-import { makeObjectRequest, makePageRequest, makeRegistryRequest } from './make-other.ts';
+import { makeObjectRequest, makePresignedRequest, makePageRequest, makeRegistryRequest } from './make-other.ts';
 import type { KnownValues } from './known-values.ts';
 
 /** An operation that a room has, or one that only its model has. */
@@ -64,7 +64,8 @@ export class RequestSource {
     if (share < 0.56) return this.#valid('nasty', { knownShare: 0.5, nastyShare: 0.15, fullness: this.#fullness() });
     if (share < 0.76) return this.#violation();
     if (share < 0.84) return this.#spoiled();
-    if (share < 0.88) return makeObjectRequest(this.known, random);
+    if (share < 0.875) return makeObjectRequest(this.known, random);
+    if (share < 0.88) return makePresignedRequest(this.#corpus.target, random);
     if (share < 0.91) return makeRegistryRequest(this.#corpus, this.known, random);
     if (share < 0.93) return makePageRequest(this.#corpus, this.known, random);
     if (share < 0.95) return this.#unsigned();
@@ -129,6 +130,7 @@ export class RequestSource {
 
   #unsigned(): FuzzRequest | undefined {
     const encoded = this.#encoded(this.#pick(), { knownShare: 0.9, nastyShare: 0, fullness: 0.3 });
+    if (encoded && this.#random() < 0.5) return { ...encoded, kind: 'session', signer: 'session', expect: { kind: 'any' } };
     return encoded && { ...encoded, kind: 'unsigned', service: undefined, expect: { kind: 'any' } };
   }
 

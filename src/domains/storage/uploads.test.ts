@@ -76,6 +76,12 @@ test('parts become one object; what is left of the upload goes', () =>
     assert.deepEqual([second.PartsCount, second.ContentRange], [3, `bytes ${5 * MiB}-${10 * MiB - 1}/${10 * MiB + 1000}`]);
     assert.deepEqual(await bytesOf(second.Body), parts[1]);
 
+    for (const PartNumber of [0, -1, 10_001]) {
+      await assert.rejects(call('s3:GetObject', { ...place, PartNumber }), code('InvalidArgument'), `part ${PartNumber}`);
+      await assert.rejects(call('s3:HeadObject', { ...place, PartNumber }), code('InvalidArgument'), `part ${PartNumber}`);
+    }
+    await assert.rejects(call('s3:GetObject', { ...place, PartNumber: 4 }), code('InvalidRange'));
+
     await assert.rejects(upload(call, UploadId, 9, randomBytes(1)), code('NoSuchUpload'));
     await settle();
     assert.equal(await rowsOf(setting, 'S3UploadPart'), 0);

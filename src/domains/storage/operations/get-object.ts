@@ -11,6 +11,7 @@ import { checkPreconditions } from '../decide-preconditions.ts';
 import { decideRange, rangeOfPart, type ByteRange } from '../decide-range.ts';
 import { type FoundObject, readObject } from '../key-state.ts';
 import { objectArn, quoted, wholeSeconds, type ObjectDocument } from '../resources.ts';
+import { checkPartNumber } from '../part-number.ts';
 import type { StoragePorts } from '../ports.ts';
 
 interface ReadRequest extends ObjectRequest {
@@ -131,6 +132,7 @@ function askedRange(document: ObjectDocument, input: ReadRequest): { range?: Byt
   if (input.Range !== undefined) {
     throw new ServiceError('InvalidRequest', 'Cannot specify both Range header and partNumber query parameter');
   }
+  checkPartNumber(input.PartNumber);
   const part = rangeOfPart(document.partSizes, sizeBytes, input.PartNumber);
   if (!part) {
     throw new ServiceError('InvalidRange', 'The requested partnumber is not satisfiable', {

@@ -12,6 +12,7 @@ import { checksumMember, parseChecksum } from '../decide-checksums.ts';
 import { decideCount, decideInteger } from '../decide-listing.ts';
 import { decideCopyRange } from '../decide-range.ts';
 import { ownerOf } from '../owner.ts';
+import { checkPartNumber } from '../part-number.ts';
 import {
   objectArn,
   partKey,
@@ -26,8 +27,6 @@ import {
 import { copyNeeds, readSource } from './copy-object.ts';
 import { readOpenUpload, type UploadRequest } from './uploads.ts';
 import type { StoragePorts } from '../ports.ts';
-
-const PARTS_MAX = 10_000;
 
 export const uploadPart = (ports: StoragePorts): Operation<'s3:UploadPart'> =>
   operation('s3:UploadPart', {
@@ -127,12 +126,7 @@ const listedPart = (part: PartDocument, modifiedAtMs: number, upload: UploadDocu
 function checkPartRequest(context: OperationContext, input: UploadRequest & { PartNumber: number }): void {
   checkObjectRequest(context, input);
   accepted(checkBuilt(input));
-  if (!Number.isInteger(input.PartNumber) || input.PartNumber < 1 || input.PartNumber > PARTS_MAX) {
-    throw new ServiceError('InvalidArgument', `Part number must be an integer between 1 and ${PARTS_MAX}, inclusive`, {
-      ArgumentName: 'partNumber',
-      ArgumentValue: String(input.PartNumber),
-    });
-  }
+  checkPartNumber(input.PartNumber);
 }
 
 /** All of a source is the same blob; a range of it becomes one of its own. */
