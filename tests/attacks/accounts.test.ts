@@ -15,8 +15,10 @@ import { createSqliteStore } from '../../src/platform/store/sqlite/sqlite-store.
 import { serveModel } from '../crash/model-endpoint.ts';
 import { pipelineDefinition } from '../crash/workload.ts';
 import { AwsClient, optionsOf, Refused } from '../harness/aws-client.ts';
-import { BUCKET, endOfScript, ROLE, startScript } from '../harness/script-job.ts';
+import { BUCKET, endOfScript, ROLE, startScript, until } from '../harness/script-job.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
+import { ask, builtOperations, inputsOf } from './every-operation.ts';
+import { HIDDEN, makePrivateThings } from './private-things.ts';
 
 const OTHER_ACCOUNT = '210987654321';
 
@@ -194,6 +196,76 @@ suite('another account', () => {
     assert.notEqual((await own.get(BUCKET, 'models/private.tar.gz')).toString('utf8'), 'other');
   });
 
+  let things: Record<string, unknown[]>;
+  test('what is private of the first account is made', async () => {
+    things = { ...(await makePrivateThings(own)), PipelineExecutionArn: [execution] };
+    await until(
+      'the function',
+      () => own.send({ method: 'GET', path: '/2015-03-31/functions/private/configuration', service: 'lambda' }),
+      ({ body }) => !body.includes('Pending'),
+    );
+    await until(
+      'the execution',
+      () => own.call('sagemaker:DescribePipelineExecution', { PipelineExecutionArn: execution }),
+      ({ PipelineExecutionStatus }) => PipelineExecutionStatus !== 'Executing',
+    );
+  });
+
+  test('every operation that reads: by every name and ARN of the first account there is nothing, and lists are empty', async () => {
+    const known = /hidden-7f3a91|hidden7f3a91|:123456789012:[^"<]*private/;
+    const seen = new Set<string>();
+    const reads = builtOperations().filter(({ effect }) => effect === 'read');
+    for (const built of reads) {
+      for (const input of inputsOf(built, things)) {
+        const answer = await ask(other, built, input);
+        if (!answer) continue;
+        const what = `${built.operation.key} ${JSON.stringify(input)}: ${answer.status} ${answer.body.toString('utf8').slice(0, 300)}`;
+        assert.ok(answer.status < 500 || answer.status === 501, what);
+        assert.ok(!answer.body.includes(HIDDEN) && !JSON.stringify(answer.headers).includes(HIDDEN), what);
+        // what was asked for may be named again, as absent; what was not must not appear
+        const told = answer.status < 300 ? known.exec(answer.body.toString('utf8'))?.[0] : undefined;
+        assert.ok(told === undefined || JSON.stringify(input).includes(told), what);
+        const names = (built.operation.input?.required ?? []).some((member) => member in things || /name$|arn$/i.test(member));
+        const control = seen.has(built.operation.key) && answer.status >= 300 ? undefined : await ask(own, built, input);
+        // what is there for the first account must not even look the same
+        const same = names && control && answer.status < 300 && !ANYONES.includes(built.operation.key);
+        assert.ok(!same || plain(control.body) !== plain(answer.body), what);
+        const text = `${control?.body.toString('utf8')} ${JSON.stringify(control?.headers)}`;
+        if (control && control.status < 300 && (known.test(text) || text.includes('private'))) seen.add(built.operation.key);
+      }
+    }
+    const unseen = reads.map(({ operation }) => operation.key).filter((key) => !seen.has(key));
+    assert.ok(seen.size > reads.length * 0.65, `its own account finds too little to compare: ${unseen.join(' ')}`);
+  });
+
+  test('every operation that changes: called with every name and ARN of the first account, it leaves what is there as it was', async () => {
+    const state = async (): Promise<Record<string, string>> => {
+      const found: Record<string, string> = {};
+      for (const built of builtOperations().filter(({ effect }) => effect === 'read')) {
+        const [input = {}] = inputsOf(built, things);
+        const answer = await ask(own, built, input);
+        const text = answer ? plain(answer.body) : '';
+        // tokens and passwords are new each time
+        if (!/Random|AuthorizationToken|DownloadUrl/.test(built.operation.key))
+          found[built.operation.key] = `${answer?.status} ${text}`;
+      }
+      return found;
+    };
+    const before = await state();
+    for (const built of builtOperations().filter(({ effect }) => effect === 'change')) {
+      if (/:Create(ProcessingJob|TrainingJob|TransformJob)$/.test(built.operation.key)) continue; // they would run: see above
+      for (const input of inputsOf(built, things)) {
+        const answer = await ask(other, built, input);
+        const what = `${built.operation.key} ${JSON.stringify(input)}: ${answer?.status} ${answer?.body.toString('utf8').slice(0, 300)}`;
+        assert.ok(!answer || answer.status < 500 || answer.status === 501, what);
+        assert.ok(!answer?.body.includes(HIDDEN), what);
+      }
+    }
+    const after = await state();
+    for (const [name, text] of Object.entries(before)) assert.equal(after[name], text, name);
+    assert.equal(await own.invoke('private', 'row'), 'private row');
+  });
+
   test('the same names are free for it, and stay apart', async () => {
     await other.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'private' });
     const group = await other.call('sagemaker:DescribeModelPackageGroup', { ModelPackageGroupName: 'private' });
@@ -202,6 +274,12 @@ suite('another account', () => {
     await own.call('sagemaker:DescribeModelPackageGroup', { ModelPackageGroupName: 'private' });
   });
 });
+
+/** They say something of what is given with the call, not of what anyone has. */
+const ANYONES = ['iam:SimulateCustomPolicy'];
+/** Without what differs from answer to answer. */
+const plain = (body: Buffer): string =>
+  body.toString('utf8').replaceAll(/<RequestId>.*?<\/RequestId>|\/functions\/code\/[^"]*/g, '');
 
 /** Written through the store, as a server of that account would at its first start. */
 async function seedAccount(folder: string) {

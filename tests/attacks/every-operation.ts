@@ -93,3 +93,27 @@ export function inputWith(built: Built, path: Path, value: string): Record<strin
   }
   return input;
 }
+
+const COMBINATIONS_MAX = 40;
+
+/**
+ * Inputs that name things: every required member by each of its values, then each optional one beside them. Values are of the member's name,
+ * or of all names (`*Name`) and ARNs (`*Arn`).
+ */
+export function inputsOf(built: Built, values: Readonly<Record<string, readonly unknown[]>>): Record<string, unknown>[] {
+  const members = built.operation.input?.members ?? {};
+  const required = built.operation.input?.required ?? [];
+  const valuesOf = (member: string): readonly unknown[] =>
+    values[member] ?? (/arn$/i.test(member) ? values['*Arn'] : /name$/i.test(member) ? values['*Name'] : undefined) ?? [];
+  let inputs: Record<string, unknown>[] = [{}];
+  for (const member of required) {
+    const given = valuesOf(member);
+    if (given.length > 0) inputs = inputs.flatMap((input) => given.map((value) => ({ ...input, [member]: value })));
+  }
+  inputs = inputs.slice(0, COMBINATIONS_MAX);
+  const [first = {}] = inputs;
+  const more = Object.keys(members)
+    .filter((member) => !required.includes(member))
+    .flatMap((member) => valuesOf(member).map((value) => ({ ...first, [member]: value })));
+  return [...inputs, ...more].map((input) => leastInput(built, input));
+}
