@@ -17,10 +17,10 @@ const SHIM = fileURLToPath(new URL('shim', import.meta.url));
 const UNPACK = `
 import sys
 sys.path.insert(0, sys.argv[1])
-import archive, staging
+import archive, refusal
 try:
     archive.unpack(sys.argv[2], sys.argv[3], int(sys.argv[4]), "tar.gz")
-except staging.Refused as refused:
+except refusal.Refused as refused:
     print(refused, file=sys.stderr)
     sys.exit(3)
 `;

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 
 import tar_headers
-from staging import Refused
+from refusal import Refused
 from zip_reader import ZipReader
 
 MEMBERS_MAX = 100_000

@@ -10,7 +10,7 @@ import time
 
 import kernel
 import process_table
-from staging import Refused
+from refusal import Refused
 
 LOOK_SECONDS = 1
 

@@ -15,11 +15,11 @@ import sys
 import tarfile
 import time
 
-import isolation
 import kernel
 import memory_group
 import process_limit
 import process_table
+from started import DEFAULT_SIGNALS, Sandbox, StartFailed, send
 
 INSIDE = "/.slipway"
 START_SECONDS = 120
@@ -89,7 +89,7 @@ class Engine:
         if self.run("image", "inspect", image)[0]:
             code, _, errors = self.run("import", "-", image, content=content)
             if code:
-                raise isolation.StartFailed("The container engine makes no image: " + last_line(errors))
+                raise StartFailed("The container engine makes no image: " + last_line(errors))
         return image
 
 
@@ -106,7 +106,7 @@ def archive_of(links):
     return made.getvalue()
 
 
-class ContainerSandbox(isolation.Sandbox):
+class ContainerSandbox(Sandbox):
     """`outer` is the engine's client, whose exit code is the job's; `init` is 0 where the host does not tell of it."""
 
     def __init__(self, outer, init, engine, container, usage):
@@ -160,11 +160,11 @@ def start(plan, output, before):
             os.write(hold, b"x")
         failure = await_end(status, deadline)
         if failure:
-            raise isolation.StartFailed(failure)
+            raise StartFailed(failure)
         return sandbox
     except BaseException:
         engine.remove(container["name"])
-        isolation.send(client, signal.SIGKILL)
+        send(client, signal.SIGKILL)
         os.waitpid(client, 0)
         raise
     finally:
@@ -220,7 +220,7 @@ def arguments(plan, is_podman):
 
 def bind(source, target, read_only):
     if "," in source + target or "\0" in source + target:
-        raise isolation.StartFailed("Under `sandbox: container` a path that is shown to a job may hold no comma: %s." % target)
+        raise StartFailed("Under `sandbox: container` a path that is shown to a job may hold no comma: %s." % target)
     yield from ("--mount", "type=bind,source=%s,destination=%s%s" % (source, target, ",readonly" if read_only else ""))
 
 
@@ -230,7 +230,7 @@ def spawn(words, environment, output):
         try:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
             signal.set_wakeup_fd(-1)
-            for number in isolation.DEFAULT_SIGNALS:
+            for number in DEFAULT_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
             os.chdir("/")
@@ -250,7 +250,7 @@ def await_line(status, client, output, deadline):
         if read(status, 3):
             return
         if ended or time.monotonic() > deadline:
-            raise isolation.StartFailed("The container engine made no container: " + said(output))
+            raise StartFailed("The container engine made no container: " + said(output))
         time.sleep(LOOK_SECONDS)
 
 

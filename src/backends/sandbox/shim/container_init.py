@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import isolation
 import memory_group
 import process_limit
+from started import send
 
 RUN = "/.slipway/run/"
 
@@ -39,7 +40,7 @@ def main():
             isolation.report(status, "failed " + isolation.describe(error))
         finally:
             os._exit(127)
-    signal.signal(signal.SIGTERM, lambda *_: isolation.send(job, signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda *_: send(job, signal.SIGTERM))
     os.close(status)
     os.close(1)
     os.close(2)

@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import isolation
+from started import StartFailed
 
 
 def main(kind, bubblewrap, folder):
@@ -28,7 +29,7 @@ def main(kind, bubblewrap, folder):
         return try_engines(plan, folder)
     try:
         return run(plan, 2)
-    except (isolation.StartFailed, OSError) as error:
+    except (StartFailed, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -53,7 +54,7 @@ def try_engines(plan, folder):
                 print(json.dumps(engine))
                 return 0
             reasons.append("a container of %s ends with exit code %d" % (engine["engine"], code))
-        except (isolation.StartFailed, OSError) as error:
+        except (StartFailed, OSError) as error:
             reasons.append("%s: %s" % (engine["engine"], error))
     print("; ".join(reasons), file=sys.stderr)
     return 1

@@ -3,12 +3,10 @@ import fcntl
 import os
 import time
 
+from refusal import Refused
+
 PLAIN_ROOT = "/opt/ml"
 PLAIN_LOCK = "/tmp/slipway-opt-ml.lock"
-
-
-class Refused(Exception):
-    pass
 
 
 def prepare(folder, plan):

@@ -16,6 +16,8 @@ import kernel
 import log_writer
 import process_table
 import staging
+from refusal import Refused
+from started import StartFailed, send
 
 SAMPLE_SECONDS = 0.5  # of memory, where no control group counts it
 LOOK_SECONDS = 5  # at the disk, and at the control group's word that it had to kill
@@ -52,7 +54,7 @@ class Supervisor:
             with open(self.folder + "/plan.json") as file:
                 self.plan = json.load(file)
             self.supervise()
-        except (OSError, ValueError, KeyError, isolation.StartFailed, staging.Refused) as error:
+        except (OSError, ValueError, KeyError, StartFailed, Refused) as error:
             self.fail(error)
         except BaseException as error:
             self.fail("%s: %s" % (type(error).__name__, error))
@@ -159,7 +161,7 @@ class Supervisor:
 
     def disconnect(self):
         for pid in self.forwarders + self.feeders:
-            isolation.send(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         self.forwarders, self.feeders = [], []
 
     def watch(self, output, woken, log):
