@@ -7,9 +7,26 @@ const CHANGES = /^[a-z]+:(Create|Start|Stop|Delete|Update|Retry|Register|Approve
 /** Idempotent by the API: success without a change of ours. */
 const MAY_CHANGE_NOTHING = /^(s3|sqs|sts|logs|ssm):|:DeleteTags$/;
 
+/** Each of these is an entry of its own, also where an earlier one was alike: counted. */
+const EACH_COUNTS = /^sagemaker:(Update|Retry)/;
+
 /** What clients outside were told. */
 export function checkAcknowledged(): Check {
   const done = new Map<string, Set<string>>();
+  const entries = new Map<string, number>();
+  const answers = new Map<string, number>();
+  const count = (counts: Map<string, number>, id: string): number => {
+    const times = (counts.get(id) ?? 0) + 1;
+    counts.set(id, times);
+    return times;
+  };
+  /** A call that was repeated under its token is one. */
+  const countProblems = (operation: string, input: JsonObject, output: JsonObject, isRepeated: boolean): string[] => {
+    const [arn] = [...arnsIn(output), ...arnsIn(input)];
+    if (!EACH_COUNTS.test(operation) || arn === undefined || isRepeated) return [];
+    const [told, known] = [count(answers, `${operation} ${arn}`), entries.get(`${operation} ${arn}`) ?? 0];
+    return told <= known ? [] : [`${operation} of ${arn} was acknowledged ${told} times, the ledger has ${known} of them`];
+  };
   const byToken = new Map<string, { readonly request: string; readonly answer: string }>();
   const isIn = (ledger: ReadonlySet<string> | undefined, named: string): boolean =>
     ledger !== undefined && [...ledger].some((arn) => arn === named || arn.toLowerCase().endsWith(`/${named.toLowerCase()}`));
@@ -29,12 +46,16 @@ export function checkAcknowledged(): Check {
       for (const { entry } of ledger) {
         const arns = done.get(entry.action) ?? new Set<string>();
         done.set(entry.action, arns);
-        if (entry.outcome === 'done') for (const arn of entry.resources) arns.add(arn);
+        for (const arn of entry.outcome === 'done' ? entry.resources : []) {
+          arns.add(arn);
+          count(entries, `${entry.action} ${arn}`);
+        }
       }
       return [];
     },
     onAnswer({ operation, input, output }) {
-      const problems = tokenProblems(operation, input, output);
+      const isRepeated = byToken.has(`${operation} ${String(input['ClientRequestToken'])}`);
+      const problems = [...tokenProblems(operation, input, output), ...countProblems(operation, input, output, isRepeated)];
       if (!CHANGES.test(operation) || MAY_CHANGE_NOTHING.test(operation)) return problems;
       const told = [...arnsIn(output), ...namesIn(operation, input)];
       const known =

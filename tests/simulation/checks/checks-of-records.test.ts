@@ -248,6 +248,19 @@ test('acknowledged: it is in the ledger, and a token gets one answer', () => {
   silent(told('sqs:DeleteMessage', { QueueUrl: 'q' }));
 });
 
+test('acknowledged: each of several changes of one resource is in the ledger', () => {
+  const world = watchDisk(() => checkAcknowledged());
+  const update = (token?: string) => {
+    const input = { ModelPackageArn: PACKAGE_ARN, ...(token !== undefined && { ClientRequestToken: token }) };
+    world.safety.answered('sagemaker:UpdateModelPackage', input, { ModelPackageArn: PACKAGE_ARN });
+    return world.said();
+  };
+  world.commit({ ledger: [entry('sagemaker:UpdateModelPackage', PACKAGE_ARN)] });
+  silent(update('t'));
+  silent(update('t'));
+  says(update(), /was acknowledged 2 times, the ledger has 1 of them/);
+});
+
 test('requests stay as they were made, ends as they were told', () => {
   const world = watchDisk(() => checkKeptAsAsked());
   const job = (more: JsonObject) => world.commit({ rows: [[JOB, { status: 'InProgress', request: { RoleArn: 'r' }, ...more }]] });

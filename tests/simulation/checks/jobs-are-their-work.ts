@@ -1,4 +1,4 @@
-import type { ResourceKey } from '../../../src/platform/resource-key.ts';
+import { keyText, type ResourceKey } from '../../../src/platform/resource-key.ts';
 import type { Row } from '../../../src/platform/store/port.ts';
 import {
   type Check,
@@ -62,10 +62,20 @@ export function checkJobsAreTheirWork(watched: Watched): Check {
     if (!transition || !after || !isJob(key)) return [];
     return STATUSES[key.kind]?.settled.has(transition.to) ? ended(after, transition.to) : [];
   };
-  const running = (): number =>
-    [...works].filter(
-      ([id, { spec, phase }]) => spec.kind === 'job' && (phase === 'preparing' || phase === 'running') && admitted(jobOf(id)),
-    ).length;
+  const running = (): Row[] =>
+    [...works].flatMap(([id, { spec, phase }]) => {
+      const job = spec.kind === 'job' && (phase === 'preparing' || phase === 'running') ? jobOf(id) : undefined;
+      // a transform's driver takes its room from its model servers
+      return job && job.key.kind !== 'TransformJob' ? [job] : [];
+    });
+  const roomProblems = (): string[] => {
+    const hosts = running();
+    // one that is larger than the room gets in when it is alone
+    const isAlone = new Set(hosts.map(({ key }) => keyText(key))).size === 1;
+    return hosts.length <= watched.jobHostsMax || isAlone
+      ? []
+      : [`${hosts.length} hosts of jobs run at once, there is room for ${watched.jobHostsMax}`];
+  };
   const onWork = ({ id, phase, work }: SeenWork): string[] => {
     if (work.spec.kind !== 'job' || phase !== 'running') return [];
     const problems: string[] = [];
@@ -75,9 +85,7 @@ export function checkJobsAreTheirWork(watched: Watched): Check {
     if (!job) problems.push(`work ${id} begins, but belongs to no job`);
     else if (!isUnsettled(job.key.kind, job.document))
       problems.push(`work ${id} begins, but ${shown(job.key)} is ${textOf(job.document, 'status')}`);
-    const hosts = running();
-    if (hosts > watched.jobHostsMax)
-      problems.push(`${hosts} hosts of jobs run at once, there is room for ${watched.jobHostsMax}`);
+    problems.push(...roomProblems());
     return problems;
   };
   return {
@@ -98,9 +106,6 @@ export function checkJobsAreTheirWork(watched: Watched): Check {
 }
 
 const isJob = ({ kind }: ResourceKey): boolean => (JOBS as readonly string[]).includes(kind);
-
-/** A transform's driver takes its room from its model servers. */
-const admitted = (job: Row | undefined): boolean => job !== undefined && job.key.kind !== 'TransformJob';
 
 /** Which job a step's metadata names. */
 const JOB_STEPS: { readonly [type: string]: (typeof JOBS)[number] } = {
