@@ -1,6 +1,4 @@
-import { join } from 'node:path';
-import { systemClock } from '../../src/platform/clock.ts';
-import { createSqliteStore } from '../../src/platform/store/sqlite/sqlite-store.ts';
+import { storeAdapter } from './store-adapter.ts';
 
 /** What happens once in the life of a resource, by the ledger's action. */
 const ONCE =
@@ -8,7 +6,7 @@ const ONCE =
 
 /** Entries of a stopped server's ledger that say twice what can only happen once, each in a line. */
 export async function repeatedTransitions(folder: string): Promise<string[]> {
-  const store = createSqliteStore({ path: join(folder, 'slipway.db'), clock: systemClock });
+  const store = storeAdapter.open(folder);
   const seen = new Map<string, number>();
   const repeated: string[] = [];
   let ends = 0;

@@ -1,7 +1,6 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyLedger } from '../../src/platform/ledger/verify.ts';
 import { AwsClient } from '../harness/aws-client.ts';
 import { slipway } from '../harness/cli.ts';
 import { until } from '../harness/script-job.ts';
@@ -10,6 +9,7 @@ import { connectionOf } from './kill-rig.ts';
 import { repeatedTransitions } from './ledger-history.ts';
 import { DIED, type Doom } from './points.ts';
 import { processesOf, ServerProcess } from './server-process.ts';
+import { storeAdapter } from './store-adapter.ts';
 import { Witness } from './witness.ts';
 
 const PROGRAM = join(import.meta.dirname, 'server-with-points.ts');
@@ -68,7 +68,7 @@ export class PointFolder {
     const problems: string[] = [];
     if (died.length !== 1 || died[0] !== point)
       problems.push(`The server ended at ${died.join(', ') || 'no point'}, not ${point}:\n${this.server.log().slice(-3000)}`);
-    const verdict = verifyLedger(join(this.folder, 'slipway.db'));
+    const verdict = storeAdapter.verify(this.folder);
     if (!verdict.ok) problems.push(`The ledger is broken at ${verdict.sequence}: ${verdict.problem}`);
     return problems;
   }
@@ -116,9 +116,5 @@ export class PointFolder {
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  acknowledgedFile(): string {
-    return readFileSync(join(this.folder, 'acknowledged.jsonl'), 'utf8');
   }
 }

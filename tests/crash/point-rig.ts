@@ -138,7 +138,6 @@ interface Playing {
 
 const labelOf = (act: Act, number: number): string => `${act.name}-${String(number).padStart(5, '0')}`;
 
-export const T = { setUp: 0, start: 0, death: 0, bury: 0, fewer: 0, settle: 0 };
 /** One folder and its kills. */
 class Batch {
   readonly kills: Kill[] = [];
@@ -171,22 +170,14 @@ class Batch {
 
   async run(): Promise<void> {
     try {
-      const t = Date.now();
       await this.#folder.setUp();
-      T.setUp += Date.now() - t;
       while (this.kills.length < this.#plan.killsPerFolder && this.problems.length === 0) {
         const point = this.#choose();
         if (point === undefined) break;
         if (!(await this.#killAt(point))) this.#misses(point);
-        while (this.#underWay.size >= ACTS_AT_ONCE) {
-          const t = Date.now();
-          await this.#oneFewer();
-          T.fewer += Date.now() - t;
-        }
+        while (this.#underWay.size >= ACTS_AT_ONCE) await this.#oneFewer();
       }
-      const t3 = Date.now();
       await this.#settle();
-      T.settle += Date.now() - t3;
       this.lostAnswers = this.#folder.client.lostAnswers;
       this.problems.push(...(await this.#folder.client.missing(this.#folder.client.allFacts())));
       this.problems.push(...(await this.#folder.end()));
@@ -221,21 +212,15 @@ class Batch {
     const times = Math.min(by.get(name) ?? 1, point === AMID_COMMIT || point === AMID_EFFECT ? 20 : 3);
     const doom: Doom = { point, nth: 1 + Math.floor(this.#random() * times) };
     if (!act) return this.#killInStart({ point, nth: 1 });
-    const t0 = Date.now();
     await this.#folder.server.url();
-    T.start += Date.now() - t0;
     this.#folder.doom(doom);
-    const t1 = Date.now();
     const played = this.#play(act);
     const isDead = await this.#deathOr(played);
     if (!isDead) {
       this.#folder.doom({ point, nth: 1 });
       if (!(await this.#deathOr(this.#play(act)))) return false;
     }
-    T.death += Date.now() - t1;
-    const t2 = Date.now();
     await this.#afterDeath(point);
-    T.bury += Date.now() - t2;
     this.#folder.start();
     return true;
   }

@@ -3,8 +3,12 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLI } from '../harness/server.ts';
+import { storeAdapter } from './store-adapter.ts';
 
-const serving = (folder: string): string[] => [CLI, 'serve', '--port', '0', '--data', folder];
+const serving = (folder: string): string[] => [
+  ...[CLI, 'serve', '--port', '0', '--data', folder],
+  ...storeAdapter.serveArguments(folder),
+];
 
 /** A server process from its first moment on, also while it does not listen yet; for tests that kill it at any time. */
 export class ServerProcess {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { CHAIN_START, chainHash } from './chain.ts';
 import type { LedgerHead } from './entry.ts';
+import { lossProblem, readHeadMark } from './head-mark.ts';
 
 export type LedgerVerdict =
   | { readonly ok: true; readonly entries: number; readonly head: LedgerHead }
@@ -16,10 +17,17 @@ type EntryColumns = [sequence: unknown, hash: unknown, previousHash: unknown, en
  */
 export function verifyLedger(path: string): LedgerVerdict {
   if (!existsSync(path)) throw new Error(`${path} does not exist`);
+  const mark = readHeadMark(path); // before the snapshot: a server that runs meanwhile only moves on
   const db = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
   try {
     db.exec('begin');
-    return verifyChain(db);
+    const verdict = verifyChain(db);
+    if (!verdict.ok) return verdict;
+    const hashOf = db.prepare('select hash from ledger where sequence = ?');
+    const problem = lossProblem(mark, verdict.head, (sequence) => (hashOf.get(sequence) as { hash?: string } | undefined)?.hash);
+    return problem === undefined
+      ? verdict
+      : { ok: false, sequence: Math.min(mark?.sequence ?? 0, verdict.head.sequence + 1), problem };
   } finally {
     db.close();
   }

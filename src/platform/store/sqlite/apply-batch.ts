@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { chainHash } from '../../ledger/chain.ts';
 import type { EncodedCommit, EncodedWrite, KeyColumns, Outcome } from './encoded-commit.ts';
+import type { LedgerHead } from '../../ledger/entry.ts';
 import { preparedStatements, type Statements } from './open-connection.ts';
 import type { IndexColumns } from './reads.ts';
 
@@ -20,7 +21,8 @@ interface Head {
   hash: string;
 }
 
-export function createBatchWriter(db: DatabaseSync): BatchWriter {
+/** `onHead` hears of the ledger's last entry once it is durable. */
+export function createBatchWriter(db: DatabaseSync, onHead: (head: LedgerHead) => void = () => {}): BatchWriter {
   const statements = preparedStatements(db);
   const control = Object.fromEntries(
     (['begin immediate', 'commit', 'savepoint one', 'release one', 'rollback to one'] as const).map((sql) => [
@@ -59,6 +61,7 @@ export function createBatchWriter(db: DatabaseSync): BatchWriter {
       const outcomes = commits.map((commit) => one(commit, head));
       if (head.sequence !== sequence) statements('setLedgerHead').run(head.sequence, head.hash);
       control.commit.run();
+      if (head.sequence !== sequence) onHead(head);
       return outcomes;
     } catch (error) {
       if (db.isTransaction) db.exec('rollback');
@@ -138,6 +141,7 @@ function writeRow(statements: Statements, write: EncodedWrite, known: Map<string
     const version = found[0] + 1;
     const same = found[1] === parent && found[3] === facet && found[4] === createdAtMs && found[6] === ordinal;
     if (!same) statements('updateRow').run(version, ...columns, ...write.key);
+    else if (found[2] === status && found[5] === modifiedAtMs) statements('updateContent').run(version, document, ...write.key);
     else if (found[2] === status) statements('updateDocument').run(version, modifiedAtMs, document, ...write.key);
     else statements('updateStatus').run(version, status, modifiedAtMs, document, ...write.key);
   }

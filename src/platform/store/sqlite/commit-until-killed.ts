@@ -17,7 +17,19 @@ async function commitOn(worker: number): Promise<void> {
       events: [{ source: 's', detailType: 'd', account: '1', region: 'r', timeMs: Date.now(), resources: [name], detail: {} }],
       ledger: [{ timeMs: count, account: '1', region: 'r', actor: 'a', action: name, outcome: 'done', resources: [] }],
     });
-    if (outcome.outcome === 'done') writeSync(1, `${name}\n`);
+    if (outcome.outcome === 'done') tell(`${name}\n`);
+  }
+}
+
+/** Before anything else happens; whoever reads may be slow, and the pipe full. */
+function tell(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
   }
 }
 

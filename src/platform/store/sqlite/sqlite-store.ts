@@ -2,8 +2,10 @@ import { closeSync, openSync } from 'node:fs';
 import { type Clock, systemClock } from '../../clock.ts';
 import { BackendError, ConfigError, invariant } from '../../errors/families.ts';
 import type { JsonObject } from '../../json.ts';
+import { headMarkPath, lossProblem, readHeadMark } from '../../ledger/head-mark.ts';
 import type { ResourceKey } from '../../resource-key.ts';
 import type { Commit, ListQuery, Page, Row, Store } from '../port.ts';
+import { missingPages } from './check-file.ts';
 import { applyMigrations } from './migrations.ts';
 import { openConnection } from './open-connection.ts';
 import { createReads, type Reads } from './reads.ts';
@@ -96,6 +98,8 @@ const pageOf = <D extends JsonObject>({ rows, next }: Page): Page<D> =>
   next ? { rows: rows as Row<D>[], next } : { rows: rows as Row<D>[] };
 
 function openDatabase(path: string) {
+  const missing = missingPages(path);
+  if (missing > 0) throw damaged(`${path} is cut off: ${missing} of its pages are missing`);
   let db: ReturnType<typeof openConnection>;
   try {
     // secrets lie in it; SQLite gives the files beside it the same mode
@@ -106,10 +110,28 @@ function openDatabase(path: string) {
   }
   try {
     applyMigrations(db, path);
+    checkHead(db, path);
     db.exec('pragma query_only = on');
     return db;
   } catch (error) {
     db.close();
-    throw error;
+    throw isDamage(error) ? damaged(`${path} cannot be read: ${(error as Error).message}`) : error;
   }
 }
+
+/** SQLite gives back what is whole of a log. Whether that is all that was acknowledged only the mark beside it can tell. */
+function checkHead(db: ReturnType<typeof openConnection>, path: string): void {
+  const reads = createReads(db);
+  const hashAt = (sequence: number) => reads.ledger({ afterSequence: sequence - 1, limit: 1 })[0]?.hash;
+  const problem = lossProblem(readHeadMark(path), reads.ledgerHead(), hashAt);
+  if (problem === undefined) return;
+  throw damaged(
+    `${path} has lost changes that were acknowledged: ${problem}. If an older database was put here on purpose, remove ${headMarkPath(path)}`,
+  );
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+const isDamage = (error: unknown): boolean => [11, 26].includes(((error as { errcode?: number }).errcode ?? 0) & 0xff);
+
+const damaged = (problem: string): ConfigError =>
+  new ConfigError('data folder', `${problem}. Keep a copy of the folder, and go on from a backup (slipway restore).`);

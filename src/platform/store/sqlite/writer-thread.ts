@@ -3,6 +3,8 @@
  * while the batch before was being written; the answer goes back after the fsync.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { LedgerHead } from '../../ledger/entry.ts';
+import { openHeadMark } from '../../ledger/head-mark.ts';
 import { createBatchWriter } from './apply-batch.ts';
 import type { EncodedCommit, Outcome } from './encoded-commit.ts';
 import { openConnection } from './open-connection.ts';
@@ -18,8 +20,19 @@ export type WriterAnswer =
   | { readonly failure: string }
   | { readonly pruned: number };
 
-const db = openConnection((workerData as { path: string }).path, 'write');
-const writer = createBatchWriter(db);
+const { path } = workerData as { path: string };
+const db = openConnection(path, 'write');
+const mark = openHeadMark(path);
+const writer = createBatchWriter(db, writeMark);
+
+/** The commit is durable and stays so: without room for its mark that one only tells less. */
+function writeMark(head: LedgerHead): void {
+  try {
+    mark.write(head);
+  } catch (error) {
+    process.stderr.write(`${JSON.stringify({ level: 40, msg: `The mark of the ledger was not written: ${String(error)}` })}\n`);
+  }
+}
 
 function answer(request: WriterRequest): WriterAnswer | undefined {
   try {
@@ -29,6 +42,7 @@ function answer(request: WriterRequest): WriterAnswer | undefined {
     return { failure: error instanceof Error ? error.message : String(error) };
   }
   db.close();
+  mark.close();
   parentPort?.close();
   return undefined;
 }
