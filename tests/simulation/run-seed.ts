@@ -40,7 +40,7 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     open: (processClock) => machine.open(processClock),
     holds: (call) => !isRead(call) || holding.chance(swarm.holdReads),
   });
-  const clients = new Clients(world, random.fork('clients'), () => true);
+  const clients = new Clients(world, random.fork('clients'), machine, swarm);
   const safety = watchSafety({ world, machine });
   let [events, traceHash] = [0, 0x811c9dc5];
   const scheduler = new Scheduler({

@@ -58,7 +58,14 @@ export function interpret(
 }
 
 /** What takes longer than this may have failed by that alone: a function by its time-out, an endpoint by its health checks. */
-const PATIENCE_MS: Readonly<Record<string, number>> = { Lambda: 3_000, Endpoint: 240_000, Callback: 7 * 86_400_000 };
+const PATIENCE_MS: Readonly<Record<string, number>> = {
+  Lambda: 3_000,
+  Endpoint: 240_000,
+  Training: 3_600_000,
+  Processing: 86_400_000,
+  Transform: 86_400_000,
+  Callback: 7 * 86_400_000,
+};
 
 class Interpreter {
   readonly #program: ReadonlyMap<string, ProgramStep>;

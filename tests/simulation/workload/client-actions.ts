@@ -13,6 +13,8 @@ export interface WorkloadOptions {
   readonly pipelines?: PipelineOptions;
   /** Whether the machine did something to the work of a step that its definition does not say. */
   readonly disturbed?: (executionId: string, step: string) => boolean;
+  /** Calls between rooms may fail in passing: steps whose retry policy speaks of that may give up on them. */
+  readonly throttled?: boolean;
   /** Of each call: how it went. */
   readonly count?: (what: string, how: string) => void;
 }
@@ -38,9 +40,9 @@ export class Workload {
     this.#off = new Set(names.filter((name) => swarm.chance(0.3) && !needed.includes(name)));
   }
 
-  /** Broken promises that clients saw. */
-  get problems(): readonly string[] {
-    return this.memory.problems;
+  /** Broken promises that clients saw since this was last asked. */
+  takeProblems(): string[] {
+    return this.memory.problems.splice(0);
   }
 
   /** Makes what pipelines name, before anything goes wrong. */
@@ -88,18 +90,19 @@ export class Workload {
     for (const one of this.memory.executions.values()) problems.push(...(await this.#judgeExecution(client, one)));
     await lookAtPipelines(this.memory, client);
     await lookAtAll(this.memory, client);
-    return [...problems, ...this.memory.problems];
+    return [...problems, ...this.takeProblems()];
   }
 
   async #judgeExecution(client: Client, one: StartedExecution): Promise<string[]> {
     try {
       const observed = await observeExecution(client, one.arn);
-      const readsFlaky = (step: string) =>
-        JSON.stringify(stepsNamed(observed.definition, step.replace(/-\d+$/, ''), step)).includes(
-          `${SURROUNDINGS.bucket}/flaky/`,
-        );
+      const isShaken = (step: string) => {
+        const text = JSON.stringify(stepsNamed(observed.definition, step.replace(/-\d+$/, ''), step));
+        const givesUp = this.#options.throttled && /"Step\.(THROTTLING|SERVICE_FAULT)"/.test(text);
+        return givesUp || text.includes(`${SURROUNDINGS.bucket}/flaky/`);
+      };
       const disturbed = (step: string) =>
-        one.disturbed.has(step) || readsFlaky(step) || (this.#options.disturbed?.(one.id, step) ?? false);
+        one.disturbed.has(step) || isShaken(step) || (this.#options.disturbed?.(one.id, step) ?? false);
       const circumstances = { stopped: one.stops > 0, rounds: one.retries, disturbed };
       return checkExecution(observed, circumstances).map((problem) => `execution ${one.pipeline}/${one.id}: ${problem}`);
     } catch (error) {
