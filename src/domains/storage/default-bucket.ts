@@ -1,5 +1,6 @@
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
-import type { Store } from '../../platform/store/port.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
+import type { Commit, Store } from '../../platform/store/port.ts';
 import { bucketArn, bucketKey, type BucketDocument } from './resources.ts';
 
 /** Where SageMaker SDKs put what has no other place: `sagemaker-<region>-<account>`. */
@@ -15,10 +16,8 @@ export async function ensureDefaultBucket(
   const { account, region } = place;
   const name = defaultBucketName(place);
   const key = bucketKey(account, name);
-  if (await store.get(key)) return;
   const document: BucketDocument = { name, region };
-  // A conflict means that it was created meanwhile, which is all that is wanted.
-  await store.commit({
+  const commit: Commit = {
     expect: [{ key, version: 0 }],
     write: [{ key, document, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } }],
     ledger: [
@@ -30,5 +29,6 @@ export async function ensureDefaultBucket(
         reason: 'default bucket',
       }),
     ],
-  });
+  };
+  await decideAndCommit(store, async () => ((await store.get(key)) ? { result: undefined } : { commit, result: undefined }));
 }

@@ -283,6 +283,32 @@ test('bytes that nothing names any more are collected, those of a copy stay', ()
     assert.equal((await bytesOf((await call('s3:GetObject', { Bucket: 'bucket', Key: 'copy' })).Body)).toString(), 'shared');
   }));
 
+test('the default bucket is there also when the answer to its commit was lost, whether it took effect or not', () =>
+  withStorageRoom(async ({ call, store, clock }) => {
+    for (const [region, takesEffect] of [
+      ['eu-west-1', true],
+      ['eu-west-2', false],
+    ] as const) {
+      let lost = false;
+      const unsure: typeof store = {
+        ...store,
+        async commit(commit) {
+          if (lost) return store.commit(commit);
+          lost = true;
+          if (takesEffect) await store.commit(commit);
+          return { outcome: 'unknown', reason: 'lost' };
+        },
+      };
+      await ensureDefaultBucket(unsure, { account: ACCOUNT, region }, clock.now());
+      assert.ok(lost);
+    }
+    const { Buckets } = await call('s3:ListBuckets', {});
+    assert.deepEqual(
+      Buckets?.map(({ Name }) => Name),
+      [`sagemaker-eu-west-1-${ACCOUNT}`, `sagemaker-eu-west-2-${ACCOUNT}`],
+    );
+  }));
+
 test('buckets: created by the rules of their region, listed, deleted when empty', () =>
   withStorageRoom(async ({ call, store, clock }) => {
     const place = { account: ACCOUNT, region: 'eu-west-1' };
