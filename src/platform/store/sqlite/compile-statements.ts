@@ -90,6 +90,7 @@ function addResourceStatements(add: Add): void {
       ),
     );
   // SQLite rewrites the entries of every index that a SET names, changed or not: most updates change only these
+  update('updateContent', ['version', 'document']);
   update('updateDocument', ['version', 'modified_at', 'document']);
   update('updateStatus', ['version', 'status', 'modified_at', 'document']);
   update('updateRow', [...INDEX_COLUMNS, 'document']);

@@ -3,6 +3,7 @@ export const STATEMENTS = {
   getRow: "select \"version\", \"parent\", \"status\", \"facet\", \"created_at\", \"modified_at\", \"ordinal\", \"document\" from \"resource\" where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
   getIndex: "select \"version\", \"parent\", \"status\", \"facet\", \"created_at\", \"modified_at\", \"ordinal\" from \"resource\" where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
   insertRow: "insert into \"resource\" (\"account\", \"region\", \"kind\", \"name\", \"version\", \"parent\", \"status\", \"facet\", \"created_at\", \"modified_at\", \"ordinal\", \"document\") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  updateContent: "update \"resource\" set \"version\" = ?, \"document\" = ? where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
   updateDocument: "update \"resource\" set \"version\" = ?, \"modified_at\" = ?, \"document\" = ? where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
   updateStatus: "update \"resource\" set \"version\" = ?, \"status\" = ?, \"modified_at\" = ?, \"document\" = ? where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
   updateRow: "update \"resource\" set \"version\" = ?, \"parent\" = ?, \"status\" = ?, \"facet\" = ?, \"created_at\" = ?, \"modified_at\" = ?, \"ordinal\" = ?, \"document\" = ? where \"account\" = ? and \"region\" = ? and \"kind\" = ? and \"name\" = ?",
