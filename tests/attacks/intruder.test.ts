@@ -28,7 +28,7 @@ for (const sandbox of ['bubblewrap', 'unshare'] as const) {
   }, async () => {
     process.env['SLIPWAY_TEST_SECRET'] = 'of the host'; // in the server's environment, and so in its children's
     const folder = mkdtempSync(join(tmpdir(), 'slipway-attacks-'));
-    const server = await startServer({ folder, settings: `sandbox: ${sandbox}\n` });
+    const server = await withSessionKey(folder, () => startServer({ folder, settings: `sandbox: ${sandbox}\n` }));
     writeFileSync(join(homedir(), HOME_MARKER), 'private');
     try {
       const aws = new AwsClient(optionsOf(server));
@@ -61,6 +61,30 @@ for (const sandbox of ['bubblewrap', 'unshare'] as const) {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+}
+
+/** Starts a server from a session that has a key in its keyring, as of whoever is logged in. */
+async function withSessionKey<T>(folder: string, start: () => Promise<T>): Promise<T> {
+  const node = process.execPath;
+  const starter = join(folder, 'starter');
+  const keyctl = process.arch === 'x64' ? [250, 248] : [219, 217];
+  writeFileSync(
+    starter,
+    `#!/usr/bin/env python3
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.syscall(${keyctl[0]}, 1, None)
+libc.syscall(${keyctl[1]}, b"user", b"slipway-attack", b"of the session", 14, -3)
+os.execv(${JSON.stringify(node)}, [${JSON.stringify(node)}, *sys.argv[1:]])
+`,
+    { mode: 0o700 },
+  );
+  process.execPath = starter;
+  try {
+    return await start();
+  } finally {
+    process.execPath = node;
+  }
 }
 
 /** Everything an attacker could hope to know: where things lie, and the ids of processes. */

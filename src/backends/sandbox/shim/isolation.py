@@ -18,6 +18,8 @@ def start(plan, output, before=None):
 
 # where root inside is root outside, these parts of /proc answer to the user id alone; bubblewrap covers `irq` and `bus`
 PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus") if os.geteuid() == 0 else ()
+# they tell of keys of every process that has our user id outside
+PROC_HIDDEN = ("keys", "key-users")
 
 # bubblewrap
 
@@ -129,6 +131,9 @@ def bubblewrap_arguments(plan, hold):
             for name in PROC_READ_ONLY[:3]:
                 if os.path.exists("/proc/" + name):
                     yield from ("--ro-bind", "/proc/" + name, mount["to"] + "/" + name)
+            for name in PROC_HIDDEN:
+                if os.path.exists("/proc/" + name):
+                    yield from ("--ro-bind", "/dev/null", mount["to"] + "/" + name)
     for name, value in plan["environment"].items():
         yield from ("--setenv", name, value)
     yield from ("--chdir", plan["workingDirectory"])
@@ -284,6 +289,9 @@ def place(mount, target):
         for name in PROC_READ_ONLY:
             if os.path.exists(target + "/" + name):
                 kernel.bind(target + "/" + name, target + "/" + name, True)
+        for name in PROC_HIDDEN:
+            if os.path.exists(target + "/" + name):
+                kernel.bind("/dev/null", target + "/" + name, True)
     elif kind == "devices":
         make_devices(target)
     else:

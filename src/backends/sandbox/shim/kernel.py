@@ -34,6 +34,8 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 SYS_MOUNT_SETATTR = 442  # the same on every architecture
+SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
+KEYCTL_JOIN_SESSION_KEYRING = 1
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}.get(os.uname().machine)
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
@@ -131,6 +133,13 @@ def drop_capabilities():
     nothing = (ctypes.c_uint32 * 6)()
     check(libc.capset(header, nothing), "capset")
     check(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+
+
+def new_session_keyring():
+    """An empty one, in place of that of whoever started the server: no namespace hides the keys and tickets in it. A kernel without
+    keyrings has none to hide."""
+    if SYS_KEYCTL is not None:
+        libc.syscall(ctypes.c_long(SYS_KEYCTL), ctypes.c_long(KEYCTL_JOIN_SESSION_KEYRING), None)
 
 
 def loopback_up():

@@ -328,6 +328,7 @@ def wait_any():
 def detach():
     """Out of the server's session, its terminal and its pipes."""
     os.setsid()
+    kernel.new_session_keyring()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
