@@ -206,8 +206,7 @@ class Batch {
   /** Whether the server came by there. */
   async #killAt(point: string): Promise<boolean> {
     const by = this.#course.points.get(point) ?? new Map<string, number>();
-    const names = [...by.keys()];
-    const name = names[Math.floor(this.#random() * names.length)] ?? START;
+    const name = this.#actThrough(by);
     const act = this.#plan.acts.find((one) => one.name === name);
     const times = Math.min(by.get(name) ?? 1, point === AMID_COMMIT || point === AMID_EFFECT ? 20 : 3);
     const doom: Doom = { point, nth: 1 + Math.floor(this.#random() * times) };
@@ -223,6 +222,13 @@ class Batch {
     await this.#afterDeath(point);
     this.#folder.start();
     return true;
+  }
+
+  /** One of those that pass a point; the more an act costs, the more seldom. */
+  #actThrough(by: ReadonlyMap<string, number>): string {
+    const weights = [...by.keys()].map((name) => [name, 1 / costOf(name, this.#plan.acts, this.#course)] as const);
+    let left = this.#random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+    return weights.find(([, weight]) => (left -= weight) <= 0)?.[0] ?? START;
   }
 
   /** A restart passes it: the server that runs is ended at any moment, and the next one dies. */
@@ -310,6 +316,12 @@ class Batch {
     const hangs = await Promise.race([work.then(() => false), delay(HANGS_AFTER_MS, true, { ref: false })]);
     if (hangs) throw new Error(`Does not come to an end: ${[...this.#underWay].map((one) => this.#story(one)).join('; ')}`);
   }
+}
+
+/** In effects and commits; a model server costs as much as many. */
+function costOf(name: string, acts: readonly Act[], { points }: Course): number {
+  const passed = (points.get(AMID_COMMIT)?.get(name) ?? 0) + (points.get(AMID_EFFECT)?.get(name) ?? 0);
+  return 5 + passed + (acts.find((act) => act.name === name)?.heavy ? 100 : 0);
 }
 
 /** Paths at which two values differ, with both. */
