@@ -60,13 +60,32 @@ suite('backup and restore', () => {
     return { acknowledged, stop };
   }
 
-  /** The backup as it begins to write: it is under way, and not done. */
-  async function begunBackup(target: string) {
-    const child = spawn(process.execPath, [CLI, 'backup', target, '--data', folder], { stdio: 'ignore' });
+  /** A command of ours once `trace` is there: it is under way, and not done. */
+  async function begun(words: readonly string[], trace: string) {
+    const child = spawn(process.execPath, [CLI, ...words], { stdio: 'ignore' });
     const ended = once(child, 'exit');
-    while (child.exitCode === null && !existsSync(join(target, 'backup.unfinished'))) await turn();
+    while (child.exitCode === null && !existsSync(trace)) await turn();
     return { child, ended: async () => (await ended)[0] as number | null };
   }
+
+  /** What a restore that is killed leaves is no data folder, and the next one is not in its way. */
+  async function aRestoreKilled(backup: string): Promise<void> {
+    let place = '';
+    // one that is killed too late is whole
+    for (let tries = 0; place === '' || (tries < 20 && existsSync(place)); tries += 1) {
+      place = inScratch(`place-${tries}`);
+      const { child, ended } = await begun(['restore', backup, '--data', place], `${place}.restoring`);
+      child.kill('SIGKILL');
+      await ended();
+    }
+    assert.deepEqual([existsSync(place), existsSync(`${place}.restoring`)], [false, true]);
+    const again = await slipway(['restore', backup, '--data', place]);
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(existsSync(`${place}.restoring`), false);
+    assert.equal((await slipway(['audit', 'verify', '--data', place])).code, 0);
+  }
+
+  const begunBackup = (target: string) => begun(['backup', target, '--data', folder], join(target, 'backup.unfinished'));
 
   test('under load: all that was acknowledged before is there, jobs of then are lost, the endpoint answers, the ledger holds', async () => {
     await startScript(aws, 'ran-then', WAITING);
@@ -167,6 +186,7 @@ suite('backup and restore', () => {
     assert.equal(await ended(), 0);
     const checked = await slipway(['restore', target, '--check']);
     assert.equal(checked.code, 0, checked.stderr);
+    await aRestoreKilled(target);
     // nothing runs for the folder now: a backup needs no server
     const idle = await slipway(['backup', inScratch('idle'), '--data', folder]);
     assert.equal(idle.code, 0, idle.stderr);

@@ -228,7 +228,11 @@ class Batch {
   #actThrough(by: ReadonlyMap<string, number>): string {
     const weights = [...by.keys()].map((name) => [name, 1 / costOf(name, this.#plan.acts, this.#course)] as const);
     let left = this.#random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
-    return weights.find(([, weight]) => (left -= weight) <= 0)?.[0] ?? START;
+    for (const [name, weight] of weights) {
+      left -= weight;
+      if (left <= 0) return name;
+    }
+    return START;
   }
 
   /** A restart passes it: the server that runs is ended at any moment, and the next one dies. */
