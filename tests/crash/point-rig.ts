@@ -103,7 +103,10 @@ export async function runKilled(plan: KillPlan, course: Course): Promise<KillRep
       report.lostAnswers += batch.lostAnswers;
       report.problems.push(...batch.problems.map((problem) => `${batch.place}: ${problem}`));
       for (const [point, count] of batch.missed) report.missed.set(point, (report.missed.get(point) ?? 0) + count);
-      plan.progress?.(`${report.kills.length}/${total} kills, ${report.problems.length} problems`, report);
+      plan.progress?.(
+        `${report.kills.length}/${total} kills, ${report.problems.length} problems${batch.problems.map((one) => `\n${one}`).join('')}`,
+        report,
+      );
     }
   };
   await Promise.all(Array.from({ length: plan.parallel }, worker));

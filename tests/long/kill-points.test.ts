@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ACTS } from '../crash/acts.ts';
 import { printReport } from '../crash/point-report.ts';
-import { runKilled, runUndisturbed } from '../crash/point-rig.ts';
+import { type KillReport, runKilled, runUndisturbed } from '../crash/point-rig.ts';
 
 /**
  * The server killed at every named point, `CRASH_POINT_KILLS` times each; at most `CRASH_KILLS` in all, chosen by `CRASH_SEED`. The table is
@@ -12,20 +12,22 @@ import { runKilled, runUndisturbed } from '../crash/point-rig.ts';
 const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 const killsPerPoint = Number(process.env['CRASH_POINT_KILLS'] ?? 20);
 const killsMax = process.env['CRASH_KILLS'];
+const file = process.env['CRASH_REPORT'];
 const parallel = Number(process.env['CRASH_PARALLEL'] ?? 2);
 
 test(`${killsPerPoint} kills at each named point; CRASH_SEED=${seed}`, async (context) => {
   const course = await runUndisturbed();
   const startedAtMs = Date.now();
   const plan = { seed, killsPerPoint, killsPerFolder: 100, parallel, acts: ACTS };
-  const progress = (line: string) => process.stderr.write(`${line}\n`);
-  const report = await runKilled({ ...plan, ...(killsMax && { killsMax: Number(killsMax) }), progress }, course);
   const settings = `CRASH_SEED=${seed} CRASH_POINT_KILLS=${killsPerPoint}${killsMax ? ` CRASH_KILLS=${killsMax}` : ''}`;
   const command = `${settings} node --test tests/long/kill-points.test.ts`;
-  const text = printReport(report, command, (Date.now() - startedAtMs) / 1000);
-  for (const line of text.split('\n')) context.diagnostic(line);
-  const file = process.env['CRASH_REPORT'];
-  if (file) writeFileSync(file, text);
+  const textOf = (report: KillReport) => printReport(report, command, (Date.now() - startedAtMs) / 1000);
+  const progress = (line: string, soFar: KillReport) => {
+    process.stderr.write(`${line}\n`);
+    if (file) writeFileSync(file, textOf(soFar)); // also of a run that is broken off
+  };
+  const report = await runKilled({ ...plan, ...(killsMax && { killsMax: Number(killsMax) }), progress }, course);
+  for (const line of textOf(report).split('\n')) context.diagnostic(line);
   assert.deepEqual(report.problems, []);
   assert.equal(
     report.kills.reduce((sum, { lost, twice }) => sum + lost + twice, 0),
