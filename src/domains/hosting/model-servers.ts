@@ -46,7 +46,10 @@ interface Memory {
   countedEndMs: number;
   end: { text: string; fatal: boolean } | undefined;
   restartAtMs: number;
-  failedPings: number;
+  /** When the process started that answered last; until it has, it may take as long as it is given to come up. */
+  answeredStartMs: number;
+  /** Since when pings have failed. */
+  silentSinceMs: number | undefined;
 }
 
 /** Its processors are what a serverless variant gets; it has more memory than any asks for. */
@@ -56,7 +59,7 @@ const STARTING_PING_EVERY_MS = 200;
 const ADMISSION_LOOK_EVERY_MS = 2_000;
 const END_LOOK_EVERY_MS = 1_000;
 /** A model server that answers no ping for a minute hangs, whatever its process looks like. */
-const FAILED_PINGS_MAX = 6;
+const SILENT_MS_MAX = 60_000;
 
 const nameOf = ({ model }: PinnedVariant, place: number): string => containerName(containersOf(model)[place] ?? model, place);
 
@@ -103,7 +106,7 @@ export class ModelServers {
       case 'preparing':
         return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
       case 'running':
-        return this.#examine(plan);
+        return this.#examine(plan, status.startedAtMs);
       case 'ended':
         return this.#revive(plan, status);
     }
@@ -169,26 +172,30 @@ export class ModelServers {
     }
   }
 
-  async #examine(plan: ServerPlan): Promise<Look> {
-    const { backend, admission, settings } = this.#ports;
+  async #examine(plan: ServerPlan, startedAtMs: number): Promise<Look> {
+    const { backend, admission, settings, clock } = this.#ports;
     const workId = workOf(plan);
     admission.restore(workId, settings.reservations.modelServer);
     if (this.#ending.has(workId)) return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
     const memory = this.#memory(workId);
     if (await ping(this.#ports, workId)) {
-      memory.failedPings = 0;
+      memory.answeredStartMs = startedAtMs;
+      memory.silentSinceMs = undefined;
       memory.end = undefined;
       return this.#sight(plan, 'healthy', PING_EVERY_MS);
     }
     const serves = plan.endpoint.serving?.variants.some(({ instances }) => instances.flatMap(worksOf).includes(workId));
     if (!serves) return this.#sight(plan, 'starting', STARTING_PING_EVERY_MS);
-    memory.failedPings += 1;
-    if (memory.failedPings >= FAILED_PINGS_MAX) {
+    // by time, not by looks: while a deployment goes on there are many of them in a second
+    memory.silentSinceMs ??= clock.now();
+    const hasAnswered = memory.answeredStartMs === startedAtMs;
+    const silentMs = clock.now() - Math.max(memory.silentSinceMs, startedAtMs);
+    if (silentMs >= (hasAnswered ? SILENT_MS_MAX : plan.variant.startupTimeoutSeconds * 1000)) {
       this.#ports.log.warn(
         { endpoint: plan.endpoint.EndpointArn, workId },
         'A model server answers no pings; it is started again.',
       );
-      memory.failedPings = 0;
+      memory.silentSinceMs = undefined;
       await backend.stop(workId);
     }
     return this.#sight(plan, 'starting', PING_EVERY_MS);
@@ -268,7 +275,7 @@ export class ModelServers {
   #memory(workId: string): Memory {
     let memory = this.#memories.get(workId);
     if (!memory) {
-      memory = { crashes: 0, countedEndMs: 0, end: undefined, restartAtMs: 0, failedPings: 0 };
+      memory = { crashes: 0, countedEndMs: 0, end: undefined, restartAtMs: 0, answeredStartMs: 0, silentSinceMs: undefined };
       this.#memories.set(workId, memory);
     }
     return memory;

@@ -195,7 +195,7 @@ export class SimHost {
     if (work.end) return;
     const { end } = work.plan;
     if (work.spec.kind === 'job' && end !== 'hang' && this.#mayEnd(work)) this.#endAsPlanned(work, end);
-    else this.#end(work, ENDS.timeout, true);
+    else this.#end(work, ENDS.timeout, end === 'hang' || end === 'timeout');
   }
 
   #goesOn(work: SimWork): SimAction[] {
