@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { systemClock } from '../../src/platform/clock.ts';
+import { createSqliteStore } from '../../src/platform/store/sqlite/sqlite-store.ts';
 import { AwsClient, optionsOf } from '../harness/aws-client.ts';
 import { BUCKET, ROLE } from '../harness/script-job.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
-import { ask, builtOperations, inputWith, stringPaths } from './every-operation.ts';
+import { ask, type Built, builtOperations, inputWith, leastInput, stringPaths } from './every-operation.ts';
 import { credentialsOf, newUser } from './principals.ts';
 
 const MIGHTY = ROLE.replace(/[^/]*$/, 'mighty');
@@ -165,7 +167,53 @@ suite('roles are lent only by those who may pass them', () => {
     await assert.rejects(user.s3('GET', '/'), { code: 'InvalidAccessKeyId' });
     await assert.rejects(user.invoke('none', 'x'), { status: 403 });
   });
+
+  test('whoever has no rights can call no operation, and the ledger has every denial, by whom and of what', async () => {
+    const nobody = await newUser(aws, 'nobody', [{ Effect: 'Deny', Action: 'none:None', Resource: '*' }]);
+    const denials = new Map<string, number>();
+    const allowed: string[] = [];
+    const unasked: string[] = [];
+    for (const built of builtOperations()) {
+      const { key } = built.operation;
+      const answer = await ask(nobody, built, { ...leastInput(built), ...ownNames(built) });
+      const text = `${answer?.headers['x-amzn-errortype'] ?? ''} ${answer?.body.toString('utf8')}`;
+      if (answer && answer.status < 300) allowed.push(key);
+      else if (/AccessDenied|not authorized/.test(text) || answer?.status === 403) denials.set(key, (denials.get(key) ?? 0) + 1);
+      else unasked.push(`${key}: ${answer?.status} ${text.slice(0, 200)}`);
+    }
+    assert.deepEqual(allowed, ['sts:GetCallerIdentity']);
+    assert.deepEqual(unasked, []);
+    await assert.rejects(nobody.invoke('none', 'x'), { status: 403 });
+    await server.stop();
+    const store = createSqliteStore({ path: join(folder, 'slipway.db'), clock: systemClock });
+    const entries = await store.ledger({ afterSequence: 0, limit: 5_000 });
+    await store.close();
+    const recorded = entries.filter(({ entry }) => entry.outcome === 'denied' && entry.actor.endsWith(':user/nobody'));
+    assert.equal(
+      recorded.length,
+      [...denials.values()].reduce((sum, count) => sum + count, 0),
+    );
+    for (const { entry } of recorded)
+      assert.match(`${entry.action} ${entry.resources.join(' ')} ${entry.reason}`, /^\w+:\w+ \S.*not authorized/);
+  });
 });
+
+/** Names of the account's own: what is named of others is told to be absent before anything is asked. */
+function ownNames({ operation }: Built): Record<string, unknown> {
+  const arn = (resource: string): string => `arn:aws:sagemaker:us-east-1:123456789012:${resource}`;
+  const names: Record<string, unknown> = {
+    FunctionName: 'none',
+    PipelineName: 'none',
+    PipelineExecutionArn: arn('pipeline/none/execution/abcdefghijkl'),
+    ModelPackageName: 'none',
+    ModelPackageGroupName: 'none',
+    ModelPackageArn: arn('model-package/none/1'),
+    ModelPackageArnList: [arn('model-package/none/1')],
+  };
+  const given = Object.entries(names).filter(([member]) => operation.input?.required?.includes(member));
+  const logs = /^logs:(DescribeLogStreams|FilterLogEvents|GetLogEvents)$/.test(operation.key) && { logGroupName: 'none' };
+  return { ...Object.fromEntries(given), ...logs };
+}
 
 const trustOf = (account: string): string =>
   JSON.stringify({
