@@ -116,7 +116,7 @@ async function startServer(options: ServerOptions, data: DataFolder, log: Logger
     late.url = `http://${options.host}:${await listen(gateway, wantedPort, options.host)}`;
     late.router = await router;
     await prepare(base, wired, late);
-    await startRooms(base.loop, base.store, wired.rooms);
+    await startRooms(base.loop, base, wired.rooms);
     base.blobs.start();
     record();
     open();

@@ -134,8 +134,12 @@ export function createRooms(ports: RoomPorts): WiredRooms {
 }
 
 /** Reconcilers at the loop, rooms and loop started: unfinished work goes on. Before it, no request is answered. */
-export async function startRooms(loop: RunnableLoop, store: Store, rooms: readonly Room[]): Promise<void> {
-  loop.register([createTokenReconciler(store)]);
+export async function startRooms(
+  loop: RunnableLoop,
+  { store, clock }: Pick<RoomPorts, 'store' | 'clock'>,
+  rooms: readonly Room[],
+): Promise<void> {
+  loop.register([createTokenReconciler(store, clock)]);
   for (const room of rooms) {
     loop.register(room.reconcilers ?? []);
     loop.subscribe(room.subscriptions ?? []);

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Clock } from './clock.ts';
 import type { ErrorCode } from './errors/catalogue.ts';
 import { ServiceError } from './errors/families.ts';
 import type { JsonObject } from './json.ts';
@@ -6,7 +7,7 @@ import { canonicalJson } from './ledger/canonical.ts';
 import type { Reconciler } from './reconcile/port.ts';
 import type { ResourceKey } from './resource-key.ts';
 import type { Place } from './resources/declaration.ts';
-import type { Commit, Store } from './store/port.ts';
+import type { Commit, Row, Store } from './store/port.ts';
 
 /**
  * Client tokens: the same token with the same request gets the answer of the first call. The token's row is written in the
@@ -28,6 +29,7 @@ export type TokenRecord = Required<Pick<Commit, 'expect' | 'write' | 'timers'>>;
 
 /** Removes a row when its timer is due: for rows that only have to last for a while. */
 export const EXPIRY_RECONCILER = 'idempotency-token';
+const TOKEN_KIND = 'IdempotencyToken';
 const RETENTION_MS = 30 * 24 * 3600 * 1000;
 
 /** Throws `mismatch` (ConflictException by default) when the token was used for another request. */
@@ -63,7 +65,7 @@ export async function answerOf(
 
 const tokenKey = (place: Place, { operation, token }: Pick<TokenUse, 'operation' | 'token'>): ResourceKey => ({
   ...placeOf(place),
-  kind: 'IdempotencyToken',
+  kind: TOKEN_KIND,
   name: `${operation}:${token}`,
 });
 
@@ -80,13 +82,28 @@ export const tokenMismatch = (operation: string, token: string, code: ErrorCode 
 
 const placeOf = ({ account, region }: Place): Place => ({ account, region });
 
-/** Removes tokens whose time has come; registered once by `main`. */
-export function createTokenReconciler(store: Pick<Store, 'commit'>): Reconciler {
+/**
+ * Removes rows whose time has come; registered once by `main`. A row may have been written anew under the same name since its timer was
+ * due, with another time: a used-up deduplication record, or a token after a removal whose answer was lost.
+ */
+export function createTokenReconciler(store: Pick<Store, 'get' | 'commit'>, clock: Pick<Clock, 'now'>): Reconciler {
   return {
     name: EXPIRY_RECONCILER,
     async reconcile(key) {
-      // no decision rests on the row: whatever the outcome, the timer stays until a commit took both away
-      await store.commit({ expect: [], remove: [key], timers: [{ reconciler: EXPIRY_RECONCILER, key, dueAtMs: null }] });
+      const row = await store.get(key);
+      if (row && lastsUntilMs(row) > clock.now()) return;
+      // whatever the outcome, the timer stays until a commit took both away
+      await store.commit({
+        expect: [{ key, version: row?.version ?? 0 }],
+        remove: [key],
+        timers: [{ reconciler: EXPIRY_RECONCILER, key, dueAtMs: null }],
+      });
     },
   };
+}
+
+/** Of rows that can come again under their name; others are done with when their timer is due. */
+function lastsUntilMs({ key, document, index }: Row): number {
+  if (key.kind === TOKEN_KIND) return index.createdAtMs + RETENTION_MS;
+  return typeof document['expiresAtMs'] === 'number' ? document['expiresAtMs'] : 0;
 }

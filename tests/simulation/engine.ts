@@ -94,7 +94,7 @@ export class Engine {
       const credential = await this.#wired.identity.directory.credential(key.accessKeyId, undefined);
       if (!credential || 'problem' in credential) throw new Error('the admin key made at the start opens nothing');
       this.#principal = credential.principal;
-      await startRooms(loop, store, this.#wired.rooms);
+      await startRooms(loop, this.#ports, this.#wired.rooms);
       this.status = 'ready';
       this.#ready.resolve();
     } catch (error) {

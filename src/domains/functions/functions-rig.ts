@@ -185,7 +185,7 @@ export class FunctionsRig extends RegistryRig {
   static async start(options: RigOptions = {}): Promise<FunctionsRig> {
     const rig = new FunctionsRig(options);
     rig.loop.register([rig.#room, rig.#deliveries].flatMap(({ reconcilers = [] }) => reconcilers));
-    rig.loop.register([createTokenReconciler(rig.store)]);
+    rig.loop.register([createTokenReconciler(rig.store, rig.#clock)]);
     await rig.#room.start?.();
     await rig.loop.start();
     return rig;

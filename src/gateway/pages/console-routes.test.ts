@@ -111,7 +111,7 @@ suite('sessions of the page, on a clock and keys of our own', () => {
     assert.equal(timer?.reconciler, EXPIRY_RECONCILER);
     assert.ok(timer.dueAtMs > clock.now() + 300_000);
     clock.advance(timer.dueAtMs - clock.now());
-    await createTokenReconciler(store).reconcile(timer.key);
+    await createTokenReconciler(store, clock).reconcile(timer.key);
     assert.equal(await store.get(timer.key), undefined);
     assert.equal((await fetch(used)).status, 403);
     const entries = (await store.ledger({ afterSequence: 0, limit: 1000 })).map(({ entry }) => [entry.action, entry.actor]);

@@ -69,7 +69,7 @@ export async function withRoom<R extends Pick<Room, 'operations' | 'reconcilers'
     async ({ store, folder }) => {
       const room = open({ store, clock, folder });
       const loop = createReconcileLoop({ store, clock, log: SILENT });
-      loop.register([...(room.reconcilers ?? []), createTokenReconciler(store)]);
+      loop.register([...(room.reconcilers ?? []), createTokenReconciler(store, clock)]);
       await loop.start();
       try {
         const call = callsOf(room.operations, () => clock.now());
