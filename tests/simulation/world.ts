@@ -39,8 +39,8 @@ export class World {
   readonly capacity = CAPACITY;
   engine: Engine | undefined;
   gate: Gate | undefined;
-  /** Hears of every call that a client outside saw succeed. */
-  onAnswered: (operation: OperationName, input: object, output: object) => void = () => {};
+  /** Hears of every call that a client outside sends; what it returns, of the answer, should that be a success and arrive. */
+  onCall: (operation: OperationName, input: object) => (output: object) => void = () => () => {};
   readonly #options: WorldOptions;
   readonly #waiting = new Set<(error: Error) => void>();
 
@@ -78,6 +78,7 @@ export class World {
   async call<N extends OperationName>(name: N, input: InputOf<N>, principal?: Principal): Promise<OutputOf<N>> {
     const { engine, gate } = this;
     if (!engine || !gate) throw new Unanswered('nobody listens');
+    const onAnswer = this.onCall(name, input);
     const { promise, resolve, reject } = Promise.withResolvers<OutputOf<N>>();
     this.#waiting.add(reject);
     gate
@@ -85,7 +86,7 @@ export class World {
       .then((output) => resolve(output as OutputOf<N>), reject);
     try {
       const output = await promise;
-      this.onAnswered(name, input, output as object);
+      onAnswer(output as object);
       return output;
     } catch (error) {
       if (error instanceof InvariantError) this.problem(`${name} ends without a mistake of ours`, error);

@@ -1,36 +1,24 @@
 import type { JsonObject } from '../../../src/platform/json.ts';
 import { canonicalJson } from '../../../src/platform/ledger/canonical.ts';
-import { type Check, textOf } from './check.ts';
+import { type Check, keyOfArn, type SeenAnswer, textOf, type Watched } from './check.ts';
 
-const CHANGES = /^[a-z]+:(Create|Start|Stop|Delete|Update|Retry|Register|Approve)/;
+const CHANGES = /^(sagemaker|lambda|iam|secretsmanager):(Create|Start|Delete|Update|Retry|Register)/;
 
-/** Idempotent by the API: success without a change of ours. */
-const MAY_CHANGE_NOTHING = /^(s3|sqs|sts|logs|ssm):|:DeleteTags$/;
+/** What is so already needs no change. Stops: see stop-wins.ts. */
+const MAY_CHANGE_NOTHING = /^sagemaker:Update(ModelPackage|Pipeline)$|^lambda:Update/;
 
-/** Each of these is an entry of its own, also where an earlier one was alike: counted. */
-const EACH_COUNTS = /^sagemaker:(Update|Retry)/;
+/** Asked for again while it is under way, it is acknowledged again. */
+const TAKES_ITS_TIME = /^sagemaker:DeleteEndpoint$/;
 
-/** What clients outside were told. */
-export function checkAcknowledged(): Check {
-  const done = new Map<string, Set<string>>();
-  const entries = new Map<string, number>();
-  const answers = new Map<string, number>();
-  const count = (counts: Map<string, number>, id: string): number => {
-    const times = (counts.get(id) ?? 0) + 1;
-    counts.set(id, times);
-    return times;
-  };
-  /** A call that was repeated under its token is one. */
-  const countProblems = (operation: string, input: JsonObject, output: JsonObject, isRepeated: boolean): string[] => {
-    const [arn] = [...arnsIn(output), ...arnsIn(input)];
-    if (!EACH_COUNTS.test(operation) || arn === undefined || isRepeated) return [];
-    const [told, known] = [count(answers, `${operation} ${arn}`), entries.get(`${operation} ${arn}`) ?? 0];
-    return told <= known ? [] : [`${operation} of ${arn} was acknowledged ${told} times, the ledger has ${known} of them`];
-  };
+/** What clients outside were told, against what happened between their question and the answer. */
+export function checkAcknowledged({ disk }: Watched): Check {
+  /** By action and ARN, the number of the last commit that said so. */
+  const done = new Map<string, Map<string, number>>();
   const byToken = new Map<string, { readonly request: string; readonly answer: string }>();
-  const isIn = (ledger: ReadonlySet<string> | undefined, named: string): boolean =>
-    ledger !== undefined && [...ledger].some((arn) => arn === named || arn.toLowerCase().endsWith(`/${named.toLowerCase()}`));
-  const tokenProblems = (operation: string, input: JsonObject, output: JsonObject): string[] => {
+  /** Approval statuses of each package, with the commits that made them. */
+  const approvals = new Map<string, (readonly [commit: number, status: string])[]>();
+
+  const tokenProblems = ({ operation, input, output }: SeenAnswer): string[] => {
     const { ClientRequestToken: token, ...request } = input;
     if (typeof token !== 'string') return [];
     const [asked, answer] = [canonicalJson(request), canonicalJson(output)];
@@ -40,30 +28,45 @@ export function checkAcknowledged(): Check {
     if (before.request !== asked) return [`${operation} took the token ${token} for two different requests`];
     return before.answer === answer ? [] : [`${operation} with the token ${token} answered ${before.answer}, then ${answer}`];
   };
+  const ledgerProblems = ({ operation, input, output, isRepeated, askedAt }: SeenAnswer): string[] => {
+    if (!CHANGES.test(operation) || MAY_CHANGE_NOTHING.test(operation)) return [];
+    const told = [...arnsIn(output), ...namesIn(operation, input)];
+    const since = isRepeated || TAKES_ITS_TIME.test(operation) ? 0 : askedAt;
+    const names = (arn: string) => told.length === 0 || told.some((named) => isName(arn, named));
+    const found = [...(done.get(operation) ?? [])].some(([arn, commit]) => commit > since && names(arn));
+    return found ? [] : [`${operation} of ${told.join(', ')} was acknowledged and is not in the ledger`];
+  };
+  const approvalProblems = ({ operation, input, askedAt }: SeenAnswer): string[] => {
+    const [arn, wanted] = [textOf(input, 'ModelPackageArn'), textOf(input, 'ModelApprovalStatus')];
+    if (operation !== 'sagemaker:UpdateModelPackage' || arn === undefined || wanted === undefined) return [];
+    const history = approvals.get(keyOfArn(arn, 'ModelPackage').name.toLowerCase()) ?? [];
+    // what it was when the question was put counts as well
+    const from = history.findLastIndex(([commit]) => commit <= askedAt);
+    const was = history.slice(Math.max(0, from)).map(([, status]) => status);
+    return was.includes(wanted) ? [] : [`${arn} was acknowledged to be ${wanted}, and was ${was.join(', ')} meanwhile`];
+  };
   return {
-    promise: 'what a client was told is done is done: it is in the ledger, and the same token always gets the same answer',
-    onCommit({ ledger }) {
+    promise: 'what a client was told is done has been done, and the same token always gets the same answer',
+    onCommit({ ledger, changes }) {
       for (const { entry } of ledger) {
-        const arns = done.get(entry.action) ?? new Set<string>();
+        const arns = done.get(entry.action) ?? new Map<string, number>();
         done.set(entry.action, arns);
-        for (const arn of entry.outcome === 'done' ? entry.resources : []) {
-          arns.add(arn);
-          count(entries, `${entry.action} ${arn}`);
-        }
+        for (const arn of entry.outcome === 'done' ? entry.resources : []) arns.set(arn, disk.commits);
+      }
+      for (const { key, after } of changes) {
+        const status = key.kind === 'ModelPackage' ? textOf(after?.document, 'ModelApprovalStatus') : undefined;
+        if (status === undefined) continue;
+        const history = approvals.get(key.name.toLowerCase()) ?? [];
+        approvals.set(key.name.toLowerCase(), [...history, [disk.commits, status]]);
       }
       return [];
     },
-    onAnswer({ operation, input, output }) {
-      const isRepeated = byToken.has(`${operation} ${String(input['ClientRequestToken'])}`);
-      const problems = [...tokenProblems(operation, input, output), ...countProblems(operation, input, output, isRepeated)];
-      if (!CHANGES.test(operation) || MAY_CHANGE_NOTHING.test(operation)) return problems;
-      const told = [...arnsIn(output), ...namesIn(operation, input)];
-      const known =
-        told.length === 0 ? (done.get(operation)?.size ?? 0) > 0 : told.some((named) => isIn(done.get(operation), named));
-      return known ? problems : [...problems, `${operation} of ${told.join(', ')} was acknowledged and is not in the ledger`];
-    },
+    onAnswer: (answer) => [...tokenProblems(answer), ...ledgerProblems(answer), ...approvalProblems(answer)],
   };
 }
+
+const isName = (arn: string, named: string): boolean =>
+  arn === named || arn.toLowerCase().endsWith(`/${named.toLowerCase()}`) || arn.endsWith(`:${named}`);
 
 const arnsIn = (output: JsonObject): string[] =>
   Object.values(output).filter((value): value is string => typeof value === 'string' && value.startsWith('arn:'));

@@ -57,6 +57,10 @@ export interface SeenAnswer {
   readonly operation: string;
   readonly input: JsonObject;
   readonly output: JsonObject;
+  /** How many commits there were when the client sent it. */
+  readonly askedAt: number;
+  /** A call with the same token was sent before, whatever became of it. */
+  readonly isRepeated: boolean;
 }
 
 /** A promise of the product, as something that can be seen to be broken. Each returns what is wrong, in words with the values. */

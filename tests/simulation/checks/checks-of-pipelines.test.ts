@@ -142,7 +142,7 @@ test('order: steps that a selective execution does not run are no concern of it'
 test('stop: nothing begins in what is being stopped, and whoever was told so finds it so', () => {
   const world = watchDisk(checkStopWins);
   const stopped = () => {
-    world.safety.answered('sagemaker:StopPipelineExecution', { PipelineExecutionArn: EXECUTION_ARN }, {});
+    world.safety.asked('sagemaker:StopPipelineExecution', { PipelineExecutionArn: EXECUTION_ARN })({});
     return world.said();
   };
   world.commit({ rows: [[EXECUTION, execution('Executing')]] });
@@ -180,7 +180,7 @@ test('stop: an attempt more is a beginning, the last step of an execution that e
   says(go(world, 'A', 'Starting', { attemptCount: 2 }), /Executing to Starting/);
   const job = key('TrainingJob', 'j');
   world.commit({ rows: [[job, { status: 'InProgress' }]] });
-  world.safety.answered('sagemaker:StopTrainingJob', { TrainingJobName: 'j' }, {});
+  world.safety.asked('sagemaker:StopTrainingJob', { TrainingJobName: 'j' })({});
   says(world.said(), /TrainingJob j is InProgress after its stop/);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../../../src/platform/json.ts';
-import type { LedgerEntry } from '../../../src/platform/ledger/entry.ts';
+import type { LedgerEntry, LedgerInput } from '../../../src/platform/ledger/entry.ts';
 import { checkAcknowledged } from './acknowledged.ts';
 import { checkBlobsKept, checkNoDanglingReference } from './blobs-kept.ts';
 import { checkCallbacksAnsweredOnce } from './callbacks-answered-once.ts';
@@ -228,37 +228,50 @@ test('versions: one after the other, none twice, also not after a deletion', () 
   says(world.commit({ rows: [[key('Pipeline', 'p'), { versionId: 3 }]] }), /Pipeline p is version 3/);
 });
 
-test('acknowledged: it is in the ledger, and a token gets one answer', () => {
-  const world = watchDisk(() => checkAcknowledged());
-  const told = (operation: string, input: object, output: object = {}) => {
-    world.safety.answered(operation, input as never, output as never);
+test('acknowledged: it is in the ledger since it was asked, and a token gets one answer', () => {
+  const world = watchDisk(checkAcknowledged);
+  const call = (operation: string, input: object, output: object = {}, meanwhile: LedgerInput[] = []) => {
+    const answer = world.safety.asked(operation, input as never);
+    world.commit({ ledger: meanwhile });
+    answer(output as never);
     return world.said();
   };
-  const start = (token: string, output: string) =>
-    told('sagemaker:StartPipelineExecution', { PipelineName: 'p', ClientRequestToken: token }, { PipelineExecutionArn: output });
-  says(start('t', EXECUTION_ARN), /StartPipelineExecution of .* was acknowledged and is not in the ledger/);
+  const start = (token: string, output: string, meanwhile: LedgerInput[] = []) =>
+    call('sagemaker:StartPipelineExecution', { ClientRequestToken: token }, { PipelineExecutionArn: output }, meanwhile);
+  const started = entry('sagemaker:StartPipelineExecution', EXECUTION_ARN);
   const other = arn('pipeline', 'p/execution/2');
-  world.commit({ ledger: [EXECUTION_ARN, other].map((one) => entry('sagemaker:StartPipelineExecution', one)) });
+  says(start('s', EXECUTION_ARN), /StartPipelineExecution of .* was acknowledged and is not in the ledger/);
+  silent(start('t', EXECUTION_ARN, [started]));
   silent(start('t', EXECUTION_ARN));
-  says(start('t', other), /with the token t answered .*execution\/1.*, then .*execution\/2/);
-  says(told('sagemaker:DeleteModel', { ModelName: 'm' }), /DeleteModel of m was acknowledged/);
-  world.commit({ ledger: [entry('sagemaker:DeleteModel', arn('model', 'm'))] });
-  silent(told('sagemaker:DeleteModel', { ModelName: 'm' }));
-  silent(told('sagemaker:DescribeModel', { ModelName: 'x' }));
-  silent(told('sqs:DeleteMessage', { QueueUrl: 'q' }));
+  says(start('u', EXECUTION_ARN), /was acknowledged and is not in the ledger/);
+  const twice = [entry('sagemaker:StartPipelineExecution', other)];
+  says(start('t', other, twice), /with the token t answered .*execution\/1.*, then .*execution\/2/);
+  const remove = [entry('sagemaker:DeleteModel', arn('model', 'm'))];
+  says(call('sagemaker:DeleteModel', { ModelName: 'm' }), /DeleteModel of m was acknowledged/);
+  silent(call('sagemaker:DeleteModel', { ModelName: 'm' }, {}, remove));
+  says(call('sagemaker:DeleteModel', { ModelName: 'm' }), /DeleteModel of m was acknowledged/);
+  silent(call('sagemaker:DescribeModel', { ModelName: 'x' }));
+  silent(call('sqs:DeleteMessage', { QueueUrl: 'q' }));
 });
 
-test('acknowledged: each of several changes of one resource is in the ledger', () => {
-  const world = watchDisk(() => checkAcknowledged());
-  const update = (token?: string) => {
-    const input = { ModelPackageArn: PACKAGE_ARN, ...(token !== undefined && { ClientRequestToken: token }) };
-    world.safety.answered('sagemaker:UpdateModelPackage', input, { ModelPackageArn: PACKAGE_ARN });
-    return world.said();
-  };
-  world.commit({ ledger: [entry('sagemaker:UpdateModelPackage', PACKAGE_ARN)] });
-  silent(update('t'));
-  silent(update('t'));
-  says(update(), /was acknowledged 2 times, the ledger has 1 of them/);
+test('acknowledged: a package has the approval status that somebody was told it has', () => {
+  const world = watchDisk(checkAcknowledged);
+  const put = (status: string) => world.commit({ rows: [[PACKAGE, pack(status)]] });
+  const ask = (status: string) =>
+    world.safety.asked('sagemaker:UpdateModelPackage', { ModelPackageArn: PACKAGE_ARN, ModelApprovalStatus: status });
+  put('PendingManualApproval');
+  put('Rejected');
+  const unchanged = ask('Rejected');
+  const approve = ask('Approved');
+  unchanged({});
+  silent(world.said());
+  approve({});
+  says(world.said(), /was acknowledged to be Approved, and was Rejected meanwhile/);
+  const again = ask('Approved');
+  put('Approved');
+  put('Rejected');
+  again({});
+  silent(world.said());
 });
 
 test('requests stay as they were made, ends as they were told', () => {
@@ -287,7 +300,7 @@ test('times are in their order, and not ahead', () => {
 test('callbacks: one answer, and the step ends by it', () => {
   const world = watchDisk(checkCallbacksAnsweredOnce);
   const answer = (how: 'Success' | 'Failure', CallbackToken: string) => {
-    world.safety.answered(`sagemaker:SendPipelineExecutionStep${how}`, { CallbackToken }, {});
+    world.safety.asked(`sagemaker:SendPipelineExecutionStep${how}`, { CallbackToken })({});
     return world.said();
   };
   const ends = (name: string, status: string) => {

@@ -52,7 +52,7 @@ export const allChecks = (watched: Watched, { reached }: SafetyOptions = {}): Ch
   checkApprovedOnly(watched),
   checkEndpointsServe(watched),
   checkVersionNumbers(),
-  checkAcknowledged(),
+  checkAcknowledged(watched),
   checkNothingLeftRunning(watched),
 ];
 
@@ -62,6 +62,7 @@ export class Safety {
   readonly problems: string[] = [];
   readonly #watched: Watched;
   readonly #checks: readonly Check[];
+  readonly #tokens = new Set<string>();
   readonly #phases = new Map<string, string>();
   readonly #off: () => void;
 
@@ -101,9 +102,13 @@ export class Safety {
     this.#ask((check) => check.afterEvent?.());
   }
 
-  /** A client outside heard that its call succeeded. */
-  answered(operation: string, input: JsonObject, output: JsonObject): void {
-    this.#ask((check) => check.onAnswer?.({ operation, input, output }));
+  /** A client outside sends a call; what is returned is to hear the answer, should it succeed and arrive. */
+  asked(operation: string, input: JsonObject): (output: JsonObject) => void {
+    const askedAt = this.#watched.disk.commits;
+    const token = input['ClientRequestToken'] ?? input['ClientToken'];
+    const isRepeated = token !== undefined && this.#tokens.has(`${operation} ${String(token)}`);
+    this.#tokens.add(`${operation} ${String(token)}`);
+    return (output) => this.#ask((check) => check.onAnswer?.({ operation, input, output, askedAt, isRepeated }));
   }
 
   /** Faults have stopped and nothing moves any more. */

@@ -20,6 +20,9 @@ export function watchSafety({ world, machine }: { readonly world: World; readonl
   };
   const reached = (kind: string, transition: string) => world.coverage.add(kind, transition);
   const safety = new Safety(watched, allChecks(watched, { reached }));
-  world.onAnswered = (operation, input, output) => safety.answered(operation, input as JsonObject, output as JsonObject);
+  world.onCall = (operation, input) => {
+    const answered = safety.asked(operation, input as JsonObject);
+    return (output) => answered(output as JsonObject);
+  };
   return safety;
 }
