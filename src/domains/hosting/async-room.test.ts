@@ -78,9 +78,13 @@ test('an invocation is accepted, and its result or its failure comes to S3', asy
   assert.match(told.text, /^The input s3:\/\/models\/inputs\/absent cannot be read: NoSuchKey/);
   assert.equal(told.metadata?.['inputlocation'], 's3://models/inputs/absent');
   for (const [headers, message] of [
-    [{ 'X-Amzn-SageMaker-InputLocation': 'nowhere' }, /InputLocation "nowhere" is no S3 URI/],
-    [{ 'X-Amzn-SageMaker-RequestTTLSeconds': '5' }, /from 60 to 21600/],
-    [{ 'X-Amzn-SageMaker-InvocationTimeoutSeconds': 'x' }, /from 1 to 3600/],
+    [{ 'X-Amzn-SageMaker-InputLocation': 'nowhere' }, /'nowhere' at 'inputLocation' failed to satisfy constraint/],
+    [{ 'X-Amzn-SageMaker-InputLocation': 'https://a/b' }, /InputLocation "https:\/\/a\/b" is no S3 URI/],
+    [
+      { 'X-Amzn-SageMaker-RequestTTLSeconds': '5' },
+      /'requestTTLSeconds' failed to satisfy constraint: Member must have value greater than or equal to 60/,
+    ],
+    [{ 'X-Amzn-SageMaker-InvocationTimeoutSeconds': 'x' }, /invocationtimeoutseconds is no whole number/],
   ] as const) {
     const answer = await submit('later', 'x', headers);
     assert.deepEqual([answer.status, answer.headers['x-amzn-errortype']], [400, 'ValidationError']);
