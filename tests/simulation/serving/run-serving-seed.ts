@@ -1,4 +1,5 @@
 import type { Clients } from '../clients.ts';
+import { watchSafety } from '../checks/watch-safety.ts';
 import { createMachine } from '../machine.ts';
 import { createRandom } from '../random.ts';
 import type { SeedOptions, SeedReport } from '../run-seed.ts';
@@ -29,15 +30,17 @@ export async function runServingSeed(seed: number, options: SeedOptions = {}): P
     holds: (call) => !READS.test(call) || holding.chance(swarm.holdReads),
   });
   const clients = new ServingClients(world, machine, random.fork('clients'));
+  const safety = watchSafety({ world, machine });
   let [events, traceHash] = [0, 0x811c9dc5];
   const onEvent = (event: string) => {
     events += 1;
+    safety.afterEvent();
     for (let at = 0; at < event.length; at += 1) traceHash = Math.imul(traceHash ^ event.charCodeAt(at), 0x01000193) >>> 0;
     options.onEvent?.(event, events);
   };
   const schedule = random.fork('schedule');
   const scheduler = new Scheduler({ world, random: schedule, swarm, machine, clients: clients as unknown as Clients, onEvent });
-  const found = () => [...world.problems, ...machine.problems];
+  const found = () => [...world.problems, ...machine.problems, ...safety.problems];
 
   world.boot();
   await scheduler.until(clients.prepare());
@@ -52,6 +55,7 @@ export async function runServingSeed(seed: number, options: SeedOptions = {}): P
   if (found().length === 0) {
     for (const problem of await scheduler.until(clients.judge())) world.problem('what clients were told holds', problem);
   }
+  if (found().length === 0) safety.atRest();
   world.crash();
   return { seed, events, problems: found(), traceHash, coverage: [...world.coverage.counts] };
 }
