@@ -487,6 +487,26 @@ test('a job stopped by others fails its step; after a stop of the execution it i
   );
 });
 
+test('a stop asked again after a restart is not asked of a step that is seen to have ended in the same look', () => {
+  const run = createRun(createProgress(graphOf([work('A')])));
+  const decide = (status: 'Executing' | 'Stopping', observations: Observation[]) =>
+    decideExecution({
+      execution: { status },
+      run,
+      observations,
+      nowMs: 1,
+      evaluate: () => ({ outcome: true }),
+      jobName: (step) => step.name,
+    });
+  decide('Executing', []);
+  const stop = { kind: 'stop', step: 0, jobName: 'A' } as const;
+  assert.deepEqual(decide('Stopping', []).effects, [stop]);
+  const again: Observation = { kind: 'unconfirmed', step: 0 };
+  assert.deepEqual(decide('Stopping', [again]).effects, [stop]);
+  const { effects, ended } = decide('Stopping', [again, { kind: 'stopped', step: 0, reason: 'stopped' }]);
+  assert.deepEqual([effects, ended], [[], { status: 'Stopped' }]);
+});
+
 test('a condition that needs a file asks for it and is decided when it is there', () => {
   const graph = graphOf([condition('C', [work('A')], [])]);
   const run = createRun(createProgress(graph));

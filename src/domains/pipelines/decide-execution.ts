@@ -160,7 +160,8 @@ export function decideExecution(situation: Situation): Decision {
   return {
     steps: [...deciding.changes.values()],
     ended: over ? endOf(run, stopping) : undefined,
-    effects: deciding.effects,
+    // one found Stopping after a restart may have been seen to have ended in the same look
+    effects: deciding.effects.filter((effect) => effect.kind !== 'stop' || run.active.has(effect.step)),
     retryAtMs: nextRetryMs(run),
   };
 }
