@@ -17,8 +17,11 @@ import { report } from './figure.ts';
 
 const [PACKAGES = 1_000_000, EXECUTIONS = 100_000] = (process.env['SLIPWAY_GROWTH'] ?? '').split(',').filter(Boolean).map(Number);
 const SMALL = 1_000;
-const REQUESTS = 400;
-const WARM_UP = 50;
+const ROUNDS = 4;
+const REQUESTS = 150;
+const WARM_UP = 30;
+/** A slow list is asked no longer than this in a round. */
+const ROUND_MS_MAX = 10_000;
 
 interface Side {
   readonly connection: Connection;
@@ -164,23 +167,26 @@ async function timed(ask: Ask, side: Side, n: number): Promise<number> {
   return performance.now() - beganMs;
 }
 
+/** The best of some rounds: what the machine does besides adds to times and never takes away. */
 async function compare(name: string, ask: Ask, small: Side, large: Side): Promise<void> {
-  const times: [number[], number[]] = [[], []];
-  for (let n = -WARM_UP; n < REQUESTS; n += 1) {
-    for (const [at, side] of [small, large].entries()) {
-      const ms = await timed(ask, side, n + WARM_UP);
-      if (n >= 0) times[at]?.push(ms);
+  const best = { p50: [Infinity, Infinity], p99: [Infinity, Infinity] } as Record<'p50' | 'p99', [number, number]>;
+  for (let n = 0; n < WARM_UP; n += 1) for (const side of [small, large]) await ask(side, n);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const times: [number[], number[]] = [[], []];
+    const untilMs = performance.now() + ROUND_MS_MAX;
+    for (let n = 0; n < REQUESTS && performance.now() < untilMs; n += 1) {
+      times[0].push(await timed(ask, small, n));
+      times[1].push(await timed(ask, large, n));
+    }
+    for (const side of [0, 1] as const) {
+      best.p50[side] = Math.min(best.p50[side], percentile(times[side], 0.5));
+      best.p99[side] = Math.min(best.p99[side], percentile(times[side], 0.99));
     }
   }
-  const [few, many] = times;
-  report({
-    name: `${name}: p99 in the large store, beside the small one`,
-    value: percentile(many, 0.99),
-    unit: 'ms',
-    floor: percentile(few, 0.99),
-    ratioBudget: 2,
-    note: `p50 ${percentile(many, 0.5).toPrecision(3)} and ${percentile(few, 0.5).toPrecision(3)} ms`,
-  });
+  const [few, many] = best.p50.map((ms) => ms.toPrecision(3));
+  const note = `best of ${ROUNDS} rounds of ${REQUESTS}; p50 ${many} and ${few} ms`;
+  const p99 = { value: best.p99[1], floor: best.p99[0] };
+  report({ name: `${name}: p99 in the large store, beside the small one`, ...p99, unit: 'ms', ratioBudget: 2, note });
 }
 
 const kept = process.env['SLIPWAY_GROWTH_FOLDER'];

@@ -128,6 +128,21 @@ function addChangeSuite(check: Check): void {
     }
   });
 
+  check('a span of time is listed in another order than that of time, be it short or long', async ({ store }) => {
+    const rows = Array.from({ length: 1_500 }, (_, count) => ({
+      key: keyOf(`n${(count * 7_919) % 1_500}`),
+      document: {},
+      index: { createdAtMs: count, modifiedAtMs: (count * 31) % 97, ...(count % 3 > 0 && { ordinal: count % 50 }) },
+    }));
+    await writeAll(store, rows);
+    for (const createdAfterMs of [-1, 700, 1_480]) {
+      for (const sortBy of ['name', 'modified', 'ordinal'] as const) {
+        const query = { ...SCOPE, createdAfterMs, createdBeforeMs: 1_490, sortBy, order: 'descending', limit: 90 } as const;
+        assert.deepEqual(await allPages(store, query), modelList(rows, query), JSON.stringify(query));
+      }
+    }
+  });
+
   check('rows that come and go between pages disturb no other row', async ({ store }) => {
     await writeAll(
       store,

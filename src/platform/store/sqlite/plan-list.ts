@@ -133,6 +133,9 @@ function textAfterPrefix(prefix: string): string | undefined {
   return undefined;
 }
 
+/** In ascending order of one list. */
+export const compareCursors = (a: Cursor, b: Cursor): number => compareBounds([a.sort, a.name], [b.sort, b.name]);
+
 function compareBounds(a: Bound, b: Bound): number {
   const bySort = typeof a[0] === 'number' && typeof b[0] === 'number' ? a[0] - b[0] : compareUtf8(String(a[0]), String(b[0]));
   return bySort || compareUtf8(a[1], b[1]);
