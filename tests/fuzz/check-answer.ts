@@ -15,7 +15,7 @@ export const serviceOf = (operation: string): Service | undefined => {
 
 /** Whatever of ours must not be told: stacks, modules, SQL, files of the host. */
 const LEAKS =
-  /node:internal|\n\s+at \S+ \(|\bSQLITE_|\bfile:\/\/\/(?!etc\/passwd)|at Object\.|is not a function|Cannot read propert|is not iterable|\/src\/(?:gateway|platform|domains)\//;
+  /node:internal|\n\s+at \S+ \(|\bSQLITE_|\bfile:\/\/\/(?:work|tmp|home|root|opt|usr)\/|at Object\.|is not a function|Cannot read propert|is not iterable|\/src\/(?:gateway|platform|domains)\//;
 
 /** Refusals that are about the form of a request: one that the model allows gets none of them. */
 const FORM_REFUSALS =

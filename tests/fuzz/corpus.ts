@@ -4,7 +4,7 @@ import { AwsClient, type AwsOptions, optionsOf } from '../harness/aws-client.ts'
 import { BUCKET, ROLE } from '../harness/script-job.ts';
 import type { TestServer } from '../harness/server.ts';
 import { serviceOf } from './check-answer.ts';
-import { MANIFEST, PLAIN_PIPELINE } from './documents.ts';
+import { CONTENTS, digestOf, MANIFEST, PLAIN_PIPELINE, WAITING_PIPELINE } from './documents.ts';
 import { encodeInput } from './encode-input.ts';
 import { bytesOf, type Target } from './fuzz-request.ts';
 import { LIKELY_INPUTS } from './likely-inputs.ts';
@@ -29,7 +29,6 @@ const TRUST = JSON.stringify({
   Statement: [{ Effect: 'Allow', Principal: { Service: 'sagemaker.amazonaws.com' }, Action: 'sts:AssumeRole' }],
 });
 const POLICY = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] });
-const EMPTY_LAYER = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const IMAGE = `${ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3`;
 const MODEL_DATA = `s3://${BUCKET}/models/target.tar.gz`;
 
@@ -66,6 +65,15 @@ const CALLS: readonly (readonly [operation: string, input: Record<string, unknow
       PipelineDefinition: JSON.stringify(PLAIN_PIPELINE),
       RoleArn: ROLE,
       ClientRequestToken: 'b'.repeat(36),
+    },
+  ],
+  [
+    'sagemaker:CreatePipeline',
+    {
+      PipelineName: 'fuzz-waiting',
+      PipelineDefinition: JSON.stringify(WAITING_PIPELINE),
+      RoleArn: ROLE,
+      ClientRequestToken: 'f'.repeat(36),
     },
   ],
   ['sagemaker:StartPipelineExecution', { PipelineName: 'fuzz-pipeline', ClientRequestToken: 'c'.repeat(36) }],
@@ -119,7 +127,7 @@ export async function createCorpus(server: TestServer): Promise<Corpus> {
   const { authorizationData: [data] = [] } = await aws.call('ecr:GetAuthorizationToken', {});
   const registryPassword = atob(data?.authorizationToken ?? '').slice('AWS:'.length);
   await pushImage(server.url, registryPassword);
-  known.harvest('ecr', { imageTag: 'one', layerDigest: EMPTY_LAYER, digest: EMPTY_LAYER });
+  known.harvest('ecr', { imageTag: 'one', layerDigest: digestOf(CONTENTS.layer) });
   return { target, known, spared, cookie: await signIn(target), registryPassword };
 }
 
@@ -161,16 +169,18 @@ async function performCall(
 }
 
 async function pushImage(url: string, password: string): Promise<void> {
-  const headers = { authorization: `Basic ${btoa(`AWS:${password}`)}` };
-  const layer = await fetch(`${url}/v2/fuzz/images/blobs/uploads/?digest=${EMPTY_LAYER}`, { method: 'POST', headers, body: '' });
-  await layer.arrayBuffer();
-  const manifest = { ...headers, 'content-type': MANIFEST.mediaType };
-  const pushed = await fetch(`${url}/v2/fuzz/images/manifests/one`, {
-    method: 'PUT',
-    headers: manifest,
-    body: JSON.stringify(MANIFEST),
-  });
-  await pushed.arrayBuffer();
+  const push = async (method: string, path: string, body: string | Buffer, type = 'application/octet-stream'): Promise<void> => {
+    const headers = { authorization: `Basic ${btoa(`AWS:${password}`)}`, 'content-type': type };
+    const answer = await fetch(`${url}/v2/fuzz/images/${path}`, {
+      method,
+      headers,
+      body: new Uint8Array(Buffer.from(body as string)),
+    });
+    const text = await answer.text();
+    if (answer.status !== 201) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+  };
+  for (const content of Object.values(CONTENTS)) await push('POST', `blobs/uploads/?digest=${digestOf(content)}`, content);
+  await push('PUT', 'manifests/one', JSON.stringify(MANIFEST), MANIFEST.mediaType);
 }
 
 async function signIn({ main, region, credentials }: Target): Promise<string> {

@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { pickFrom, type Random } from '../../src/contract/generate-text.ts';
 import { mutateTree } from './nasty-values.ts';
 
@@ -48,7 +50,7 @@ export const PLAIN_PIPELINE = {
 };
 
 /** Waits until somebody answers for it. */
-const WAITING_PIPELINE = {
+export const WAITING_PIPELINE = {
   Version: '2020-12-01',
   Steps: [
     {
@@ -93,12 +95,24 @@ const RESOURCE_POLICY = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: 'sqs:SendMessage', Resource: '*' }],
 };
-const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+/** What the image of the corpus is made of. */
+const EMPTY_ARCHIVE = Buffer.alloc(1024);
+export const CONTENTS = {
+  config: `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:${hash('sha256', EMPTY_ARCHIVE)}"]}}`,
+  layer: gzipSync(EMPTY_ARCHIVE),
+};
+export const digestOf = (content: string | Uint8Array): string => `sha256:${hash('sha256', content)}`;
 export const MANIFEST = {
   schemaVersion: 2,
   mediaType: 'application/vnd.oci.image.manifest.v1+json',
-  config: { mediaType: 'application/vnd.oci.image.config.v1+json', size: 0, digest: EMPTY_DIGEST },
-  layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', size: 0, digest: EMPTY_DIGEST }],
+  config: {
+    mediaType: 'application/vnd.oci.image.config.v1+json',
+    size: CONTENTS.config.length,
+    digest: digestOf(CONTENTS.config),
+  },
+  layers: [
+    { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', size: CONTENTS.layer.length, digest: digestOf(CONTENTS.layer) },
+  ],
 };
 const REDRIVE = { deadLetterTargetArn: `arn:aws:sqs:us-east-1:${ACCOUNT}:fuzz-dead`, maxReceiveCount: 3 };
 const DATA_INPUT = { input: [1, 3, 224, 224] };

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { zipOf } from '../../src/domains/functions/functions-rig.ts';
 import { BUCKET, ROLE } from '../harness/script-job.ts';
-import { PLAIN_PIPELINE } from './documents.ts';
+import { CONTENTS, digestOf, PLAIN_PIPELINE } from './documents.ts';
 
 /** Members that together make sense, for operations that chance alone hardly ever satisfies; names are left to be found. */
 export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown>>> = {
@@ -11,7 +11,7 @@ export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown
   'sagemaker:CreateModelPackage': () => ({ InferenceSpecification: specification(), ModelPackageGroupName: 'fuzz-group' }),
   'sagemaker:CreatePipeline': () => ({ PipelineDefinition: JSON.stringify(PLAIN_PIPELINE), RoleArn: ROLE }),
   'sagemaker:UpdatePipeline': () => ({ PipelineDefinition: JSON.stringify(PLAIN_PIPELINE), PipelineName: 'fuzz-pipeline' }),
-  'sagemaker:StartPipelineExecution': () => ({ PipelineName: 'fuzz-pipeline' }),
+  'sagemaker:StartPipelineExecution': () => ({ PipelineName: 'fuzz-waiting' }),
   // inputs that are not there: the jobs live through everything but a sandbox
   'sagemaker:CreateProcessingJob': () => ({
     RoleArn: ROLE,
@@ -40,6 +40,13 @@ export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown
     EndpointName: 'target',
     DesiredWeightsAndCapacities: [{ VariantName: 'AllTraffic', DesiredWeight: 1 }],
   }),
+  'sagemaker:Search': () => ({
+    Resource: 'TrainingJob',
+    SearchExpression: { Filters: [{ Name: 'TrainingJobName', Operator: 'Equals', Value: 'a' }] },
+  }),
+  'sagemaker:UpdatePipelineVersion': () => ({ PipelineVersionId: 1 }),
+  'iam:SetDefaultPolicyVersion': () => ({ VersionId: 'v2' }),
+  'iam:DeletePolicyVersion': () => ({ VersionId: 'v2' }),
   'lambda:CreateFunction': () => ({
     Runtime: 'python3.11',
     Role: ROLE,
@@ -70,13 +77,13 @@ export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown
   's3:AbortMultipartUpload': () => ({ Bucket: 'fuzz-bucket', Key: 'parts' }),
   's3:GetObject': () => ({ Bucket: 'fuzz-bucket', Key: 'a/b c/ü.txt' }),
   's3:HeadObject': () => ({ Bucket: 'fuzz-bucket', Key: 'a/b c/ü.txt' }),
-  's3:CopyObject': () => ({ Bucket: 'fuzz-bucket', CopySource: `${BUCKET}/kept` }),
+  's3:CopyObject': () => ({ Bucket: 'fuzz-bucket', CopySource: 'fuzz-bucket/a/b%20c/%C3%BC.txt' }),
   's3:DeleteObject': () => ({ Bucket: 'fuzz-bucket' }),
   's3:DeleteObjects': () => ({ Bucket: 'fuzz-bucket', Delete: { Objects: [{ Key: 'some' }, { Key: 'other' }] } }),
   's3:PutObjectTagging': () => ({ Bucket: 'fuzz-bucket', Key: 'a/b c/ü.txt', Tagging: { TagSet: [{ Key: 'a', Value: 'b' }] } }),
   'ecr:UploadLayerPart': () => ({ repositoryName: 'fuzz/images', partFirstByte: 0, partLastByte: 2, layerPartBlob: btoa('abc') }),
-  'ecr:CompleteLayerUpload': () => ({ repositoryName: 'fuzz/images', layerDigests: [`sha256:${hash('sha256', 'abc')}`] }),
-  'ecr:GetDownloadUrlForLayer': () => ({ repositoryName: 'fuzz/images', layerDigest: `sha256:${hash('sha256', '')}` }),
+  'ecr:CompleteLayerUpload': () => ({ repositoryName: 'fuzz/images', layerDigests: [digestOf('abc')] }),
+  'ecr:GetDownloadUrlForLayer': () => ({ repositoryName: 'fuzz/images', layerDigest: digestOf(CONTENTS.layer) }),
   'ecr:PutImage': () => ({ repositoryName: 'fuzz/images' }),
   'ssm:PutParameter': () => ({ Overwrite: true, Type: 'String', Value: 'v' }),
   'ssm:GetParametersByPath': () => ({ Path: '/fuzz', Recursive: true }),

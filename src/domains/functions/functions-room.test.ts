@@ -171,6 +171,9 @@ test('idle environments end, and a deleted function leaves nothing', async () =>
     const runs = () => readdirSync(join(small.folder, 'runs')).filter((name) => name.startsWith('function-'));
     await until(() => runs().length === 0);
     assert.equal((await small.invoke('idle', {})).result, 1, 'made anew');
+    const latest = small.call('lambda:DeleteFunction', { FunctionName: 'idle', Qualifier: '$LATEST' });
+    await assert.rejects(latest, { code: 'InvalidParameterValueException' }, 'a qualifier does not take the whole function');
+    assert.equal((await small.invoke('idle', {})).result, 1);
     await small.call('lambda:DeleteFunction', { FunctionName: 'idle' });
     await until(() => runs().length === 0);
     await until(async () => (await small.store.timers({ limit: 10 })).length === 0);

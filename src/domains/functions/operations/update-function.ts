@@ -2,6 +2,7 @@ import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { tagsKey } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
@@ -133,7 +134,13 @@ const deleteFunction = (ports: FunctionsPorts, environments: Environments) =>
     needs: functionNeed('lambda:DeleteFunction'),
     async handle(input, context) {
       const { name, qualifier } = namedFunction(input.FunctionName, input.Qualifier, context);
-      if (qualifier !== undefined && qualifier !== LATEST) {
+      if (qualifier === LATEST) {
+        throw new ServiceError(
+          'InvalidParameterValueException',
+          '$LATEST version cannot be deleted without deleting the function. Leave the qualifier out to delete the function.',
+        );
+      }
+      if (qualifier !== undefined) {
         await deleteVersion(ports, context, name, qualifier);
         return { StatusCode: 204 };
       }
