@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, suite, test } from 'node:test';
+import { EMPTY_SHA256, hmacHex, scopeText, sha256Hex, signingKey } from '../../src/gateway/signature/canonical.ts';
 import { presignUrl, signRequest } from '../../src/gateway/signature/sign.ts';
 import { serveModel } from '../crash/model-endpoint.ts';
 import { AwsClient, exchange, optionsOf, type WireAnswer } from '../harness/aws-client.ts';
@@ -199,6 +200,96 @@ suite('attacks on the wire', () => {
     );
   });
 
+  test('an upload in signed chunks is what was signed: no byte, order, end, length or trailer of it can be another', async () => {
+    const sums = { 'x-amz-trailer': 'x-amz-checksum-sha256' };
+    const upload = async (
+      form: string,
+      chunks: readonly string[],
+      change: (body: string) => string,
+      size = chunks.join('').length,
+    ) => {
+      const encoding = { 'content-encoding': 'aws-chunked', 'x-amz-decoded-content-length': String(size) };
+      const headers = signed('s3', { headers: { ...encoding, ...(form.endsWith('TRAILER') && sums) }, payloadHash: form });
+      const body = change(chunkedBody(aws.options.credentials.secretAccessKey, headers, chunks, form));
+      return send('s3', headers, body);
+    };
+    const [signedForm, trailerForm] = ['STREAMING-AWS4-HMAC-SHA256-PAYLOAD', 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER'];
+    const chunks = ['as it was, ', 'once more, ', 'and again'];
+    for (const form of [signedForm, trailerForm]) assert.equal((await upload(form, chunks, (body) => body)).status, 200, form);
+    await aws.put(BUCKET, 'kept', 'as it was');
+    const parts = (body: string): string[] => body.split(/(?<=\r\n)(?=[0-9a-f]+;chunk-signature)/);
+    const changes: Record<string, (body: string) => string> = {
+      'a byte': (body) => body.replace('once', 'twice'.slice(0, 4)),
+      'chunks in another order': (body) => [1, 0, 2, 3].map((at) => parts(body)[at]).join(''),
+      'a chunk twice': (body) => [0, 0, 1, 2, 3].map((at) => parts(body)[at]).join(''),
+      'a chunk less': (body) => [0, 2, 3].map((at) => parts(body)[at]).join(''),
+      'the end ahead': (body) => [0, 3].map((at) => parts(body)[at]).join(''),
+      'no end': (body) => parts(body).slice(0, 3).join(''),
+      'no signature': (body) => body.replace(/;chunk-signature=[0-9a-f]{64}/, ''),
+      'another signature': (body) => body.replace(/(chunk-signature=)[0-9a-f]{64}/, `$1${'0'.repeat(64)}`),
+      'a size with a sign': (body) => `+${body}`,
+      'a size that is none': (body) => body.replace(/^[0-9a-f]+/, 'fffffffffffffff'),
+    };
+    for (const form of [signedForm, trailerForm]) {
+      for (const [what, change] of Object.entries(changes))
+        await refusedWith(
+          upload(form, chunks, change),
+          /SignatureDoesNotMatch|IncompleteBody|InvalidRequest/,
+          `${form}: ${what}`,
+        );
+      await refusedWith(
+        upload(form, chunks, (body) => body, 5),
+        /IncompleteBody/,
+        `${form}: fewer bytes than announced`,
+      );
+    }
+    const trailers: Record<string, (body: string) => string> = {
+      'another checksum': (body) => body.replace(/(sha256:)./, '$1x'),
+      'no checksum': (body) => body.replace(/x-amz-checksum-sha256:.*\r\n/, ''),
+      'no signature': (body) => body.replace(/x-amz-trailer-signature:.*\r\n/, ''),
+      'a trailer more': (body) => body.replace('x-amz-trailer-signature', 'x-amz-meta-more:1\r\nx-amz-trailer-signature'),
+    };
+    for (const [what, change] of Object.entries(trailers))
+      await refusedWith(upload(trailerForm, chunks, change), /SignatureDoesNotMatch|BadDigest|InvalidRequest/, what);
+    const unsignedForm = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
+    await refusedWith(
+      upload(unsignedForm, chunks, (body) => body.replace('once', 'ONCE')),
+      /BadDigest/,
+      'unsigned chunks',
+    );
+    const header = signed('json', { payloadHash: unsignedForm });
+    await refusedWith(send('json', header), /Signature|payload|Invalid/i, 'chunks where there are none');
+    await refusedWith(
+      send('invoke', signed('invoke', { payloadHash: 'UNSIGNED-PAYLOAD' })),
+      /Signature|Invalid/i,
+      'an unsigned invocation',
+    );
+  });
+
+  test('a path means what was signed: its forms that mean the same elsewhere lead nowhere else', async () => {
+    const forms = [
+      '/endpoints/other/../target/invocations',
+      '/endpoints//target/invocations',
+      '/./endpoints/target/invocations',
+      '/endpoints/%74arget/invocations',
+    ];
+    const { url } = plain('invoke');
+    for (const form of forms) {
+      const head = Object.entries({ ...signed('invoke'), connection: 'close', 'content-length': '3' });
+      const bytes = `POST ${form} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\nrow`;
+      for (const origin of [url.origin, server.url]) {
+        const [status = 400] = statusesOf(await sendBytes(origin, bytes));
+        assert.ok((status >= 400 && status < 500) || status === 501, `${form}: ${status}`);
+      }
+    }
+    for (const form of [`/${BUCKET}/x/../kept`, `/${BUCKET}//kept`, `/${BUCKET}/./kept`, `//${BUCKET}/kept`]) {
+      const head = Object.entries({ ...signed('s3'), connection: 'close', 'content-length': '7' });
+      const bytes = `PUT ${form} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\nchanged`;
+      const [status = 400] = statusesOf(await sendBytes(server.url, bytes));
+      assert.ok((status >= 400 && status < 500) || status === 501, `${form}: ${status}`);
+    }
+  });
+
   test('two answers to one request cannot be had: lengths, chunks and doubled headers', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n';
     const hidden = 'GET /_slipway/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n';
@@ -344,3 +435,25 @@ suite('attacks on the wire', () => {
     await refusedWith(send('s3', md5), /BadDigest|InvalidDigest/, 'other MD5');
   });
 });
+
+/** A body of `aws-chunked` as SDKs make it; `headers` are those it is sent with, signed. */
+function chunkedBody(secret: string, headers: Readonly<Record<string, string>>, chunks: readonly string[], form: string): string {
+  const [, date = '', region = '', service = ''] =
+    /Credential=[^/]+\/(\d+)\/([^/]+)\/([^/]+)\//.exec(headers['authorization'] ?? '') ?? [];
+  const scope = { date, region, service };
+  const key = signingKey(secret, scope);
+  let previous = /Signature=([0-9a-f]+)/.exec(headers['authorization'] ?? '')?.[1] ?? '';
+  const sign = (kind: string, text: string): string => {
+    previous = hmacHex(key, [`AWS4-HMAC-SHA256-${kind}`, headers['x-amz-date'], scopeText(scope), previous, text].join('\n'));
+    return previous;
+  };
+  const isSigned = form.includes('AWS4');
+  const body = [...chunks, ''].map((chunk) => {
+    const signature = isSigned ? `;chunk-signature=${sign('PAYLOAD', `${EMPTY_SHA256}\n${sha256Hex(chunk)}`)}` : '';
+    return `${chunk.length.toString(16)}${signature}\r\n${chunk === '' ? '' : `${chunk}\r\n`}`;
+  });
+  if (!form.endsWith('TRAILER')) return `${body.join('')}\r\n`;
+  const sum = `x-amz-checksum-sha256:${Buffer.from(sha256Hex(chunks.join('')), 'hex').toString('base64')}`;
+  const signature = isSigned ? `x-amz-trailer-signature:${sign('TRAILER', sha256Hex(`${sum}\n`))}\r\n` : '';
+  return `${body.join('')}${sum}\r\n${signature}\r\n`;
+}
