@@ -342,9 +342,7 @@ class Interpreter {
     const isBadly = failures.some(({ type, ...step }) => type === 'Fail' || !isAnswered({ type, ...step }));
     permitted.add(failures.length === 0 ? 'Succeeded' : isBadly ? 'Failed' : 'CompletedWithFailures');
     if (!this.#circumstances.stopped) return permitted;
-    const isCut = [...this.#fates.values()].some(
-      ({ status, why }) => status === 'Stopped' || (status === 'absent' && why === 'blocked'),
-    );
+    const isCut = outside.map(fate).some(({ status, why }) => status === 'Stopped' || (status === 'absent' && why === 'blocked'));
     if (isCut && failures.length === 0) permitted.clear();
     if (failures.length > 0) permitted.add('Failed');
     return permitted.add('Stopped');
