@@ -10,7 +10,9 @@ export const checkNothingOverwritten = (): Check => ({
   onCommit({ commit, changes }) {
     const expected = new Set(commit.expect.map(({ key }) => keyText(key)));
     const isBlind = (key: ResourceKey) => !expected.has(keyText(key)) && !MAY_BE_BLIND.has(key.kind);
-    const blind = changes.filter(({ key, before }) => before !== undefined && isBlind(key));
+    // the tags of a resource go with it, whatever they are: who changes them expects the resource
+    const goesAlong = ({ key, after }: (typeof changes)[number]) => key.kind === 'Tags' && after === undefined;
+    const blind = changes.filter((change) => change.before !== undefined && isBlind(change.key) && !goesAlong(change));
     const cleared = (commit.timers ?? []).filter(({ key, dueAtMs }) => dueAtMs === null && isBlind(key));
     return [
       ...blind.map(({ key, after }) => `${shown(key)} was ${after ? 'written over' : 'removed'} without its version in expect`),
