@@ -96,7 +96,11 @@ test('work: a step ends as its job did', () => {
 test('approval: followed from endpoint, transform job and model to the package, at the moment of the change', () => {
   const packageArn = arn('model-package', 'G/1');
   const make = (approval: 'required' | 'open', status: string) => {
-    const world = watchDisk(checkApprovedOnly, { approval });
+    let now = 100;
+    const world = watchDisk(checkApprovedOnly, { approval, nowMs: () => now });
+    const later = () => {
+      now += 100;
+    };
     const models = { Containers: [{ Image: 'x' }, { ModelPackageName: packageArn }] };
     const created = world.commit({
       rows: [
@@ -105,14 +109,18 @@ test('approval: followed from endpoint, transform job and model to the package, 
         [key('EndpointConfig', 'c'), { ProductionVariants: [{ VariantName: 'v', ModelName: 'm' }] }],
       ],
     });
-    return { world, created };
+    return { world, created, later };
   };
   says(make('required', 'Rejected').created, /Model m begins to serve .*model-package\/G\/1, which is Rejected/);
   silent(make('open', 'Rejected').created);
-  const { world, created } = make('required', 'Approved');
+  const { world, created, later } = make('required', 'Approved');
   silent(created);
   silent(world.commit({ rows: [[key('Endpoint', 'e'), { deploying: { configName: 'c' } }]] }));
+  later();
   world.commit({ rows: [[key('ModelPackage', 'g/1'), { ModelApprovalStatus: 'Rejected' }]] });
+  const began = [entry('sagemaker:CreateEndpoint', 'arn', { timeMs: 150 })];
+  silent(world.commit({ rows: [[key('Endpoint', 'd'), { deploying: { configName: 'c' } }]], ledger: began }));
+  later();
   silent(world.commit({ rows: [[key('Endpoint', 'e'), { serving: { configName: 'c' } }]] }));
   says(world.commit({ rows: [[key('Endpoint', 'f'), { deploying: { configName: 'c' } }]] }), /Endpoint f begins to serve/);
   const transform = { request: { ModelName: 'm' } };

@@ -98,10 +98,6 @@ export function checkJobsAreTheirWork(watched: Watched): Check {
       return changes.flatMap(onRow);
     },
     onWork,
-    atRest: () =>
-      [...works].flatMap(([id, { spec, phase }]) =>
-        spec.kind === 'job' && phase === 'running' ? [`work ${id} still runs`] : [],
-      ),
   };
 }
 
