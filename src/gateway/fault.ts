@@ -21,7 +21,11 @@ export function wireError(thrown: unknown, requestId: string, resource: string, 
   }
   log.error({ requestId, resource, err: thrown }, 'request failed');
   if (thrown instanceof BackendError) {
-    const message = `A service this request needs does not answer; try again. If it goes on, look for request ${requestId} in the server's log.`;
+    const problem =
+      thrown.reason === 'storage'
+        ? "The server's storage failed (its disk may be full)"
+        : 'A service this request needs does not answer';
+    const message = `${problem}; try again. If it goes on, look for request ${requestId} in the server's log.`;
     return plain(503, 'ServiceUnavailable', message, requestId, resource);
   }
   const message = `An internal error occurred; the server's log has more under request ${requestId}.`;

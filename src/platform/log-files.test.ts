@@ -33,6 +33,21 @@ test('lines come back in order, page by page, whatever the limit', async () => {
   }
 });
 
+test('half a line, as a full disk leaves it, does not run into the next', async () => {
+  const { files } = setUp();
+  fs.writeFileSync(await files.path(JOB), '5 whole\n6 hal');
+  await files.append(JOB, [{ timeMs: 7, text: 'next' }]);
+  const { events } = await files.read(JOB, 0, 1000);
+  assert.deepEqual(
+    events.map(({ timeMs, text }) => [timeMs, text]),
+    [
+      [5, 'whole'],
+      [6, 'hal'],
+      [7, 'next'],
+    ],
+  );
+});
+
 test('a half-written last line is left for later', async () => {
   const { files } = setUp();
   const path = await files.path(JOB);

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { storageError } from './objects/blob-files.ts';
 import type { LogFiles, LogLines, LogStreamName } from './ports/log-files.ts';
 
 /** A file name's limit is 255 bytes; longer encoded names are cut and told apart by a hash. */
@@ -26,7 +27,12 @@ export function createLogFiles(options: { readonly folder: string }): LogFiles {
       const text = lines
         .flatMap(({ timeMs, text }) => text.split(/\r?\n/).map((line) => `${Math.trunc(timeMs)} ${line}\n`))
         .join('');
-      if (text !== '') await fs.appendFile(await made(stream), text, { mode: 0o600 });
+      if (text === '') return;
+      try {
+        await appendLines(await made(stream), text);
+      } catch (error) {
+        throw storageError('The log could not be written.', error);
+      }
     },
     read: (stream, fromByte, limitBytes) => readLines(pathOf(stream), fromByte, limitBytes),
     async sizeBytes(stream) {
@@ -38,6 +44,18 @@ export function createLogFiles(options: { readonly folder: string }): LogFiles {
     },
     erase: (stream, beforeByte) => erase(pathOf(stream), beforeByte),
   };
+}
+
+/** A disk that was full may have taken half a line: what comes now is not its end. */
+async function appendLines(path: string, text: string): Promise<void> {
+  const file = await fs.open(path, 'a+', 0o600);
+  try {
+    const { size } = await file.stat();
+    const isCut = size > 0 && (await readSome(file, size - 1, 1))[0] !== NEWLINE;
+    await file.appendFile(isCut ? `\n${text}` : text);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Letters, digits, `-` and `_` stay, everything else (also `.` and `/`) becomes %XX: no name can leave its folder. */
