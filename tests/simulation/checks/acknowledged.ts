@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../src/platform/json.ts';
 import { canonicalJson } from '../../../src/platform/ledger/canonical.ts';
 import { type Check, keyOfArn, type SeenAnswer, textOf, type Watched } from './check.ts';
 
-const CHANGES = /^(sagemaker|lambda|iam|secretsmanager):(Create|Start|Delete|Update|Retry|Register)/;
+const CHANGES = /^(sagemaker|lambda|iam|secretsmanager):(Create|Start|Delete(?!Tags)|Update|Retry|Register)/;
 
 /** What is so already needs no change. Stops: see stop-wins.ts. */
 const MAY_CHANGE_NOTHING = /^sagemaker:Update(ModelPackage|Pipeline)$|^lambda:Update/;
