@@ -163,6 +163,42 @@ test('pages that are deleted as they come leave nothing', () =>
     await call('s3:DeleteBucket', { Bucket });
   }));
 
+test('pages begin behind any version of any key: what is current, older, or under a marker, once each and in order', () =>
+  withBucket(async ({ call }) => {
+    await versioning(call, 'Enabled');
+    // U+E000 follows what no text can hold; the others stand around the separators of names
+    const keys = ['a', 'k', 'k\u0001', 'k\u0002', 'k/1', 'k/2', '\uE000', '\u{1F600}'];
+    for (const key of keys) for (const text of ['1', '2', '3']) await put(call, key, text);
+    await call('s3:DeleteObject', { Bucket, Key: 'k' });
+    const page = async (more: object) => {
+      const { Versions = [], DeleteMarkers = [], ...rest } = await call('s3:ListObjectVersions', { Bucket, MaxKeys: 1, ...more });
+      return {
+        entries: [...Versions, ...DeleteMarkers].map(({ Key, VersionId, IsLatest }) => ({ Key, VersionId, IsLatest })),
+        ...rest,
+      };
+    };
+    for (const Prefix of ['', 'k', '\uE000']) {
+      const whole = await page({ Prefix, MaxKeys: 1000 });
+      const seen: object[] = [];
+      let marker: object = {};
+      for (let more = true; more; ) {
+        const {
+          entries,
+          IsTruncated,
+          NextKeyMarker: KeyMarker,
+          NextVersionIdMarker: VersionIdMarker,
+        } = await page({ Prefix, ...marker });
+        seen.push(...entries);
+        marker = { KeyMarker, VersionIdMarker };
+        more = IsTruncated === true;
+      }
+      const sorted = (of: object[]) => of.map((one) => JSON.stringify(one)).sort();
+      assert.deepEqual(sorted(seen), sorted(whole.entries));
+      assert.equal(seen.length, Prefix === '' ? 25 : Prefix === 'k' ? 16 : 3);
+      assert.equal(whole.entries.filter(({ IsLatest }) => IsLatest).length, new Set(whole.entries.map(({ Key }) => Key)).size);
+    }
+  }));
+
 test('a version can be copied back, and many keys deleted at once', () =>
   withBucket(async ({ call }) => {
     await versioning(call, 'Enabled');

@@ -4,8 +4,9 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { accepted } from '../../../platform/errors/rejection.ts';
 import { GLOBAL } from '../../../platform/resource-key.ts';
 import type { Row, Store } from '../../../platform/store/port.ts';
-import { readBucket } from '../bucket-access.ts';
+import { readBucket, readObjectRows } from '../bucket-access.ts';
 import { decideCount, urlEncoded } from '../decide-listing.ts';
+import { findVersion } from '../key-state.ts';
 import { ownerOf } from '../owner.ts';
 import {
   bucketArn,
@@ -138,43 +139,44 @@ function commonPrefixOf({ prefix, Delimiter }: Asked, key: string): string | und
   return at < 0 ? undefined : key.slice(0, at + Delimiter.length);
 }
 
-/**
- * Entries behind the markers. A version marker that is gone meanwhile, as where a client deletes each page before it asks for the next,
- * says nothing of where it stood: then all that is left of its key is given, rather twice than never.
- */
-async function* entriesFrom(store: Store, account: string, asked: Asked): AsyncGenerator<Entry> {
-  const { KeyMarker: marker, VersionIdMarker: versionMarker } = asked;
-  let passed = !versionMarker;
-  let skipped = false;
-  for await (const entry of entriesOfKeysFrom(store, account, asked)) {
-    if (!passed && entry.key === marker) {
-      passed = entry.versionId === versionMarker;
-      skipped = true;
-      continue;
-    }
-    if (!passed && skipped) break;
-    passed = true;
-    yield entry;
-  }
-  if (!passed && skipped) yield* entriesOfKeysFrom(store, account, asked);
+/** Where a listing begins: behind these keys and names, the bucket left out. */
+interface Start {
+  readonly key: string;
+  readonly version: string;
+  /** What is current under the marker's key, where it comes first. */
+  readonly first?: Row<ObjectDocument>;
+  /** The marker's key: what follows of it is not its latest. */
+  readonly inside?: string;
 }
 
-/** With a version marker all entries of the marker's key too. */
-async function* entriesOfKeysFrom(store: Store, account: string, asked: Asked): AsyncGenerator<Entry> {
-  const { KeyMarker: marker = '', VersionIdMarker: versionMarker, Delimiter } = asked;
+/**
+ * A version marker that is gone meanwhile, as where a client deletes each page before it asks for the next, says nothing of where it stood:
+ * then all that is left of its key is given, rather twice than never.
+ */
+async function startOf(store: Store, account: string, asked: Asked): Promise<Start> {
+  const { Bucket, prefix, KeyMarker: marker = '', VersionIdMarker: versionMarker, Delimiter } = asked;
   // a marker that is a common prefix stands for all it rolled up
-  const start = Delimiter && marker !== '' && commonPrefixOf(asked, marker) === marker ? marker + LAST : marker;
-  const current = rowsOf<ObjectDocument>(store, account, OBJECT.kind, asked, versionMarker ? keyBefore(start) : start);
-  const older = rowsOf<VersionDocument>(
-    store,
-    account,
-    OBJECT_VERSION.kind,
-    { ...asked, prefix: keyInName(asked.prefix) },
-    versionMarker ? keyInName(keyBefore(start)) : `${keyInName(start)}\u0002`,
-  );
+  const isRolledUp = Delimiter && marker !== '' && commonPrefixOf(asked, marker) === marker;
+  const key = isRolledUp ? marker + LAST : marker;
+  if (!versionMarker || isRolledUp) return { key, version: `${keyInName(key)}\u0002` };
+  const [{ object }, version] = await Promise.all([
+    readObjectRows(store, account, Bucket, marker),
+    findVersion(store, account, { bucket: Bucket, key: marker }, versionMarker),
+  ]);
+  if (version) return { key, version: version.key.name.slice(Bucket.length + 1), inside: key };
+  const older = `${keyInName(key)}\u0001`;
+  if (object && versionIdOf(object.document) === versionMarker) return { key, version: older, inside: key };
+  return { key, version: older, ...(object && key.startsWith(prefix) && { first: object }) };
+}
+
+async function* entriesFrom(store: Store, account: string, asked: Asked): AsyncGenerator<Entry> {
+  const start = await startOf(store, account, asked);
+  const current = currentRows(store, account, asked, start);
+  const ofVersions = { ...asked, prefix: keyInName(asked.prefix) };
+  const older = rowsOf<VersionDocument>(store, account, OBJECT_VERSION.kind, ofVersions, start.version);
   let object = await current.next();
   let version = await older.next();
-  let before: string | undefined;
+  let before = start.inside;
   while (!object.done || !version.done) {
     const objectKey = object.done ? undefined : keyOf(object.value, asked.Bucket);
     const versionKey = version.done ? undefined : version.value.document.key;
@@ -189,12 +191,15 @@ async function* entriesOfKeysFrom(store: Store, account: string, asked: Asked): 
   }
 }
 
-/** Just before `key` in the order of names: a listing that starts there has it first. */
-const keyBefore = (key: string): string => (key === '' ? '' : key.slice(0, -1) + previous(key));
-const previous = (key: string): string => {
-  const code = key.codePointAt(key.length - 1) ?? 1;
-  return code > 1 ? `${String.fromCodePoint(code - 1)}${LAST}` : '';
-};
+async function* currentRows(
+  store: Store,
+  account: string,
+  asked: Asked,
+  { first, key }: Start,
+): AsyncGenerator<Row<ObjectDocument>> {
+  if (first) yield first;
+  yield* rowsOf<ObjectDocument>(store, account, OBJECT.kind, asked, key);
+}
 
 async function* rowsOf<D extends ObjectDocument | VersionDocument>(
   store: Store,
