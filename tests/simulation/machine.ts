@@ -22,6 +22,9 @@ const isToDo = (kind: string, document: JsonObject | undefined): boolean =>
     ? (document['retiring'] as unknown[]).length > 0 || document['deploying'] !== undefined
     : isUnsettled(kind, document));
 
+/** Settled, they have nothing more to do than what is due once. */
+const WORKS = new Set(['PipelineExecution', 'TrainingJob', 'ProcessingJob', 'TransformJob']);
+
 /** The one machine of a simulated world: all that outlives servers. */
 export interface Machine {
   readonly clock: VirtualClock;
@@ -54,7 +57,8 @@ export function createMachine({ random }: { readonly random: Random }): Machine 
     unfinished: () => [
       ...parts.host.unfinished(),
       ...disk.timers().flatMap(({ reconciler, key, dueAtMs }) => {
-        return isToDo(key.kind, disk.rows.get(key)?.document)
+        const isLate = WORKS.has(key.kind) && dueAtMs <= clock.now(); // a server that was not told of it finds it later
+        return isLate || isToDo(key.kind, disk.rows.get(key)?.document)
           ? [`${reconciler} of ${key.kind} ${key.name} is due in ${dueAtMs - clock.now()} ms`]
           : [];
       }),

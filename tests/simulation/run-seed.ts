@@ -62,14 +62,18 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   await scheduler.until(clients.prepare());
   const start = events;
   while (events - start < swarm.events && found().length === 0 && (await scheduler.step()));
-  const faultless = events;
-  while (found().length === 0 && !(await scheduler.rests())) {
-    if (events - faultless < REST_EVENTS_MAX) continue;
-    world.problem('everything ends once faults stop', machine.unfinished().join('; '));
-  }
+  const rest = async () => {
+    const faultless = events;
+    while (found().length === 0 && !(await scheduler.rests())) {
+      if (events - faultless < REST_EVENTS_MAX) continue;
+      world.problem('everything ends once faults stop', machine.unfinished().join('; '));
+    }
+  };
+  await rest();
   if (found().length === 0) {
     const judged = await scheduler.until(clients.judge());
     for (const problem of judged) world.problem('executions end as their definitions permit', problem);
+    await rest(); // time has passed meanwhile
   }
   if (found().length === 0) safety.atRest();
   world.crash();
