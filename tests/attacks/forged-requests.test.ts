@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { AwsClient, optionsOf } from '../harness/aws-client.ts';
 import { BUCKET, ROLE, until } from '../harness/script-job.ts';
@@ -56,6 +56,52 @@ suite('requests forged through what a call carries', () => {
     }
     assert.ok(sent > 500, `${sent} requests`);
     assert.deepEqual(asked, []);
+  });
+
+  test('no name of anything leads to a file: outside of the data folder, or of a place in it that is not its own', async () => {
+    const escaped = `slipway-escaped-${process.pid}`;
+    const nasty = [`../../../../../..${tmpdir()}/${escaped}`, `../${escaped}`, '..'];
+    const before = readdirSync(folder).sort();
+    for (const built of builtOperations().filter(({ effect }) => effect === 'change')) {
+      const paths = stringPaths(built, (member) => /name|key|id$|prefix|path|tag|bucket|stream|group/i.test(member));
+      // what is required names what is made; the rest goes into rows
+      const required = paths.filter(
+        ([first = '', ...more]) => more.length < 2 && built.operation.input?.required?.includes(String(first)),
+      );
+      for (const path of required) {
+        for (const name of nasty) {
+          const answer = await ask(aws, built, inputWith(built, path, name));
+          const what = `${built.operation.key} ${path.join('.')} ${name}: ${answer?.status} ${answer?.body.toString('utf8').slice(0, 200)}`;
+          assert.ok(!answer || answer.status < 500 || answer.status === 501, what);
+          assert.ok(!answer?.body.includes(folder), what);
+        }
+      }
+    }
+    for (const name of ['..', '../x', `../../${escaped}`]) {
+      await aws.call('logs:CreateLogGroup', { logGroupName: name }).catch(() => {});
+      await aws.call('logs:CreateLogStream', { logGroupName: name, logStreamName: name }).catch(() => {});
+      await aws
+        .call('logs:PutLogEvents', {
+          logGroupName: name,
+          logStreamName: name,
+          logEvents: [{ timestamp: Date.now(), message: 'x' }],
+        })
+        .catch(() => {});
+      await aws.s3('PUT', `/${BUCKET}/${encodeURIComponent(name)}`, 'x').catch(() => {});
+    }
+    const ancestors = [...folder.split('/').keys()].map(
+      (at) =>
+        folder
+          .split('/')
+          .slice(0, at + 1)
+          .join('/') || '/',
+    );
+    const found = [...ancestors.flatMap((each) => readdirSync(each).map((name) => join(each, name))), ...allBelow(folder)];
+    assert.deepEqual(
+      found.filter((path) => basename(path) === escaped),
+      [],
+    );
+    assert.deepEqual(readdirSync(folder).sort(), before);
   });
 
   test('jobs, models and pipelines that name it as their data or image fail without asking', async () => {
@@ -129,3 +175,6 @@ suite('requests forged through what a call carries', () => {
     return atob(data?.authorizationToken ?? '').slice('AWS:'.length);
   }
 });
+
+const allBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path));
