@@ -1,9 +1,13 @@
 import { ServiceError } from '../../../src/platform/errors/families.ts';
 import type { Machine } from '../machine.ts';
 import { ISOLATION } from '../ports/sim-work.ts';
+import { OUTCOME_VARIABLE } from '../workload/outcomes.ts';
+import { SURROUNDINGS } from '../workload/step-shapes.ts';
 import type { World } from '../world.ts';
 import type { ServingClients } from './serving-clients.ts';
 
+/** Of the simulated machine (world.ts), each the place of one job. */
+const CPUS = 4;
 const PLACE = { account: '123456789012', region: 'us-east-1' };
 
 /** Faults have stopped and all that moves has come to its end: what must hold then, as clients and the machine see it. */
@@ -13,6 +17,8 @@ export async function judgeServing(world: World, machine: Machine, clients: Serv
     ...(await judgeTransforms(world, machine, clients)),
     ...judgeEvents(machine, clients),
     ...judgeWorks(machine),
+    ...(await judgeFunctions(world)),
+    ...(await judgeRoom(world, machine)),
   ];
 }
 
@@ -86,6 +92,43 @@ function judgeEvents({ parts }: Machine, { events }: ServingClients): string[] {
     if (running > 0 && outcome !== 'hang') problems.push(`event ${id} (${outcome}) still runs`);
     return problems;
   });
+}
+
+/** Whatever happened, a function that is there runs. */
+async function judgeFunctions(world: World): Promise<string[]> {
+  const problems: string[] = [];
+  const { Functions = [] } = await world.call('lambda:ListFunctions', {});
+  for (const { FunctionName = '' } of Functions) {
+    const Payload = Buffer.from(JSON.stringify({ simReturns: { judged: FunctionName } }));
+    const answer = await world.call('lambda:Invoke', { FunctionName, Payload }).catch((error: unknown) => ({ error }));
+    const text = 'error' in answer ? String(answer.error) : Buffer.from(answer.Payload ?? '').toString();
+    if (!text.includes('"judged"')) problems.push(`function ${FunctionName} does not run any more: ${text}`);
+  }
+  return problems;
+}
+
+/** As many jobs as the machine has processors run at once: nothing holds a place for what is gone. */
+async function judgeRoom(world: World, { parts, clock }: Machine): Promise<string[]> {
+  const names = Array.from({ length: CPUS }, (_, n) => `room-${n}`);
+  for (const ProcessingJobName of names) {
+    await world.call('sagemaker:CreateProcessingJob', {
+      ProcessingJobName,
+      RoleArn: SURROUNDINGS.roleArn,
+      AppSpecification: { ImageUri: SURROUNDINGS.imageUri, ContainerEntrypoint: ['python3'] },
+      Environment: { [OUTCOME_VARIABLE]: 'hang' },
+      ProcessingResources: { ClusterConfig: { InstanceCount: 1, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 } },
+    });
+  }
+  const untilMs = clock.now() + 60_000;
+  const runs = (name: string) =>
+    [...parts.host.works.values()].some(
+      ({ spec, phase }) => phase === 'running' && spec.id.startsWith(`processing-job-${name}-`),
+    );
+  await new Promise<void>((resolve) => void clock.at(untilMs, resolve));
+  const waiting = names.filter((name) => !runs(name));
+  for (const ProcessingJobName of names) await world.call('sagemaker:StopProcessingJob', { ProcessingJobName });
+  await new Promise<void>((resolve) => void clock.at(clock.now() + 60_000, resolve));
+  return waiting.map((name) => `job ${name} waits, though nothing else runs`);
 }
 
 /** Processes that nobody owns any more. */
