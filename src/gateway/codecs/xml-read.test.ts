@@ -17,3 +17,9 @@ test('references to what is no character are refused', () => {
     assert.throws(() => keyOf(text), { code: 'MalformedXML' }, text);
   }
 });
+
+test('a document of ten thousand parts is read, one of a million tags is refused before it is parsed', () => {
+  const part = `<Part>${['ChecksumCRC32', 'ChecksumSHA256', 'ETag', 'PartNumber'].map((name) => `<${name}>1</${name}>`).join('')}</Part>`;
+  assert.equal(parseXml(`<All>${part.repeat(10_000)}</All>`).name, 'All');
+  assert.throws(() => parseXml(`<All>${part.repeat(100_000)}</All>`), { code: 'MalformedXML' });
+});
