@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { after, test } from 'node:test';
 import { dataPaths, openDataFolder } from '../data-folder.ts';
 import { ownEntry } from '../ledger/entry-of.ts';
+import { headMarkPath } from '../ledger/head-mark.ts';
 import { readLedger } from '../ledger/read.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import { createLogFiles } from '../log-files.ts';
@@ -256,10 +257,14 @@ test('a backup that is incomplete or was changed is refused, and leaves no data 
     }
   }));
 
-test('a broken ledger is no backup, and what is half done says so', () =>
+test('a broken ledger is no backup, nor one that has lost its end, and what is half done says so', () =>
   withFolder(async ({ folder, put, store }) => {
     await put('thing', 'thing');
     await store.close();
+    const cutOff = newPath();
+    fs.cpSync(folder, cutOff, { recursive: true });
+    fs.writeFileSync(headMarkPath(dataPaths(cutOff).database), `${'2'.padStart(16, '0')} ${'0'.repeat(64)}\n`);
+    await assert.rejects(makeBackup({ folder: cutOff, target: newPath(), nowMs }), /entry 2 had been acknowledged/);
     const { DatabaseSync } = await import('node:sqlite');
     const db = new DatabaseSync(dataPaths(folder).database);
     db.exec(`update ledger set entry = replace(entry, 'test:Put', 'test:Get')`);

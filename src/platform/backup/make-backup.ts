@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } f
 import { basename, dirname, join } from 'node:path';
 import { dataPaths, MANIFEST_FILE, UNFINISHED_FILE, writeAtomically } from '../data-folder.ts';
 import { ConfigError } from '../errors/families.ts';
+import { readHeadMark } from '../ledger/head-mark.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import { contentPath, copyFile, digestOf, filesBelow, forEachOf, syncPath, takeContent, wholeLinesOf } from './files.ts';
 import { type BackedUpFile, type BackupManifest, manifestText, readManifest } from './manifest.ts';
@@ -37,6 +38,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupManifest
   await fs.chmod(target, 0o700);
   writeFileSync(join(target, UNFINISHED_FILE), UNFINISHED_TEXT, { flush: true });
   const madeAtMs = options.nowMs();
+  const mark = readHeadMark(from.database);
   const contents = new Contents(
     [...(options.previous === undefined ? [] : [dataPaths(options.previous).blobs]), from.blobs],
     to.blobs,
@@ -57,7 +59,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupManifest
     for (const digest of missing) missed.add(digest);
   }
   const named = new Set(snapshot.digests);
-  const verdict = verifyLedger(to.database);
+  const verdict = verifyLedger(to.database, mark);
   if (!verdict.ok)
     throw new ConfigError('ledger', `it is broken at entry ${verdict.sequence}: ${verdict.problem}. No backup is made of it.`);
   await contents.drop(named);

@@ -13,11 +13,12 @@ type EntryColumns = [sequence: unknown, hash: unknown, previousHash: unknown, en
 
 /**
  * Walks the whole chain of a store file, read-only and in one snapshot; a server may run meanwhile. Detects an entry that
- * was changed, removed, inserted or moved, and an end that was cut off. Throws when the file is no store.
+ * was changed, removed, inserted or moved, and an end that was cut off. `mark` is what had been acknowledged; that of the store it was
+ * copied from, for a copy. Throws when the file is no store.
  */
-export function verifyLedger(path: string): LedgerVerdict {
+export function verifyLedger(path: string, mark: LedgerHead | undefined = readHeadMark(path)): LedgerVerdict {
+  // the mark was read before the snapshot: a server that runs meanwhile only moves on
   if (!existsSync(path)) throw new Error(`${path} does not exist`);
-  const mark = readHeadMark(path); // before the snapshot: a server that runs meanwhile only moves on
   const db = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
   try {
     db.exec('begin');
