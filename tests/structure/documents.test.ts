@@ -26,3 +26,13 @@ test('every npm script and verb that the readme names exists', () => {
     assert.ok(main.includes(`'${verb}`) || main.includes('`' + verb), `npx slipway ${verb}`);
   }
 });
+
+test('every test that the page on security names exists', () => {
+  const named = [...textOf('docs/security.md').matchAll(/`([a-z/-]+\.test\.ts)`: "([^"]+)"/g)];
+  assert.ok(named.length > 40, `${named.length} tests`);
+  const absent = named.filter(([, path = '', name = '']) => !existsSync(join(ROOT, path)) || !textOf(path).includes(name));
+  assert.deepEqual(
+    absent.map(([, path, name]) => `${path}: ${name}`),
+    [],
+  );
+});
