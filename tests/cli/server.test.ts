@@ -45,7 +45,7 @@ test('verbs and chapters of later versions say that they are not there yet', asy
   for (const args of [
     ['promote', 'e'],
     ['demo', 'release'],
-    ['backup', '--to', 'x'],
+    ['graph', '--to', 'x'],
   ]) {
     const { code, stderr } = await slipway(args);
     assert.equal(code, 1);
