@@ -144,7 +144,9 @@ class InvocationReconciler {
     if (!environment || environment.claimedBy !== document.requestId) return this.#finish(key, lost(document.requestId));
     const { functionName: name, qualifier } = document;
     const found = await findRunnable(this.#ports, key, { name, ...(qualifier !== undefined && { qualifier }) }).catch(absent);
-    if (!found) {
+    // it had been started before it was asked: one that is absent now is gone, and must not be waited for as if it were starting
+    const { phase } = await this.#ports.backend.status(environment.document.workId);
+    if (!found || phase === 'absent') {
       this.#environments.release(environment, false);
       return this.#finish(key, lost(document.requestId));
     }
