@@ -121,7 +121,7 @@ async function moveOn(
   let run: ExecutionRun = first;
   let seen: Observation[] = [];
   for (;;) {
-    seen.push(...unconfirmed(run, seen), ...(await lookAround(ports, run, watch)));
+    seen.push(...unconfirmed(run, seen), ...(await lookAround(ports, run, watch, seen)));
     for (const observation of seen) {
       if (observation.kind !== 'succeeded') continue;
       keepDocument(run, observation.step, observation.document as JsonObject);
@@ -163,10 +163,17 @@ function unconfirmed(run: ExecutionRun, seen: readonly Observation[]): Observati
 const lookable = ({ changed, active }: ExecutionRun): number[] =>
   [...changed].filter((step) => active.has(step) && active.get(step)?.status !== 'Starting');
 
-/** Looks at the jobs that may have ended. */
-async function lookAround(ports: PipelinePorts, run: ExecutionRun, watch: Watch): Promise<Observation[]> {
+const isEnd = ({ kind }: Observation): boolean => kind === 'succeeded' || kind === 'failed' || kind === 'stopped';
+
+/** Looks at the jobs that may have ended, and were not seen since the last commit: a failure that is seen twice counts twice. */
+async function lookAround(
+  ports: PipelinePorts,
+  run: ExecutionRun,
+  watch: Watch,
+  seen: readonly Observation[],
+): Promise<Observation[]> {
   for (const step of watch.take(run.key)) run.changed.add(step);
-  const steps = lookable(run);
+  const steps = lookable(run).filter((step) => !seen.some((observation) => observation.step === step && isEnd(observation)));
   for (const step of run.changed) if (run.active.get(step)?.status !== 'Starting') run.changed.delete(step);
   return inTurn(steps, (step) => lookAtStep(ports, run, step));
 }

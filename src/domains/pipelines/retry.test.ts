@@ -53,6 +53,23 @@ test('a lost job is made again under a new name, after growing waits, as often a
   assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Failed');
 });
 
+test('a failure counts once, also when somebody changes the execution just then', async () => {
+  const at = await world();
+  await create(at, [processing('A', policy())]);
+  const arn = await start(at);
+  const name = arn.slice(arn.indexOf('pipeline/') + 'pipeline/'.length).toLowerCase();
+  const [, , , region = '', account = ''] = arn.split(':');
+  const row = await at.store.get({ account, region, kind: 'PipelineExecution', name });
+  let commits = 0;
+  at.fault = (point) => {
+    // the job's end is the first
+    if (point === 'before commit' && ++commits === 2) void at.store.commit({ expect: [], write: [row!] });
+  };
+  await fail(at, LOST);
+  assert.equal((await at.store.get(row!.key))?.version, row!.version + 1);
+  assert.equal((await steps(at, arn))[0]!.AttemptCount, 2);
+});
+
 test('what no policy covers fails at once; a retry that succeeds leaves no failure', async () => {
   const at = await world();
   await create(at, [processing('A', policy()), processing('B', { DependsOn: ['A'] })]);
