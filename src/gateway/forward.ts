@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as httpRequest } from '../platform/node-http.ts';
+import { FOREIGN_CONTENT } from './foreign-content.ts';
 
 /** Hands a request to another HTTP server on this machine and streams both ways. */
 export type Forward = (request: IncomingMessage, response: ServerResponse) => void;
@@ -44,14 +45,16 @@ export function createForward(address: () => { host: string; port: number } | un
   };
 }
 
-/** Headers without those that concern the connection to the router only. */
+const NOT_PASSED_ON = ['connection', 'keep-alive', ...Object.keys(FOREIGN_CONTENT)];
+
+/** Headers without those that concern the connection to the router only, and with what a browser has to know of them. */
 function endToEnd(rawHeaders: readonly string[], connection: string | undefined): string[] {
   const kept: string[] = connection === undefined ? [] : ['connection', connection];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
-    if (!['connection', 'keep-alive'].includes(name.toLowerCase())) kept.push(name, value);
+    if (!NOT_PASSED_ON.includes(name.toLowerCase())) kept.push(name, value);
   }
-  return kept;
+  return [...kept, ...Object.entries(FOREIGN_CONTENT).flat()];
 }
 
 function refuse(response: ServerResponse, message: string): void {

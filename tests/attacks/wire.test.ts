@@ -290,6 +290,21 @@ suite('attacks on the wire', () => {
     }
   });
 
+  test('objects and predictions are shown by browsers as nobody’s: no other type, no session of the page', async () => {
+    await aws.s3('PUT', `/${BUCKET}/page.html`, '<script>1</script>', { 'content-type': 'text/html' });
+    const path = '/endpoints/target/invocations';
+    const answers = [
+      await aws.s3('GET', `/${BUCKET}/page.html`),
+      await aws.s3('GET', `/${BUCKET}/kept?response-content-type=text%2Fhtml`),
+      await aws.send({ method: 'POST', path, service: 'sagemaker', headers: { 'content-type': 'text/csv' }, body: 'row' }),
+    ];
+    for (const { status, headers } of answers) {
+      assert.equal(status, 200);
+      assert.match(String(headers['content-security-policy']), /^sandbox(?!.*allow-same-origin)/);
+      assert.equal(headers['x-content-type-options'], 'nosniff');
+    }
+  });
+
   test('two answers to one request cannot be had: lengths, chunks and doubled headers', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n';
     const hidden = 'GET /_slipway/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n';

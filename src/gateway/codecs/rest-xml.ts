@@ -1,6 +1,7 @@
 import type { Shape } from '../../contract/model.ts';
 import { type ApiOperation, type Service, shapeOf } from '../../contract/services.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { FOREIGN_CONTENT } from '../foreign-content.ts';
 import { type Codec, decodeText, type WireError, type WireRequest, type WireResponse } from './codec.ts';
 import { readBindings, writeBindings } from './rest-binding.ts';
 import { parseXml, readElement } from './xml-read.ts';
@@ -48,7 +49,7 @@ export const restXmlCodec: Codec = {
     const payload = operation.outputPayload;
     if (payload && payload.kind !== 'structure') {
       const body = output[payload.member] as string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
-      return { status: actual, headers, body: body ?? '' };
+      return { status: actual, headers: { ...headers, ...FOREIGN_CONTENT }, body: body ?? '' };
     }
     const body = documentOf(service, operation, output);
     return {
