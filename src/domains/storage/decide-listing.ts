@@ -10,6 +10,15 @@ export interface ListingRequest {
   /** Keys that hold it after the prefix are rolled up into one common prefix. */
   readonly delimiter?: string;
   readonly maxKeys: number;
+  /** How a key stands in the names that are read, where not as it is; in the same order. */
+  readonly inNames?: (key: string) => string;
+}
+
+/** What was read: `name` where that is more than the key. */
+export interface ListingRow<T> {
+  readonly key: string;
+  readonly item: T;
+  readonly name?: string;
 }
 
 export type ListingEntry<T> = { readonly key: string; readonly item: T } | { readonly commonPrefix: string };
@@ -46,18 +55,18 @@ export function startOf(request: ListingRequest, marker: string): string {
 export function absorbPage<T>(
   request: ListingRequest,
   listing: Listing<T>,
-  page: readonly { readonly key: string; readonly item: T }[],
+  page: readonly ListingRow<T>[],
   more: boolean,
 ): Listing<T> {
   const entries = [...listing.entries];
   let { after } = listing;
   let open = openPrefix(entries);
-  for (const { key, item } of page) {
+  for (const { key, item, name = key } of page) {
     const commonPrefix = commonPrefixOf(request, key);
     if (commonPrefix !== undefined && commonPrefix === open) continue;
     if (entries.length >= request.maxKeys) return { entries, after, truncated: true, complete: true, skipped: false };
     entries.push(commonPrefix === undefined ? { key, item } : { commonPrefix });
-    after = commonPrefix === undefined ? key : commonPrefix + LAST;
+    after = commonPrefix === undefined ? name : (request.inNames?.(commonPrefix) ?? commonPrefix) + LAST;
     open = commonPrefix;
   }
   return { entries, after, truncated: false, complete: !more, skipped: more && open !== undefined };

@@ -193,7 +193,7 @@ export const versionKey = (account: string, bucket: string, key: string, order: 
 export const versionParent = (bucket: string, key: string, versionId: string): string =>
   `${versionPrefix(bucket, key)}${versionId}`;
 
-/** Before the names of all versions of a key, and of no other key's. */
+/** Before the names of all versions, or uploads, of a key, and of no other key's. */
 export const versionPrefix = (bucket: string, key: string): string => `${bucket}/${keyInName(key)}\u0001`;
 
 /**
@@ -202,8 +202,8 @@ export const versionPrefix = (bucket: string, key: string): string => `${bucket}
  */
 export const keyInName = (key: string): string => key.replaceAll('\u0002', '\u0002\u0002').replaceAll('\u0001', '\u0002\u0001');
 
-/** U+0001 sorts before all that keys usually hold: uploads of `a` come before those of `a!`, as S3 lists them. */
-export const uploadName = (bucket: string, key: string, uploadId = ''): string => `${bucket}/${key}\u0001${uploadId}`;
+/** Uploads of `a` come before those of `a!`, as S3 lists them. */
+export const uploadName = (bucket: string, key: string, uploadId: string): string => `${versionPrefix(bucket, key)}${uploadId}`;
 
 export const uploadKey = (account: string, bucket: string, key: string, uploadId: string): ResourceKey =>
   globalKey(account, UPLOAD.kind, uploadName(bucket, key, uploadId));

@@ -8,7 +8,15 @@ import type { Row, Store } from '../../../platform/store/port.ts';
 import { activeBucket, checkObjectRequest, readBucket, readObjectRows, type ObjectRequest } from '../bucket-access.ts';
 import { checkBuilt, decideAttributes } from '../decide-attributes.ts';
 import { decideChecksumType, parseAlgorithm } from '../decide-checksums.ts';
-import { absorbPage, decideCount, emptyListing, urlEncoded, type Listing } from '../decide-listing.ts';
+import {
+  absorbPage,
+  decideCount,
+  emptyListing,
+  type ListingRequest,
+  startOf,
+  urlEncoded,
+  type Listing,
+} from '../decide-listing.ts';
 import { ownerOf } from '../owner.ts';
 import {
   bucketArn,
@@ -17,6 +25,7 @@ import {
   UPLOAD,
   UPLOAD_CLEANUP,
   uploadKey,
+  keyInName,
   uploadName,
   type UploadDocument,
   type UploadStatus,
@@ -184,10 +193,8 @@ async function readUploads(
   input: { Bucket: string; Prefix?: string; Delimiter?: string; KeyMarker?: string; UploadIdMarker?: string },
   maxKeys: number,
 ): Promise<Listing<Row<UploadDocument>>> {
-  const request = { prefix: input.Prefix ?? '', delimiter: input.Delimiter, maxKeys };
-  // Behind every upload of the marker's key, or behind the one named.
-  const marker = input.KeyMarker ? uploadName(input.Bucket, input.KeyMarker, input.UploadIdMarker || '\u{10FFFF}') : '';
-  let listing = emptyListing<Row<UploadDocument>>(marker.slice(input.Bucket.length + 1));
+  const request = { prefix: input.Prefix ?? '', delimiter: input.Delimiter, maxKeys, inNames: keyInName };
+  let listing = emptyListing<Row<UploadDocument>>(afterMarker(request, input));
   if (maxKeys === 0) return listing;
   while (!listing.complete) {
     const name = `${input.Bucket}/${listing.after}`;
@@ -196,14 +203,29 @@ async function readUploads(
       region: GLOBAL,
       kind: UPLOAD.kind,
       status: 'Open',
-      namePrefix: `${input.Bucket}/${request.prefix}`,
+      namePrefix: `${input.Bucket}/${keyInName(request.prefix)}`,
       sortBy: 'name',
       order: 'ascending',
       ...(listing.after !== '' && { after: { sort: name, name } }),
       limit: 200,
     });
-    const keys = page.rows.map((row) => ({ key: row.key.name.slice(input.Bucket.length + 1), item: row }));
-    listing = absorbPage(request, listing, keys, page.next !== undefined);
+    const rows = page.rows.map((row) => ({
+      key: row.document.key,
+      item: row,
+      name: row.key.name.slice(input.Bucket.length + 1),
+    }));
+    listing = absorbPage(request, listing, rows, page.next !== undefined);
   }
   return listing;
+}
+
+/** Behind the upload that is named, else behind all of the marker's key, or of the common prefix that it is. */
+function afterMarker(
+  request: ListingRequest,
+  { Bucket, KeyMarker: marker, UploadIdMarker: uploadId }: { Bucket: string; KeyMarker?: string; UploadIdMarker?: string },
+): string {
+  if (!marker) return '';
+  const start = startOf(request, marker);
+  if (start !== marker) return keyInName(start);
+  return uploadId ? uploadName(Bucket, marker, uploadId).slice(Bucket.length + 1) : `${keyInName(marker)}\u0002`;
 }
