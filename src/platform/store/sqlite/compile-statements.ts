@@ -227,7 +227,6 @@ function addLinkStatements(add: Add): void {
   add('isBlobUsed', ['digest'], db.selectFrom('blob_use').select('digest').where('digest', '=', p('digest')).limit(sql.lit(1)));
 }
 
-/** One pair of statements per family and direction: whole rows of a page, and a lean scan for filters no index serves. */
 function addListStatements(add: Add, family: ListFamily): void {
   const orders: ListOrder[] =
     family.sort === 'name' ? ['ascending', 'ascendingAfter', 'descending'] : ['ascending', 'descending'];
@@ -236,9 +235,14 @@ function addListStatements(add: Add, family: ListFamily): void {
     for (const [head, selected] of [
       ['page', [...columns, 'document']],
       ['scan', columns],
+      ['find', columns],
+      ['bound', ['name', SORT_COLUMNS[family.sort]]],
     ] as const) {
       const { query, parameters } = listQuery(family, order, selected);
-      add(listStatementName(head, family, order), parameters, query);
+      const found = head === 'find' ? query.where(sql<boolean>`instr(lower(name), ${'part'}) > 0`) : query;
+      const page = head === 'bound' ? found.limit(sql.lit(2)).offset(p('offset')) : found.limit(p('limit'));
+      const last = head === 'find' ? ['part', 'limit'] : [head === 'bound' ? 'offset' : 'limit'];
+      add(listStatementName(head, family, order), [...parameters, ...last], page);
     }
   }
 }
@@ -269,8 +273,7 @@ function listQuery(family: ListFamily, order: ListOrder, selected: readonly (key
       .orderBy(column, direction);
     parameters.push('low', 'lowName', 'high', 'highName');
   }
-  parameters.push('limit');
-  return { query: query.orderBy('name', direction).limit(p('limit')), parameters };
+  return { query: query.orderBy('name', direction), parameters };
 }
 
 export function statementsText(statements: Record<string, string>): string {

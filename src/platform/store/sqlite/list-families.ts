@@ -38,5 +38,11 @@ export const indexNameOf = ({ filters, sort }: ListFamily): string | undefined =
   return columns.length === 0 ? undefined : `resource_${columns.join('_')}`;
 };
 
-export const listStatementName = (head: 'page' | 'scan', { filters, sort }: ListFamily, order: ListOrder): string =>
+/**
+ * `page`: whole rows. `scan`: columns without documents, for filters that no index serves. `find`: the same of rows whose name contains a text, which
+ * the index itself tells. `bound`: where the row stands that is so many rows away, and the next.
+ */
+export type ListHead = 'page' | 'scan' | 'find' | 'bound';
+
+export const listStatementName = (head: ListHead, { filters, sort }: ListFamily, order: ListOrder): string =>
   `${head}_${filters.join('_') || 'none'}_${sort}_${order}`;

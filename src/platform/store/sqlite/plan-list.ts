@@ -11,6 +11,8 @@ export interface ListPlan {
   readonly possible: boolean;
   /** Filters that the index range does not cover; undefined when there are none. */
   readonly residual: ((name: string, index: RowIndex) => boolean) | undefined;
+  /** What names have to contain, in lower case, when nothing else is filtered while reading. */
+  readonly part: string | undefined;
 }
 
 /** Behind every text that is stored: names and statuses never start with the last code point. */
@@ -25,7 +27,20 @@ export function planList(query: ListQuery): ListPlan {
   const scope = [query.account, query.region, query.kind];
   for (const filter of family.filters) scope.push(query[filter] as string);
   const range = family.sort === 'name' ? nameRange(query) : pairRange(query, family.sort);
-  return { family, ...range, bindings: [...scope, ...range.bindings], residual: residualFilter(query, family) };
+  const bindings = [...scope, ...range.bindings];
+  const { nameContains, ...others } = query;
+  const part = nameContains && !residualFilter(others, family) ? nameContains.toLowerCase() : undefined;
+  return { family, ...range, bindings, residual: residualFilter(query, family), part };
+}
+
+/** The plan's bindings up to a row: `last` is the last one to be read, `next` the one behind it. */
+export function bindingsUpTo({ family, order, bindings }: ListPlan, last: Cursor, next: Cursor): (string | number)[] {
+  if (family.sort === 'name') {
+    const [scope, [low = '', high = '']] = [bindings.slice(0, -2), bindings.slice(-2)];
+    return order === 'descending' ? [...scope, last.name, high] : [...scope, low, next.name];
+  }
+  const [scope, low, high] = [bindings.slice(0, -4), bindings.slice(-4, -2), bindings.slice(-2)];
+  return order === 'descending' ? [...scope, next.sort, next.name, ...high] : [...scope, ...low, next.sort, next.name];
 }
 
 /** The cursor that continues behind a row. */

