@@ -271,7 +271,8 @@ function checkPropertyFile(checking: Checking, value: Json, place: Place): undef
     );
   }
   const declared = ((step.step as WorkStep).PropertyFiles ?? []) as PropertyFile[];
-  const names = Array.isArray(declared) ? declared.map((one) => one?.PropertyFileName) : [];
+  const given: unknown[] = Array.isArray(declared) ? declared.map((one) => one?.PropertyFileName) : [];
+  const names = given.filter((each) => typeof each === 'string'); // what is no name has been complained of
   if (names.includes(file)) return;
   const hint = names.length === 0 ? ' It declares none; add it to PropertyFiles of that step.' : suggest(to, file, names);
   complain(to, place, `The step '${name}' declares no property file '${file}'.${hint}`);

@@ -234,3 +234,22 @@ test('durations', () => {
   assert.equal(parseDuration('30d'), 30 * 86_400_000);
   assert.equal(parseDuration('P1Y2M3W4DT5H6M7.5S'), (365 + 60 + 21 + 4) * 86_400_000 + 5 * 3_600_000 + 6 * 60_000 + 7500);
 });
+
+test('a long value named thousands of times is a problem, not a text of gigabytes', () => {
+  const long: Scope = {
+    ...scope(),
+    parameters: new Map([['Text', 'x'.repeat(400_000)]]),
+    step: () => ({ Long: 'x'.repeat(400_000) }),
+  };
+  for (const expression of [get('Parameters.Text'), get('Steps.P.Long'), { Get: 'Steps.P.Long' }]) {
+    const many = Array.from({ length: 1_000 }, () => expression);
+    for (const value of [many, join('', ...many), many.map((one) => join('', one, one))])
+      assert.match(resolve(value as Json, long).problem ?? '', /^The expressions give more than 16000000 characters together\.$/);
+  }
+  const separated = join('-'.repeat(100_000), ...Array.from({ length: 1_000 }, () => 'x'));
+  assert.match(resolve(separated as Json, long).problem ?? '', /more than 16000000/);
+  assert.equal(
+    String(resolve(join('', ...Array.from({ length: 10 }, () => get('Parameters.Text'))) as Json, long).value).length,
+    4_000_000,
+  );
+});

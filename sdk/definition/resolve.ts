@@ -34,7 +34,12 @@ interface Resolving {
   readonly scope: Scope;
   readonly files: Set<string>;
   readonly problems: string[];
+  /** What expressions may still give. */
+  charactersLeft: number;
 }
+
+/** Of all expressions of one step together: a definition of a megabyte can name a long value thousands of times. No call takes more. */
+const CHARACTERS_MAX = 16_000_000;
 
 /** Evaluates every expression inside `value`. Members of objects that are null are dropped: the service takes null as absent. */
 export function resolve(value: Json, scope: Scope): Resolved<Json> {
@@ -47,7 +52,7 @@ export function resolveConditions(conditions: readonly Condition[], scope: Scope
 }
 
 function run<T>(scope: Scope, evaluate: (at: Resolving) => T | undefined): Resolved<T> {
-  const at: Resolving = { scope, files: new Set(), problems: [] };
+  const at: Resolving = { scope, files: new Set(), problems: [], charactersLeft: CHARACTERS_MAX };
   const value = evaluate(at);
   if (at.problems.length > 0) return { problem: [...new Set(at.problems)].join(' ') };
   if (at.files.size > 0) return { files: [...at.files] };
@@ -72,6 +77,25 @@ function fail(at: Resolving, problem: string): undefined {
 }
 
 function evaluate(at: Resolving, expression: JsonObject): Json | undefined {
+  if (at.charactersLeft < 0) return undefined; // its problem is noted
+  const value = evaluateOne(at, expression);
+  at.charactersLeft -= charactersOf(value, at.charactersLeft);
+  return at.charactersLeft < 0 ? fail(at, `The expressions give more than ${CHARACTERS_MAX} characters together.`) : value;
+}
+
+/** Counted no further than `most`: the same object may be named thousands of times. */
+function charactersOf(value: Json | undefined, most: number): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  let characters = 2;
+  for (const [key, inner] of Object.entries(value)) {
+    characters += key.length + charactersOf(inner as Json, most - characters);
+    if (characters > most) break;
+  }
+  return characters;
+}
+
+function evaluateOne(at: Resolving, expression: JsonObject): Json | undefined {
   if (typeof expression['Get'] === 'string') return evaluateGet(at, expression['Get']);
   const join = expression['Std:Join'];
   if (isJsonObject(join)) return evaluateJoin(at, join);
@@ -176,6 +200,8 @@ function evaluateJoin(at: Resolving, join: JsonObject): string | undefined {
     texts.push(text);
   }
   const on = typeof join['On'] === 'string' ? join['On'] : '';
+  at.charactersLeft -= on.length * texts.length;
+  if (at.charactersLeft < 0) return undefined;
   return texts.length === values.length ? texts.join(on) : undefined;
 }
 
