@@ -1,5 +1,7 @@
 import { keyText } from '../../../src/platform/resource-key.ts';
-import { type Check, shown, type Watched } from './check.ts';
+import { type Check, type RowChange, shown, type Watched } from './check.ts';
+
+const DIGEST = /\b[0-9a-f]{64}\b/g;
 
 export function checkBlobsKept({ disk, blobs }: Watched): Check {
   let count = 0;
@@ -7,12 +9,21 @@ export function checkBlobsKept({ disk, blobs }: Watched): Check {
     disk.links
       .blobUses()
       .flatMap(({ digest, key }) => (blobs.has(digest) ? [] : [`${key} names the content ${digest}, which is gone`]));
+  /** Also where only the document says so: the collector goes by what rows declare. */
+  const undeclared = ({ key, after }: RowChange): string[] => {
+    if (!after) return [];
+    const named = new Set(JSON.stringify(after.document).match(DIGEST) ?? []);
+    const lost = disk.links.unusedBlobs([...named].filter((digest) => blobs.has(digest)));
+    return lost.map((digest) => `${shown(key)} speaks of the content ${digest}, which no row keeps`);
+  };
   return {
     promise: 'whatever content a row names is there for as long as the row names it',
-    onCommit: ({ commit }) =>
-      (commit.write ?? []).flatMap(({ key, blobs: named = [] }) =>
+    onCommit: ({ commit, changes }) => [
+      ...(commit.write ?? []).flatMap(({ key, blobs: named = [] }) =>
         named.flatMap((digest) => (blobs.has(digest) ? [] : [`${shown(key)} names the content ${digest}, which is not there`])),
       ),
+      ...changes.flatMap(undeclared),
+    ],
     afterEvent() {
       // all are looked at only when some went
       const before = count;

@@ -207,6 +207,18 @@ test('contents: what a row names is there, when it is named and later', () => {
   says(world.said(), /names the content one, which is gone/);
 });
 
+test('contents: what a document speaks of is kept by some row', () => {
+  const world = watchDisk(checkBlobsKept);
+  const digest = 'a'.repeat(64);
+  const write = (name: string, blobs?: string[]) => [
+    { key: key('S3Object', name), document: { blob: { digest } }, index: { createdAtMs: 1, modifiedAtMs: 1 }, blobs },
+  ];
+  silent(world.commit({ write: write('unknown') }));
+  world.blobs.set(digest, {});
+  says(world.commit({ write: write('a') }), /S3Object a speaks of the content a{64}, which no row keeps/);
+  silent(world.commit({ write: write('b', [digest]) }));
+});
+
 test('references: both sides are there', () => {
   const world = watchDisk(checkNoDanglingReference);
   world.commit({ rows: [[JOB, {}]] });

@@ -9,9 +9,13 @@ type Variants = ReadonlyMap<string, number>;
 export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
   const answered = new Set<string>();
   const deployed = new Map<string, Variants>();
+  /** As they were last: one may be deleted while a call that has read it goes on. */
+  const configs = new Map<string, Row>();
   const remember = ({ key, after }: RowChange) => {
+    if (key.kind === 'EndpointConfig' && after) configs.set(key.name, after);
+    if (key.kind !== 'Endpoint') return;
     const config = textOf(after?.document, 'deploying', 'configName');
-    const row = config === undefined ? undefined : disk.rows.get({ ...key, kind: 'EndpointConfig', name: config });
+    const row = config === undefined ? undefined : configs.get(config);
     if (row && config !== undefined && transitionTo(after, 'deploying')) deployed.set(`${key.name}|${config}`, variantsOf(row));
   };
   const routeOf = (row: Row): EndpointRoute | undefined =>
@@ -51,8 +55,8 @@ export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
     onCommit({ changes }) {
       const problems: string[] = [];
       for (const change of changes) {
-        if (change.key.kind !== 'Endpoint') continue;
         remember(change);
+        if (change.key.kind !== 'Endpoint') continue;
         const transition = transitionOf(change);
         // a rollback ends with what served all the while, whatever happens to its servers meanwhile
         const begins = transition?.to === 'InService' && transition.from !== 'RollingBack';
