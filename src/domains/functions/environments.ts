@@ -138,6 +138,14 @@ export class Environments {
     this.serveAll();
   }
 
+  /** Its process is gone. From here on no invocation gets it, however long its row stays. */
+  noteGone(key: ResourceKey, end: WorkEnd): void {
+    const environment = this.find(key);
+    environment?.settleEnd(end);
+    // one that is busy is released by its invocation
+    if (environment && environment.status !== 'busy') environment.status = 'ending';
+  }
+
   /** Its process ended and its row is gone. */
   forget(key: ResourceKey): void {
     const environment = this.find(key);

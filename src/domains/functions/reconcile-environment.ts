@@ -31,13 +31,13 @@ async function reconcile(ports: FunctionsPorts, environments: Environments, key:
   const { workId } = row.document;
   const status = await backend.status(workId);
   if (status.phase === 'ended') {
-    known?.settleEnd(status);
+    environments.noteGone(key, status);
     await backend.release(workId);
     return remove(ports, environments, key);
   }
   if (status.phase === 'absent') {
     if (known?.status === 'busy') return { retryAtMs: clock.now() + START_LOOK_MS };
-    known?.settleEnd({ phase: 'ended', reason: 'lost', endedAtMs: clock.now(), isolation: 'none' });
+    environments.noteGone(key, { phase: 'ended', reason: 'lost', endedAtMs: clock.now(), isolation: 'none' });
     // what a server handed over just before it died may yet be claimed: without its folder it cannot
     await backend.release(workId);
     return remove(ports, environments, key);

@@ -51,6 +51,7 @@ class InvocationReconciler {
     const row = await readRow<InvocationDocument>(this.#ports.store, key);
     if (!row || isOver(row.document)) {
       this.#running.delete(id);
+      if (mine) this.#letGo(key);
       return undefined;
     }
     const nowMs = this.#ports.clock.now();
@@ -78,6 +79,7 @@ class InvocationReconciler {
   async #run(row: Row): Promise<number | undefined> {
     const { key, document } = row;
     if (document.status === 'Running') return this.#resume(row);
+    this.#letGo(key);
     const prepared = await this.#prepare(row);
     if ('outcome' in prepared) return this.#finish(key, prepared.outcome);
     if ('tryAgainAtMs' in prepared) return prepared.tryAgainAtMs;
@@ -89,6 +91,14 @@ class InvocationReconciler {
       return undefined;
     }
     return this.#perform(key, document, runnable, environment, false);
+  }
+
+  /** The environment of an attempt that broke off before or after its record: nobody else would ever give it back. */
+  #letGo({ name }: ResourceKey): void {
+    const requestId = name.slice(name.indexOf('/') + 1);
+    for (const environment of this.#environments.all()) {
+      if (environment.claimedBy === requestId && environment.status === 'busy') this.#environments.release(environment, false);
+    }
   }
 
   async #prepare({

@@ -212,9 +212,9 @@ async function invokeNow(
   const environment = await acquired(environments, runnable, requestId);
   if ('payload' in environment) return { ...answerOf(environment), ExecutedVersion: runnable.version };
   const tail = input.LogType === 'Tail';
-  const fromByte = tail ? await ports.logFiles.sizeBytes(logStreamOf(environment)) : 0;
   let reusable = false;
   try {
+    const fromByte = tail ? await ports.logFiles.sizeBytes(logStreamOf(environment)) : 0;
     const result = await runInEnvironment(ports, environment, {
       requestId,
       payload,
