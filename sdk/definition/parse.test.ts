@@ -211,11 +211,11 @@ test('property files', () => {
   const get = (name: string) => ({ 'Std:JsonGet': { PropertyFile: { Get: name }, Path: 'a.b' } });
   const program = (files: unknown[], name = 'Steps.P.PropertyFiles.F') =>
     definition([processing('P', ['report'], { PropertyFiles: files }), work('T'), work('A', { Arguments: { x: get(name) } })]);
-  refuses(program([{ ...file, PropertyFileName: 5 }, 7]), 'Steps[2].Arguments.x.PropertyFile', /declares no property file 'F'/);
   assert.deepEqual(problems(program([file])), []);
   const where = "Steps[2].Arguments.x['Std:JsonGet'].PropertyFile";
   refuses(program([file], 'Steps.P.PropertyFiles.G'), where, /declares no property file 'G'\. Did you mean 'F'/);
   refuses(program([]), where, /declares none/);
+  assert.match(problems(program([{ ...file, PropertyFileName: 5 }])).join('\n'), /declares no property file 'F'/);
   refuses(program([file], 'Steps.T.PropertyFiles.F'), where, /'T' is a Training step; only a Processing step/);
   refuses(program([file], 'Steps.P.Foo'), where, /is no property file/);
   refuses(program([file, file]), 'Steps[0].PropertyFiles[1]', /declared twice/);
