@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, suite, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { AwsClient, optionsOf, type WireAnswer } from '../harness/aws-client.ts';
-import { BUCKET, ROLE } from '../harness/script-job.ts';
+import { BUCKET, ROLE, until } from '../harness/script-job.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 
 /**
@@ -159,6 +159,37 @@ suite('texts that explode', { timeout: 120_000 }, () => {
       const input = { PipelineName: 'bomb', RoleArn: ROLE, ClientRequestToken: name.padEnd(32, '0'), PipelineDefinition };
       await assert.rejects(aws.call('sagemaker:CreatePipeline', input), code('ValidationException'), name);
     }
+  });
+
+  test('values of a pipeline that multiply', async () => {
+    const many = Array.from({ length: 1_000 }, () => ({ Get: 'Parameters.Long' }));
+    const step = { Name: 'A', Type: 'Lambda', FunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:none' };
+    const Arguments = { all: Array.from({ length: 20 }, () => ({ 'Std:Join': { On: '', Values: many } })) };
+    const Parameters = [{ Name: 'Long', Type: 'String', DefaultValue: 'x'.repeat(400_000) }];
+    const PipelineDefinition = JSON.stringify({
+      Version: '2020-12-01',
+      Metadata: {},
+      Parameters,
+      Steps: [{ ...step, Arguments }],
+    });
+    const PipelineName = 'multiplied';
+    const ClientRequestToken = PipelineName.padEnd(32, '0');
+    await aws.call('sagemaker:CreatePipeline', { PipelineName, RoleArn: ROLE, ClientRequestToken, PipelineDefinition });
+    const { PipelineExecutionArn = '' } = await aws.call('sagemaker:StartPipelineExecution', {
+      PipelineName,
+      ClientRequestToken,
+    });
+    const ended = await until(
+      'the execution',
+      () => aws.call('sagemaker:DescribePipelineExecution', { PipelineExecutionArn }),
+      ({ PipelineExecutionStatus }) => PipelineExecutionStatus !== 'Executing',
+    );
+    assert.equal(ended.PipelineExecutionStatus, 'Failed');
+    const { PipelineExecutionSteps: [failed] = [] } = await aws.call('sagemaker:ListPipelineExecutionSteps', {
+      PipelineExecutionArn,
+    });
+    assert.match(failed?.FailureReason ?? '', /expressions give more than/);
+    await aws.call('sagemaker:DeletePipeline', { PipelineName, ClientRequestToken: `${ClientRequestToken}1` });
   });
 
   test('bodies: compressed, nested, of entities, of parameters', async () => {

@@ -5,6 +5,9 @@ import { kindOf } from '../../../sdk/definition/index.ts';
 /** The outputs of a Lambda or Callback step as other steps read them, or what is wrong with them, in a sentence per fault. */
 export type ReadOutputs = { values: JsonObject; problem?: undefined } | { values?: undefined; problem: string };
 
+/** Outputs are kept in memory as long as their execution runs, those of a thousand children of a ForEach step too. */
+const OUTPUT_CHARACTERS_MAX = 65_536;
+
 /**
  * The declared outputs out of what a function returned or a callback sent. Values may come as text, which is how callbacks send them; what
  * is given beyond the declared is passed over.
@@ -15,7 +18,11 @@ export function readOutputs(declared: readonly OutputParameterDefinition[], give
   for (const { OutputName: name, OutputType: type } of declared) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     const read = value === undefined || value === null ? undefined : readOutput(type, value);
-    if (read !== undefined) values[name] = read;
+    if (typeof read === 'string' && read.length > OUTPUT_CHARACTERS_MAX)
+      problems.push(
+        `The output '${name}' has ${read.length} characters; put more than ${OUTPUT_CHARACTERS_MAX} into S3 and give its URI.`,
+      );
+    else if (read !== undefined) values[name] = read;
     else if (value === undefined || value === null) problems.push(`The output '${name}' is missing (given: ${namesOf(given)}).`);
     else problems.push(`The output '${name}' must be of type ${type}, but is ${shown(value)}.`);
   }
