@@ -1,5 +1,6 @@
 import { keyText } from '../../../src/platform/resource-key.ts';
 import { type Check, type RowChange, shown, type Watched } from './check.ts';
+import { isSettled } from './statuses.ts';
 
 const DIGEST = /\b[0-9a-f]{64}\b/g;
 
@@ -11,7 +12,8 @@ export function checkBlobsKept({ disk, blobs }: Watched): Check {
       .flatMap(({ digest, key }) => (blobs.has(digest) ? [] : [`${key} names the content ${digest}, which is gone`]));
   /** Also where only the document says so: the collector goes by what rows declare. */
   const undeclared = ({ key, after }: RowChange): string[] => {
-    if (!after) return [];
+    // a job that has ended is done with its contents, and still tells what they were
+    if (!after || (key.kind.endsWith('Job') && isSettled(key.kind, after.document))) return [];
     const named = new Set(JSON.stringify(after.document).match(DIGEST) ?? []);
     const lost = disk.links.unusedBlobs([...named].filter((digest) => blobs.has(digest)));
     return lost.map((digest) => `${shown(key)} speaks of the content ${digest}, which no row keeps`);

@@ -148,3 +148,6 @@ export const isUnsettled = (kind: string, document: unknown): boolean => {
   const rules = STATUSES[kind];
   return rules !== undefined && document !== undefined && !rules.settled.has(statusOf(rules, document));
 };
+
+export const isSettled = (kind: string, document: unknown): boolean =>
+  STATUSES[kind]?.settled.has(statusOf(STATUSES[kind], document)) ?? false;
