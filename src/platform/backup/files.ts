@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CHUNK_BYTES, createContentHash } from '../objects/content-hash.ts';
+import { CHUNK_BYTES } from '../objects/content-hash.ts';
 import type { BackedUpFile } from './manifest.ts';
 
 const PIECE_BYTES = 1024 * 1024;
@@ -86,8 +86,8 @@ export async function copyFile(
   }
 }
 
-async function* piecesOf(file: fs.FileHandle, end: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < end; ) {
+async function* piecesOf(file: fs.FileHandle, end: number, start = 0): AsyncGenerator<Buffer> {
+  for (let at = start; at < end; ) {
     const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, end - at));
     const { bytesRead } = await file.read(piece, 0, piece.length, at);
     if (bytesRead === 0) return;
@@ -128,14 +128,25 @@ export async function digestOf(path: string): Promise<Omit<BackedUpFile, 'path'>
 /** Where a content lies in `blobs/`, see objects/blob-files.ts. */
 export const contentPath = (blobs: string, digest: string): string => join(blobs, digest.slice(0, 2), digest);
 
-/** Its bytes by what they are; undefined for one that is not there. */
-export async function readContent(path: string) {
+/** The SHA-256 of a content and, where it has more than one chunk, of each (see objects/content-hash.ts); undefined for one that is not there. */
+export async function readContent(
+  path: string,
+): Promise<{ readonly digest: string; readonly chunks: Buffer | undefined } | undefined> {
   const file = await unlessAbsent(fs.open(path, 'r'));
   if (!file) return undefined;
   try {
-    const hash = createContentHash();
-    for await (const piece of piecesOf(file, (await file.stat()).size)) hash.update(piece);
-    return hash.finish();
+    const { size } = await file.stat();
+    const whole = createHash('sha256');
+    const chunks: Buffer[] = [];
+    for (let from = 0; from < size; from += CHUNK_BYTES) {
+      const chunk = createHash('sha256');
+      for await (const piece of piecesOf(file, Math.min(size, from + CHUNK_BYTES), from)) {
+        whole.update(piece);
+        if (size > CHUNK_BYTES) chunk.update(piece);
+      }
+      chunks.push(chunk.digest());
+    }
+    return { digest: whole.digest('hex'), chunks: size > CHUNK_BYTES ? Buffer.concat(chunks) : undefined };
   } finally {
     await file.close();
   }

@@ -24,7 +24,7 @@ export async function checkBackup(folder: string): Promise<Checked> {
   const { blobs } = dataPaths(folder);
   let problem: string | undefined;
   await forEachOf(contentsOf(folder, found.manifest), async (digest) => {
-    problem ??= contentProblem(digest, (await readContent(contentPath(blobs, digest)))?.ref.digest);
+    problem ??= contentProblem(digest, (await readContent(contentPath(blobs, digest)))?.digest);
   });
   return problem === undefined ? found : { problem };
 }
@@ -122,7 +122,7 @@ async function copyContent(from: string, to: string, digest: string): Promise<st
   await syncPath(to);
   const found = await readContent(to);
   if (found?.chunks) await fs.writeFile(`${to}.chunks`, found.chunks, { mode: BLOB_MODE, flush: true });
-  return contentProblem(digest, found?.ref.digest);
+  return contentProblem(digest, found?.digest);
 }
 
 async function copyFiles(backup: string, making: string, { files }: BackupManifest): Promise<string | undefined> {
