@@ -28,7 +28,7 @@ const create = (client: Witness, kind: string, name: string, more: object) =>
 const known = (kind: string, name: string, holds: Fact['holds'] = {}): Fact =>
   fact(`${kind} ${name}`, describe(kind, name), holds);
 
-const remove = (client: Witness, kind: string, name: string) =>
+export const remove = (client: Witness, kind: string, name: string) =>
   client.change(
     sagemaker(`Delete${kind}`, { [`${kind}Name`]: name }),
     kind === 'Endpoint' ? going(name) : known(kind, name, 'gone'),
@@ -53,7 +53,7 @@ async function inService(client: Witness, name: string): Promise<void> {
 }
 
 /** Until the description is refused: the endpoint is gone. */
-async function isGone(client: Witness, name: string): Promise<void> {
+export async function isGone(client: Witness, name: string): Promise<void> {
   await client.until(sagemaker('ListEndpoints', { NameContains: name }), ({ json: page }) => page.Endpoints.length === 0);
 }
 

@@ -24,8 +24,8 @@ export const STEP_FUNCTION = 'step';
 export const STEP_QUEUE = 'callbacks';
 export const queueUrl = (client: Witness, name: string): string => `${client.aws.options.url}/${ACCOUNT}/${name}`;
 
-const parameter = (name: string) => ({ Get: `Parameters.${name}` });
-const joined = (...values: unknown[]) => ({ 'Std:Join': { On: '', Values: values } });
+export const parameter = (name: string) => ({ Get: `Parameters.${name}` });
+export const joined = (...values: unknown[]) => ({ 'Std:Join': { On: '', Values: values } });
 
 function graph(): string {
   const prepare = {
@@ -111,7 +111,7 @@ function services(): string {
   return definition([ask, wait]);
 }
 
-const definition = (Steps: object[]): string =>
+export const definition = (Steps: object[]): string =>
   JSON.stringify({ Version: '2020-12-01', Metadata: {}, Parameters: [{ Name: 'Label', Type: 'String' }], Steps });
 
 /** Pipelines, group, function and queue that executions of these acts share. */
@@ -142,24 +142,24 @@ export async function setUpPipelines(client: Witness, functionZip: string): Prom
   );
 }
 
-const token = (name: string): string => `named-points-token-${name}`.padEnd(36, '0');
+export const token = (name: string): string => `named-points-token-${name}`.padEnd(36, '0');
 
 /** Returns the ARN. */
-async function start(client: Witness, pipeline: string, label: string): Promise<string> {
+export async function start(client: Witness, pipeline: string, label: string, turn = label): Promise<string> {
   const request = {
     PipelineName: pipeline,
     PipelineParameters: [{ Name: 'Label', Value: label }],
-    ClientRequestToken: token(label),
+    ClientRequestToken: token(turn),
   };
   const list = sagemaker('ListPipelineExecutions', { PipelineName: pipeline, MaxResults: 1 });
-  const answer = await client.change(sagemaker('StartPipelineExecution', request), fact(`execution ${label}`, list));
+  const answer = await client.change(sagemaker('StartPipelineExecution', request), fact(`execution ${turn}`, list));
   return answer?.json.PipelineExecutionArn as string; // the token makes a repetition the same call: it is never refused
 }
 
 const describe = (arn: string) => sagemaker('DescribePipelineExecution', { PipelineExecutionArn: arn });
-const executions = new Map<string, string>();
+export const executions = new Map<string, string>();
 
-async function end(client: Witness, arn: string): Promise<string> {
+export async function end(client: Witness, arn: string): Promise<string> {
   const { json: execution } = await client.until(
     describe(arn),
     ({ json: { PipelineExecutionStatus: status } }) => !['Executing', 'Stopping'].includes(status),
@@ -167,7 +167,7 @@ async function end(client: Witness, arn: string): Promise<string> {
   return execution.PipelineExecutionStatus;
 }
 
-async function lookAtExecution(client: Witness, label: string): Promise<unknown> {
+export async function lookAtExecution(client: Witness, label: string): Promise<unknown> {
   const arn = executions.get(label) ?? '';
   const id = arn.split('/').at(-1) ?? '';
   const { json: page } = await client.ask(sagemaker('ListPipelineExecutionSteps', { PipelineExecutionArn: arn }));

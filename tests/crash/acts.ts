@@ -1,8 +1,10 @@
 import { normal, type Act } from './act.ts';
+import { code, records, settings } from './acts-changes.ts';
 import { delivery, later, serverless, setUpHosting } from './acts-hosting.ts';
 import { failing, processing, stopped, training, transform } from './acts-jobs.ts';
 import { FUNCTION_CODE, functions, identity, logging, parameter, queue, secret } from './acts-neighbours.ts';
 import { awaited, halted, pipeline, retried, setUpPipelines } from './acts-pipelines.ts';
+import { deployed, fanned, setUpSteps } from './acts-steps.ts';
 import { bucket, image, objects, registry } from './acts-storage.ts';
 import type { Witness } from './witness.ts';
 import { modelArchive } from './workload.ts';
@@ -26,15 +28,21 @@ export const ACTS: readonly Act[] = [
   parameter,
   logging,
   identity,
+  fanned,
+  records,
+  settings,
+  code,
   later,
   serverless,
   delivery,
   transform,
+  deployed,
 ];
 
 /** What all acts of a folder share; before any kill. */
 export async function setUpActs(client: Witness): Promise<void> {
   await setUpPipelines(client, FUNCTION_CODE);
+  await setUpSteps(client);
   const archives = { first: await modelArchive('model first'), second: await modelArchive('model second') };
   await setUpHosting(client, archives);
   await failing.play(client, 'failing-once'); // so that the ledger of any folder tells of an end

@@ -19,6 +19,8 @@ export class PointFolder {
   readonly folder = mkdtempSync(join(tmpdir(), 'slipway-points-'));
   readonly #record = join(this.folder, 'points.txt');
   #offset = 0;
+  /** Points at which this life was told to end. */
+  readonly #dooms = new Set<string>();
   readonly #logs: string[] = [];
   #spare: ServerProcess;
   server: ServerProcess;
@@ -55,28 +57,37 @@ export class PointFolder {
   }
 
   doom(doom: Doom): void {
+    this.#dooms.add(doom.point);
     this.server.tell(JSON.stringify(doom));
   }
 
-  /** After a death: where it was; its ledger is verified as it lies. Returns problems. */
-  async bury(point: string): Promise<string[]> {
+  /** It is not to die any more; it may yet, where it was told before and has not read this. */
+  spare(): void {
+    this.server.tell(JSON.stringify({ point: '', nth: 1 } satisfies Doom));
+  }
+
+  /** After a death: where it was, and what is wrong; its ledger is verified as it lies. */
+  async bury(): Promise<{ readonly point: string; readonly problems: string[] }> {
     await this.server.ended();
     this.#logs.push(this.server.log());
     const died = this.passed()
       .filter((line) => line.startsWith(DIED))
       .map((line) => line.slice(DIED.length));
+    const [point = ''] = died;
     const problems: string[] = [];
-    if (died.length !== 1 || died[0] !== point)
-      problems.push(`The server ended at ${died.join(', ') || 'no point'}, not ${point}:\n${this.server.log().slice(-3000)}`);
+    if (died.length !== 1 || !this.#dooms.has(point))
+      problems.push(`The server ended at ${died.join(', ') || 'no point'}:\n${this.server.log().slice(-3000)}`);
     const verdict = storeAdapter.verify(this.folder);
     if (!verdict.ok) problems.push(`The ledger is broken at ${verdict.sequence}: ${verdict.problem}`);
-    return problems;
+    return { point, problems };
   }
 
   /** The next life, by a process that has loaded its code already. */
   start(doom?: Doom): ServerProcess {
     this.server = this.#spare;
-    this.server.tell(doom ? JSON.stringify(doom) : '');
+    this.#dooms.clear();
+    if (doom) this.doom(doom);
+    else this.server.tell('');
     this.#spare = this.#spawn();
     return this.server;
   }
