@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { JsonObject } from '../../../src/platform/json.ts';
 import { checkExecutionsEndWhole } from './executions-end-whole.ts';
 import { checkParallelSteps } from './parallel-steps.ts';
+import { checkRetryPolicies } from './retry-policies.ts';
 import { checkStatusTransitions } from './status-transitions.ts';
 import { checkStepEffectsOnce } from './step-effects-once.ts';
 import { checkStepOrder } from './step-order.ts';
@@ -235,4 +236,25 @@ test('effects: as many as attempts, and none outside of them', () => {
   go(other, 'A', 'Stopped');
   const late = other.commit({ ledger: [entry('sagemaker:CreateModel', 'arn:m', { requestId: `${EXECUTION_ARN}#A` })] });
   says(late, /though PipelineExecutionStep p\/execution\/1\/A is Stopped/);
+});
+
+test('retries: as many as the policies say, and not before their time', () => {
+  let now = 0;
+  const world = watchDisk(checkRetryPolicies, { nowMs: () => now });
+  const policies = [{ ExceptionType: ['Step.THROTTLING'], MaxAttempts: 2, IntervalSeconds: 10 }];
+  world.commit({
+    rows: [[EXECUTION, execution('Executing')], definition(training('A', { RetryPolicies: policies }), training('B'))],
+  });
+  const make = () => world.commit({ ledger: [entry('sagemaker:CreateTrainingJob', 'arn', { requestId: `${EXECUTION_ARN}#A` })] });
+  go(world, 'A', 'Executing');
+  silent(make());
+  silent(go(world, 'A', 'Starting', { attemptCount: 2 }));
+  now = 9_999;
+  says(make(), /CreateTrainingJob for A at 9999, its next attempt begins at 10000/);
+  now = 10_000;
+  silent(make());
+  silent(go(world, 'A', 'Starting', { attemptCount: 3 }));
+  says(go(world, 'A', 'Starting', { attemptCount: 4 }), /A has attempt 4, its policies allow 3/);
+  go(world, 'B', 'Executing');
+  says(go(world, 'B', 'Starting', { attemptCount: 2 }), /B has attempt 2, its policies allow 1/);
 });

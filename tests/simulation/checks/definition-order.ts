@@ -11,6 +11,8 @@ export interface StepPlan {
   /** The ForEach step whose body it is part of: then it never runs under its own name. */
   readonly repeatedBy?: string;
   readonly maxConcurrency?: number;
+  /** What its retry policies allow in all; undefined where it has none: the service's own then are not told. */
+  readonly retries?: { readonly attemptsMax: number; readonly waitMsMin: number };
 }
 
 export interface Need {
@@ -48,6 +50,7 @@ export function planOf(definition: unknown): ReadonlyMap<string, StepPlan> {
       type: String(Type),
       needs: [...needs.values()],
       ...place,
+      ...retriesOf(step['RetryPolicies']),
       ...(Type === 'ForEach' && { maxConcurrency: Number(own['MaxConcurrency'] ?? Number.POSITIVE_INFINITY) }),
     });
     add(IfSteps, { ...place, branch: { condition: name, outcome: 'True' } });
@@ -56,6 +59,22 @@ export function planOf(definition: unknown): ReadonlyMap<string, StepPlan> {
   };
   add((definition as Members)['Steps'], {});
   return plans;
+}
+
+/** As documented: five attempts more and a second between them where a policy does not say. */
+function retriesOf(policies: unknown): Pick<StepPlan, 'retries'> {
+  if (!Array.isArray(policies) || policies.length === 0) return {};
+  const number = (policy: Members, member: string, otherwise: number) =>
+    policy[member] === undefined || policy[member] === null ? otherwise : Number(policy[member]);
+  // one that ends by time instead has no number
+  const attempts = (policy: Members) => number(policy, 'MaxAttempts', policy['ExpireAfterMin'] ? Number.POSITIVE_INFINITY : 5);
+  const all = policies as Members[];
+  return {
+    retries: {
+      attemptsMax: 1 + all.reduce((sum, policy) => sum + attempts(policy), 0),
+      waitMsMin: Math.min(...all.map((policy) => number(policy, 'IntervalSeconds', 1) * 1000)),
+    },
+  };
 }
 
 /** Steps that `{"Get": "Steps.NAME…"}` anywhere in a value names. */

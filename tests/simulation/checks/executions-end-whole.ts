@@ -6,7 +6,12 @@ import { transitionOf } from './statuses.ts';
 export function checkExecutionsEndWhole({ disk }: Watched): Check {
   const problemsOf = ({ key }: RowChange, to: string): string[] => {
     const steps = stepsOf(disk, key);
-    const statuses = steps.map((step) => textOf(step.document, 'status') ?? '');
+    // what an earlier round left and this one did not need stands as it ended
+    const round = disk.rows.get(key)?.document['round'] ?? 0;
+    const now = steps.filter(
+      (step) => (step.document['round'] ?? 0) === round || textOf(step.document, 'status') === 'Succeeded',
+    );
+    const statuses = now.map((step) => textOf(step.document, 'status') ?? '');
     const problems = steps
       .filter(isActive)
       .map((step) => `${shown(key)} is ${to}, but ${shown(step.key)} is ${textOf(step.document, 'status')}`);

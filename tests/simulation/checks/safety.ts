@@ -14,6 +14,7 @@ import { checkLedgerChain } from './ledger-chain.ts';
 import { checkNothingLeftRunning } from './nothing-left-running.ts';
 import { checkNothingOverwritten } from './nothing-overwritten.ts';
 import { checkParallelSteps } from './parallel-steps.ts';
+import { checkRetryPolicies } from './retry-policies.ts';
 import { checkStatusEvents } from './status-events.ts';
 import { checkStatusTransitions } from './status-transitions.ts';
 import { checkStepEffectsOnce } from './step-effects-once.ts';
@@ -37,6 +38,7 @@ export const allChecks = (watched: Watched, { reached }: SafetyOptions = {}): Ch
   checkExecutionsEndWhole(watched),
   checkParallelSteps(watched),
   checkStepEffectsOnce(watched),
+  checkRetryPolicies(watched),
   checkStepsAreTheirJobs(watched),
   checkJobsAreTheirWork(watched),
   checkCallbacksAnsweredOnce(watched),

@@ -3,7 +3,7 @@ import { type Check, memberOf, type RowChange, shown, textOf, type Watched } fro
 import { isActive } from './execution-steps.ts';
 
 /** What a step's call carries as its request: the execution's ARN and the step. */
-const REQUEST = /^arn:[^:]*:sagemaker:([^:]*):([^:]*):pipeline\/([^#]+)#(.+)$/;
+export const REQUEST = /^arn:[^:]*:sagemaker:([^:]*):([^:]*):pipeline\/([^#]+)#(.+)$/;
 
 /** Calls that make something are counted in the ledger, attempts in the rows of the steps. */
 export function checkStepEffectsOnce({ disk }: Watched): Check {
