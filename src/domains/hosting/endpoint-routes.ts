@@ -30,8 +30,7 @@ export class EndpointRoutes {
     this.#routes.clear();
     for (const { key, document } of endpoints) {
       if (document.EndpointStatus === 'Deleting' || !document.serving) continue;
-      const awake = document.serving.variants.filter((variant) => isAwake(document, variant)).map(({ name }) => name);
-      this.#set(key, document, document.serving, new Set(awake));
+      this.#set(key, document, document.serving, awakeOf(document, document.serving));
     }
     await this.#publish();
   }
@@ -39,6 +38,19 @@ export class EndpointRoutes {
   /** Resolves when the router sends the endpoint's invocations to this fleet. */
   async route(key: ResourceKey, endpoint: EndpointDocument, fleet: Fleet): Promise<void> {
     if (this.#set(key, endpoint, fleet, new Set(fleet.variants.map(({ name }) => name)))) await this.#publish();
+  }
+
+  /**
+   * Resolves when the router sends nothing to a deployment that will not serve: it may have been routed already, by a look whose record of the
+   * switch did not get through. Published in any case: an earlier publication may not have arrived.
+   */
+  async withdraw(key: ResourceKey, endpoint: EndpointDocument): Promise<void> {
+    const { serving, deploying } = endpoint;
+    if (this.#routes.get(keyText(key))?.fleet === deploying?.number) {
+      if (serving) this.#set(key, endpoint, serving, awakeOf(endpoint, serving));
+      else this.#routes.delete(keyText(key));
+    }
+    await this.#publish();
   }
 
   /** Resolves when the router sends to the serverless variants that are up, and knows of no others' instances. */
@@ -89,3 +101,6 @@ export class EndpointRoutes {
     return this.#publisher.publishEndpoints([...this.#routes.values()].map(({ route }) => route));
   }
 }
+
+const awakeOf = (endpoint: EndpointDocument, { variants }: Fleet): ReadonlySet<string> =>
+  new Set(variants.filter((variant) => isAwake(endpoint, variant)).map(({ name }) => name));

@@ -101,6 +101,7 @@ class EndpointReconciler {
       this.#ports.invocations.wakeWaiting(row.document);
     } else {
       const reason = await this.#reason(decision.variant, decision.reason, looks);
+      await endpointRoutes.withdraw(row.key, row.document);
       await this.#commit(row, withFailed(row.document, reason, nowMs), nowMs);
     }
     return { changed: true, againAtMs: nowMs };
