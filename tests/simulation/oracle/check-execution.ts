@@ -130,7 +130,7 @@ class ObservingWitness implements Witness {
 
   asked({ type, step }: ProgramStep, name: string, resolved: JsonObject, { attempts }: Ends): void {
     const listed = this.#steps.get(name);
-    if (!listed || this.isTaken(name)) return;
+    if (!listed || this.takenFrom(name)) return;
     if (type === 'Fail') {
       const told = this.#metadata(name, 'Fail')?.['ErrorMessage'];
       if (told !== resolved['ErrorMessage'])
@@ -164,17 +164,17 @@ class ObservingWitness implements Witness {
     return typeof StartTime === 'number' && typeof EndTime === 'number' ? EndTime - StartTime : 0;
   }
 
-  isTaken(step: string): boolean {
+  takenFrom(step: string): 'cache' | 'source' | undefined {
     const listed = this.#steps.get(step);
-    const cached = listed?.['CacheHitResult'] !== undefined;
-    if (cached && !isObject(this.#program.get(step.replace(/-\d+$/, ''))?.step['CacheConfig'])) {
-      this.problems.push(`${step} was taken from the cache, which it did not ask for`);
-    }
-    return cached || listed?.['SelectiveExecutionResult'] !== undefined;
+    if (listed?.['SelectiveExecutionResult'] !== undefined) return 'source';
+    if (listed?.['CacheHitResult'] === undefined) return undefined;
+    const { CacheConfig } = (this.#program.get(step) ?? this.#program.get(step.replace(/-\d+$/, '')))?.step ?? {};
+    if (!isObject(CacheConfig)) this.problems.push(`${step} was taken from the cache, which it did not ask for`);
+    return 'cache';
   }
 
   isLeftOut(step: string): boolean {
-    return this.#selected !== undefined && !this.#selected.has(step) && !this.isTaken(step);
+    return this.#selected !== undefined && !this.#selected.has(step) && this.takenFrom(step) === undefined;
   }
 
   file(uri: string): string {

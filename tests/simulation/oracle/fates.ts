@@ -12,6 +12,8 @@ export interface Fate {
   readonly branch?: boolean;
   /** Of one whose job was stopped, or ran out of its time. */
   readonly byStop?: boolean;
+  /** It may have come to this in an earlier round, and not be needed in the last. */
+  readonly isLeftover?: boolean;
 }
 
 /** Whether what a step waits for has come about. */

@@ -22,7 +22,7 @@ export function imagine(
     },
     byStop: () => false,
     elapsedMs: () => 0,
-    isTaken: () => false,
+    takenFrom: () => undefined,
     isLeftOut: () => false,
     file: (uri) => {
       throw new Unknown(uri);

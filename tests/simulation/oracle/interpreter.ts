@@ -28,8 +28,8 @@ export interface Witness {
   byStop(step: string): boolean | undefined;
   /** How long a step took, from its start to its end. */
   elapsedMs(step: string): number;
-  /** The steps that were taken from elsewhere: cached, or of the source of a selective execution. */
-  isTaken(step: string): boolean;
+  /** Of a step whose result was taken from elsewhere: the cache, or the source of a selective execution. */
+  takenFrom(step: string): 'cache' | 'source' | undefined;
   /** A step left out by a selective execution. */
   isLeftOut(step: string): boolean;
   file(uri: string): string;
@@ -109,17 +109,19 @@ class Interpreter {
   #decide(step: ProgramStep): Fate {
     const { name, type } = step;
     if (this.#witness.isLeftOut(name)) return { status: this.#witness.end(name, new Set(['absent'])), why: 'unneeded' };
-    if (this.#witness.isTaken(name)) {
-      const branch = type === 'Condition' ? this.#witness.branch(name, new Set([true, false])) : undefined;
-      return { status: this.#witness.end(name, new Set(['Succeeded'])), branch };
-    }
-    const met = this.#mayRun(step);
+    const taken = this.#witness.takenFrom(name);
+    const met = taken === 'source' ? 'yes' : this.#mayRun(step);
     if (met !== 'yes' && met !== 'perhaps') {
       return { status: this.#witness.end(name, new Set(['absent'])), why: met };
     }
-    const fate =
-      type === 'Condition' ? this.#condition(step, met) : type === 'ForEach' ? this.#forEach(step, met) : this.#work(step, met);
-    return fate.status === 'absent' ? { ...fate, why: met === 'perhaps' ? 'unneeded' : 'blocked' } : fate;
+    if (taken) {
+      const branch = type === 'Condition' ? this.#witness.branch(name, new Set([true, false])) : undefined;
+      return { status: this.#witness.end(name, new Set(['Succeeded'])), branch };
+    }
+    const run = { Condition: () => this.#condition(step, met), ForEach: () => this.#forEach(step, met) };
+    const fate = type === 'Condition' || type === 'ForEach' ? run[type]() : this.#work(step, met);
+    if (fate.status === 'absent') return { ...fate, why: met === 'perhaps' ? 'unneeded' : 'blocked' };
+    return { ...fate, isLeftover: met === 'perhaps' && (this.#circumstances.rounds ?? 0) > 0 };
   }
 
   /** Whether a step's time comes, by the Condition around it and by all it waits for. */
@@ -141,6 +143,8 @@ class Interpreter {
   #end(name: string, met: Met, ends: Iterable<StepEnd>): StepEnd {
     const permitted = new Set<StepEnd>(ends);
     if (met === 'perhaps') permitted.add('absent');
+    // what an earlier round left and the last one did not need stands as it ended
+    if (met === 'perhaps' && (this.#circumstances.rounds ?? 0) > 0) permitted.add('Failed').add('Stopped');
     if (this.#circumstances.stopped) permitted.add('absent').add('Stopped');
     return this.#witness.end(name, permitted);
   }
@@ -253,14 +257,16 @@ class Interpreter {
     if (known) return known;
     let fate: Fate;
     if (isAbsent) fate = { status: this.#witness.end(name, new Set(['absent'])), why: 'blocked' };
-    else if (this.#witness.isTaken(name)) fate = { status: this.#witness.end(name, new Set(['Succeeded'])) };
+    else if (this.#witness.takenFrom(name) === 'source') fate = { status: this.#witness.end(name, new Set(['Succeeded'])) };
     else {
       const sibling = (other: string) => this.#child(`${other}-${index}`, this.#step(other), item, index, isAbsent);
       const met = step.waits.map((wait) => isMet(wait, this.#step(wait.on), sibling, this.#program));
       if (met.some((one) => one !== 'yes')) fate = { status: this.#witness.end(name, new Set(['absent'])), why: 'blocked' };
       else {
         const facts = this.#facts(item, (of) => (this.#program.get(of)?.forEach === step.forEach ? `${of}-${index}` : of));
-        fate = { status: this.#end(name, 'yes', this.#ends(step, name, facts).permitted) };
+        const isCached = this.#witness.takenFrom(name) === 'cache';
+        const ends = isCached ? new Set<StepEnd>(['Succeeded']) : this.#ends(step, name, facts).permitted;
+        fate = { status: this.#end(name, 'yes', ends) };
         if (fate.status === 'absent') fate = { ...fate, why: 'blocked' };
       }
     }
@@ -333,14 +339,17 @@ class Interpreter {
     const outside = [...this.#program.values()].filter(({ forEach }) => forEach === undefined);
     const fate = ({ name }: ProgramStep) => this.#fates.get(name) as Fate;
     const failures = outside.filter((step) => fate(step).status === 'Failed');
+    const recent = failures.filter((step) => !fate(step).isLeftover);
     const isAnswered = ({ name }: ProgramStep) =>
       outside.some((other) => {
         const answers = other.waits.some(({ on, trigger }) => on === name && trigger !== 'Completed');
         return answers && fate(other).status !== 'absent';
       });
-    const permitted = new Set<ExecutionEnd>();
-    const isBadly = failures.some(({ type, ...step }) => type === 'Fail' || !isAnswered({ type, ...step }));
-    permitted.add(failures.length === 0 ? 'Succeeded' : isBadly ? 'Failed' : 'CompletedWithFailures');
+    const endWith = (failed: readonly ProgramStep[]): ExecutionEnd => {
+      if (failed.length === 0) return 'Succeeded';
+      return failed.some((step) => step.type === 'Fail' || !isAnswered(step)) ? 'Failed' : 'CompletedWithFailures';
+    };
+    const permitted = new Set([endWith(failures), endWith(recent)]);
     if (!this.#circumstances.stopped) return permitted;
     const isCut = outside.map(fate).some(({ status, why }) => status === 'Stopped' || (status === 'absent' && why === 'blocked'));
     if (isCut && failures.length === 0) permitted.clear();
