@@ -103,7 +103,7 @@ export class Memory {
 
   token(): string {
     this.#tokens++;
-    return `token-of-client-${this.#tokens}-`.padEnd(40, 'x');
+    return `token-of-client-${this.#tokens}-`.padEnd(36, 'x'); // as short and as long as all kinds of tokens may be
   }
 
   problem(text: string | undefined): void {

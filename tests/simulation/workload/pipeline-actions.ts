@@ -22,6 +22,11 @@ export function pipelineChoices(memory: Memory): Choice[] {
   const open = executions.filter(({ ended }) => ended === undefined);
   const name = () => memory.random.pick(there).name.slice('pipeline '.length);
   const any = () => memory.random.pick(open.length > 0 && memory.random.chance(0.7) ? open : executions);
+  /** One that has ended so, if one is known. */
+  const over = (...ends: string[]) => {
+    const fits = executions.filter(({ ended = '' }) => ends.includes(ended));
+    return memory.random.pick(fits.length > 0 ? fits : executions);
+  };
   return [
     [there.length < 2 ? 4 : 0.4, 'create a pipeline', (client) => createPipeline(memory, client, memory.random.pick(NAMES))],
     [hasPipeline ? 0.5 : 0, 'update a pipeline', (client) => updatePipeline(memory, client, name())],
@@ -29,9 +34,18 @@ export function pipelineChoices(memory: Memory): Choice[] {
     [hasPipeline ? 0.5 : 0, 'describe a pipeline', (client) => describePipeline(memory, client, memory.random.pick(NAMES))],
     [hasPipeline ? 0.3 : 0, 'list pipelines', (client) => listPipelines(memory, client)],
     [hasPipeline ? (open.length < 4 ? 3 : 0.5) : 0, 'start an execution', (client) => start(memory, client, name())],
-    [hasExecution ? 0.5 : 0, 'start a selective execution', (client) => startSelective(memory, client, any())],
-    [hasExecution ? 0.4 : 0, 'stop an execution', (client) => stop(memory, client, any())],
-    [hasExecution ? 0.8 : 0, 'retry an execution', (client) => retry(memory, client, memory.random.pick(executions))],
+    [
+      hasExecution ? 0.5 : 0,
+      'start a selective execution',
+      (client) => startSelective(memory, client, over('Succeeded', 'Failed')),
+    ],
+    [hasExecution ? 0.5 : 0, 'stop an execution', (client) => stop(memory, client, any())],
+    [hasExecution ? 1 : 0, 'retry an execution', (client) => retry(memory, client, over('Failed', 'Stopped'))],
+    [
+      hasExecution ? 1 : 0,
+      'list executions',
+      (client) => listExecutions(memory, client, memory.random.pick(executions).pipeline),
+    ],
     [hasExecution ? 0.4 : 0, 'update an execution', (client) => updateExecution(memory, client, any())],
     [hasExecution ? 0.8 : 0, 'describe an execution', (client) => describeExecution(memory, client, any())],
     [hasExecution ? 0.3 : 0, "stop an execution's job", (client) => stopStepJob(memory, client, any())],
@@ -203,15 +217,44 @@ const ENDED: ReadonlySet<string> = new Set(['Succeeded', 'Failed', 'Stopped', 'C
 
 /** A started execution is there, and one that has ended without a retry stays as it ended. */
 async function describeExecution(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
-  const { retries, ended } = one;
+  const { retries } = one;
   const input = () => ({ PipelineExecutionArn: one.arn });
   const { output, error } = await memory.ask(client, 'sagemaker:DescribePipelineExecution', input);
   if (error && isAbsence(error) && !one.maybeGone) memory.problem(`${one.arn} was started and is not there: ${error.message}`);
   const status = output?.PipelineExecutionStatus;
-  if (status === undefined || one.retries !== retries) return;
+  if (status !== undefined && one.retries === retries) see(memory, one, status);
+}
+
+/** All that were started and are not gone are listed; so clients learn how they ended. */
+async function listExecutions(memory: Memory, client: Client, PipelineName: string): Promise<void> {
+  const expected = [...memory.executions.values()].filter(({ pipeline, maybeGone }) => pipeline === PipelineName && !maybeGone);
+  const rounds = new Map(expected.map((one) => [one.arn, one.retries]));
+  const listed = new Map<string, string>();
+  let NextToken: string | undefined;
+  do {
+    const page: OutputOf<'sagemaker:ListPipelineExecutions'> | undefined = (
+      await memory.ask(client, 'sagemaker:ListPipelineExecutions', () => ({ PipelineName, MaxResults: 3, NextToken }))
+    ).output;
+    if (!page) return;
+    for (const { PipelineExecutionArn = '', PipelineExecutionStatus = '' } of page.PipelineExecutionSummaries ?? []) {
+      if (listed.has(PipelineExecutionArn)) memory.problem(`${PipelineExecutionArn} is listed twice`);
+      listed.set(PipelineExecutionArn, PipelineExecutionStatus);
+    }
+    NextToken = page.NextToken;
+  } while (NextToken !== undefined);
+  for (const one of expected) {
+    const status = listed.get(one.arn);
+    if (status === undefined && !one.maybeGone) memory.problem(`${one.arn} was started and is not listed`);
+    if (status !== undefined && one.retries === rounds.get(one.arn)) see(memory, one, status);
+  }
+}
+
+/** One that has ended without a retry stays as it ended. */
+function see(memory: Memory, one: StartedExecution, status: string): void {
+  const { ended } = one;
   if (ended !== undefined && ended !== status)
     memory.problem(`${one.arn} was ${ended} and is ${status}, though nobody retried it`);
-  if (ENDED.has(status) && one.ended === undefined) one.ended = status;
+  if (ENDED.has(status)) one.ended ??= status;
 }
 
 const STOPS = {
