@@ -4,7 +4,7 @@ import type { Graph, GraphStep } from './graph.ts';
 import { awaited, expressionsOf, findCycles, graphOf, readDependency } from './graph.ts';
 import type { Json, JsonObject, ParameterDefinition, PropertyFile, Step, StepType, WorkStep } from './language.ts';
 import { EXECUTION_VARIABLES, isJsonObject } from './language.ts';
-import { kindOf, show, suggest } from './problems.ts';
+import { entriesOf, kindOf, show, suggest } from './problems.ts';
 import type { Place, Reading, ReadStep } from './reader.ts';
 import { complain, readKeys, within } from './reader.ts';
 import type { PathPart, Reference } from './references.ts';
@@ -53,7 +53,7 @@ export function checkDefinition(
   const graph = graphOf(to.steps);
   const checking: Checking = { to, graph, parameters, outputNames: new Map(), ...options };
   checkChildNames(checking);
-  for (const read of to.steps) {
+  for (const [, read] of entriesOf(to, to.steps)) {
     const place = { path: read.path, step: read.step.Name };
     for (const [key, value] of Object.entries(expressionsOf(read.step))) {
       walkExpressions(value, '', (expression, path) => checkExpression(checking, expression, within(place, `.${key}${path}`)));
@@ -101,7 +101,7 @@ function checkNames(to: Reading): undefined {
 
 function checkDependencies(checking: Checking, read: ReadStep): undefined {
   const { to, graph } = checking;
-  for (const [index, dependency] of (Array.isArray(read.step.DependsOn) ? read.step.DependsOn : []).entries()) {
+  for (const [index, dependency] of entriesOf(to, Array.isArray(read.step.DependsOn) ? read.step.DependsOn : [])) {
     const place = { path: `${read.path}.DependsOn[${index}]`, step: read.step.Name };
     const { name } = readDependency(dependency);
     if (typeof name !== 'string') continue;

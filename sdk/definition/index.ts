@@ -25,7 +25,7 @@ export type { ParsedDefinition } from './parse.ts';
 export { parametersOf, parseDefinition, unsupportedSteps } from './parse.ts';
 export { parseDuration } from './parse-policies.ts';
 export type { Problem } from './problems.ts';
-export { kindOf, suggest } from './problems.ts';
+export { entriesOf, kindOf, suggest } from './problems.ts';
 export type { PathPart, Reference } from './references.ts';
 export { formatPath, isExpression, parsePath, parseReference } from './references.ts';
 export type { FileReading, Resolved, Scope } from './resolve.ts';

@@ -268,6 +268,9 @@ export const LIMITS = {
   forEachConcurrency: 50,
   /** Ours: deeper JSON would exhaust the stack of a recursive reader long before any real definition gets there. */
   nesting: 200,
+  /** Ours: what a server holds in memory, several times over. */
+  steps: 100_000,
+  values: 4_000_000,
 } as const;
 
 export function isJsonObject(value: unknown): value is JsonObject {

@@ -1,6 +1,6 @@
 import type { JsonObject } from './language.ts';
 import { COMPARISON_TYPES } from './language.ts';
-import { kindOf, show, suggest } from './problems.ts';
+import { entriesOf, kindOf, show, suggest } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readKeys, readList, readObject, within } from './reader.ts';
 
@@ -10,7 +10,7 @@ const CONDITION_TYPES = [...COMPARISON_TYPES, 'In', 'Not', 'Or'];
 export function readConditions(to: Reading, value: unknown, place: Place): undefined {
   const conditions = readList(to, value, place, 'Conditions');
   if (conditions?.length === 0) complain(to, place, 'Conditions is empty. Give at least one condition.');
-  for (const [index, condition] of (conditions ?? []).entries()) readCondition(to, condition, within(place, `[${index}]`));
+  for (const [index, condition] of entriesOf(to, conditions)) readCondition(to, condition, within(place, `[${index}]`));
 }
 
 function readCondition(to: Reading, value: unknown, place: Place): undefined {

@@ -1,6 +1,6 @@
 import type { Json, JsonObject, StepType } from './language.ts';
 import { FOR_EACH_PICKS, isJsonObject, LIMITS } from './language.ts';
-import { kindOf, show } from './problems.ts';
+import { entriesOf, kindOf, show } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readKeys, readNumber, readObject, within } from './reader.ts';
 import { isExpression } from './references.ts';
@@ -22,7 +22,7 @@ export function readForEach(to: Reading, given: JsonObject, place: Place): undef
   if (present('Selector')) readSelector(to, given['Selector'], within(place, '.Selector'));
   const body = given['ForEachBody'];
   if (Array.isArray(body) && body.length === 0) complain(to, within(place, '.ForEachBody'), 'ForEachBody is empty. Add a step.');
-  for (const [index, step] of (Array.isArray(body) ? body : []).entries()) {
+  for (const [index, step] of entriesOf(to, Array.isArray(body) ? body : [])) {
     const type = isJsonObject(step) ? (step['Type'] as StepType) : undefined;
     if (type === undefined || !NOT_REPEATED.has(type)) continue;
     const at = within(place, `.ForEachBody[${index}].Type`);
@@ -39,7 +39,7 @@ function readItems(to: Reading, value: Json, place: Place): undefined {
   if (value.length === 0 || value.length > LIMITS.forEachItems) {
     complain(to, place, `IterableItems has ${value.length} items; 1 to ${LIMITS.forEachItems} are allowed.`);
   }
-  for (const [index, item] of value.entries()) {
+  for (const [index, item] of entriesOf(to, value)) {
     const fits = ['string', 'number', 'boolean'].includes(typeof item) || (isJsonObject(item) && isExpression(item));
     if (!fits) complain(to, within(place, `[${index}]`), `An item must be one value or a reference, but is ${kindOf(item)}.`);
   }

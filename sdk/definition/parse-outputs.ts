@@ -1,5 +1,5 @@
 import { PARAMETER_TYPES } from './language.ts';
-import { show } from './problems.ts';
+import { entriesOf, show } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readKeys, readList, readObject, readText, within } from './reader.ts';
 
@@ -8,7 +8,7 @@ const KEYS = ['OutputName', 'OutputType'];
 /** Reads the outputs that a Lambda or Callback step declares. */
 export function readOutputParameters(to: Reading, value: unknown, place: Place): undefined {
   const seen = new Set<string>();
-  for (const [index, one] of (readList(to, value, place, 'OutputParameters') ?? []).entries()) {
+  for (const [index, one] of entriesOf(to, readList(to, value, place, 'OutputParameters'))) {
     const at = within(place, `[${index}]`);
     const output = readObject(to, one, at, 'An output parameter');
     if (!output) continue;

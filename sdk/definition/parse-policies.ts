@@ -1,5 +1,5 @@
 import { LIMITS, RETRY_EXCEPTIONS } from './language.ts';
-import { show, suggest } from './problems.ts';
+import { entriesOf, show, suggest } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readFlag, readKeys, readList, readNumber, readObject, within } from './reader.ts';
 
@@ -40,7 +40,7 @@ export function readCacheConfig(to: Reading, value: unknown, place: Place): unde
 
 export function readRetryPolicies(to: Reading, value: unknown, place: Place): undefined {
   const policies = readList(to, value, place, 'RetryPolicies');
-  for (const [index, policy] of (policies ?? []).entries()) readRetryPolicy(to, policy, within(place, `[${index}]`));
+  for (const [index, policy] of entriesOf(to, policies)) readRetryPolicy(to, policy, within(place, `[${index}]`));
 }
 
 const POLICY_KEYS = ['ExceptionType', 'BackoffRate', 'IntervalSeconds', 'MaxAttempts', 'ExpireAfterMin'];
@@ -66,7 +66,7 @@ function readRetryPolicy(to: Reading, value: unknown, place: Place): undefined {
 function readExceptionTypes(to: Reading, value: unknown, place: Place): undefined {
   const types = readList(to, value, place, 'ExceptionType');
   if (types?.length === 0) complain(to, place, `ExceptionType is empty. Name at least one of ${RETRY_EXCEPTIONS.join(', ')}.`);
-  for (const [index, type] of (types ?? []).entries()) {
+  for (const [index, type] of entriesOf(to, types)) {
     if (typeof type === 'string' && (RETRY_EXCEPTIONS as readonly string[]).includes(type)) continue;
     const hint = typeof type === 'string' ? suggest(to, type, RETRY_EXCEPTIONS) : ` Known: ${RETRY_EXCEPTIONS.join(', ')}.`;
     complain(to, within(place, `[${index}]`), `${show(type)} is no exception type that can be retried.${hint}`);

@@ -12,7 +12,7 @@ import { readConditions } from './parse-conditions.ts';
 import { readForEach } from './parse-for-each.ts';
 import { readOutputParameters } from './parse-outputs.ts';
 import { readCacheConfig, readRetryPolicies } from './parse-policies.ts';
-import { kindOf, show, suggest } from './problems.ts';
+import { entriesOf, kindOf, show, suggest } from './problems.ts';
 import type { Place, Reading } from './reader.ts';
 import { complain, readKeys, readList, readObject, readText, within } from './reader.ts';
 import { isExpression } from './references.ts';
@@ -22,7 +22,10 @@ const NAME = { max: LIMITS.stepName, pattern: /^[A-Za-z0-9_-]*$/, form: "letters
 /** Reads a list of steps, adding each step and those nested in it to `to.steps` in document order. */
 export function readSteps(to: Reading, value: unknown, place: Place, parent?: number): undefined {
   const steps = readList(to, value, place, place.path.split('.').at(-1) ?? 'Steps');
-  for (const [index, step] of (steps ?? []).entries()) readStep(to, step, { path: `${place.path}[${index}]` }, parent);
+  for (const [index, step] of entriesOf(to, steps)) {
+    if (to.steps.length > LIMITS.steps) return;
+    readStep(to, step, { path: `${place.path}[${index}]` }, parent);
+  }
 }
 
 function readStep(to: Reading, value: unknown, unnamed: Place, parent: number | undefined): undefined {
@@ -99,7 +102,7 @@ function readArguments(to: Reading, value: unknown, type: StepType, place: Place
 
 function readDependencies(to: Reading, value: unknown, place: Place): undefined {
   const dependencies = readList(to, value, place, 'DependsOn');
-  for (const [index, dependency] of (dependencies ?? []).entries()) {
+  for (const [index, dependency] of entriesOf(to, dependencies)) {
     const at = within(place, `[${index}]`);
     if (typeof dependency === 'string') continue;
     if (typeof dependency !== 'object' || dependency === null || Array.isArray(dependency)) {
@@ -120,7 +123,7 @@ function readDependencies(to: Reading, value: unknown, place: Place): undefined 
 function readPropertyFiles(to: Reading, value: unknown, place: Place): undefined {
   const files = readList(to, value, place, 'PropertyFiles');
   const seen = new Set<string>();
-  for (const [index, file] of (files ?? []).entries()) {
+  for (const [index, file] of entriesOf(to, files)) {
     const at = within(place, `[${index}]`);
     const object = readObject(to, file, at, 'A property file');
     if (!object) continue;

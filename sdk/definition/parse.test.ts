@@ -443,7 +443,19 @@ test('much that is wrong at once costs no more than its reading: no name is comp
     parseDefinition({ Version: '2020-12-01', Metadata: {}, Parameters: [], Steps: steps }).problems ?? [];
   const names = Array.from({ length: 500 }, (_, n) => `S${n}${'x'.repeat(230)}`);
   const unknown = Array.from({ length: 3_000 }, (_, n) => ({ Get: `Steps.S${'y'.repeat(230)}${n}.OutputParameters['x']` }));
-  assert.ok(problemsOf([...names.map((name) => lambda(name, {})), lambda('Reader', { all: unknown })]).length >= 3_000);
+  assert.ok(problemsOf([...names.map((name) => lambda(name, {})), lambda('Reader', { all: unknown })]).length >= 1_000);
   const path = `Steps.A.OutputParameters${"['x']".repeat(150_000)}`;
   assert.equal(problemsOf([lambda('A', {}), lambda('B', { a: { Get: path } })]).length, 1);
+});
+
+test('a definition of nonsense is given up after a thousand problems, and one of too many values before it is read', () => {
+  const nonsense = (Steps: unknown[]) =>
+    parseDefinition({ Version: '2020-12-01', Metadata: {}, Parameters: [], Steps }).problems ?? [];
+  for (const step of [{}, 1, { Name: 'S', Type: 'Lambda' }])
+    assert.equal(nonsense(Array.from({ length: 100_000 }, () => step)).length, 1_000);
+  assert.match(
+    nonsense([work('A', { DependsOn: Array.from({ length: 100_000 }, () => 1) })]).at(-1)?.message ?? '',
+    /must be a step's name/,
+  );
+  assert.match(nonsense(Array.from({ length: 4_000_001 }, () => 1))[0]?.message ?? '', /more than 4000000 values/);
 });

@@ -31,8 +31,9 @@ export function parseDefinition(source: unknown, options: CheckOptions = {}): Pa
   const top: Place = { path: '' };
   const definition = readObject(to, json, top, 'The pipeline definition');
   if (!definition) return { problems: to.problems };
-  if (deeperThan(definition, LIMITS.nesting)) {
-    complain(to, top, `The definition is nested more than ${LIMITS.nesting} levels deep. Flatten it.`);
+  const tooMuch = tooLarge(definition);
+  if (tooMuch !== undefined) {
+    complain(to, top, tooMuch);
     return { problems: to.problems };
   }
   readKeys(to, definition, top, 'the pipeline definition', TOP_KEYS, ['Version', 'Steps']);
@@ -59,9 +60,21 @@ function readTopSteps(to: Reading, value: Json | undefined): undefined {
   if (value === undefined || value === null) return;
   if (Array.isArray(value) && value.length === 0) complain(to, { path: 'Steps' }, 'Steps is empty. Give at least one step.');
   readSteps(to, value, { path: 'Steps' });
+  if (to.steps.length > LIMITS.steps)
+    complain(to, { path: 'Steps' }, `There are more than ${LIMITS.steps} steps. Split the pipeline.`);
+}
+
+const TOO_MANY_VALUES = `The definition has more than ${LIMITS.values} values. Split it.`;
+
+/** Values are parted by commas: a text with too many of them is not worth the seconds that parsing ten million objects takes. */
+function hasTooManyCommas(text: string): boolean {
+  let commas = 0;
+  for (let at = text.indexOf(','); at >= 0 && commas <= LIMITS.values; at = text.indexOf(',', at + 1)) commas++;
+  return commas > LIMITS.values;
 }
 
 function parseJson(text: string): { value: unknown; problem?: undefined } | { problem: string } {
+  if (hasTooManyCommas(text)) return { problem: TOO_MANY_VALUES };
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
@@ -70,20 +83,21 @@ function parseJson(text: string): { value: unknown; problem?: undefined } | { pr
 }
 
 /** Without recursion, so that hostile nesting cannot exhaust the stack. */
-function deeperThan(root: object, limit: number): boolean {
+function tooLarge(root: object): string | undefined {
   let level: object[] = [root];
-  for (let depth = 0; depth <= limit; depth++) {
+  let values = 0;
+  for (let depth = 0; depth <= LIMITS.nesting; depth++) {
     const next: object[] = [];
     for (const node of level) {
-      for (const key in node) {
-        const value = (node as Record<string, unknown>)[key];
-        if (typeof value === 'object' && value !== null) next.push(value);
-      }
+      const inner: unknown[] = Array.isArray(node) ? node : Object.values(node);
+      values += inner.length;
+      if (values > LIMITS.values) return TOO_MANY_VALUES;
+      for (const value of inner) if (typeof value === 'object' && value !== null) next.push(value);
     }
-    if (next.length === 0) return false;
+    if (next.length === 0) return undefined;
     level = next;
   }
-  return true;
+  return `The definition is nested more than ${LIMITS.nesting} levels deep. Flatten it.`;
 }
 
 /** What a correct definition asks for that this version does not execute: upsert refuses these, validation alone only tells. */

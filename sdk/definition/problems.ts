@@ -9,12 +9,26 @@ export interface Problem {
   message: string;
 }
 
-/** Where a reader of untrusted JSON puts what it finds: reading never stops at the first problem. */
+/** Where a reader of untrusted JSON puts what it finds: reading does not stop at the first problem, but at a thousand. */
 export interface Report {
   readonly problems: Problem[];
 }
 
+const MOST_PROBLEMS = 1_000;
+
+/** What is wrong in a thousand places need not be read on: twenty megabytes of nonsense would take minutes. */
+export const isEnough = (to: Report): boolean => to.problems.length >= MOST_PROBLEMS;
+
+/** The entries of a list, until enough is wrong with what was read. */
+export function* entriesOf<T>(to: Report, list: readonly T[] | undefined): Generator<[index: number, item: T]> {
+  for (const entry of list?.entries() ?? []) {
+    if (isEnough(to)) return;
+    yield entry;
+  }
+}
+
 export function report(to: Report, path: string, step: string | undefined, message: string): undefined {
+  if (isEnough(to)) return;
   to.problems.push(step === undefined ? { path, message } : { path, step, message });
 }
 

@@ -1,7 +1,7 @@
 import type { JsonObject, Step } from './language.ts';
 import { isJsonObject } from './language.ts';
 import type { Report } from './problems.ts';
-import { kindOf, report, show, suggest } from './problems.ts';
+import { entriesOf, kindOf, report, show, suggest } from './problems.ts';
 
 /** A step found while reading, in document order, with where it stands. */
 export interface ReadStep {
@@ -52,7 +52,7 @@ export function readKeys(
   known: readonly string[],
   required: readonly string[],
 ): undefined {
-  for (const key of Object.keys(object)) {
+  for (const [, key] of entriesOf(to, Object.keys(object))) {
     if (known.includes(key)) continue;
     const hint = suggest(
       to,

@@ -8,7 +8,7 @@ import { isPassing, passingFault } from '../../platform/errors/passing.ts';
 
 /** Property files are reports of a few kilobytes; a definition of ten thousand steps has some ten megabytes. */
 export const FILE_BYTES_MAX = 16 * 1024 * 1024;
-export const DEFINITION_BYTES_MAX = 128 * 1024 * 1024;
+export const DEFINITION_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The JSON at an S3 URI, or in words why there is none: it is the consuming step that fails by it. */
 export async function readJsonFile(reader: PinReader, uri: string): Promise<FileReading> {

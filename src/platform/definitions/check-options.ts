@@ -5,6 +5,7 @@ import type { ArgumentProblems, CheckOptions, Json, JsonObject, PropertyExists }
 import {
   CREATE_SHAPES,
   DESCRIBE_SHAPES,
+  entriesOf,
   formatPath,
   isExpression,
   isJsonObject,
@@ -50,7 +51,7 @@ interface Checking {
 function checkStructure(at: Checking, shape: Shape, value: JsonObject, path: string, given: readonly string[] = []): void {
   const members = shape.members ?? {};
   const what = path === '' ? 'the arguments' : (path.split('.').at(-1) ?? path);
-  for (const [key, inner] of Object.entries(value)) {
+  for (const [, [key, inner]] of entriesOf({ problems: at.found }, Object.entries(value))) {
     const ref = Object.hasOwn(members, key) ? members[key] : undefined;
     if (ref) checkValue(at, shapeOf(at.model, ref), inner, `${path}.${key}`);
     else {
@@ -79,7 +80,8 @@ function checkValue(at: Checking, shape: Shape, value: Json, path: string): void
   } else if (shape.type === 'structure') checkStructure(at, shape, value as JsonObject, path);
   else if (shape.type === 'list' && shape.member) {
     const member = shapeOf(at.model, shape.member);
-    for (const [position, item] of (value as Json[]).entries()) checkValue(at, member, item, `${path}[${position}]`);
+    const items = entriesOf({ problems: at.found }, value as Json[]);
+    for (const [position, item] of items) checkValue(at, member, item, `${path}[${position}]`);
   } else if (shape.type === 'map' && shape.value) {
     const member = shapeOf(at.model, shape.value);
     for (const [key, item] of Object.entries(value as JsonObject)) checkValue(at, member, item, `${path}.${key}`);
