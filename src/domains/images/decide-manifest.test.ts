@@ -30,6 +30,12 @@ test('images, indexes and other artifacts are told apart', () => {
   );
 });
 
+test('half of a surrogate pair in a media type becomes a character that can be told', () => {
+  const parsed = parseManifest(manifest({ config: { ...config, mediaType: 'a/\ud800' } }), undefined);
+  assert.ok(!('problem' in parsed) && parsed.form === 'artifact');
+  assert.equal(parsed.artifactType, 'a/\ufffd');
+});
+
 test('what is no manifest says why', () => {
   for (const text of ['', '[]', 'null', '"x"', '{']) assert.match(problemOf(text), /not a JSON object/);
   assert.match(problemOf(manifest({ schemaVersion: 1 })), /schemaVersion 2/);

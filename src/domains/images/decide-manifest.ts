@@ -74,9 +74,12 @@ function parseImage(document: Record<string, unknown>, mediaType: string): Check
     if ('problem' in layer) return layer;
     layers.push(layer);
   }
-  const artifactType = typeof document['artifactType'] === 'string' ? document['artifactType'] : config.mediaType;
+  const artifactType = typeof document['artifactType'] === 'string' ? textOf(document['artifactType']) : config.mediaType;
   return { form: CONFIG_TYPES.includes(config.mediaType) ? 'image' : 'artifact', mediaType, artifactType, config, layers };
 }
+
+/** JSON can say half of a surrogate pair, which no answer may hold. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value.toWellFormed() : '');
 
 function parseDescriptor(value: unknown): Checked<Descriptor> {
   const { mediaType, digest, size } = (value ?? {}) as Record<string, unknown>;
@@ -86,7 +89,7 @@ function parseDescriptor(value: unknown): Checked<Descriptor> {
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     return { problem: `The manifest gives ${String(digest)} no valid size.` };
   }
-  return { mediaType: typeof mediaType === 'string' ? mediaType : '', digest: hex, sizeBytes: size };
+  return { mediaType: textOf(mediaType), digest: hex, sizeBytes: size };
 }
 
 export interface ImageConfig {
@@ -123,7 +126,10 @@ export function parseConfig(text: string, layers: number): Checked<ImageConfig> 
 }
 
 const platformOf = ({ os, architecture, variant }: { os?: unknown; architecture?: unknown; variant?: unknown }): string =>
-  [os, architecture, variant].filter((part) => typeof part === 'string' && part !== '').join('/');
+  [os, architecture, variant]
+    .map(textOf)
+    .filter((part) => part !== '')
+    .join('/');
 
 /** Whether an image of `platform` runs on a host of `host`; variants of one architecture count as the same. */
 export const runsOn = (platform: string, host: string): boolean => platform === host || platform.startsWith(`${host}/`);
