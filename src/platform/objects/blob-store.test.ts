@@ -230,6 +230,31 @@ test('the collector removes unused blobs after the grace, and only those', async
   assert.equal(fs.existsSync(`${pathOf(folder, drop)}.chunks`), false);
 });
 
+test('a host that slept through the grace collects nothing before the next round', async () => {
+  const { folder, store } = setUp();
+  let nowMs = Date.now();
+  const armed: { atMs: number; callback: () => void }[] = [];
+  const clock = {
+    now: () => nowMs,
+    at(atMs: number, callback: () => void) {
+      armed.push({ atMs, callback });
+      return () => {};
+    },
+  };
+  const blobs = createBlobStore({ folder: join(folder, 'slept'), clock, store });
+  blobs.start();
+  const { digest } = await blobs.write(pieces(Buffer.from('of a request that is under way')));
+  nowMs += 26 * 3600 * 1000;
+  armed.shift()?.callback();
+  while (armed.length === 0) await new Promise((resolve) => setImmediate(resolve)); // this round is over when the next is armed
+  assert.equal(await blobs.has(digest), true);
+  nowMs += 1800 * 1000;
+  armed.shift()?.callback();
+  while (armed.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await blobs.has(digest), false);
+  await blobs.stop();
+});
+
 test('writing an unused old blob again keeps it from the collector, at whatever moment', async () => {
   const { blobs, clock } = setUp();
   const content = randomBytes(100);

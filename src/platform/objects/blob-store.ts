@@ -31,6 +31,8 @@ const HASH_PIECE_BYTES = 1024 * 1024;
 /** Between a blob's last touch and its first use by a row lies one request; an hour is ample for the longest upload. */
 const GRACE_MS = 3600 * 1000;
 const COLLECT_EVERY_MS = 1800 * 1000;
+/** A round that comes so much too late finds a host that slept: requests that it slept through must end first. */
+const OVERSLEPT_MS = 300 * 1000;
 const COLLECT_STEP = 500;
 
 export function createBlobStore(options: BlobStoreOptions): LocalBlobStore {
@@ -228,7 +230,9 @@ function createCollector(files: BlobFiles, { clock, store }: BlobStoreOptions) {
     return removed;
   };
   const start = () => {
-    cancel = clock.at(clock.now() + COLLECT_EVERY_MS, () => {
+    const dueAtMs = clock.now() + COLLECT_EVERY_MS;
+    cancel = clock.at(dueAtMs, () => {
+      if (clock.now() > dueAtMs + OVERSLEPT_MS) return start();
       // a round that failed (disk, stopping store) removed nothing wrongly, and the next one goes on
       round = collect()
         .catch(() => 0)
