@@ -44,6 +44,7 @@ function fan(): string {
       RoleArn: ROLE,
       AppSpecification: { ImageUri: IMAGE, ContainerEntrypoint: shell(script).entrypoint },
       ProcessingResources: { ClusterConfig: cluster },
+      Environment: { LABEL: parameter('Label') }, // so that it comes from the cache of its own act only
       ProcessingOutputConfig: { Outputs: [processingOutput('out', place)] },
     },
   });
