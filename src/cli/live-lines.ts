@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { Output } from './output.ts';
+import { forTerminal, type Output } from './output.ts';
 
 /** Lines at the end of a terminal that are replaced as things go on. Piped, and under `--json`, they are not shown. */
 export interface LiveLines {
@@ -20,7 +20,7 @@ export function createLiveLines(output: Output): LiveLines {
       clear();
       const { columns = 80, rows = 24 } = process.stdout;
       const fitting = lines.slice(0, Math.max(1, rows - 2)); // what scrolls away cannot be replaced
-      for (const line of fitting) process.stdout.write(`${fit(line, columns)}\n`);
+      for (const line of fitting) process.stdout.write(`${forTerminal(fit(line, columns))}\n`);
       shown = fitting.length;
     },
   };

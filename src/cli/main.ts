@@ -3,6 +3,7 @@ import { Command, CommanderError, Help, Option } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import type { DeployOptions } from './verbs/deploy.ts';
 import { CliExit } from './exit.ts';
+import { forTerminal } from './output.ts';
 import type { GlobalOptions } from './session.ts';
 
 // Verbs are loaded when used: `slipway env` must not pay for what `slipway serve` needs.
@@ -253,16 +254,16 @@ async function main(): Promise<number> {
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed its message
   if (error instanceof CliExit) {
-    if (error.message !== '') process.stderr.write(`${error.message}\n`);
+    if (error.message !== '') process.stderr.write(`${forTerminal(error.message)}\n`);
     return error.code;
   }
   if (!(error instanceof Error)) throw error;
   if (error.name === 'AwsError') {
-    process.stderr.write(`${(error as Error & { code: string }).code}: ${error.message}\n`);
+    process.stderr.write(`${(error as Error & { code: string }).code}: ${forTerminal(error.message)}\n`);
     return 1;
   }
   if (error.name === 'ConfigError') {
-    process.stderr.write(`slipway: ${error.message}\n`);
+    process.stderr.write(`slipway: ${forTerminal(error.message)}\n`);
     return 2;
   }
   throw error;

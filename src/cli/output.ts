@@ -15,13 +15,23 @@ export function createOutput(json: boolean): Output {
     json,
     terminal: Boolean(process.stdout.isTTY) && !json && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
     line: (text) => {
-      if (!json) process.stdout.write(`${text}\n`);
+      if (!json) process.stdout.write(`${forTerminal(text)}\n`);
     },
     result: (value) => {
       if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
     },
   };
 }
+
+/**
+ * Lines as they may be shown: what jobs and clients put into names, logs and reasons must not move a terminal's cursor, rename its
+ * window or fill its clipboard. Colours stay, which are ours.
+ */
+export const forTerminal = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  text.replaceAll(/\u001b\[\d{1,2}m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (found) =>
+    found.length > 1 ? found : `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 
 /** Columns aligned by their widest cell, headings in the first row. */
 export function table(rows: readonly (readonly string[])[]): string {

@@ -2,7 +2,7 @@ import { AwsError, callJson, defaultRoleArn, invokeEndpoint } from '../client.ts
 import type { Connection } from '../connection.ts';
 import { dataFlag } from '../data-folder-option.ts';
 import { failed, wrongUse } from '../exit.ts';
-import { type Output, statusWord } from '../output.ts';
+import { forTerminal, type Output, statusWord } from '../output.ts';
 import { packageArnOf } from '../references.ts';
 import { type GlobalOptions, openSession } from '../session.ts';
 import { pause } from '../wait.ts';
@@ -137,7 +137,7 @@ export async function invoke(
     variant: options.targetVariant,
   });
   const text = answer.body.toString('utf8');
-  if (!output.json) process.stdout.write(answer.body);
+  if (!output.json) process.stdout.write(output.terminal ? forTerminal(text) : answer.body);
   if (output.terminal && !text.endsWith('\n')) process.stdout.write('\n');
   output.result({
     Body: text,
