@@ -60,8 +60,6 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
 
   world.boot();
   await scheduler.until(clients.prepare());
-  const start = events;
-  while (events - start < swarm.events && found().length === 0 && (await scheduler.step()));
   const rest = async () => {
     const faultless = events;
     while (found().length === 0 && !(await scheduler.rests())) {
@@ -69,7 +67,12 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
       world.problem('everything ends once faults stop', machine.unfinished().join('; '));
     }
   };
-  await rest();
+  // what has ended is retried, gone on with and taken from in the next round
+  for (let round = 0; round < swarm.rounds; round += 1) {
+    const start = events;
+    while (events - start < swarm.events && found().length === 0 && (await scheduler.step()));
+    await rest();
+  }
   if (found().length === 0) {
     const judged = await scheduler.until(clients.judge());
     for (const problem of judged) world.problem('executions end as their definitions permit', problem);

@@ -43,6 +43,8 @@ export interface Swarm {
   readonly clients: number;
   /** How long the workload lasts before everything may come to rest. */
   readonly events: number;
+  /** How often it comes to rest and begins again. */
+  readonly rounds: number;
   /** Oldest first, or any: a scheduler that always takes the newest starves the others. */
   readonly order: 'any' | 'oldest' | 'newest';
 }
@@ -64,5 +66,6 @@ export function drawSwarm(random: Random): Swarm {
     clients: random.pick([1, 2, 4]),
     events: random.pick([200, 300, 500]),
     order: random.pick(['any', 'any', 'oldest', 'newest']),
+    rounds: random.pick([1, 1, 2]),
   };
 }
