@@ -72,6 +72,8 @@ export interface Check {
   onAnswer?(answer: SeenAnswer): string[];
   /** One more thing happened in the world, whatever it was. */
   afterEvent?(): string[];
+  /** Faults have stopped, and time passes only when nothing else can happen; or they begin again. */
+  onCalm?(isCalm: boolean): string[];
   /** Faults have stopped and nothing moves any more. */
   atRest?(): string[];
 }

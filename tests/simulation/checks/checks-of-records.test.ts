@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { JsonObject } from '../../../src/platform/json.ts';
 import type { LedgerEntry, LedgerInput } from '../../../src/platform/ledger/entry.ts';
 import { checkAcknowledged } from './acknowledged.ts';
+import { checkAttendedInTime } from './attended-in-time.ts';
 import { checkBlobsKept, checkNoDanglingReference } from './blobs-kept.ts';
 import { checkCallbacksAnsweredOnce } from './callbacks-answered-once.ts';
 import { checkChangesInLedger } from './changes-in-ledger.ts';
@@ -58,6 +59,30 @@ test('timers: what serves, and what is on its way out of an endpoint, is not set
     /Endpoint e has no timer/,
   );
   silent(world.commit({ rows: [[endpoint, { EndpointStatus: 'Failed', retiring: [] }]] }));
+});
+
+test('time: ends and due timers are attended to soon, once there are no faults', () => {
+  let now = 0;
+  const world = watchDisk(checkAttendedInTime, { nowMs: () => now });
+  const at = (ms: number) => {
+    now = ms;
+    world.safety.afterEvent();
+    return world.said();
+  };
+  const metadata = { TrainingJob: { Arn: JOB_ARN } };
+  world.commit({ rows: [[JOB, { status: 'Completed', endedAtMs: 1_000 }]] });
+  world.commit({ rows: [[step('A'), { status: 'Executing', metadata }]] });
+  silent(at(900_000));
+  now = 500;
+  world.safety.calm(true);
+  silent(at(151_000));
+  says(at(151_001), /A is Executing, though TrainingJob j ended 150001 ms ago/);
+  world.commit({ rows: [[step('A'), { status: 'Succeeded', metadata }]] });
+  world.commit({ timers: [{ reconciler: 'training-job', key: JOB, dueAtMs: 200_000 }] });
+  silent(at(300_000));
+  says(at(400_000), /training-job of TrainingJob j was due 200000 ms ago/);
+  world.safety.calm(false);
+  silent(at(500_000));
 });
 
 test('ledger: each change of status is in it, by the call or the control loop that made it', () => {

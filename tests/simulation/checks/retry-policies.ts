@@ -12,7 +12,12 @@ export function checkRetryPolicies({ disk, nowMs }: Watched): Check {
     if (key.kind !== 'PipelineExecutionStep' || attempt <= Number(memberOf(before?.document, 'attemptCount') ?? 1)) return [];
     const execution = executionOf(disk, key);
     const retries = execution && planOfListed(plans(execution), stepNameOf(key))?.plan.retries;
-    earliestMs.set(key.name.toLowerCase(), nowMs() + (retries?.waitMsMin ?? 0));
+    // it was decided on a while before it is written
+    const atMs = memberOf(after?.document, 'retryAtMs');
+    earliestMs.set(
+      key.name.toLowerCase(),
+      Math.min(nowMs() + (retries?.waitMsMin ?? 0), typeof atMs === 'number' ? atMs : Infinity),
+    );
     const most = retries?.attemptsMax ?? 1;
     return attempt <= most ? [] : [`${shown(key)} has attempt ${attempt}, its policies allow ${most}`];
   };

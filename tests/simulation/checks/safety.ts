@@ -2,6 +2,7 @@ import type { JsonObject } from '../../../src/platform/json.ts';
 import { parseKeyText } from '../../../src/platform/resource-key.ts';
 import { checkAcknowledged } from './acknowledged.ts';
 import { checkApprovedOnly } from './approved-only.ts';
+import { checkAttendedInTime } from './attended-in-time.ts';
 import { checkBlobsKept, checkNoDanglingReference } from './blobs-kept.ts';
 import { checkCallbacksAnsweredOnce } from './callbacks-answered-once.ts';
 import { checkChangesInLedger } from './changes-in-ledger.ts';
@@ -45,6 +46,7 @@ export const allChecks = (watched: Watched, { reached }: SafetyOptions = {}): Ch
   checkKeptAsAsked(),
   checkTimesInOrder(watched),
   checkUnsettledHaveTimers(watched),
+  checkAttendedInTime(watched),
   checkChangesInLedger(watched),
   checkLedgerChain(watched),
   checkStatusEvents(watched),
@@ -111,6 +113,11 @@ export class Safety {
     const isRepeated = token !== undefined && this.#tokens.has(`${operation} ${String(token)}`);
     this.#tokens.add(`${operation} ${String(token)}`);
     return (output) => this.#ask((check) => check.onAnswer?.({ operation, input, output, askedAt, isRepeated }));
+  }
+
+  /** Faults stop, or begin again. */
+  calm(isCalm: boolean): void {
+    this.#ask((check) => check.onCalm?.(isCalm));
   }
 
   /** Faults have stopped and nothing moves any more. */

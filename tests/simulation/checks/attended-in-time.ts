@@ -1,0 +1,50 @@
+import type { Row } from '../../../src/platform/store/port.ts';
+import { type Check, keyOfArn, memberOf, shown, textOf, type Watched } from './check.ts';
+import { isSettled } from './statuses.ts';
+
+/** More than a call that failed waits before it is made again, less than the looks that would find what was forgotten. */
+const SOON_MS = 150_000;
+const JOBS = ['TrainingJob', 'ProcessingJob', 'TransformJob'] as const;
+
+/**
+ * Ends are told, not polled for; slow looks behind that would hide that one was not heard. Looked at once faults have stopped, when
+ * time passes only if nothing else can happen.
+ */
+export function checkAttendedInTime({ disk, nowMs }: Watched): Check {
+  let calmSinceMs = Number.POSITIVE_INFINITY;
+  let lookedAtMs = 0;
+  // what a fault kept from being done waits for the slow look, and may
+  const isLate = (sinceMs: unknown): boolean =>
+    typeof sinceMs === 'number' && sinceMs > calmSinceMs && nowMs() - sinceMs > SOON_MS;
+  const unheard = ({ key, document }: Row): string[] => {
+    if (textOf(document, 'status') !== 'Executing') return [];
+    const kind = JOBS.find((one) => textOf(document, 'metadata', one, 'Arn') !== undefined);
+    const job = kind && disk.rows.get(keyOfArn(textOf(document, 'metadata', kind, 'Arn') ?? '', kind));
+    if (!job || !isSettled(job.key.kind, job.document) || !isLate(memberOf(job.document, 'endedAtMs'))) return [];
+    return [
+      `${shown(key)} is Executing, though ${shown(job.key)} ended ${nowMs() - Number(memberOf(job.document, 'endedAtMs'))} ms ago`,
+    ];
+  };
+  const unattended = (row: Row): string[] =>
+    isSettled(row.key.kind, row.document)
+      ? disk
+          .timersOf(row.key)
+          .filter(({ dueAtMs }) => isLate(dueAtMs))
+          .map(({ reconciler, dueAtMs }) => `${reconciler} of ${shown(row.key)} was due ${nowMs() - dueAtMs} ms ago`)
+      : [];
+  return {
+    promise: 'whoever waits for an end or a time is woken by it, without a slow look',
+    onCalm(isCalm) {
+      calmSinceMs = isCalm ? nowMs() : Number.POSITIVE_INFINITY;
+      return [];
+    },
+    afterEvent() {
+      if (nowMs() === lookedAtMs || nowMs() - calmSinceMs <= SOON_MS) return [];
+      lookedAtMs = nowMs();
+      return [
+        ...[...disk.rows.all('PipelineExecutionStep')].flatMap(unheard),
+        ...JOBS.flatMap((kind) => [...disk.rows.all(kind)].flatMap(unattended)),
+      ];
+    },
+  };
+}
