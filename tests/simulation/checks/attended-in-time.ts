@@ -10,7 +10,7 @@ const JOBS = ['TrainingJob', 'ProcessingJob', 'TransformJob'] as const;
  * Ends are told, not polled for; slow looks behind that would hide that one was not heard. Looked at once faults have stopped, when
  * time passes only if nothing else can happen.
  */
-export function checkAttendedInTime({ disk, nowMs }: Watched): Check {
+export function checkAttendedInTime({ disk, works, nowMs }: Watched): Check {
   let calmSinceMs = Number.POSITIVE_INFINITY;
   let lookedAtMs = 0;
   // what a fault kept from being done waits for the slow look, and may
@@ -24,6 +24,13 @@ export function checkAttendedInTime({ disk, nowMs }: Watched): Check {
     return [
       `${shown(key)} is Executing, though ${shown(job.key)} ended ${nowMs() - Number(memberOf(job.document, 'endedAtMs'))} ms ago`,
     ];
+  };
+  const unnoticed = ({ key, document }: Row): string[] => {
+    const [base, attempt] = [textOf(document, 'workId') ?? '', memberOf(document, 'attempt')];
+    const id = typeof attempt === 'number' && attempt > 0 ? `${base}-r${attempt}` : base;
+    const endedAtMs = works.get(id)?.end?.endedAtMs;
+    if (isSettled(key.kind, document) || endedAtMs === undefined || !isLate(endedAtMs)) return [];
+    return [`${shown(key)} is ${textOf(document, 'status')}, though its work ended ${nowMs() - endedAtMs} ms ago`];
   };
   const unattended = (row: Row): string[] =>
     isSettled(row.key.kind, row.document)
@@ -43,7 +50,7 @@ export function checkAttendedInTime({ disk, nowMs }: Watched): Check {
       lookedAtMs = nowMs();
       return [
         ...[...disk.rows.all('PipelineExecutionStep')].flatMap(unheard),
-        ...JOBS.flatMap((kind) => [...disk.rows.all(kind)].flatMap(unattended)),
+        ...JOBS.flatMap((kind) => [...disk.rows.all(kind)].flatMap((row) => [...unattended(row), ...unnoticed(row)])),
       ];
     },
   };

@@ -27,7 +27,7 @@ export interface WatchedWork {
   readonly phase: 'staged' | 'preparing' | 'running' | 'ended';
   /** A service that answers. */
   readonly ready: boolean;
-  readonly end: Pick<WorkEnd, 'reason' | 'exitCode'> | undefined;
+  readonly end: Pick<WorkEnd, 'reason' | 'exitCode' | 'endedAtMs'> | undefined;
 }
 
 /** One row that a commit wrote or removed. */

@@ -81,8 +81,14 @@ test('time: ends and due timers are attended to soon, once there are no faults',
   world.commit({ timers: [{ reconciler: 'training-job', key: JOB, dueAtMs: 200_000 }] });
   silent(at(300_000));
   says(at(400_000), /training-job of TrainingJob j was due 200000 ms ago/);
+  const other = key('TrainingJob', 'k');
+  world.commit({ rows: [[other, { status: 'InProgress', workId: 'job-k' }]] });
+  world.commit({ timers: [{ reconciler: 'training-job', key: JOB, dueAtMs: null }] });
+  world.work('job-k', { phase: 'ended', end: { reason: 'exited', exitCode: 0, endedAtMs: 420_000 } });
+  world.said();
+  says(at(600_000), /TrainingJob k is InProgress, though its work ended 180000 ms ago/);
   world.safety.calm(false);
-  silent(at(500_000));
+  silent(at(700_000));
 });
 
 test('ledger: each change of status is in it, by the call or the control loop that made it', () => {

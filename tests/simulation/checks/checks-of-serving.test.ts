@@ -15,7 +15,7 @@ const says = (problems: readonly string[], what: RegExp) => {
 const silent = (problems: readonly string[]) => assert.deepEqual(problems, []);
 
 const JOB = key('TrainingJob', 'j');
-const WELL = { phase: 'ended', end: { reason: 'exited', exitCode: 0 } } as const;
+const WELL = { phase: 'ended', end: { reason: 'exited', exitCode: 0, endedAtMs: 1 } } as const;
 
 test('work: a job is Completed when its hosts ended well, and nothing of it runs on', () => {
   const world = watchDisk(checkJobsAreTheirWork);
@@ -29,7 +29,7 @@ test('work: a job is Completed when its hosts ended well, and nothing of it runs
   assert.match(problems.join('\n'), /is Completed, but its work job-1-2 still runs/);
   assert.match(problems.join('\n'), /is Completed, but 1 of its 2 hosts ended well/);
   job('InProgress');
-  world.work('job-1-2', { phase: 'ended', end: { reason: 'exited', exitCode: 1 } });
+  world.work('job-1-2', { phase: 'ended', end: { reason: 'exited', exitCode: 1, endedAtMs: 1 } });
   says(job('Completed'), /1 of its 2 hosts ended well/);
   job('InProgress');
   world.work('job-1-2', WELL);
