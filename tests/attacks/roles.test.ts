@@ -6,7 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createSqliteStore } from '../../src/platform/store/sqlite/sqlite-store.ts';
 import { AwsClient, optionsOf } from '../harness/aws-client.ts';
-import { BUCKET, ROLE } from '../harness/script-job.ts';
+import { BUCKET, ROLE, until } from '../harness/script-job.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { ask, type Built, builtOperations, inputWith, leastInput, stringPaths } from './every-operation.ts';
 import { credentialsOf, newUser } from './principals.ts';
@@ -168,6 +168,31 @@ suite('roles are lent only by those who may pass them', () => {
     await assert.rejects(user.invoke('none', 'x'), { status: 403 });
   });
 
+  test('a bucket sends to a queue only with the rights of whoever set that up, whoever writes into it', async () => {
+    const notifier = await newUser(aws, 'notifier', [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }]);
+    const sqs = async (target: string, input: object) => {
+      const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${target}` };
+      const { body } = await aws.send({ method: 'POST', path: '/', service: 'sqs', headers, body: JSON.stringify(input) });
+      return JSON.parse(body.toString('utf8')) as { QueueUrl?: string; Messages?: { Body: string }[] };
+    };
+    const { QueueUrl } = await sqs('CreateQueue', { QueueName: 'deputy' });
+    const configuration =
+      '<NotificationConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><QueueConfiguration><Event>s3:ObjectCreated:*</Event>' +
+      '<Queue>arn:aws:sqs:us-east-1:123456789012:deputy</Queue></QueueConfiguration></NotificationConfiguration>';
+    for (const [bucket, by] of Object.entries({ 'deputy-without': notifier, 'deputy-with': aws })) {
+      await aws.s3('PUT', `/${bucket}`);
+      await by.s3('PUT', `/${bucket}?notification`, configuration);
+      await aws.put(bucket, 'object', 'written by one who may send');
+    }
+    const { Messages: [message] = [] } = await until(
+      'a notification',
+      () => sqs('ReceiveMessage', { QueueUrl, WaitTimeSeconds: 5, MaxNumberOfMessages: 10 }),
+      ({ Messages = [] }) => Messages.length > 0,
+    );
+    assert.equal(JSON.parse(message?.Body ?? '{}').Records[0].s3.bucket.name, 'deputy-with');
+    assert.equal((await sqs('ReceiveMessage', { QueueUrl, MaxNumberOfMessages: 10 })).Messages?.length ?? 0, 0);
+  });
+
   test('whoever has no rights can call no operation, and the ledger has every denial, by whom and of what', async () => {
     const nobody = await newUser(aws, 'nobody', [{ Effect: 'Deny', Action: 'none:None', Resource: '*' }]);
     const denials = new Map<string, number>();
@@ -188,6 +213,8 @@ suite('roles are lent only by those who may pass them', () => {
     const store = createSqliteStore({ path: join(folder, 'slipway.db'), clock: systemClock });
     const entries = await store.ledger({ afterSequence: 0, limit: 5_000 });
     await store.close();
+    const sent = entries.filter(({ entry }) => entry.actor.endsWith(':user/notifier') && entry.action === 'sqs:SendMessage');
+    assert.ok(sent.length > 0 && sent.every(({ entry }) => entry.outcome === 'denied'), 'and the ledger says so');
     const recorded = entries.filter(({ entry }) => entry.outcome === 'denied' && entry.actor.endsWith(':user/nobody'));
     assert.equal(
       recorded.length,
