@@ -147,7 +147,8 @@ function violationRequest({ service, operation }: Candidate, violation: Violatio
   const filled = kind === 'missing' && shape === operation.model.input?.shape && operation.idempotencyTokens.includes(member);
   if (filled) return undefined; // by the server, for clients that do not
   const ref = shape === operation.model.input?.shape ? operation.input?.members?.[member] : undefined;
-  if (ref?.location !== undefined && kind === 'type') return undefined;
+  const isPayload = operation.inputPayload?.member === member && operation.inputPayload.kind !== 'structure';
+  if ((ref?.location !== undefined || isPayload) && kind === 'type') return undefined; // a text or bytes like any other
   const { protocol } = service.model.metadata;
   // another operation, or the same with nothing in its body
   if (
