@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { modelArchive, SERVING_IMAGE } from '../crash/workload.ts';
 import { serveModel } from '../crash/model-endpoint.ts';
-import { type AwsClient as Client, AwsClient, optionsOf } from '../harness/aws-client.ts';
+import { AwsClient, optionsOf } from '../harness/aws-client.ts';
 import { BUCKET, ROLE, until } from '../harness/script-job.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { newUser } from './principals.ts';
@@ -19,9 +19,9 @@ const REFUSED = /cannot be served: its ModelApprovalStatus is/;
 suite('what is not approved is not served', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-approval-'));
   let server: TestServer;
-  let aws: Client;
+  let aws: AwsClient;
   /** May do everything but approve. */
-  let engineer: Client;
+  let engineer: AwsClient;
   before(async () => {
     server = await startServer({ folder });
     aws = new AwsClient(optionsOf(server));
@@ -46,11 +46,15 @@ suite('what is not approved is not served', () => {
   });
 
   type Status = 'Approved' | 'Rejected' | 'PendingManualApproval';
-  const register = async (by: Client, ModelApprovalStatus: Status = 'PendingManualApproval', group = GROUP): Promise<string> => {
+  const register = async (
+    by: AwsClient,
+    ModelApprovalStatus: Status = 'PendingManualApproval',
+    group = GROUP,
+  ): Promise<string> => {
     const input = { ModelPackageGroupName: group, ModelApprovalStatus, InferenceSpecification: SPECIFICATION };
     return (await by.call('sagemaker:CreateModelPackage', input)).ModelPackageArn ?? '';
   };
-  const decide = (by: Client, ModelPackageArn: string, ModelApprovalStatus: Status) =>
+  const decide = (by: AwsClient, ModelPackageArn: string, ModelApprovalStatus: Status) =>
     by.call('sagemaker:UpdateModelPackage', { ModelPackageArn, ModelApprovalStatus });
   const model = (name: string, container: object, more: object = {}) =>
     engineer.call('sagemaker:CreateModel', { ModelName: name, ExecutionRoleArn: ROLE, PrimaryContainer: container, ...more });
