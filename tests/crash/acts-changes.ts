@@ -71,13 +71,12 @@ export const settings: Act = {
     const Tags = [{ Key: 'k', Value: 'v' }];
     await client.change(
       secrets('TagResource', { SecretId, Tags }),
-      fact(`tags of ${label}`, secrets('DescribeSecret', { SecretId }), { Tags }),
+      fact(`secret ${label}`, secrets('DescribeSecret', { SecretId }), { Tags }),
     );
     await client.change(
       secrets('DeleteSecret', { SecretId, ForceDeleteWithoutRecovery: true }),
       fact(`secret ${label}`, secrets('GetSecretValue', { SecretId }), 'gone'),
     );
-    client.forget(`tags of ${label}`);
     const user = { UserName: label };
     await client.change(iam('CreateUser', user), fact(`user ${label}`, iam('GetUser', user)));
     const group = { GroupName: label };
