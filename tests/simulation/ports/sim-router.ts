@@ -21,13 +21,20 @@ export type SimInvocation =
   | { readonly kind: 'asynchronous'; readonly accepted: ReturnType<RouterQuestions['acceptAsync']> | undefined }
   | { readonly kind: 'sent'; readonly variant: VariantRoute; readonly instance: InstanceRoute; end(): void };
 
+export interface SimRequest {
+  readonly variant?: string;
+  /** Of an asynchronous invocation. */
+  readonly requestId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** The router process: it outlives servers and serves by the last snapshot that it applied. */
 export interface SimRouter {
   readonly snapshot: RouteSnapshot;
   /** Who answers its questions; nobody while no server lives. */
   readonly questions: RouterQuestions | undefined;
   route(place: EndpointPlace): EndpointRoute | undefined;
-  invoke(place: EndpointPlace, wanted?: { readonly variant?: string; readonly requestId?: string }): SimInvocation;
+  invoke(place: EndpointPlace, wanted?: SimRequest): SimInvocation;
   /** A snapshot on its way is applied when the scheduler says so. */
   actions(): readonly SimAction[];
   /** The server is gone: what it asked for and was not applied is lost with it. */
@@ -73,14 +80,11 @@ class RouterProcess implements SimRouter {
     return this.snapshot.endpoints.find((one) => one.name === name && one.account === account && one.region === region);
   }
 
-  invoke(
-    place: EndpointPlace,
-    { variant: wanted, requestId = '' }: { variant?: string; requestId?: string } = {},
-  ): SimInvocation {
+  invoke(place: EndpointPlace, { variant: wanted, requestId = '', headers = {} }: SimRequest = {}): SimInvocation {
     const route = this.route(place);
     if (!route) return { kind: 'absent' };
     if (route.asynchronous)
-      return { kind: 'asynchronous', accepted: this.questions?.acceptAsync({ endpoint: place, requestId, headers: {} }) };
+      return { kind: 'asynchronous', accepted: this.questions?.acceptAsync({ endpoint: place, requestId, headers }) };
     const variant = wanted === undefined ? this.#pick(route) : route.variants.find(({ name }) => name === wanted);
     if (!variant) return { kind: 'absent' };
     const instance = variant.instances[this.#options.random.int(variant.instances.length)];

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../../src/platform/errors/families.ts';
+import { parseS3Uri } from '../../../src/platform/objects/s3-uri.ts';
 import type { Machine } from '../machine.ts';
 import { ISOLATION } from '../ports/sim-work.ts';
 import { OUTCOME_VARIABLE } from '../workload/outcomes.ts';
@@ -17,6 +18,8 @@ export async function judgeServing(world: World, machine: Machine, clients: Serv
     ...(await judgeTransforms(world, machine, clients)),
     ...judgeEvents(machine, clients),
     ...judgeWorks(machine),
+    ...(await judgeAccepted(world, machine, clients)),
+    ...judgeJobs(machine),
     ...(await judgeFunctions(world)),
     ...(await judgeRoom(world, machine)),
   ];
@@ -93,6 +96,33 @@ function judgeEvents({ parts }: Machine, { events }: ServingClients): string[] {
     return problems;
   });
 }
+
+/** What was accepted has its answer or its failure in S3, waits for its model server, or went with its endpoint. */
+async function judgeAccepted(world: World, { disk }: Machine, { accepted }: ServingClients): Promise<string[]> {
+  const problems: string[] = [];
+  const waiting = new Set([...disk.rows.all('AsyncInvocation')].map(({ document }) => document['inferenceId']));
+  for (const { endpoint, createdAtMs, inferenceId, outputLocation, failureLocation } of accepted) {
+    const there = await Promise.all([outputLocation, failureLocation ?? ''].map((uri) => isThere(world, uri)));
+    world.coverage.add('asynchronous at rest', there[0] ? 'answered' : there[1] ? 'failed' : 'neither');
+    if (there.includes(true) || waiting.has(inferenceId)) continue;
+    const row = disk.rows.get({ ...PLACE, kind: 'Endpoint', name: endpoint });
+    if (row?.document['CreationTime'] === createdAtMs)
+      problems.push(`the invocation ${inferenceId} of ${endpoint} was accepted, and has neither answer nor failure`);
+  }
+  return problems;
+}
+
+async function isThere(world: World, uri: string): Promise<boolean> {
+  const { bucket = '', key = '' } = parseS3Uri(uri) ?? {};
+  if (key === '') return false;
+  const { Contents = [] } = await world.call('s3:ListObjectsV2', { Bucket: bucket, Prefix: key });
+  return Contents.some(({ Key }) => Key === key);
+}
+
+const judgeJobs = ({ disk }: Machine): string[] =>
+  [...disk.rows.all('ProcessingJob')].flatMap(({ key, document: { status } }) =>
+    ['Completed', 'Failed', 'Stopped'].includes(String(status)) ? [] : [`processing job ${key.name} rests as ${status}`],
+  );
 
 /** Whatever happened, a function that is there runs. */
 async function judgeFunctions(world: World): Promise<string[]> {

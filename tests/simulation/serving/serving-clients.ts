@@ -1,10 +1,11 @@
 import type { InputOf, OperationName, OutputOf } from '../../../src/contract/operations.ts';
 import { ServiceError } from '../../../src/platform/errors/families.ts';
+import type { AcceptedInvocation, Answered } from '../../../src/platform/ports/routes.ts';
 import { zipOf } from '../../crash/zip.ts';
 import type { Machine } from '../machine.ts';
 import type { Random } from '../random.ts';
 import type { Action } from '../scheduler.ts';
-import { OUTCOME_VARIABLE } from '../workload/outcomes.ts';
+import { FILES_VARIABLE, OUTCOME_VARIABLE } from '../workload/outcomes.ts';
 import { SURROUNDINGS } from '../workload/step-shapes.ts';
 import { Unanswered, type World } from '../world.ts';
 import { judgeServing } from './judge-serving.ts';
@@ -13,7 +14,14 @@ import { judgeServing } from './judge-serving.ts';
 type Asked<N extends OperationName> = Omit<InputOf<N>, 'ClientRequestToken'> & { ClientRequestToken?: string };
 
 const GROUP = 'served';
-const OUTCOMES = ['ok', 'ok', 'ok', 'ok', 'fail', 'fail-until-attempt-2', 'fail-until-attempt-3', 'lost-until-attempt-2', 'oom'];
+const OUTCOMES = [
+  ...Array.from({ length: 12 }, () => 'ok'),
+  'fail-until-attempt-2',
+  'fail-until-attempt-3',
+  'lost-until-attempt-2',
+  'fail',
+  'oom',
+];
 const FUNCTION = { 'app.py': 'def handler(event, context):\n    return event\n' };
 
 /** What was invoked of a function and how the client asked for it to come out. */
@@ -32,6 +40,8 @@ export class ServingClients {
   readonly created = new Set<string>();
   /** Transform jobs by name: how they are to end. */
   readonly transforms = new Map<string, { readonly outcome: string; stopped: boolean; acknowledged: boolean; ended: boolean }>();
+  /** Asynchronous invocations of endpoints, as they were accepted. */
+  readonly accepted: (AcceptedInvocation & { readonly endpoint: string; readonly createdAtMs: unknown })[] = [];
   /** Acknowledged events. */
   readonly events: Invoked[] = [];
   readonly #world: World;
@@ -53,9 +63,9 @@ export class ServingClients {
     for (const Key of ['in/a', 'in/b', 'm/1', 'm/2']) await this.#put(Key, Key);
     await this.#world.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: GROUP });
     await this.#createFunction('f1');
-    for (const n of [1, 2]) {
-      await this.#createModel(`m${n}`);
-      await this.#createConfig(`c${n}`, `m${n}`);
+    for (const n of [1, 2, 3]) {
+      if (n < 3) await this.#createModel(`m${n}`);
+      await this.#createConfig(`c${n}`, `m${n === 3 ? 1 : n}`);
       await this.#register();
     }
   }
@@ -74,6 +84,14 @@ export class ServingClients {
       ['scale an endpoint', 0.5, () => this.#scale()],
       ['delete an endpoint', 0.7, () => this.#deleteEndpoint()],
       ['invoke an endpoint', 2, () => this.#invokeEndpoint()],
+      [
+        'delete data',
+        0.2,
+        () => this.#call('s3:DeleteObject', { Bucket: SURROUNDINGS.bucket, Key: `m/${1 + this.#random.int(2)}` }),
+      ],
+      ['process', 1, () => this.#process()],
+      ['stop a job', 0.4, () => this.#call('sagemaker:StopProcessingJob', { ProcessingJobName: this.#name('j') })],
+      ['delete a job', 0.4, () => this.#call('sagemaker:DeleteProcessingJob', { ProcessingJobName: this.#name('j') })],
       ['transform', 1, () => this.#transform()],
       ['stop a transform', 0.3, () => this.#stopTransform()],
       ['invoke a function', 2, () => this.#invoke()],
@@ -176,13 +194,15 @@ export class ServingClients {
   }
 
   #createConfig(EndpointConfigName = this.#name('c'), model?: string): Promise<unknown> {
-    const variants = this.#random.chance(0.3) ? ['A', 'B'] : ['A'];
+    const asynchronous = EndpointConfigName === 'c3';
+    const variants = !asynchronous && this.#random.chance(0.3) ? ['A', 'B'] : ['A'];
+    const { bucket } = SURROUNDINGS;
     return this.#call('sagemaker:CreateEndpointConfig', {
       EndpointConfigName,
       ProductionVariants: variants.map((VariantName) => ({
         VariantName,
         ModelName: model ?? this.#name('m'),
-        ...(this.#random.chance(0.2)
+        ...(!asynchronous && this.#random.chance(0.2)
           ? { ServerlessConfig: { MemorySizeInMB: 1024, MaxConcurrency: 2 } }
           : {
               InitialInstanceCount: 1 + this.#random.int(2),
@@ -190,6 +210,11 @@ export class ServingClients {
               InitialVariantWeight: this.#random.pick([0, 1, 2]),
             }),
       })),
+      ...(asynchronous && {
+        AsyncInferenceConfig: {
+          OutputConfig: { S3OutputPath: `s3://${bucket}/async`, S3FailurePath: `s3://${bucket}/failed` },
+        },
+      }),
     });
   }
 
@@ -251,13 +276,65 @@ export class ServingClients {
   /** Straight to the router, which answers also while no server lives. */
   async #invokeEndpoint(): Promise<void> {
     const { router, host } = this.#machine.parts;
-    const answer = router.invoke({ account: '123456789012', region: 'us-east-1', name: this.#name('e', 2) });
+    const EndpointName = this.#name('e', 2);
+    const place = { account: '123456789012', region: 'us-east-1', name: EndpointName };
+    const inputlocation = `s3://${SURROUNDINGS.bucket}/in/${this.#random.pick(['a', 'b', 'absent'])}`;
+    const headers = { 'x-amzn-sagemaker-inputlocation': inputlocation };
+    const answer = router.invoke(place, { requestId: `async-${this.#number()}`, headers });
     this.#world.coverage.add('invocation', answer.kind);
+    if (answer.kind === 'asynchronous') return this.#noteAccepted(EndpointName, await answer.accepted);
     if (answer.kind !== 'sent') return;
     const work = host.works.get(answer.instance.id);
     this.#world.coverage.add('invocation', work?.ready ? 'answered' : 'its model server is away');
     const { clock } = this.#machine;
     clock.at(clock.now() + this.#random.pick([10, 2_000, 90_000]), () => answer.end());
+  }
+
+  #noteAccepted(endpoint: string, accepted: Answered<AcceptedInvocation> | undefined): void {
+    if (!accepted || 'fault' in accepted) return;
+    this.#world.coverage.add('invocation', 'accepted');
+    const key = { account: '123456789012', region: 'us-east-1', kind: 'Endpoint', name: endpoint };
+    const createdAtMs = this.#machine.disk.rows.get(key)?.document['CreationTime'];
+    this.accepted.push({ endpoint, createdAtMs, ...accepted });
+  }
+
+  #process(): Promise<unknown> {
+    return this.#call('sagemaker:CreateProcessingJob', {
+      ProcessingJobName: this.#name('j'),
+      RoleArn: SURROUNDINGS.roleArn,
+      AppSpecification: { ImageUri: SURROUNDINGS.imageUri, ContainerEntrypoint: ['python3'] },
+      Environment: {
+        [OUTCOME_VARIABLE]: this.#random.pick(['ok', 'ok', 'fail', 'lost', 'hang']),
+        [FILES_VARIABLE]: JSON.stringify({ 'out/file': 'left' }),
+      },
+      ProcessingInputs: [
+        {
+          InputName: 'in',
+          S3Input: {
+            S3Uri: `s3://${SURROUNDINGS.bucket}/in`,
+            LocalPath: '/opt/ml/processing/input/in',
+            S3DataType: 'S3Prefix',
+            S3InputMode: 'File',
+          },
+        },
+      ],
+      ProcessingOutputConfig: {
+        Outputs: [
+          {
+            OutputName: 'out',
+            S3Output: {
+              S3Uri: `s3://${SURROUNDINGS.bucket}/jobs/${this.#number()}`,
+              LocalPath: '/opt/ml/processing/out',
+              S3UploadMode: 'EndOfJob',
+            },
+          },
+        ],
+      },
+      ProcessingResources: {
+        ClusterConfig: { InstanceCount: 1 + this.#random.int(2), InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 },
+      },
+      StoppingCondition: { MaxRuntimeInSeconds: 600 },
+    });
   }
 
   async #transform(): Promise<void> {
