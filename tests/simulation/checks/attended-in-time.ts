@@ -10,12 +10,13 @@ const JOBS = ['TrainingJob', 'ProcessingJob', 'TransformJob'] as const;
  * Ends are told, not polled for; slow looks behind that would hide that one was not heard. Looked at once faults have stopped, when
  * time passes only if nothing else can happen.
  */
-export function checkAttendedInTime({ disk, works, nowMs }: Watched): Check {
+export function checkAttendedInTime({ disk, works, nowMs, faults }: Watched): Check {
+  let [faultCount, faultAtMs] = [0, -1];
   let calmSinceMs = Number.POSITIVE_INFINITY;
   let lookedAtMs = 0;
   // what a fault kept from being done waits for the slow look, and may
   const isLate = (sinceMs: unknown): boolean =>
-    typeof sinceMs === 'number' && sinceMs > calmSinceMs && nowMs() - sinceMs > SOON_MS;
+    typeof sinceMs === 'number' && sinceMs > faultAtMs && nowMs() - Math.max(sinceMs, calmSinceMs) > SOON_MS;
   const unheard = ({ key, document }: Row): string[] => {
     if (textOf(document, 'status') !== 'Executing') return [];
     const kind = JOBS.find((one) => textOf(document, 'metadata', one, 'Arn') !== undefined);
@@ -46,6 +47,7 @@ export function checkAttendedInTime({ disk, works, nowMs }: Watched): Check {
       return [];
     },
     afterEvent() {
+      if (faults() !== faultCount) [faultCount, faultAtMs] = [faults(), nowMs()];
       if (nowMs() === lookedAtMs || nowMs() - calmSinceMs <= SOON_MS) return [];
       lookedAtMs = nowMs();
       return [

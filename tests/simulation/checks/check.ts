@@ -18,6 +18,8 @@ export interface Watched {
   /** What the machine has of each work, until it is released. */
   readonly works: ReadonlyMap<string, WatchedWork>;
   nowMs(): number;
+  /** How many faults there were. */
+  faults(): number;
   /** What the router sends to. */
   routes(): readonly EndpointRoute[];
 }

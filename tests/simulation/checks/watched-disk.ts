@@ -34,6 +34,7 @@ export function watchDisk(make: MakeCheck, facts: Partial<Watched> = {}): Watche
     blobs,
     works,
     nowMs: () => 100,
+    faults: () => 0,
     routes: () => routes,
     ...facts,
   } as const;
