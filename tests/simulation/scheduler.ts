@@ -1,4 +1,3 @@
-import type { Clients } from './clients.ts';
 import { faultFor } from './injected.ts';
 import type { Held } from './gate.ts';
 import type { Machine } from './machine.ts';
@@ -12,12 +11,26 @@ export interface Action {
   perform(): void;
 }
 
+/** Everybody outside of the machine. */
+export interface ClientSide {
+  /** Calls under way. */
+  readonly busy: number;
+  /** Makes what is needed before anything goes wrong. */
+  prepare(): Promise<void>;
+  /** One more thing that one of them does. */
+  next(): Action | undefined;
+  /** What still has to be done from outside so that everything can end. */
+  finishing(): Action | undefined;
+  /** Everything rests: what of what they were told does not hold? */
+  judge(): Promise<string[]>;
+}
+
 export interface SchedulerOptions {
   readonly world: World;
   readonly random: Random;
   readonly swarm: Swarm;
   readonly machine: Machine;
-  readonly clients: Clients;
+  readonly clients: ClientSide;
   /** Each event, as it happened. */
   readonly onEvent: (name: string) => void;
 }
@@ -142,7 +155,9 @@ export class Scheduler {
     const { world, machine, swarm } = this.#options;
     const actions = machine.actions(swarm.faults);
     const healthy = actions.filter(({ fault }) => fault === undefined);
-    const faulty = random.chance(swarm.faultRate) || healthy.length === 0;
+    const faulty = random.chance(swarm.faultRate);
+    // a healthy machine only waits
+    if (!faulty && healthy.length === 0) return this.#clock(random);
     const action = random.pick(faulty ? actions : healthy);
     if (action.fault) world.coverage.add('fault', action.fault);
     action.perform();

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
-import { runSeed, type SeedReport } from './run-seed.ts';
+import { runSeed } from './run-seed.ts';
+import type { SeedReport } from './seed-run.ts';
 
 /**
  * Runs many seeds: `node tests/simulation/simulate.ts --seeds 1000`. One seed with its events: `--from 4711 --seeds 1 --trace`.
