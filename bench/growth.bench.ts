@@ -17,11 +17,11 @@ import { report } from './figure.ts';
 
 const [PACKAGES = 1_000_000, EXECUTIONS = 100_000] = (process.env['SLIPWAY_GROWTH'] ?? '').split(',').filter(Boolean).map(Number);
 const SMALL = 1_000;
-const ROUNDS = 4;
-const REQUESTS = 150;
+const ROUNDS = 10;
+const REQUESTS = 100;
 const WARM_UP = 30;
 /** A slow list is asked no longer than this in a round. */
-const ROUND_MS_MAX = 10_000;
+const ROUND_MS_MAX = 2_000;
 
 interface Side {
   readonly connection: Connection;
