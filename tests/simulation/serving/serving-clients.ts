@@ -282,7 +282,14 @@ export class ServingClients {
     const headers = { 'x-amzn-sagemaker-inputlocation': inputlocation };
     const answer = router.invoke(place, { requestId: `async-${this.#number()}`, headers });
     this.#world.coverage.add('invocation', answer.kind);
-    if (answer.kind === 'asynchronous') return this.#noteAccepted(EndpointName, await answer.accepted);
+    if (answer.kind === 'asynchronous') {
+      // not waited for: a server that dies never answers
+      void answer.accepted?.then(
+        (accepted) => this.#noteAccepted(EndpointName, accepted),
+        () => this.#world.coverage.add('invocation', 'not accepted'),
+      );
+      return;
+    }
     if (answer.kind !== 'sent') return;
     const work = host.works.get(answer.instance.id);
     this.#world.coverage.add('invocation', work?.ready ? 'answered' : 'its model server is away');
