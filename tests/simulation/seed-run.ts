@@ -84,7 +84,9 @@ export class SeedRun<C extends ClientSide> {
   /** So many events, with faults. */
   async play(events: number): Promise<void> {
     const end = this.events + events;
+    this.safety.calm(false);
     while (this.events < end && this.isClean && (await this.scheduler.step()));
+    this.safety.calm(true);
   }
 
   report(): SeedReport {
