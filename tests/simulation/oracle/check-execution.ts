@@ -18,6 +18,12 @@ export interface ObservedExecution {
   readonly documents: ReadonlyMap<string, JsonObject>;
 }
 
+const CACHE_KEYS: Readonly<Record<string, readonly string[]>> = {
+  Processing: ['AppSpecification', 'Environment', 'ProcessingInputs'],
+  Training: ['AlgorithmSpecification', 'Environment', 'HyperParameters', 'InputDataConfig'],
+  Transform: ['Environment', 'ModelName', 'TransformInput'],
+};
+
 const ENDED = new Set(['Succeeded', 'Failed', 'Stopped', 'CompletedWithFailures']);
 
 /** What is wrong with how an execution ended, by the oracle; nothing when all is as it has to be. */
@@ -130,7 +136,9 @@ class ObservingWitness implements Witness {
 
   asked({ type, step }: ProgramStep, name: string, resolved: JsonObject, { attempts }: Ends): void {
     const listed = this.#steps.get(name);
-    if (!listed || this.takenFrom(name)) return;
+    const taken = this.takenFrom(name);
+    if (taken === 'cache') this.#compareCached(type, name, resolved);
+    if (!listed || taken) return;
     if (type === 'Fail') {
       const told = this.#metadata(name, 'Fail')?.['ErrorMessage'];
       if (told !== resolved['ErrorMessage'])
@@ -150,6 +158,16 @@ class ObservingWitness implements Witness {
       this.problems.push(
         `${name} had ${told} attempts, but has to have had ${attempts} (${JSON.stringify(step['RetryPolicies'] ?? null)})`,
       );
+    }
+  }
+
+  /** A result is taken for the same request only, as far as AWS's documentation compares requests. */
+  #compareCached(type: string, name: string, resolved: JsonObject): void {
+    const made = this.#documents.get(name);
+    for (const member of made ? (CACHE_KEYS[type] ?? []) : []) {
+      for (const path of differences(resolved[member] ?? null, made?.[member], `.${member}`)) {
+        this.problems.push(`${name} took the result of another request from the cache: ${path}`);
+      }
     }
   }
 

@@ -116,6 +116,7 @@ class Interpreter {
     }
     if (taken) {
       const branch = type === 'Condition' ? this.#witness.branch(name, new Set([true, false])) : undefined;
+      if (taken === 'cache') this.#ends(step, name, this.#facts()); // so that the witness compares what was asked
       return { status: this.#witness.end(name, new Set(['Succeeded'])), branch };
     }
     const run = { Condition: () => this.#condition(step, met), ForEach: () => this.#forEach(step, met) };
@@ -265,7 +266,8 @@ class Interpreter {
       else {
         const facts = this.#facts(item, (of) => (this.#program.get(of)?.forEach === step.forEach ? `${of}-${index}` : of));
         const isCached = this.#witness.takenFrom(name) === 'cache';
-        const ends = isCached ? new Set<StepEnd>(['Succeeded']) : this.#ends(step, name, facts).permitted;
+        const { permitted } = this.#ends(step, name, facts);
+        const ends = isCached ? new Set<StepEnd>(['Succeeded']) : permitted;
         fate = { status: this.#end(name, 'yes', ends) };
         if (fate.status === 'absent') fate = { ...fate, why: 'blocked' };
       }
