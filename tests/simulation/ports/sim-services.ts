@@ -83,10 +83,8 @@ export class SimServices {
     const busy = [...known.values()].find(({ status }) => status === 'running');
     if (busy) this.#options.problem(`the environment ${work.spec.id} is given ${requestId} while it runs ${busy.requestId}`);
     const before = this.runs.filter((one) => one.requestId === requestId);
-    // an event may be run again after the environment that ran it is gone, an invocation recorded by a step never
-    const isOpen = ({ work: { end }, status, outcome: how }: SimRun) =>
-      !end && (status === 'running' || (status === 'ended' && how === 'ok'));
-    const over = before.find((one) => isRecorded(requestId) || (keep && isOpen(one)));
+    // an event may be run again when its answer was lost, as in Lambda; an invocation that a step recorded never
+    const over = isRecorded(requestId) ? before[0] : undefined;
     if (over) this.#options.problem(`the invocation ${requestId} is begun in ${work.spec.id}, after ${over.workId}`);
     const event = eventOf(text);
     const outcome = outcomeOf(event[OUTCOME_MEMBER] as string | undefined, before.length + 1);
