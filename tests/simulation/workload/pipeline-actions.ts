@@ -22,6 +22,7 @@ export function pipelineChoices(memory: Memory): Choice[] {
   const open = executions.filter(({ ended }) => ended === undefined);
   const name = () => memory.random.pick(there).name.slice('pipeline '.length);
   const any = () => memory.random.pick(open.length > 0 && memory.random.chance(0.7) ? open : executions);
+  const hasEnded = executions.some(({ ended }) => ended === 'Failed' || ended === 'Stopped');
   /** One that has ended so, if one is known. */
   const over = (...ends: string[]) => {
     const fits = executions.filter(({ ended = '' }) => ends.includes(ended));
@@ -39,8 +40,8 @@ export function pipelineChoices(memory: Memory): Choice[] {
       'start a selective execution',
       (client) => startSelective(memory, client, over('Succeeded', 'Failed')),
     ],
-    [hasExecution ? 0.5 : 0, 'stop an execution', (client) => stop(memory, client, any())],
-    [hasExecution ? 1 : 0, 'retry an execution', (client) => retry(memory, client, over('Failed', 'Stopped'))],
+    [hasExecution ? 1 : 0, 'stop an execution', (client) => stop(memory, client, any())],
+    [hasExecution ? (hasEnded ? 3 : 0.3) : 0, 'retry an execution', (client) => retry(memory, client, over('Failed', 'Stopped'))],
     [
       hasExecution ? 1 : 0,
       'list executions',
