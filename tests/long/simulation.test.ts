@@ -9,7 +9,7 @@ const FROM = Number(process.env['SIM_FROM'] ?? 1);
 
 test(`${SEEDS} simulated seeds from ${FROM} on keep every promise`, async (context) => {
   const workers = availableParallelism();
-  const report = await simulate({ from: FROM, seeds: SEEDS, workers, twice: false, problemsMax: 20 });
+  const report = await simulate({ from: FROM, seeds: SEEDS, workers, againEvery: 7, problemsMax: 20 });
   for (const line of report.coverage.table()) context.diagnostic(line);
   context.diagnostic(`${report.events} events in ${report.seeds} seeds`);
   const found = report.failed.map(({ seed, problems }) => `seed ${seed}: ${problems.join('; ')}\n${repeat(seed)}`);

@@ -13,8 +13,8 @@ export interface SimulationOptions {
   readonly seeds: number;
   /** Threads. */
   readonly workers: number;
-  /** Each seed is run again, and must do the same. */
-  readonly twice: boolean;
+  /** Every so many seeds one is run again, and must do the same; 0: none is. */
+  readonly againEvery: number;
   /** Stops after so many seeds with problems. */
   readonly problemsMax: number;
   readonly onProgress?: (done: number, failed: number) => void;
@@ -50,27 +50,27 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     }
     options.onProgress?.(done, failed.length);
   };
-  const { twice } = options;
+  const { againEvery } = options;
   if (options.workers <= 1) {
-    for (let batch = take(); batch.length > 0; batch = take()) add(await runBatch(batch, twice));
-  } else await Promise.all(Array.from({ length: options.workers }, () => runWorker(twice, take, add)));
+    for (let batch = take(); batch.length > 0; batch = take()) add(await runBatch(batch, againEvery));
+  } else await Promise.all(Array.from({ length: options.workers }, () => runWorker(againEvery, take, add)));
   failed.sort((one, other) => one.seed - other.seed);
   return { seeds: done, events, failed, coverage };
 }
 
-async function runBatch(seeds: readonly number[], twice: boolean): Promise<SeedReport[]> {
+async function runBatch(seeds: readonly number[], againEvery: number): Promise<SeedReport[]> {
   const reports: SeedReport[] = [];
   for (const seed of seeds) {
     const report = await runSeed(seed);
-    const again = twice ? await runSeed(seed) : report;
+    const again = againEvery > 0 && seed % againEvery === 0 ? await runSeed(seed) : report;
     const same = again.traceHash === report.traceHash;
     reports.push(same ? report : { ...report, problems: [...report.problems, 'the same seed does the same: it did not'] });
   }
   return reports;
 }
 
-function runWorker(twice: boolean, take: () => number[], add: (reports: readonly SeedReport[]) => void): Promise<void> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { twice } });
+function runWorker(againEvery: number, take: () => number[], add: (reports: readonly SeedReport[]) => void): Promise<void> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: { againEvery } });
   return new Promise((resolve, reject) => {
     const feed = () => {
       const batch = take();
@@ -88,10 +88,10 @@ function runWorker(twice: boolean, take: () => number[], add: (reports: readonly
 
 function work(): void {
   const port = parentPort;
-  const { twice } = workerData as { twice: boolean };
+  const { againEvery } = workerData as { againEvery: number };
   port?.on('message', (seeds: number[]) => {
     if (seeds.length === 0) port.close();
-    else void runBatch(seeds, twice).then((reports) => port.postMessage(reports));
+    else void runBatch(seeds, againEvery).then((reports) => port.postMessage(reports));
   });
 }
 
@@ -101,7 +101,7 @@ async function main(): Promise<number> {
       from: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '1000' },
       workers: { type: 'string', default: '2' },
-      once: { type: 'boolean', default: false },
+      again: { type: 'string', default: '1' },
       trace: { type: 'boolean', default: false },
       table: { type: 'boolean', default: false },
       problems: { type: 'string', default: '5' },
@@ -112,7 +112,7 @@ async function main(): Promise<number> {
     from: Number(values.from),
     seeds: Number(values.seeds),
     workers: Number(values.workers),
-    twice: !values.once,
+    againEvery: Number(values.again),
     problemsMax: Number(values.problems),
     onProgress: (done, failed) => process.stderr.isTTY && process.stderr.write(`\r${done} seeds, ${failed} with problems`),
   });
@@ -131,5 +131,5 @@ async function traceSeed(seed: number): Promise<number> {
   return report.problems.length > 0 ? 1 : 0;
 }
 
-if (!isMainThread && workerData && 'twice' in workerData) work();
+if (!isMainThread && workerData && 'againEvery' in workerData) work();
 else if (isMainThread && process.argv[1] === import.meta.filename) process.exitCode = await main();

@@ -28,7 +28,7 @@ export async function tryMutant(patch: string, seeds: number): Promise<MutantTri
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     const applied = spawnSync('git', ['apply', join(import.meta.dirname, patch)], { cwd: folder, encoding: 'utf8' });
     if (applied.status !== 0) throw new Error(`${patch} does not apply: ${applied.stderr}`);
-    const said = await run(folder, ['--seeds', String(seeds), '--once', '--problems', '1']);
+    const said = await run(folder, ['--seeds', String(seeds), '--again', '0', '--problems', '1']);
     const ran = /(\d+) seeds, \d+ events, (\d+) seeds with problems/.exec(said);
     if (!ran) throw new Error(`The simulator on ${patch} broke off: ${said}`);
     const seed = /^seed \d+:\n {2}(.*)/m.exec(said)?.[1] ?? '';
