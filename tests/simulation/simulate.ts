@@ -18,6 +18,8 @@ export interface SimulationOptions {
   /** Stops after so many seeds with problems. */
   readonly problemsMax: number;
   readonly onProgress?: (done: number, failed: number) => void;
+  /** Each seed that found something, as it comes. */
+  readonly onFound?: (report: SeedReport) => void;
 }
 
 export interface SimulationReport {
@@ -46,7 +48,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       done += 1;
       events += report.events;
       coverage.merge(report.coverage);
-      if (report.problems.length > 0) failed.push(report);
+      if (report.problems.length === 0) continue;
+      failed.push(report);
+      options.onFound?.(report);
     }
     options.onProgress?.(done, failed.length);
   };
@@ -114,10 +118,9 @@ async function main(): Promise<number> {
     workers: Number(values.workers),
     againEvery: Number(values.again),
     problemsMax: Number(values.problems),
+    onFound: ({ seed, problems }) => process.stdout.write(`seed ${seed}:\n  ${problems.join('\n  ')}\n${repeat(seed)}\n`),
     onProgress: (done, failed) => process.stderr.isTTY && process.stderr.write(`\r${done} seeds, ${failed} with problems`),
   });
-  for (const { seed, problems } of report.failed)
-    process.stdout.write(`seed ${seed}:\n  ${problems.join('\n  ')}\n${repeat(seed)}\n`);
   if (values.table) process.stdout.write(`${report.coverage.table().join('\n')}\n`);
   process.stdout.write(`${report.seeds} seeds, ${report.events} events, ${report.failed.length} seeds with problems\n`);
   return report.failed.length > 0 ? 1 : 0;
