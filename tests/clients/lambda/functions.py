@@ -243,6 +243,9 @@ class Functions(unittest.TestCase):
             seen.add(invoke("changes", Qualifier="live")[0]["ExecutedVersion"])
         self.refused("ValidationException", "less than or equal to 1", lambda_.update_alias, FunctionName="changes", Name="live",
                      RoutingConfig={"AdditionalVersionWeights": {"1": 1.5}})
+        for version in "1", "2":  # one by its weight, the other by name
+            self.refused("ResourceConflictException", r"aliases reference it: \[live\]", lambda_.delete_function, FunctionName="changes",
+                         Qualifier=version, status=409)
         lambda_.delete_alias(FunctionName="changes", Name="live")
         self.refused("ResourceNotFoundException", "Function not found: .*:changes:live", lambda_.invoke, FunctionName="changes", Qualifier="live")
         lambda_.delete_function(FunctionName="changes", Qualifier="1")

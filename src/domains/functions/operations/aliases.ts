@@ -107,9 +107,8 @@ const updateAlias = (ports: FunctionsPorts) =>
         const before = await existingAlias(ports, context, name, input.Name);
         if (before.document.RevisionId === context.requestId) return { result: aliasAnswer(context, name, before.document) };
         checkRevision(input.RevisionId, before.document.RevisionId);
-        if (input.FunctionVersion !== undefined) {
-          await findVersion(ports.store, context, { name, qualifier: input.FunctionVersion });
-        }
+        const qualifier = input.FunctionVersion ?? before.document.FunctionVersion;
+        const { row } = await findVersion(ports.store, context, { name, qualifier });
         const document: AliasDocument = {
           ...before.document,
           ...(input.FunctionVersion !== undefined && { FunctionVersion: input.FunctionVersion }),
@@ -120,8 +119,12 @@ const updateAlias = (ports: FunctionsPorts) =>
         return {
           result: aliasAnswer(context, name, document),
           commit: {
-            expect: [{ key, version: before.version }],
-            write: [aliasWrite(key, name, document, context.nowMs)],
+            expect: [
+              { key, version: before.version },
+              { key: row.key, version: row.version },
+            ],
+            // as above: the deletion of a version at the same time must see what the alias names now
+            write: [functionWrite(row.key, row.document, context.nowMs), aliasWrite(key, name, document, context.nowMs)],
             ledger: [aliasEntry(context, name, before.document, document)],
           },
         };

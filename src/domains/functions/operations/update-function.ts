@@ -4,6 +4,7 @@ import { refuse } from '../../../platform/errors/rejection.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
+import type { ResourceKey } from '../../../platform/resource-key.ts';
 import { tagsKey } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Write } from '../../../platform/store/port.ts';
@@ -13,6 +14,7 @@ import { checkConfig, updatedConfig } from '../decide-config.ts';
 import type { Environments } from '../environments.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import {
+  type AliasDocument,
   FUNCTION_ALIAS,
   FUNCTION_RECONCILER,
   FUNCTION_VERSION,
@@ -179,13 +181,45 @@ async function deletion({ store }: FunctionsPorts, context: OperationContext, ro
   };
 }
 
+/** One that an alias names stays, as on AWS (measured: https://github.com/karl-cardenas-coding/go-lambda-cleanup/issues/45). */
 async function deleteVersion({ store }: FunctionsPorts, context: OperationContext, name: string, version: string): Promise<void> {
   const key = versionKey(context, name, version);
   await decideAndCommit(store, async () => {
-    await readFunction(store, context, name);
+    const named = await readFunction(store, context, name);
     const row = await readRow(store, key);
     if (!row) return { result: undefined };
+    const aliases = await aliasesOf(store, named.key, version);
+    if (aliases.length > 0) {
+      const message = `Unable to delete version because the following aliases reference it: [${aliases.join(', ')}]`;
+      throw new ServiceError('ResourceConflictException', message);
+    }
     const entry = entryOf(context, context.operation, [functionArn(context, name, version)], { Version: [version, null] });
-    return { result: undefined, commit: { expect: [{ key, version: row.version }], remove: [key], ledger: [entry] } };
+    return {
+      result: undefined,
+      commit: {
+        expect: [
+          { key, version: row.version },
+          { key: named.key, version: named.version },
+        ],
+        // the function's row too: an alias that is made or changed at the same time must see that the version is gone
+        write: [functionWrite(named.key, named.document, context.nowMs)],
+        remove: [key],
+        ledger: [entry],
+      },
+    };
   });
+}
+
+/** The names of those that send anything to the version. */
+async function aliasesOf(
+  store: FunctionsPorts['store'],
+  { account, region, name }: ResourceKey,
+  version: string,
+): Promise<string[]> {
+  const query = { account, region, kind: FUNCTION_ALIAS.kind, parent: name, limit: REMOVED_AT_ONCE_MAX };
+  const { rows } = await store.list({ ...query, sortBy: 'name', order: 'ascending' });
+  const aliases = rows.map(({ document }) => document as unknown as AliasDocument);
+  return aliases
+    .filter(({ FunctionVersion, weights }) => FunctionVersion === version || Object.hasOwn(weights ?? {}, version))
+    .map(({ Name }) => Name);
 }
