@@ -106,7 +106,7 @@ async function judgeAccepted(world: World, { disk }: Machine, { accepted }: Serv
     world.coverage.add('asynchronous at rest', there[0] ? 'answered' : there[1] ? 'failed' : 'neither');
     if (there.includes(true) || waiting.has(inferenceId)) continue;
     const row = disk.rows.get({ ...PLACE, kind: 'Endpoint', name: endpoint });
-    if (row?.document['CreationTime'] === createdAtMs)
+    if (row !== undefined && row.document['CreationTime'] === createdAtMs)
       problems.push(`the invocation ${inferenceId} of ${endpoint} was accepted, and has neither answer nor failure`);
   }
   return problems;
