@@ -51,7 +51,8 @@ async function appendLines(path: string, text: string): Promise<void> {
   const file = await fs.open(path, 'a+', 0o600);
   try {
     const { size } = await file.stat();
-    const isCut = size > 0 && (await readSome(file, size - 1, 1))[0] !== NEWLINE;
+    // of a file that was erased to its end the last byte is a zero, and no line's
+    const isCut = size > 0 && (await readSome(file, size - 1, 1))[0] !== NEWLINE && size > (await firstByteOf(file));
     await file.appendFile(isCut ? `\n${text}` : text);
   } finally {
     await file.close();
