@@ -82,7 +82,7 @@ export class World {
   );
   readonly called: string[] = [];
   /** Called before and after every commit of the store, and before every call of a room; may throw a Crash. */
-  fault: (point: string) => void = () => {};
+  fault: (point: string) => void | Promise<void> = () => {};
   readonly store: Store;
   /** The store without faults, for the stand-ins. */
   readonly #kept: Store;
@@ -96,9 +96,9 @@ export class World {
   }
 
   async #commit(store: Store, commit: Commit): Promise<CommitResult> {
-    this.fault('before commit');
+    await this.fault('before commit');
     const result = await store.commit(commit);
-    this.fault('after commit');
+    await this.fault('after commit');
     return result;
   }
 
@@ -110,10 +110,10 @@ export class World {
     const inner = createCalls(() => this.#dispatcher, systemIds);
     const calls: typeof inner = {
       call: async (principal, origin, name, input) => {
-        this.fault(`before ${name}`);
+        await this.fault(`before ${name}`);
         this.called.push(name);
         const output = await inner.call(principal, origin, name, input);
-        this.fault(`after ${name}`);
+        await this.fault(`after ${name}`);
         return output;
       },
     };

@@ -92,8 +92,9 @@ function replay(run: ExecutionRun, document: StepDocument, version: number, ordi
     run.rows.set(index, { version, ordinal });
     if (document.retryAtMs !== undefined) run.retrying.add(index);
     if (document.forEach) return; // its children are looked at
-    if (status === 'Executing') run.changed.add(index);
-    else run.unconfirmed.add(index);
+    // one that is starting, too: its job's end may have been told already, to a run that is no more
+    if (status !== 'Stopping') run.changed.add(index);
+    if (status !== 'Executing') run.unconfirmed.add(index);
   }
 }
 

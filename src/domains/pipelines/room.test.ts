@@ -270,6 +270,28 @@ test('what was made before the server died and stop arrived counts as made; what
   }
 });
 
+test('a job that ends before its start is recorded is seen also when that record meets another change', async () => {
+  const at = await world();
+  await create(at, [processing('A')]);
+  let moment = 'start';
+  at.fault = async (point) => {
+    if (moment === 'start' && point === 'after sagemaker:CreateProcessingJob') {
+      moment = 'ended';
+      await at.end(at.running()[0]!);
+      moment = 'record';
+    } else if (moment === 'record' && point === 'before commit') {
+      moment = 'changed';
+      const { PipelineExecutionSummaries } = await at.call('sagemaker:ListPipelineExecutions', { PipelineName: 'P' });
+      const PipelineExecutionArn = PipelineExecutionSummaries![0]!.PipelineExecutionArn!;
+      await at.call('sagemaker:UpdatePipelineExecution', { PipelineExecutionArn, PipelineExecutionDisplayName: 'other' });
+    }
+  };
+  const arn = await start(at);
+  await at.loop.idle();
+  assert.equal(moment, 'changed');
+  assert.equal((await describe(at, arn)).PipelineExecutionStatus, 'Succeeded');
+});
+
 test('a job that somebody else stops fails its step', async () => {
   const at = await world();
   await create(at, [processing('A')]);
