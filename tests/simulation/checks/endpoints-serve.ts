@@ -8,15 +8,15 @@ type Variants = ReadonlyMap<string, number>;
 
 export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
   const answered = new Set<string>();
-  const deployed = new Map<string, Variants>();
-  /** As they were last: one may be deleted while a call that has read it goes on. */
-  const configs = new Map<string, Row>();
+  const deployed = new Map<string, readonly Variants[]>();
+  /** As they were last, and before that: one may be deleted, and made anew, while a call that has read it goes on. */
+  const configs = new Map<string, readonly Row[]>();
   const remember = ({ key, after }: RowChange) => {
-    if (key.kind === 'EndpointConfig' && after) configs.set(key.name, after);
+    if (key.kind === 'EndpointConfig' && after) configs.set(key.name, [after, ...(configs.get(key.name) ?? []).slice(0, 1)]);
     if (key.kind !== 'Endpoint') return;
     const config = textOf(after?.document, 'deploying', 'configName');
-    const row = config === undefined ? undefined : configs.get(config);
-    if (row && config !== undefined && transitionTo(after, 'deploying')) deployed.set(`${key.name}|${config}`, variantsOf(row));
+    const rows = config === undefined ? undefined : configs.get(config);
+    if (rows && transitionTo(after, 'deploying')) deployed.set(`${key.name}|${config}`, rows.map(variantsOf));
   };
   const routeOf = (row: Row): EndpointRoute | undefined =>
     routes().find(({ arn }) => arn === textOf(row.document, 'EndpointArn'));
@@ -27,20 +27,21 @@ export function checkEndpointsServe({ disk, routes, works }: Watched): Check {
     if (!route) return [`${shown(key)} is InService, but the router does not know it`];
     if (!wanted) return [`${shown(key)} serves ${config}, which it was never asked to`];
     const names = route.variants.map(({ name }) => name).sort();
-    if (names.join() !== [...wanted.keys()].sort().join())
-      return [`${shown(key)} is routed to ${names.join()}, its config has ${[...wanted.keys()].join()}`];
+    const fitting = wanted.filter((variants) => names.join() === [...variants.keys()].sort().join());
+    if (fitting.length === 0)
+      return [`${shown(key)} is routed to ${names.join()}, its config has ${[...(wanted[0] as Variants).keys()].join()}`];
     // after a rollback, or with the capacities of before, weights are what they were made since
     const isNew = before !== undefined && textOf(before.document, 'EndpointStatus') === 'Creating';
     return [
-      ...(isNew ? weightProblems(row, route, wanted) : []),
+      ...(isNew ? weightProblems(row, route, fitting) : []),
       ...route.variants.flatMap(({ instances }) => instances.flatMap(({ id }) => runs(row, id))),
     ];
   };
-  const weightProblems = ({ key }: Row, route: EndpointRoute, wanted: Variants): string[] =>
+  const weightProblems = ({ key }: Row, route: EndpointRoute, wanted: readonly Variants[]): string[] =>
     route.variants.flatMap(({ name, weight }) =>
-      weight === wanted.get(name)
+      wanted.some((variants) => variants.get(name) === weight)
         ? []
-        : [`${shown(key)} gives ${name} the weight ${weight}, its config says ${wanted.get(name)}`],
+        : [`${shown(key)} gives ${name} the weight ${weight}, its config says ${wanted[0]?.get(name)}`],
     );
   const runs = ({ key }: Row, id: string): string[] => {
     // it may have ended since: what was promised is that it has answered
