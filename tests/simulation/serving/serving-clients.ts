@@ -290,6 +290,8 @@ export class ServingClients {
       );
       return;
     }
+    // the router tells its client what kept the server from it
+    if (answer.kind === 'asleep') void answer.woken?.catch(() => this.#world.coverage.add('invocation', 'not woken'));
     if (answer.kind !== 'sent') return;
     const work = host.works.get(answer.instance.id);
     this.#world.coverage.add('invocation', work?.ready ? 'answered' : 'its model server is away');
