@@ -198,15 +198,16 @@ class Objects(unittest.TestCase):
         # As the SDK for JavaScript signs: the header moved into the query before it.
         request = AWSRequest("PUT", f"{s3.meta.endpoint_url}/{BUCKET}/new?x-amz-meta-venue=123&x-amz-sdk-checksum-algorithm=CRC32")
         S3SigV4QueryAuth(boto3.Session().get_credentials(), "s3", "us-east-1").add_auth(request)
-        for key, url, headers in (("old", old, {}), ("new", request.url, {}), ("old", old, {"x-amz-meta-venue": "forged"})):
-            http = urllib.request.Request(url, b"content", {"Content-Type": "text/x-old", **headers}, method="PUT")
+        for key, url in (("old", old), ("new", request.url)):
+            http = urllib.request.Request(url, b"content", {"Content-Type": "text/x-old"}, method="PUT")
             with urllib.request.urlopen(http) as answer:
                 self.assertEqual(answer.status, 200)
             self.assertEqual(s3.head_object(Bucket=BUCKET, Key=key)["Metadata"], metadata)
-        forged = urllib.request.Request(old, b"", {"Content-Type": "text/x-old", "x-amz-meta-other": "forged"}, method="PUT")
-        with self.assertRaises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(forged)
-        self.assertEqual(refused.exception.code, 403)
+        for name in "x-amz-meta-venue", "x-amz-meta-other":  # a second value, one that was not signed
+            forged = urllib.request.Request(old, b"", {"Content-Type": "text/x-old", name: "forged"}, method="PUT")
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(forged)
+            self.assertEqual(refused.exception.code, 403)
 
     def test_writers_at_once(self):
         client = boto3.client("s3", config=Config(max_pool_connections=16))
