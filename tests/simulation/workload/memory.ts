@@ -31,6 +31,9 @@ export interface StartedExecution {
   /** How often each was asked for, answered or not. */
   stops: number;
   retries: number;
+  /** Retries that were ever asked for, and those of them that nobody has answered: they may take place at any time. */
+  retriesAsked: number;
+  retriesOpen: number;
   /** Steps whose work a client interfered with. */
   readonly disturbed: Set<string>;
   /** Its pipeline was perhaps deleted, and it with it. */

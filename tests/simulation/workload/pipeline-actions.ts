@@ -173,7 +173,17 @@ async function startWith(memory: Memory, client: Client, PipelineName: string, m
   memory.same(ClientRequestToken, arn);
   const maybeGone = pipelineOf(memory, PipelineName).stamp !== deletions || !pipelineOf(memory, PipelineName).isCertain;
   const id = arn.split('/').at(-1) ?? '';
-  const started = { arn, id, pipeline: PipelineName, stops: 0, retries: 0, disturbed: new Set<string>(), maybeGone };
+  const started = {
+    arn,
+    id,
+    pipeline: PipelineName,
+    stops: 0,
+    retries: 0,
+    retriesAsked: 0,
+    retriesOpen: 0,
+    disturbed: new Set<string>(),
+    maybeGone,
+  };
   if (!memory.executions.has(arn)) memory.executions.set(arn, started);
   if (!memory.random.chance(0.2)) return;
   const again = await memory.ask(client, 'sagemaker:StartPipelineExecution', input);
@@ -193,6 +203,8 @@ async function stop(memory: Memory, client: Client, one: StartedExecution): Prom
 async function retry(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
   const ClientRequestToken = memory.token();
   one.retries++;
+  one.retriesAsked++;
+  one.retriesOpen++;
   const ended = one.ended;
   one.ended = undefined;
   const parallel = memory.random.chance(0.2) && { ParallelismConfiguration: { MaxParallelExecutionSteps: 2 } };
@@ -201,6 +213,7 @@ async function retry(memory: Memory, client: Client, one: StartedExecution): Pro
     ClientRequestToken,
     ...parallel,
   }));
+  if (heard !== 'nothing') one.retriesOpen--;
   if (heard !== 'refused') return;
   one.retries--;
   if (one.retries === 0) one.ended ??= ended;
@@ -218,18 +231,18 @@ const ENDED: ReadonlySet<string> = new Set(['Succeeded', 'Failed', 'Stopped', 'C
 
 /** A started execution is there, and one that has ended without a retry stays as it ended. */
 async function describeExecution(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
-  const { retries } = one;
+  const sight = sightOf(one);
   const input = () => ({ PipelineExecutionArn: one.arn });
   const { output, error } = await memory.ask(client, 'sagemaker:DescribePipelineExecution', input);
   if (error && isAbsence(error) && !one.maybeGone) memory.problem(`${one.arn} was started and is not there: ${error.message}`);
   const status = output?.PipelineExecutionStatus;
-  if (status !== undefined && one.retries === retries) see(memory, one, status);
+  if (status !== undefined) see(memory, one, status, sight);
 }
 
 /** All that were started and are not gone are listed; so clients learn how they ended. */
 async function listExecutions(memory: Memory, client: Client, PipelineName: string): Promise<void> {
   const expected = [...memory.executions.values()].filter(({ pipeline, maybeGone }) => pipeline === PipelineName && !maybeGone);
-  const rounds = new Map(expected.map((one) => [one.arn, one.retries]));
+  const sights = new Map(expected.map((one) => [one.arn, sightOf(one)]));
   const listed = new Map<string, string>();
   let NextToken: string | undefined;
   do {
@@ -246,15 +259,25 @@ async function listExecutions(memory: Memory, client: Client, PipelineName: stri
   for (const one of expected) {
     const status = listed.get(one.arn);
     if (status === undefined && !one.maybeGone) memory.problem(`${one.arn} was started and is not listed`);
-    if (status !== undefined && one.retries === rounds.get(one.arn)) see(memory, one, status);
+    if (status !== undefined) see(memory, one, status, sights.get(one.arn));
   }
 }
 
+/** What is known of an execution when a question about it is asked: the answer may be as old as that. */
+interface Sight {
+  readonly ended: string | undefined;
+  readonly retriesAsked: number;
+}
+
+/** None while a retry may take place at any time. */
+const sightOf = ({ ended, retriesAsked, retriesOpen }: StartedExecution): Sight | undefined =>
+  retriesOpen === 0 ? { ended, retriesAsked } : undefined;
+
 /** One that has ended without a retry stays as it ended. */
-function see(memory: Memory, one: StartedExecution, status: string): void {
-  const { ended } = one;
-  if (ended !== undefined && ended !== status)
-    memory.problem(`${one.arn} was ${ended} and is ${status}, though nobody retried it`);
+function see(memory: Memory, one: StartedExecution, status: string, before: Sight | undefined): void {
+  if (!before || one.retriesOpen > 0 || one.retriesAsked !== before.retriesAsked) return;
+  if (before.ended !== undefined && before.ended !== status)
+    memory.problem(`${one.arn} was ${before.ended} and is ${status}, though nobody retried it`);
   if (ENDED.has(status)) one.ended ??= status;
 }
 
