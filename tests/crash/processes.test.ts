@@ -170,7 +170,8 @@ suite('one process killed', () => {
     await workOf('swept');
     const { routerPid } = serverRecord();
     const work = [...liveWork(folder, 'job'), ...liveWork(folder, 'service')].map(({ pid }) => pid);
-    for (const pid of [server.pid, routerPid, ...work.flatMap(descendantsOf), ...work])
+    // supervisors first: one that is left for a moment would record how its job ended
+    for (const pid of [server.pid, routerPid, ...work, ...work.flatMap(descendantsOf)])
       if (isRunning(pid)) process.kill(pid, 'SIGKILL');
     await server.ended();
     server = new ServerProcess(folder);

@@ -283,7 +283,7 @@ class Supervisor:
         peak, killed = usage.peak_bytes, usage.killed
         if self.group:
             peak, killed = self.group.peak_bytes() or peak, killed or self.group.killed()
-        reason = self.reason or "exited"
+        reason = self.reason or self.reason_of_end()
         if (killed and code != 0 and reason == "exited") or reason == "out-of-memory":
             reason, code = "out-of-memory", 137
             log.lines(["slipway: killed: more than %d MiB of memory" % (self.plan["memoryBytes"] >> 20)])
@@ -293,7 +293,9 @@ class Supervisor:
         if reason == "out-of-data":
             import feeder
 
-            reason, message = "exited", feeder.problem(self.folder) or "A channel cannot be streamed: its feeder was killed."
+            # also one that took what there was for all and left well
+            reason, code = "exited", code or 1
+            message = feeder.problem(self.folder) or "A channel cannot be streamed: its feeder was killed."
         if self.plan.get("image"):
             import image_root
 
@@ -303,6 +305,14 @@ class Supervisor:
         if refusal:
             return self.end("failed-to-start", None, refusal)
         self.end(reason, code, message, {"cpuMs": usage.cpu_ms, "peakMemoryBytes": peak})
+
+    def reason_of_end(self):
+        """A feeder says what is wrong before its pipe ends for the job, but may be seen to end after it."""
+        if not self.plan.get("streams"):
+            return "exited"
+        import feeder
+
+        return "out-of-data" if feeder.problem(self.folder) else "exited"
 
 
 class Usage:
