@@ -70,6 +70,7 @@ export class World {
     this.engine?.die();
     this.engine = undefined;
     this.gate = undefined;
+    if (this.#waiting.size > 0) this.coverage.add('fault', 'client hears nothing', this.#waiting.size);
     for (const reject of [...this.#waiting]) reject(new Unanswered('the server died'));
     this.#waiting.clear();
   }
