@@ -4,7 +4,7 @@ import { queueUrl } from './acts-pipelines.ts';
 import { iam, lambda, logs, secrets, sqs, ssm } from './call.ts';
 import type { Witness } from './witness.ts';
 import { ACCOUNT, ROLE } from './workload.ts';
-import { zipOf } from './zip.ts';
+import { zipOf } from '../harness/zip.ts';
 
 export const FUNCTION_CODE = zipOf({
   'app.py': `def handler(event, context):

@@ -1,6 +1,7 @@
 import { BackendError, ServiceError } from '../../src/platform/errors/families.ts';
 import type { Held, PortFault } from './gate.ts';
 import type { Fault, Swarm } from './swarm.ts';
+import { Unanswered } from './unanswered.ts';
 
 const MARK = 'injected by the simulator';
 
@@ -13,6 +14,8 @@ const service = (code: 'ThrottlingException' | 'InternalFailure') => (): PortFau
 });
 /** `ask` throws nothing: its answers say what was wrong. */
 const unasked = (kind: 'refused' | 'broken') => (): PortFault => ({ answers: { kind } });
+/** The request or its answer is lost on the way. */
+const unanswered = (): PortFault => ({ throws: new Unanswered(`Lost on the way: ${MARK}.`) });
 const unknown = (): PortFault => ({ answers: { outcome: 'unknown', reason: MARK } });
 
 interface Injection {
@@ -49,6 +52,7 @@ const INJECTIONS: readonly Injection[] = [
   { fault: 'object store done, answer lost', meets: port('blobs', 'after'), make: storage },
   { fault: 'router unreachable', meets: port('routes', 'after'), make: unreachable },
   { fault: 'log files fail', meets: port('logFiles', 'before'), make: storage },
+  { fault: 'client hears nothing', meets: ({ call }) => call.startsWith('client.'), make: unanswered },
 ];
 
 /** A fault of this swarm that can meet the held call; undefined when none can. */

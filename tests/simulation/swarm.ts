@@ -13,7 +13,6 @@ export const FAULTS = [
   'object store done, answer lost',
   'router unreachable',
   'log files fail',
-  // comes with the death of a server that a call was under way to
   'client hears nothing',
   'server dies',
   'server dies while it starts',

@@ -12,9 +12,7 @@ import { Gate, type Held } from './gate.ts';
 import { isInjected } from './injected.ts';
 import { createProcessClock } from './process-clock.ts';
 import type { Swarm } from './swarm.ts';
-
-/** A client whose server died, or whose answer was lost, hears this: what it asked for may be done or not. */
-export class Unanswered extends Error {}
+import { Unanswered } from './unanswered.ts';
 
 export interface WorldOptions {
   readonly swarm: Swarm;
@@ -70,7 +68,6 @@ export class World {
     this.engine?.die();
     this.engine = undefined;
     this.gate = undefined;
-    if (this.#waiting.size > 0) this.coverage.add('fault', 'client hears nothing', this.#waiting.size);
     for (const reject of [...this.#waiting]) reject(new Unanswered('the server died'));
     this.#waiting.clear();
   }

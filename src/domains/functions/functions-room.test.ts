@@ -174,7 +174,17 @@ test('idle environments end, and a deleted function leaves nothing', async () =>
     const latest = small.call('lambda:DeleteFunction', { FunctionName: 'idle', Qualifier: '$LATEST' });
     await assert.rejects(latest, { code: 'InvalidParameterValueException' }, 'a qualifier does not take the whole function');
     assert.equal((await small.invoke('idle', {})).result, 1);
+    // more aliases than a page has: one that was left would belong to the next function of the name
+    await small.call('lambda:CreateAlias', { FunctionName: 'idle', Name: 'alias', FunctionVersion: '$LATEST' });
+    const [timer] = await small.store.timers({ limit: 1 });
+    const place = { account: timer!.key.account, region: timer!.key.region, kind: 'FunctionAlias', parent: 'idle' };
+    const aliases = async () => (await small.store.list({ ...place, sortBy: 'name', order: 'ascending', limit: 1000 })).rows;
+    const [one] = await aliases();
+    const copies = Array.from({ length: 600 }, (_, at) => ({ ...one!, key: { ...one!.key, name: `${one!.key.name}-${at}` } }));
+    await small.store.commit({ expect: [], write: copies.map(({ key, document, index }) => ({ key, document, index })) });
+    assert.ok((await aliases()).length > 500);
     await small.call('lambda:DeleteFunction', { FunctionName: 'idle' });
+    assert.deepEqual(await aliases(), []);
     await until(() => runs().length === 0);
     await until(async () => (await small.store.timers({ limit: 10 })).length === 0);
   } finally {

@@ -1,13 +1,14 @@
 import type { InputOf, OperationName, OutputOf } from '../../../src/contract/operations.ts';
 import { ServiceError } from '../../../src/platform/errors/families.ts';
 import type { AcceptedInvocation, Answered } from '../../../src/platform/ports/routes.ts';
-import { zipOf } from '../../crash/zip.ts';
+import { zipOf } from '../../harness/zip.ts';
 import type { Machine } from '../machine.ts';
 import type { Random } from '../random.ts';
 import type { Action } from '../scheduler.ts';
 import { FILES_VARIABLE, OUTCOME_VARIABLE } from '../workload/outcomes.ts';
 import { SURROUNDINGS } from '../workload/step-shapes.ts';
-import { Unanswered, type World } from '../world.ts';
+import { Unanswered } from '../unanswered.ts';
+import type { World } from '../world.ts';
 import { judgeServing } from './judge-serving.ts';
 
 /** Untokened: what clients leave to their SDK. */

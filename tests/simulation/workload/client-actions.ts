@@ -1,4 +1,4 @@
-import { zipOf } from '../../crash/zip.ts';
+import { zipOf } from '../../harness/zip.ts';
 import type { Random } from '../random.ts';
 import { checkExecution } from '../oracle/check-execution.ts';
 import { observeExecution } from '../oracle/observe-execution.ts';

@@ -7,7 +7,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { ResourceKey } from '../../../platform/resource-key.ts';
 import { tagsKey } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import type { Write } from '../../../platform/store/port.ts';
+import type { Cursor, Row, Store, Write } from '../../../platform/store/port.ts';
 import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { storeCode } from '../code.ts';
 import { checkConfig, updatedConfig } from '../decide-config.ts';
@@ -27,6 +27,8 @@ import { auditable, checkRevision, described, functionWrite, newRevision } from 
 import { fingerprintOf, functionNeed, namedFunction, readFunction, versionKey } from '../runnable.ts';
 import { checkRole, LAMBDA_SERVICE } from './create-function.ts';
 import { nextVersion } from './versions.ts';
+
+const PAGE = 500;
 
 export const updateOperations = (ports: FunctionsPorts, environments: Environments): AnyOperation[] => [
   updateFunctionCode(ports, environments),
@@ -128,8 +130,6 @@ async function retire(ports: FunctionsPorts, environments: Environments, context
   environments.retire(name, context, (fingerprint, version) => version !== LATEST || fingerprint === latest);
 }
 
-const REMOVED_AT_ONCE_MAX = 500;
-
 const deleteFunction = (ports: FunctionsPorts, environments: Environments) =>
   operation('lambda:DeleteFunction', {
     effect: 'change',
@@ -161,21 +161,10 @@ const deleteFunction = (ports: FunctionsPorts, environments: Environments) =>
 
 async function deletion({ store }: FunctionsPorts, context: OperationContext, row: Read<FunctionDocument>) {
   const { key, version, document } = row;
-  const parts = [FUNCTION_VERSION, FUNCTION_ALIAS].map(({ kind }) =>
-    store.list({
-      account: key.account,
-      region: key.region,
-      kind,
-      parent: key.name,
-      sortBy: 'name',
-      order: 'ascending',
-      limit: REMOVED_AT_ONCE_MAX,
-    }),
-  );
-  const pages = await Promise.all(parts);
+  const parts = await Promise.all([FUNCTION_VERSION, FUNCTION_ALIAS].map(({ kind }) => partsOf(store, key, kind)));
   return {
     expect: [{ key, version }],
-    remove: [key, tagsKey(document.FunctionArn), ...pages.flatMap(({ rows }) => rows.map((part) => part.key))],
+    remove: [key, tagsKey(document.FunctionArn), ...parts.flat().map((part) => part.key)],
     timers: [{ reconciler: FUNCTION_RECONCILER, key, dueAtMs: null }],
     ledger: [entryOf(context, context.operation, [document.FunctionArn], changedMembers(auditable(document), undefined))],
   };
@@ -211,15 +200,30 @@ async function deleteVersion({ store }: FunctionsPorts, context: OperationContex
 }
 
 /** The names of those that send anything to the version. */
-async function aliasesOf(
-  store: FunctionsPorts['store'],
-  { account, region, name }: ResourceKey,
-  version: string,
-): Promise<string[]> {
-  const query = { account, region, kind: FUNCTION_ALIAS.kind, parent: name, limit: REMOVED_AT_ONCE_MAX };
-  const { rows } = await store.list({ ...query, sortBy: 'name', order: 'ascending' });
-  const aliases = rows.map(({ document }) => document as unknown as AliasDocument);
+async function aliasesOf(store: Store, of: ResourceKey, version: string): Promise<string[]> {
+  const aliases = (await partsOf(store, of, FUNCTION_ALIAS.kind)).map(({ document }) => document as unknown as AliasDocument);
   return aliases
     .filter(({ FunctionVersion, weights }) => FunctionVersion === version || Object.hasOwn(weights ?? {}, version))
     .map(({ Name }) => Name);
+}
+
+/** All versions, or all aliases, of a function. */
+async function partsOf(store: Store, { account, region, name }: ResourceKey, kind: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  let after: Cursor | undefined;
+  do {
+    const page = await store.list({
+      account,
+      region,
+      kind,
+      parent: name,
+      sortBy: 'name',
+      order: 'ascending',
+      after,
+      limit: PAGE,
+    });
+    rows.push(...page.rows);
+    after = page.next;
+  } while (after);
+  return rows;
 }
