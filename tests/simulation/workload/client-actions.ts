@@ -4,6 +4,7 @@ import { checkExecution } from '../oracle/check-execution.ts';
 import { observeExecution } from '../oracle/observe-execution.ts';
 import { type Choice, type Client, type ClientAction, isAbsence, Memory, type StartedExecution } from './memory.ts';
 import { CLIENT_GROUP, bodyOf, hostingChoices, jobChoices, lookAtAll, objectChoices, registryChoices } from './model-actions.ts';
+import { missedSteps } from './missed-steps.ts';
 import { answerCallbacks, lookAtPipelines, pipelineChoices } from './pipeline-actions.ts';
 import type { PipelineOptions } from './random-pipeline.ts';
 import { SURROUNDINGS } from './step-shapes.ts';
@@ -101,8 +102,9 @@ export class Workload {
         const givesUp = this.#options.throttled && /"Step\.(THROTTLING|SERVICE_FAULT)"/.test(text);
         return givesUp || text.includes(`${SURROUNDINGS.bucket}/flaky/`);
       };
+      const missed = missedSteps(observed.steps, { packages: this.memory.deletedPackages, rounds: one.retries });
       const disturbed = (step: string) =>
-        one.disturbed.has(step) || isShaken(step) || (this.#options.disturbed?.(one.id, step) ?? false);
+        one.disturbed.has(step) || missed.has(step) || isShaken(step) || (this.#options.disturbed?.(one.id, step) ?? false);
       const circumstances = { stopped: one.stops > 0, rounds: one.retries, disturbed };
       return checkExecution(observed, circumstances).map((problem) => `execution ${one.pipeline}/${one.id}: ${problem}`);
     } catch (error) {

@@ -64,6 +64,8 @@ export class Memory {
   readonly texts = new Map<string, Set<number>>();
   /** Ends of direct jobs that were seen: they never change. */
   readonly ends = new Map<string, string>();
+  /** ARNs of packages whose deletion was asked for, answered or not. */
+  readonly deletedPackages = new Set<string>();
   /** ARN or other answer by token. */
   readonly byToken = new Map<string, string>();
   readonly count: (what: string, how: string) => void;

@@ -206,6 +206,7 @@ async function decidePackage(memory: Memory, client: Client, ModelPackageArn: st
 async function deletePackage(memory: Memory, client: Client, ModelPackageName: string): Promise<void> {
   const after = (state: string) => (state === 'absent' ? undefined : 'absent');
   const input = () => ({ ModelPackageName });
+  memory.deletedPackages.add(ModelPackageName);
   await memory.change(client, packageOf(memory, ModelPackageName), after, 'sagemaker:DeleteModelPackage', input);
 }
 
