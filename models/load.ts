@@ -16,6 +16,12 @@ export const serviceIds = [
   'ssm',
   'secretsmanager',
   'ecr',
+  'codecommit',
+  'codebuild',
+  'codepipeline',
+  'events',
+  'scheduler',
+  'sns',
 ] as const;
 
 export type ServiceId = (typeof serviceIds)[number];
@@ -33,6 +39,12 @@ export const operationPrefixes: Record<ServiceId, string> = {
   ssm: 'ssm',
   secretsmanager: 'secretsmanager',
   ecr: 'ecr',
+  codecommit: 'codecommit',
+  codebuild: 'codebuild',
+  codepipeline: 'codepipeline',
+  events: 'events',
+  scheduler: 'scheduler',
+  sns: 'sns',
 };
 
 const loaded = new Map<ServiceId, Service>();

@@ -103,4 +103,69 @@ export const patternPatches: readonly PatternPatch[] = [
     replacement: '^[a-z0-9*]+(?:[._\\-/][a-z0-9*]+)*$',
     reason: 'what may separate includes what is separated, so a name splits into turns in many ways: exponential',
   },
+  {
+    pattern: '^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:api-destination\\/[\\.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$',
+    replacement: '^arn:aws[a-z\\-]*:events:[a-z0-9\\-]*:([0-9]{12})?:api-destination\\/[.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/.+$',
+    replacement: '^arn:aws[a-z\\-]*:events:[a-z0-9\\-]*:([0-9]{12})?:.[^/\\n\\r\\u2028\\u2029]*\\/.+$',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:connection\\/[\\.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$',
+    replacement: '^arn:aws[a-z\\-]*:events:[a-z0-9\\-]*:([0-9]{12})?:connection\\/[.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:endpoint\\/[/\\.\\-_A-Za-z0-9]+$',
+    replacement: '^arn:aws[a-z\\-]*:events:[a-z0-9\\-]*:([0-9]{12})?:endpoint\\/[/.\\-_A-Za-z0-9]+$',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/[\\.\\-_A-Za-z0-9]+$',
+    replacement: '^arn:aws[a-z\\-]*:events:[a-z0-9\\-]*:([0-9]{12})?:.+\\/[.\\-_A-Za-z0-9]+$',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '^arn:aws([a-z]|\\-)*:route53:::healthcheck/[\\-a-z0-9]+$',
+    replacement: '^arn:aws[a-z\\-]*:route53:::healthcheck/[\\-a-z0-9]+$',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '[A-Za-z0-9\\_\\-]+',
+    replacement: '[A-Za-z0-9\\-_]+',
+    reason: identityEscape,
+  },
+  {
+    pattern: '(^arn:aws([a-z]|\\-)*:secretsmanager:[a-z0-9-.]+:.*)|(\\$(\\.[\\w_-]+(\\[(\\d+|\\*)\\])*)*)',
+    replacement: '(^arn:aws[a-z\\-]*:secretsmanager:[a-z0-9\\-.]+:.*)|(\\$(\\.[\\w\\-]+(\\[(\\d+|\\*)\\])*)*)',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '^arn:aws([a-z]|\\-)*:secretsmanager:([a-z]|\\d|\\-)*:([0-9]{12})?:secret:[\\/_+=\\.@\\-A-Za-z0-9]+$',
+    replacement: '^arn:aws[a-z\\-]*:secretsmanager:[a-z0-9\\-]*:([0-9]{12})?:secret:[\\/_+=.@\\-A-Za-z0-9]+$',
+    reason: 'escapes a hyphen outside of a class, which JavaScript refuses',
+  },
+  {
+    pattern: '^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$',
+    replacement: '^(?=[^\\t]*[^\\x00-\\x1F:\\x7F]|\\t)[ \\t]*[^\\x00-\\x1F:\\x7F][^\\x00-\\x08\\x0A-\\x1F:\\x7F]*$',
+    reason: 'blanks may belong to a word or part two: exponential in the number of words',
+  },
+  {
+    pattern: '^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$',
+    replacement: '^[ \\t]*[\\x20-\\x7E][\\x20-\\x7E\\t]*$',
+    reason: 'blanks may belong to a word or part two: exponential in the number of words',
+  },
+  {
+    pattern: "^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$",
+    replacement: "^(?:%[0-9A-Fa-f]{2}|[\\-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+$",
+    reason: 'what may end the text may also be within it: one loop says the same',
+  },
+  {
+    pattern: '^[a-zA-Z0-9](-*[a-zA-Z0-9])*$',
+    replacement: '^[a-zA-Z0-9](?:[a-zA-Z0-9\\-]*[a-zA-Z0-9])?$',
+    reason: 'a run of hyphens ends in a letter or digit either way',
+  },
 ];

@@ -1,5 +1,5 @@
 import { loadService, serviceIds } from '../models/load.ts';
-import { createDeliveriesRoom } from './domains/deliveries/room.ts';
+import { createNoticesRoom } from './domains/notices/room.ts';
 import type { FunctionRuntimes } from './domains/functions/ports.ts';
 import { createFunctionsRoom, type FunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
@@ -120,7 +120,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
     functions,
-    createDeliveriesRoom({ ...ports, calls: callsOf('deliveries') }),
+    createNoticesRoom({ ...ports, calls: callsOf('notices') }),
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
   );
   all.push(createTaggingRoom({ ...ports, resources: resources() }));

@@ -62,7 +62,7 @@ const ask = (client: Witness, endpoint: string, body: string) =>
 
 /** From the version's registration to an endpoint that serves it, is updated, and goes. */
 export const delivery: Act = {
-  name: 'delivery',
+  name: 'notice',
   heavy: true,
   async play(client, label) {
     const group = { ModelPackageGroupName: label };

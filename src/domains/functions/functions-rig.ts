@@ -19,7 +19,7 @@ import type { WorkRequest, WorkSpec } from '../../platform/ports/work.ts';
 import type { WithRequestId, WithSource } from '../../platform/ports/invocation.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
-import { createDeliveriesRoom } from '../deliveries/room.ts';
+import { createNoticesRoom } from '../notices/room.ts';
 import type { Settings } from '../../platform/settings.ts';
 import { createLogsRoom } from '../logs/room.ts';
 import { ACCOUNT, RegistryRig, user } from '../registry/registry-rig.ts';
@@ -105,7 +105,7 @@ export class FunctionsRig extends RegistryRig {
   readonly backend: SandboxBackend;
   readonly loop: RunnableLoop;
   readonly #room: FunctionsRoom;
-  readonly #deliveries: Room;
+  readonly #notices: Room;
   readonly death: Death;
   /** Whose rights each environment was started with. */
   readonly accesses: WorkAccess[] = [];
@@ -178,13 +178,13 @@ export class FunctionsRig extends RegistryRig {
       retryDelaysMs: [1, 1],
       ...(idleMs !== undefined && { idleMs }),
     });
-    this.#deliveries = createDeliveriesRoom({ store: this.store, calls: this.calls, clock });
-    this.open([this.#room, createLogsRoom({ store: this.store, files: logFiles, clock }), this.#deliveries]);
+    this.#notices = createNoticesRoom({ store: this.store, calls: this.calls, clock });
+    this.open([this.#room, createLogsRoom({ store: this.store, files: logFiles, clock }), this.#notices]);
   }
 
   static async start(options: RigOptions = {}): Promise<FunctionsRig> {
     const rig = new FunctionsRig(options);
-    rig.loop.register([rig.#room, rig.#deliveries].flatMap(({ reconcilers = [] }) => reconcilers));
+    rig.loop.register([rig.#room, rig.#notices].flatMap(({ reconcilers = [] }) => reconcilers));
     rig.loop.register([createTokenReconciler(rig.store, rig.#clock)]);
     await rig.#room.start?.();
     await rig.loop.start();

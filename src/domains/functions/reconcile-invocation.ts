@@ -1,5 +1,5 @@
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
-import { deliveryKey, newDelivery, storedPrincipal } from '../../platform/deliveries.ts';
+import { noticeKey, newNotice, storedPrincipal } from '../../platform/notices.ts';
 import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
 import { INVOCATION_ENDED, type InvocationEnded } from '../../platform/ports/invocation.ts';
 import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
@@ -287,8 +287,8 @@ async function deliveries(
   try {
     const sender = storedPrincipal(await roles.assume({ ...session, onBehalfOf }));
     return messages.map(({ to, body }, index) =>
-      newDelivery(
-        deliveryKey(key, `lambda/${functionName}/${requestId}/${index}`),
+      newNotice(
+        noticeKey(key, `lambda/${functionName}/${requestId}/${index}`),
         { to: { ...to }, body, sender, about: onBehalfOf, attempts: 0 },
         nowMs,
       ),

@@ -1,5 +1,5 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
-import { deliveryKey, newDelivery } from '../../platform/deliveries.ts';
+import { noticeKey, newNotice } from '../../platform/notices.ts';
 import type { EventInput } from '../../platform/events/event.ts';
 import type { TimerChange, Write } from '../../platform/store/port.ts';
 import { isTold } from './decide-notifications.ts';
@@ -33,8 +33,8 @@ export function notificationsOf(context: OperationContext, bucket: BucketDocumen
   const place = { account: context.account, region: bucket.region };
   const deliveries = targets.flatMap((target) => {
     if (target.kind === 'event-bus' || !bucket.notifiedBy) return [];
-    return newDelivery(
-      deliveryKey(place, `s3/${event.changeId}/${target.id}`),
+    return newNotice(
+      noticeKey(place, `s3/${event.changeId}/${target.id}`),
       {
         to: { kind: target.kind, arn: target.arn },
         body: JSON.stringify({ Records: [recordOf(context, bucket, event, target)] }),

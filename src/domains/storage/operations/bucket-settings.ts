@@ -1,5 +1,5 @@
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import { storedPrincipal } from '../../../platform/deliveries.ts';
+import { storedPrincipal } from '../../../platform/notices.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { accepted } from '../../../platform/errors/rejection.ts';
 import type { Json } from '../../../platform/json.ts';

@@ -1,5 +1,5 @@
 import type { InputOf } from '../../contract/operations.ts';
-import { type DeliveryDocument, DELIVERY, principalOfRow } from '../../platform/deliveries.ts';
+import { type NoticeDocument, NOTICE, principalOfRow } from '../../platform/notices.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { WithSource } from '../../platform/ports/invocation.ts';
@@ -7,17 +7,17 @@ import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
 import type { Row } from '../../platform/store/port.ts';
-import type { DeliveryPorts } from './ports.ts';
+import type { NoticePorts } from './ports.ts';
 
 /** A receiver that refuses is asked again for a while: its queue or its right may be made in a moment. */
 const ATTEMPTS_MAX = 6;
 const FIRST_WAIT_MS = 1_000;
 
 /** Sends, then removes: dying in between sends again, as queues and functions of AWS also may get an event twice. */
-export const deliveryReconciler = (ports: DeliveryPorts): Reconciler => ({
-  name: DELIVERY,
+export const noticeReconciler = (ports: NoticePorts): Reconciler => ({
+  name: NOTICE,
   async reconcile(key) {
-    const row = await ports.store.get<DeliveryDocument>(key);
+    const row = await ports.store.get<NoticeDocument>(key);
     if (!row) return;
     try {
       await send(ports, key, row.document);
@@ -29,12 +29,12 @@ export const deliveryReconciler = (ports: DeliveryPorts): Reconciler => ({
     await ports.store.commit({
       expect: [{ key, version: row.version }],
       remove: [key],
-      timers: [{ reconciler: DELIVERY, key, dueAtMs: null }],
+      timers: [{ reconciler: NOTICE, key, dueAtMs: null }],
     });
   },
 });
 
-async function send({ calls }: DeliveryPorts, key: ResourceKey, { to, body, sender, about }: DeliveryDocument): Promise<void> {
+async function send({ calls }: NoticePorts, key: ResourceKey, { to, body, sender, about }: NoticeDocument): Promise<void> {
   const arn = parseArn(to.arn);
   const origin = { region: arn?.region || key.region, requestId: key.name };
   if (to.kind === 'function') {
@@ -52,7 +52,7 @@ async function send({ calls }: DeliveryPorts, key: ResourceKey, { to, body, send
   await calls.call(principalOfRow(sender), origin, 'sqs:SendMessage', { QueueUrl, MessageBody: body });
 }
 
-async function refused({ store, clock }: DeliveryPorts, row: Row<DeliveryDocument>, error: ServiceError): Promise<void> {
+async function refused({ store, clock }: NoticePorts, row: Row<NoticeDocument>, error: ServiceError): Promise<void> {
   const { key, version, document, index } = row;
   const attempts = document.attempts + 1;
   const nowMs = clock.now();
@@ -60,18 +60,18 @@ async function refused({ store, clock }: DeliveryPorts, row: Row<DeliveryDocumen
     await store.commit({
       expect: [{ key, version }],
       write: [{ key, document: { ...document, attempts }, index: { ...index, modifiedAtMs: nowMs } }],
-      timers: [{ reconciler: DELIVERY, key, dueAtMs: nowMs + FIRST_WAIT_MS * 2 ** attempts }],
+      timers: [{ reconciler: NOTICE, key, dueAtMs: nowMs + FIRST_WAIT_MS * 2 ** attempts }],
     });
     return;
   }
   await store.commit({
     expect: [{ key, version }],
     remove: [key],
-    timers: [{ reconciler: DELIVERY, key, dueAtMs: null }],
+    timers: [{ reconciler: NOTICE, key, dueAtMs: null }],
     ledger: [
-      ownEntry('deliveries', key, {
+      ownEntry('notices', key, {
         timeMs: nowMs,
-        action: 'slipway:Delivery.Dropped',
+        action: 'slipway:Notice.Dropped',
         resources: [document.about, document.to.arn],
         changes: { attempts: [document.attempts, attempts] },
         reason: `${error.code}: ${error.message}`,

@@ -4,11 +4,11 @@ import type { ResourceKey } from './resource-key.ts';
 import type { TimerChange, Write } from './store/port.ts';
 
 /** The reconciler that hands messages over; a room writes row and timer in the commit of what the message tells of. */
-export const DELIVERY = 'delivery';
-const KIND = 'Delivery';
+export const NOTICE = 'notice';
+const KIND = 'Notice';
 
 /** A message on its way from one room to a queue or function: it is repeated until it is taken or can never be. */
-export type DeliveryDocument = {
+export type NoticeDocument = {
   to: { kind: 'queue' | 'function'; arn: string };
   body: string;
   /** Whose rights it is sent with: whoever set up that it be sent. */
@@ -25,7 +25,7 @@ export function storedPrincipal({ accessKeyId: _ofOneCall, ...principal }: Princ
 
 export const principalOfRow = (stored: JsonObject): Principal => stored as unknown as Principal;
 
-export const deliveryKey = (place: { readonly account: string; readonly region: string }, name: string): ResourceKey => ({
+export const noticeKey = (place: { readonly account: string; readonly region: string }, name: string): ResourceKey => ({
   account: place.account,
   region: place.region,
   kind: KIND,
@@ -33,9 +33,9 @@ export const deliveryKey = (place: { readonly account: string; readonly region: 
 });
 
 /** A new delivery, under a name that the same change always gives. */
-export function newDelivery(key: ResourceKey, document: DeliveryDocument, nowMs: number): { write: Write; timer: TimerChange } {
+export function newNotice(key: ResourceKey, document: NoticeDocument, nowMs: number): { write: Write; timer: TimerChange } {
   return {
     write: { key, document, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } },
-    timer: { reconciler: DELIVERY, key, dueAtMs: nowMs },
+    timer: { reconciler: NOTICE, key, dueAtMs: nowMs },
   };
 }

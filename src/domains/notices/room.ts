@@ -1,12 +1,12 @@
 import type { Room } from '../../platform/calls/operation.ts';
-import { deliveryReconciler } from './reconcile-delivery.ts';
-import type { DeliveryPorts } from './ports.ts';
+import { noticeReconciler } from './reconcile-notice.ts';
+import type { NoticePorts } from './ports.ts';
 
 /** Hands over messages that other rooms wrote down: a room of its own, so that who sends need not know who receives. */
-export const createDeliveriesRoom = (ports: DeliveryPorts): Room => ({
-  name: 'deliveries',
+export const createNoticesRoom = (ports: NoticePorts): Room => ({
+  name: 'notices',
   operations: [],
   resources: [],
-  reconcilers: [deliveryReconciler(ports)],
+  reconcilers: [noticeReconciler(ports)],
   calls: ['sqs:SendMessage', 'lambda:Invoke'],
 });
