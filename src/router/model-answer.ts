@@ -21,7 +21,7 @@ export class ModelAnswer {
   #isPaused = false;
   #end: 'whole' | 'broken' | undefined;
   #wake = () => {};
-  #ended: (() => void) | undefined;
+  readonly #ended: (() => void)[] = [];
 
   constructor(head: Pick<AnswerHead, 'status' | 'headers'>, source: BodySource) {
     this.status = head.status;
@@ -63,9 +63,9 @@ export class ModelAnswer {
     }
   }
 
-  /** Calls back once, when the answer is over, however it ended. */
+  /** Calls back once, when the answer is over, however it ended. Several may ask: the instance and its model both count what is in flight. */
   onEnd(ended: () => void): void {
-    if (this.#end === undefined) this.#ended = ended;
+    if (this.#end === undefined) this.#ended.push(ended);
     else ended();
   }
 
@@ -92,6 +92,6 @@ export class ModelAnswer {
     if (this.#isPaused && end === 'whole') this.#source.resume();
     this.#isPaused = false;
     this.#wake();
-    this.#ended?.();
+    for (const ended of this.#ended) ended();
   }
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { after, before, test } from 'node:test';
 import type { AsyncInvocation, ModelPlace, RouterQuestions } from '../platform/ports/routes.ts';
 import { type Handler, RouterRig } from './router-rig.ts';
@@ -144,6 +146,28 @@ test('many at once for more models than there is room for are all answered', asy
     const texts = (await Promise.all(asked)).map(({ text }) => text);
     assert.deepEqual(texts, ['/opt/a x', '/opt/b x', '/opt/c x', '/opt/d x']);
   }
+});
+
+test('a model whose answer came in pieces can give way afterwards', async () => {
+  const container = multiModel(1);
+  let rest = () => {};
+  const inPieces: Handler = (request, response, body) => {
+    if (body !== 'pieces') return container.handler(request, response, body);
+    response.write('first ');
+    rest = () => response.end('last');
+  };
+  rig.router.answer(questions({ placeModel: async ({ model }: ModelPlace) => ({ folder: `/opt/${model}` }) }));
+  await rig.route([{ multiModel: [0], instances: [await rig.instance('pieces', inPieces)] }]);
+  const asked = rig.open('pieces', target('a'));
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  let received = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    received += chunk;
+    if (received === 'first ') rest();
+  }
+  assert.equal(received, 'first last');
+  assert.equal((await rig.ask('x', target('b'))).text, '/opt/b x');
+  assert.equal((await rig.router.usage(['pieces']))['pieces']?.inFlight, 0);
 });
 
 test('a router that was started again finds out what a full container has loaded', async () => {
