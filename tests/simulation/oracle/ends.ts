@@ -13,6 +13,7 @@ export interface Ends {
 
 export interface EndsContext {
   readonly rounds: number;
+  readonly stopped: boolean;
   readonly disturbed: boolean;
   /** What a step's properties are paths into; throws Unknown. */
   document(step: string): Json;
@@ -50,7 +51,7 @@ function retriesOf(step: JsonObject): number {
   return 0;
 }
 
-function jobEnds(outcome: Json | undefined, step: JsonObject, { rounds }: EndsContext): Ends {
+function jobEnds(outcome: Json | undefined, step: JsonObject, { rounds, stopped }: EndsContext): Ends {
   const said = typeof outcome === 'string' ? outcome : undefined;
   const most = retriesOf(step) + 1;
   if (rounds > 0) {
@@ -60,7 +61,8 @@ function jobEnds(outcome: Json | undefined, step: JsonObject, { rounds }: EndsCo
   }
   for (let attempt = 1; ; attempt++) {
     const came = outcomeOf(said, attempt);
-    if (came === 'ok') return only('Succeeded', attempt);
+    // one that is being stopped gives a lost job no other attempt
+    if (came === 'ok') return stopped && attempt > 1 ? EITHER : only('Succeeded', attempt);
     if (came !== 'lost' || attempt === most) return only('Failed', attempt);
   }
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Json, JsonObject } from '../../../sdk/definition/index.ts';
+import { endsOf } from './ends.ts';
 import { imagine } from './imagine.ts';
+import { readProgram } from './program.ts';
 
 /** Expectations here are derived by hand from AWS's documentation and our guide of pipeline steps, not from any run. */
 
@@ -115,6 +117,18 @@ test('lost jobs are made again as often as their policy says, others never', () 
   assert.equal(lost('lost-until-attempt-6', policy(internal)), 'A Succeeded: Succeeded');
   assert.equal(lost('lost-until-attempt-2', policy(['Step.THROTTLING'], 3)), 'A Failed: Failed');
   assert.equal(lost('fail-until-attempt-2', policy(internal, 3)), 'A Failed: Failed');
+});
+
+test('of an execution that is being stopped a lost job may have been the last attempt', () => {
+  const lost = (outcome: string, stopped: boolean) => {
+    const step = { ...job('A', outcome), ...policy(['SageMaker.JOB_INTERNAL_ERROR'], 2) };
+    const program = readProgram({ Steps: [step] });
+    const context = { rounds: 0, stopped, disturbed: false, document: () => ({}), program };
+    return [...endsOf(program.get('A')!, step['Arguments'] as JsonObject, context).permitted];
+  };
+  assert.deepEqual(lost('lost-until-attempt-2', true), ['Succeeded', 'Failed']);
+  assert.deepEqual(lost('lost-until-attempt-2', false), ['Succeeded']);
+  assert.deepEqual(lost('ok', true), ['Succeeded']);
 });
 
 test('outputs have to be there in their type; later steps read them typed', () => {

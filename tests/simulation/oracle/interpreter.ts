@@ -183,8 +183,8 @@ class Interpreter {
       const resolved = evaluate(given ?? {}, facts) as JsonObject;
       const extra = evaluate({ FunctionArn: more['FunctionArn'] ?? null, SqsQueueUrl: more['SqsQueueUrl'] ?? null }, facts);
       const document = (of: string) => this.#document(of);
-      const rounds = this.#circumstances.rounds ?? 0;
-      const ends = endsOf(step, resolved, { rounds, disturbed, document, program: this.#program });
+      const { rounds = 0, stopped = false } = this.#circumstances;
+      const ends = endsOf(step, resolved, { rounds, stopped, disturbed, document, program: this.#program });
       this.#witness.asked?.(step, name, resolved, ends);
       this.#documents.set(name, { ...resolved, ...(extra as JsonObject) });
       return ends;
