@@ -25,6 +25,8 @@ import { createServerLog } from './platform/server-log.ts';
 import { createLogFiles } from './platform/log-files.ts';
 import { createBlobStore } from './platform/objects/blob-store.ts';
 import { createReconcileLoop } from './platform/reconcile/loop.ts';
+import { createOutgoingHttp } from './platform/outgoing/outgoing-http-client.ts';
+import { createSmtpMail } from './platform/outgoing/smtp-mail.ts';
 import type { Settings } from './platform/settings.ts';
 import { type Decorate, undecorated } from './platform/ports/decorate.ts';
 import type { RoutePublisher } from './platform/ports/routes.ts';
@@ -204,10 +206,14 @@ function portsOf(base: Foundation, late: LateParts): RoomPorts {
     usage: (instances) => router().usage(instances),
     answer: (questions) => router().answer(questions),
   };
+  const { mail, outgoing: rules } = base.settings;
+  const ownPorts = () => [Number(new URL(late.url).port), router().port];
   return {
     ...base,
     routes: base.decorate('routes', routes),
     functionRuntimes,
+    outgoing: createOutgoingHttp({ rules, ownPorts }),
+    ...(mail && { mail: createSmtpMail(mail) }),
     serverUrl: () => late.url,
     runtimeUrl: () => runtimeUrlOf(late),
   };

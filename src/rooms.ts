@@ -34,6 +34,8 @@ import type { WorkAdditions } from './platform/ports/additions.ts';
 import { type Decorate, undecorated } from './platform/ports/decorate.ts';
 import type { ImageTrees } from './platform/ports/images.ts';
 import type { LogFiles } from './platform/ports/log-files.ts';
+import type { Mail } from './platform/ports/mail.ts';
+import type { OutgoingHttp } from './platform/ports/outgoing-http.ts';
 import type { RoutePublisher } from './platform/ports/routes.ts';
 import type { RuntimeCatalogue } from './platform/ports/runtime.ts';
 import type { WorkBackend } from './platform/ports/work.ts';
@@ -64,6 +66,10 @@ export interface RoomPorts {
   readonly imageIndex: ImageIndex;
   readonly trees: ImageTrees;
   readonly registryTokens: RegistryTokens;
+  /** Requests to addresses of users; without it nothing is sent anywhere. */
+  readonly outgoing?: OutgoingHttp;
+  /** Absent where no SMTP server is named. */
+  readonly mail?: Mail;
   /** Where clients and work reach the main port and the runtime port; known once they are bound. */
   readonly serverUrl: () => string;
   readonly runtimeUrl: () => string;

@@ -17,6 +17,16 @@ const TEMPLATE = `# Slipway settings. Every line is optional; what is commented 
 #   my-company/own:latest: ~/own-container
 # registry: { layerMiB: 20480, totalMiB: 102400 } # quotas of pushed and imported images
 # storage: { totalMiB: 0 }   # quota of all stored contents; 0: as much as the disk has
+# outgoing:                  # where subscriptions, API destinations and hooks may reach: networks, addresses, host names
+#   deny: []                 # such as 10.0.0.0/8 or *.internal.example.com; metadata addresses and this server are always refused
+#   allow: []                # when it has entries, nothing else may be reached
+# mail:                      # the SMTP server that e-mail goes through; without it e-mail subscriptions are refused
+#   host: smtp.example.com
+#   port: 587
+#   from: slipway@example.com
+#   user: slipway            # user and password only where the server asks for them
+#   password: secret
+#   tls: opportunistic       # opportunistic | required | implicit (port 465)
 `;
 
 /** Reads `slipway.yaml`, writing a commented one at first start. Unknown keys and bad values are ConfigErrors. */

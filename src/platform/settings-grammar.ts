@@ -1,12 +1,20 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from './errors/families.ts';
+import { isOutgoingRule } from './outgoing/decide-destination.ts';
+import type { MailSettings } from './outgoing/smtp-mail.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 const { account, reservations, ...defaults } = DEFAULT_SETTINGS;
 
 const reservation = ({ cpus, memoryMiB }: Settings['reservations']['job']) =>
   z.strictObject({ cpus: z.number().min(0).default(cpus), memoryMiB: z.number().int().min(1).default(memoryMiB) }).prefault({});
+
+const outgoingRules = z
+  .array(
+    z.string().refine(isOutgoingRule, 'write a network such as 10.0.0.0/8, an address, or a host name such as *.example.com'),
+  )
+  .default([]);
 
 const grammar = z.strictObject({
   region: z
@@ -35,6 +43,17 @@ const grammar = z.strictObject({
     })
     .prefault({}),
   storage: z.strictObject({ totalMiB: z.number().int().min(0).default(defaults.storage.totalMiB) }).prefault({}),
+  outgoing: z.strictObject({ deny: outgoingRules, allow: outgoingRules }).prefault({}),
+  mail: z
+    .strictObject({
+      host: z.string().min(1),
+      port: z.number().int().min(1).max(65_535).default(587),
+      from: z.string().regex(/^[^\s@]+@[^\s@]+$/, 'write an e-mail address such as slipway@example.com'),
+      user: z.string().optional(),
+      password: z.string().optional(),
+      tls: z.enum(['required', 'opportunistic', 'implicit']).default('opportunistic'),
+    })
+    .optional(),
 });
 
 /** Text of `slipway.yaml` to settings; pure. Unknown keys and bad values are ConfigErrors. */
@@ -53,5 +72,6 @@ export function parseSettings(text: string): Settings {
     });
     throw new ConfigError('slipway.yaml', `${faults.join('; ')}. Known keys: ${Object.keys(grammar.shape).join(', ')}.`);
   }
-  return { account, ...parsed.data };
+  const { mail, ...settings } = parsed.data;
+  return { account, ...settings, ...(mail && { mail: mail as MailSettings }) };
 }

@@ -1,3 +1,6 @@
+import type { OutgoingRules } from './outgoing/decide-destination.ts';
+import type { MailSettings } from './outgoing/smtp-mail.ts';
+
 /** `DIR/slipway.yaml` after parsing (see settings-grammar.ts). */
 export interface Settings {
   readonly region: string;
@@ -17,6 +20,10 @@ export interface Settings {
   readonly registry: { readonly layerMiB: number; readonly totalMiB: number };
   /** How much all contents together may take: objects, artifacts, images. 0: as much as the disk has. */
   readonly storage: { readonly totalMiB: number };
+  /** Where requests to addresses that users name may go. */
+  readonly outgoing: OutgoingRules;
+  /** The SMTP server; absent: no e-mail is sent. */
+  readonly mail?: MailSettings;
 }
 
 /** The account is the one AWS samples use. */
@@ -31,4 +38,5 @@ export const DEFAULT_SETTINGS: Settings = {
   images: {},
   registry: { layerMiB: 20 * 1024, totalMiB: 100 * 1024 },
   storage: { totalMiB: 0 },
+  outgoing: { deny: [], allow: [] },
 };
