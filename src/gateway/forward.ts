@@ -39,7 +39,11 @@ export function createForward(address: () => { host: string; port: number } | un
       if (response.headersSent) response.destroy();
       else refuse(response, 'The runtime does not answer; try again in a moment.');
     });
-    response.on('close', () => upstream.destroy());
+    response.on('close', () => {
+      upstream.destroy();
+      request.unpipe(upstream);
+      request.resume(); // answered early: a client that hears only when all is sent must be able to send it
+    });
     request.on('error', () => upstream.destroy());
     request.pipe(upstream);
   };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Service } from '../contract/services.ts';
+import { comesTooLate, hearLastAnswer } from '../platform/last-answer.ts';
 import { createServer } from '../platform/node-http.ts';
 import type { RegistryTokens } from '../platform/authorization/registry-token.ts';
 import type { WebRoute } from '../platform/ports/web.ts';
@@ -58,6 +59,8 @@ export function createGateway(ports: GatewayPorts): Gateway {
   });
   const handle = (request: IncomingMessage, response: ServerResponse, sendContinue: () => void): void => {
     request.on('error', () => {}); // a vanished client; whoever reads the body hears it too
+    if (comesTooLate(request)) return;
+    hearLastAnswer(request);
     response.once('finish', () => limitRest(request));
     if (isReady) serve(request, response, sendContinue);
     else void ports.ready?.then(() => response.destroyed || serve(request, response, sendContinue));

@@ -83,6 +83,18 @@ test('oversized bodies are refused before they are read', async () => {
   assert.match(await raw(`POST / HTTP/1.1\r\n${lines.join('')}\r\n`), /^HTTP\/1.1 413 .*RequestEntityTooLarge/s);
 });
 
+test('a client that sends a refused upload to its end hears the refusal', async () => {
+  const sizeBytes = 32 * 1024 * 1024;
+  const socket = connect(port, '127.0.0.1').pause();
+  await once(socket, 'connect');
+  for (const part of [`PUT /b/large HTTP/1.1\r\nHost: x\r\nContent-Length: ${sizeBytes}\r\n\r\n`, Buffer.alloc(sizeBytes)]) {
+    await new Promise<void>((resolve, reject) => socket.write(part, (error) => (error ? reject(error) : resolve())));
+  }
+  let answer = '';
+  for await (const chunk of socket.setEncoding('latin1')) answer += chunk;
+  assert.match(answer, /^HTTP\/1.1 403 .*connection: close.*AccessDenied/is);
+});
+
 test('requests on one connection are answered in their order', async () => {
   const one = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${more}\r\n`;
   const answer = await raw(

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { comesTooLate, hearLastAnswer } from '../platform/last-answer.ts';
 import { createServer } from '../platform/node-http.ts';
 import { answerFault, endpointAbsent, type RuntimeFault } from './answer.ts';
 import { type InvocationPath, memberFault } from './check-members.ts';
@@ -33,6 +34,8 @@ export interface RuntimeServerPorts {
 /** The runtime API over HTTP: reads, authenticates, authorises, and passes on to `invoke`. */
 export function createRuntimeServer(ports: RuntimeServerPorts): Server {
   return createServer({ keepAliveTimeout: 65_000, requestTimeout: 120_000 }, (request, response) => {
+    if (comesTooLate(request)) return;
+    hearLastAnswer(request);
     const requestId = randomUUID();
     serve(ports, request, response, requestId).catch((error: unknown) => {
       ports.report(requestId, error);

@@ -71,15 +71,17 @@ function send(
       method,
       headers: { ...headers, 'content-length': String(sizeBytes) },
     });
+    const brokenOff = (error: Error) =>
+      reject(failed(`slipway: the server at ${connection.url} did not take the image: ${error.message}`));
+    let isAnswered = false; // then it counts, and not how the sending went on
     outgoing.on('response', (response: IncomingMessage) => {
+      isAnswered = true;
       text(response).then(
         (answer) => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: answer }),
-        reject,
+        brokenOff,
       );
     });
-    outgoing.on('error', (error) =>
-      reject(failed(`slipway: the server at ${connection.url} did not take the image: ${error.message}`)),
-    );
+    outgoing.on('error', (error) => isAnswered || brokenOff(error));
     if (body === undefined || !('path' in body)) outgoing.end(body);
     else pipeline(createReadStream(body.path), outgoing).catch(() => undefined); // told by the request's own error or answer
   });
