@@ -126,7 +126,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
     functions,
-    createNoticesRoom({ ...ports, calls: callsOf('notices') }),
+    createNoticesRoom({ ...shared, calls: callsOf('notices') }),
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
   );
   all.push(createTaggingRoom({ ...ports, resources: resources() }));

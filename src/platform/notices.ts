@@ -1,5 +1,7 @@
+import type { OperationName } from '../contract/operations.ts';
 import type { Principal } from './authorization/principal.ts';
 import type { JsonObject } from './json.ts';
+import type { OutgoingRequest } from './ports/outgoing-http.ts';
 import type { ResourceKey } from './resource-key.ts';
 import type { TimerChange, Write } from './store/port.ts';
 
@@ -7,15 +9,65 @@ import type { TimerChange, Write } from './store/port.ts';
 export const NOTICE = 'notice';
 const KIND = 'Notice';
 
-/** A message on its way from one room to a queue or function: it is repeated until it is taken or can never be. */
+/** Operations that a notice may be a call of; each is safe to repeat under the token its input carries. */
+export type NoticeCall = Extract<
+  OperationName,
+  'sagemaker:StartPipelineExecution' | 'codepipeline:StartPipelineExecution' | 'codebuild:StartBuild'
+>;
+
+/** Who gets a message, and in which form. Every `arn` is the receiver's. */
+export type NoticeTarget =
+  | {
+      kind: 'queue';
+      arn: string;
+      /** Of FIFO queues. */
+      group?: string;
+      /** String attributes of the message. */
+      attributes?: { [name: string]: string };
+    }
+  | { kind: 'function'; arn: string }
+  | { kind: 'topic'; arn: string; group?: string; subject?: string }
+  /** The body becomes one event of the group's stream of that day. */
+  | { kind: 'log-group'; arn: string }
+  /** The body is the event as its first bus had it; it stays what it is, its id included. */
+  | { kind: 'bus'; arn: string }
+  /** `arn`: what is started; the input says all of it, the body is not looked at. */
+  | { kind: 'call'; arn: string; operation: NoticeCall; input: JsonObject }
+  /** An API destination: address and secrets are those it has when the message is sent. */
+  | { kind: 'destination'; arn: string; http?: DestinationParameters }
+  /** `arn`: of what the address belongs to, e.g. a subscription. */
+  | { kind: 'http'; arn: string; url: string; method: OutgoingRequest['method']; headers: { [name: string]: string } };
+
+/** What a target adds to the request of its API destination. */
+export type DestinationParameters = {
+  path?: string[];
+  headers?: { [name: string]: string };
+  query?: { [name: string]: string };
+};
+
+/** A message on its way from one room to a receiver: it is repeated until it is taken or can never be. */
 export type NoticeDocument = {
-  to: { kind: 'queue' | 'function'; arn: string };
+  to: NoticeTarget;
   body: string;
-  /** Whose rights it is sent with: whoever set up that it be sent. */
-  sender: JsonObject;
-  /** ARN of what it tells of. */
+  /** Whose rights it is sent with: whoever set up that it be sent. Absent where `role` says it. */
+  sender?: JsonObject;
+  /** The role that is assumed for each attempt, and the service that assumes it. */
+  role?: { arn: string; service: string };
+  /** ARN of what it tells of; a function's own policy may name it. */
   about: string;
+  /** The service that a resource policy may name; the one of `about` where absent. */
+  service?: string;
+  /** So many have failed. */
   attempts: number;
+  /**
+   * For how long and how often it is tried again when the receiver is busy or broken; what a repetition cannot mend ends at once. Absent: a
+   * few times, whatever was wrong.
+   */
+  retry?: { attemptsMax: number; ageSecondsMax: number };
+  /** The queue that gets what could not be handed over, with these attributes besides those that tell why. */
+  deadLetter?: { arn: string; attributes: { [name: string]: string } };
+  /** How many rules in a row led to it. */
+  hops?: number;
 };
 
 /** A principal as rows keep it, without the key that one call was signed with. */

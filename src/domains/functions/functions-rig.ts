@@ -178,7 +178,12 @@ export class FunctionsRig extends RegistryRig {
       retryDelaysMs: [1, 1],
       ...(idleMs !== undefined && { idleMs }),
     });
-    this.#notices = createNoticesRoom({ store: this.store, calls: this.calls, clock });
+    this.#notices = createNoticesRoom({
+      store: this.store,
+      calls: this.calls,
+      clock,
+      roles: { assume: () => assert.fail('what a function tells goes with a session it has') },
+    });
     this.open([this.#room, createLogsRoom({ store: this.store, files: logFiles, clock }), this.#notices]);
   }
 

@@ -1,9 +1,16 @@
+import type { RoleSessions } from '../../platform/authorization/port.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { ApiDestinations } from '../../platform/ports/api-destinations.ts';
+import type { OutgoingHttp } from '../../platform/ports/outgoing-http.ts';
 import type { Store } from '../../platform/store/port.ts';
 
 export interface NoticePorts {
   readonly store: Store;
   readonly clock: Clock;
   readonly calls: Calls;
+  readonly roles: Pick<RoleSessions, 'assume'>;
+  /** Absent: nothing is sent to addresses of users. */
+  readonly outgoing?: OutgoingHttp;
+  readonly destinations?: ApiDestinations;
 }

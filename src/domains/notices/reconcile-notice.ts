@@ -1,81 +1,90 @@
-import type { InputOf } from '../../contract/operations.ts';
-import { type NoticeDocument, NOTICE, principalOfRow } from '../../platform/notices.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
+import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
-import type { WithSource } from '../../platform/ports/invocation.ts';
+import { type NoticeDocument, NOTICE } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
-import type { ResourceKey } from '../../platform/resource-key.ts';
-import { parseArn } from '../../platform/resources/arn.ts';
-import type { Row } from '../../platform/store/port.ts';
+import type { Commit } from '../../platform/store/port.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { decideRefused, type Refusal } from './decide-refusal.ts';
 import type { NoticePorts } from './ports.ts';
+import { sendNotice } from './send-notice.ts';
 
-/** A receiver that refuses is asked again for a while: its queue or its right may be made in a moment. */
-const ATTEMPTS_MAX = 6;
-const FIRST_WAIT_MS = 1_000;
+type Row = Read<NoticeDocument>;
 
-/** Sends, then removes: dying in between sends again, as queues and functions of AWS also may get an event twice. */
+/**
+ * Sends, then removes: dying in between sends again, as receivers at AWS also may get an event twice. Works that a notice starts are asked for
+ * under its own token, so that a repetition starts nothing.
+ */
 export const noticeReconciler = (ports: NoticePorts): Reconciler => ({
   name: NOTICE,
   async reconcile(key) {
-    const row = await ports.store.get<NoticeDocument>(key);
+    const row = await readRow<NoticeDocument>(ports.store, key);
     if (!row) return;
-    try {
-      await send(ports, key, row.document);
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      await refused(ports, row, error);
-      return;
-    }
-    await ports.store.commit({
-      expect: [{ key, version: row.version }],
-      remove: [key],
-      timers: [{ reconciler: NOTICE, key, dueAtMs: null }],
-    });
+    const refusal = await sendNotice(ports, key, row.document, row.index.createdAtMs);
+    await ports.store.commit(refusal ? afterRefusal(row, refusal, ports.clock.now()) : taken(row));
   },
 });
 
-async function send({ calls }: NoticePorts, key: ResourceKey, { to, body, sender, about }: NoticeDocument): Promise<void> {
-  const arn = parseArn(to.arn);
-  const origin = { region: arn?.region || key.region, requestId: key.name };
-  if (to.kind === 'function') {
-    const service = `${parseArn(about)?.service}.amazonaws.com`;
-    const input: InputOf<'lambda:Invoke'> & WithSource = {
-      FunctionName: to.arn,
-      InvocationType: 'Event',
-      Payload: Buffer.from(body),
-      Source: { service, arn: about, account: key.account },
-    };
-    await calls.call(principalOfRow(sender), origin, 'lambda:Invoke', input);
-    return;
-  }
-  const QueueUrl = `https://sqs.${origin.region}.amazonaws.com/${arn?.account}/${arn?.resource}`;
-  await calls.call(principalOfRow(sender), origin, 'sqs:SendMessage', { QueueUrl, MessageBody: body });
-}
+const taken = ({ key, version }: Row): Commit => ({
+  expect: [{ key, version }],
+  remove: [key],
+  timers: [{ reconciler: NOTICE, key, dueAtMs: null }],
+});
 
-async function refused({ store, clock }: NoticePorts, row: Row<NoticeDocument>, error: ServiceError): Promise<void> {
+function afterRefusal(row: Row, refusal: Refusal, nowMs: number): Commit {
   const { key, version, document, index } = row;
   const attempts = document.attempts + 1;
-  const nowMs = clock.now();
-  if (attempts < ATTEMPTS_MAX) {
-    await store.commit({
+  const next = decideRefused(document, refusal, attempts, index.createdAtMs, nowMs);
+  if (next.step === 'again') {
+    return {
       expect: [{ key, version }],
-      write: [{ key, document: { ...document, attempts }, index: { ...index, modifiedAtMs: nowMs } }],
-      timers: [{ reconciler: NOTICE, key, dueAtMs: nowMs + FIRST_WAIT_MS * 2 ** attempts }],
-    });
-    return;
+      write: [{ key, document: { ...document, attempts } as unknown as JsonObject, index: { ...index, modifiedAtMs: nowMs } }],
+      timers: [{ reconciler: NOTICE, key, dueAtMs: next.atMs }],
+    };
   }
-  await store.commit({
+  const letter = document.deadLetter && deadLetter(document, document.deadLetter, refusal, attempts, next.exhausted);
+  const ledger = [
+    ownEntry('notices', key, {
+      timeMs: nowMs,
+      action: letter ? 'slipway:Notice.DeadLettered' : 'slipway:Notice.Dropped',
+      resources: [document.about, document.to.arn, ...(letter ? [letter.to.arn] : [])],
+      changes: { attempts: [document.attempts, attempts] },
+      reason: refusal.message,
+    }),
+  ];
+  if (!letter) return { ...taken(row), ledger };
+  return {
     expect: [{ key, version }],
-    remove: [key],
-    timers: [{ reconciler: NOTICE, key, dueAtMs: null }],
-    ledger: [
-      ownEntry('notices', key, {
-        timeMs: nowMs,
-        action: 'slipway:Notice.Dropped',
-        resources: [document.about, document.to.arn],
-        changes: { attempts: [document.attempts, attempts] },
-        reason: `${error.code}: ${error.message}`,
-      }),
-    ],
-  });
+    write: [{ key, document: letter as unknown as JsonObject, index: { ...index, createdAtMs: nowMs, modifiedAtMs: nowMs } }],
+    timers: [{ reconciler: NOTICE, key, dueAtMs: nowMs }],
+    ledger,
+  };
+}
+
+/** The message becomes one to the queue, with attributes that tell why; it has no dead letter of its own. */
+function deadLetter(
+  { body, about, service, sender, hops }: NoticeDocument,
+  { arn, attributes }: NonNullable<NoticeDocument['deadLetter']>,
+  refusal: Refusal,
+  attempts: number,
+  exhausted: string | undefined,
+): NoticeDocument {
+  return {
+    to: {
+      kind: 'queue',
+      arn,
+      attributes: {
+        ...attributes,
+        ERROR_CODE: refusal.code,
+        ERROR_MESSAGE: refusal.message.slice(0, 1024),
+        RETRY_ATTEMPTS: String(attempts - 1),
+        ...(exhausted !== undefined && { EXHAUSTED_RETRY_CONDITION: exhausted }),
+      },
+    },
+    body,
+    about,
+    attempts: 0,
+    ...(service !== undefined && { service }),
+    ...(sender && { sender }),
+    ...(hops !== undefined && { hops }),
+  };
 }

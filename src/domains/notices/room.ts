@@ -8,5 +8,15 @@ export const createNoticesRoom = (ports: NoticePorts): Room => ({
   operations: [],
   resources: [],
   reconcilers: [noticeReconciler(ports)],
-  calls: ['sqs:SendMessage', 'lambda:Invoke'],
+  calls: [
+    'sqs:SendMessage',
+    'lambda:Invoke',
+    'sns:Publish',
+    'logs:PutLogEvents',
+    'logs:CreateLogStream',
+    'events:PutEvents',
+    'sagemaker:StartPipelineExecution',
+    'codepipeline:StartPipelineExecution',
+    'codebuild:StartBuild',
+  ],
 });
