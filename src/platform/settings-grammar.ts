@@ -42,6 +42,7 @@ const grammar = z.strictObject({
       totalMiB: z.number().int().min(1).default(defaults.registry.totalMiB),
     })
     .prefault({}),
+  repositories: z.strictObject({ pushMiB: z.number().int().min(1).default(defaults.repositories.pushMiB) }).prefault({}),
   storage: z.strictObject({ totalMiB: z.number().int().min(0).default(defaults.storage.totalMiB) }).prefault({}),
   outgoing: z.strictObject({ deny: outgoingRules, allow: outgoingRules }).prefault({}),
   mail: z

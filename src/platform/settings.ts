@@ -18,6 +18,8 @@ export interface Settings {
   readonly images: Readonly<Record<string, string>>;
   /** Quotas of the image registry. */
   readonly registry: { readonly layerMiB: number; readonly totalMiB: number };
+  /** What one push may send to a git repository. */
+  readonly repositories: { readonly pushMiB: number };
   /** How much all contents together may take: objects, artifacts, images. 0: as much as the disk has. */
   readonly storage: { readonly totalMiB: number };
   /** Where requests to addresses that users name may go. */
@@ -37,6 +39,7 @@ export const DEFAULT_SETTINGS: Settings = {
   instances: {},
   images: {},
   registry: { layerMiB: 20 * 1024, totalMiB: 100 * 1024 },
+  repositories: { pushMiB: 2 * 1024 },
   storage: { totalMiB: 0 },
   outgoing: { deny: [], allow: [] },
 };

@@ -112,6 +112,11 @@ const S3_REFUSALS: Readonly<Record<string, readonly [code: ErrorCode, message: s
   storageClass: ['InvalidStorageClass', 'The storage class you specified is not valid'],
 };
 
+const REPOSITORY_NAMES: readonly string[] = ['repositoryName', 'oldName', 'newName'];
+const REPOSITORY_NAME_RULE =
+  'The repository name is not valid. Repository names can be any valid combination of letters, numbers, periods, underscores, and dashes ' +
+  'between 1 and 100 characters in length. Names are case sensitive. For more information, see Limits in the AWS CodeCommit User Guide. ';
+
 function validate(entry: Entry, input: object): void {
   const faults = entry.check(input).filter((fault) => !isOldAttributeName(entry, fault));
   const first = faults[0];
@@ -120,6 +125,9 @@ function validate(entry: Entry, input: object): void {
   const protocol = entry.service.model.metadata.protocol;
   if (protocol === 'query') throw new ServiceError('ValidationError', message);
   if (['logs', 'ecr'].includes(entry.service.prefix)) throw new ServiceError('InvalidParameterException', message);
+  if (entry.service.prefix === 'codecommit' && REPOSITORY_NAMES.includes(first.path)) {
+    throw new ServiceError('InvalidRepositoryNameException', REPOSITORY_NAME_RULE);
+  }
   if (entry.service.prefix === 'sqs') throw queueFault(entry.api.name, first, message);
   if (protocol !== 'rest-xml') throw new ServiceError('ValidationException', message);
   const own = S3_REFUSALS[first.path];
