@@ -22,8 +22,8 @@ export type NoticeTarget =
       arn: string;
       /** Of FIFO queues. */
       group?: string;
-      /** String attributes of the message. */
-      attributes?: { [name: string]: string };
+      /** Attributes of the message; a text is a String attribute, `value` of a Binary one is base64. */
+      attributes?: { [name: string]: string | { type: string; value: string } };
     }
   | { kind: 'function'; arn: string }
   | { kind: 'topic'; arn: string; group?: string; subject?: string }
@@ -36,7 +36,9 @@ export type NoticeTarget =
   /** An API destination: address and secrets are those it has when the message is sent. */
   | { kind: 'destination'; arn: string; http?: DestinationParameters }
   /** `arn`: of what the address belongs to, e.g. a subscription. */
-  | { kind: 'http'; arn: string; url: string; method: OutgoingRequest['method']; headers: { [name: string]: string } };
+  | { kind: 'http'; arn: string; url: string; method: OutgoingRequest['method']; headers: { [name: string]: string } }
+  /** The body is the text. `arn`: of what the address belongs to. */
+  | { kind: 'mail'; arn: string; address: string; subject: string; messageId: string };
 
 /** What a target adds to the request of its API destination. */
 export type DestinationParameters = {
@@ -63,7 +65,11 @@ export type NoticeDocument = {
    * For how long and how often it is tried again when the receiver is busy or broken; what a repetition cannot mend ends at once. Absent: a
    * few times, whatever was wrong.
    */
-  retry?: { attemptsMax: number; ageSecondsMax: number };
+  retry?: {
+    attemptsMax: number;
+    ageSecondsMax: number /** The wait before each repetition; a growing one where absent. */;
+    delaysMs?: number[];
+  };
   /** The queue that gets what could not be handed over, with these attributes besides those that tell why. */
   deadLetter?: { arn: string; attributes: { [name: string]: string } };
   /** How many rules in a row led to it. */

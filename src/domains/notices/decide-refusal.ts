@@ -55,7 +55,8 @@ export function decideRefused(
   createdAtMs: number,
   nowMs: number,
 ): NextStep {
-  const atMs = nowMs + Math.min(WAIT_MAX_MS, FIRST_WAIT_MS * 2 ** Math.min(attempts, 20));
+  const grown = Math.min(WAIT_MAX_MS, FIRST_WAIT_MS * 2 ** Math.min(attempts, 20));
+  const atMs = nowMs + (retry?.delaysMs?.[attempts - 1] ?? grown);
   if (!retry) return attempts < ATTEMPTS_MAX ? { step: 'again', atMs } : { step: 'end' };
   if (!refusal.passing) return { step: 'end' };
   if (attempts > retry.attemptsMax) return { step: 'end', exhausted: 'MaximumRetryAttempts' };

@@ -2,6 +2,7 @@ import type { RoleSessions } from '../../platform/authorization/port.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { ApiDestinations } from '../../platform/ports/api-destinations.ts';
+import type { Mail } from '../../platform/ports/mail.ts';
 import type { OutgoingHttp } from '../../platform/ports/outgoing-http.ts';
 import type { Store } from '../../platform/store/port.ts';
 
@@ -12,5 +13,7 @@ export interface NoticePorts {
   readonly roles: Pick<RoleSessions, 'assume'>;
   /** Absent: nothing is sent to addresses of users. */
   readonly outgoing?: OutgoingHttp;
+  /** Absent: no e-mail is sent. */
+  readonly mail?: Mail;
   readonly destinations?: ApiDestinations;
 }

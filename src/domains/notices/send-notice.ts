@@ -1,9 +1,10 @@
 import type { InputOf, OperationName } from '../../contract/operations.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
+import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { type NoticeDocument, type NoticeTarget, principalOfRow } from '../../platform/notices.ts';
 import type { WithForwarded } from '../../platform/ports/api-destinations.ts';
 import type { WithSource } from '../../platform/ports/invocation.ts';
+import { NO_MAIL } from '../../platform/ports/mail.ts';
 import { isTaken, type OutgoingRequest } from '../../platform/ports/outgoing-http.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
@@ -27,6 +28,7 @@ export async function sendNotice(
 ): Promise<Refusal | undefined> {
   const { to, body, about } = document;
   if (to.kind === 'http') return sendHttp(ports, { method: to.method, url: to.url, headers: to.headers, body });
+  if (to.kind === 'mail') return sendMail(ports, to, body);
   let sender: Principal;
   try {
     sender = await senderOf(ports, key, document);
@@ -112,13 +114,20 @@ async function sendToQueue(ports: NoticePorts, to: To<'queue'>, message: Message
     QueueUrl: `https://sqs.${arn?.region}.amazonaws.com/${arn?.account}/${arn?.resource}`,
     MessageBody: message.body,
     ...(attributes.length > 0 && {
-      MessageAttributes: Object.fromEntries(
-        attributes.map(([name, StringValue]) => [name, { DataType: 'String', StringValue: StringValue || '-' }]),
-      ),
+      MessageAttributes: Object.fromEntries(attributes.map(([name, value]) => [name, attributeOf(value)])),
     }),
     ...(to.arn.endsWith('.fifo') && { MessageGroupId: to.group ?? 'slipway', MessageDeduplicationId: tokenOf(message.key) }),
     Source: sourceOf(message),
   } as InputOf<'sqs:SendMessage'> & WithSource);
+}
+
+function attributeOf(value: string | { readonly type: string; readonly value: string }) {
+  if (typeof value === 'string') return { DataType: 'String', StringValue: value || '-' };
+  const isBinary = value.type.split('.')[0] === 'Binary';
+  return {
+    DataType: value.type,
+    ...(isBinary ? { BinaryValue: Buffer.from(value.value, 'base64') } : { StringValue: value.value }),
+  };
 }
 
 /** The group's stream of the day the message is of, made when it is not there. */
@@ -161,6 +170,21 @@ async function sendHttp({ outgoing }: NoticePorts, request: OutgoingRequest): Pr
   const { reason, message } = result;
   if (reason === 'refused') return { code: 'INVALID_PARAMETER', message, passing: false };
   return { code: reason === 'timed-out' ? 'TIMEOUT' : 'CONNECTION_FAILURE', message, passing: true };
+}
+
+async function sendMail(
+  { mail }: NoticePorts,
+  { address, subject, messageId }: To<'mail'>,
+  text: string,
+): Promise<Refusal | undefined> {
+  if (!mail) return { code: 'INVALID_PARAMETER', message: NO_MAIL, passing: false };
+  try {
+    await mail.send({ to: address, subject, text, messageId });
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    return { code: 'CONNECTION_FAILURE', message: error.message, passing: error.retryable };
+  }
+  return undefined;
 }
 
 /** The same for every attempt: the receiver drops what it has had. */
