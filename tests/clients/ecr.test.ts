@@ -189,6 +189,14 @@ test('a pushed image over quota is refused by the protocol and by the import', a
     const refused = await slipway(['image', 'import', layout('plain'), '--name', 'too/large:1', '--data', server.folder]);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /DENIED: The layer goes beyond the quota .*registry\.layerMiB/);
+    if (absence('skopeo')) return;
+    const script = `
+aws ecr create-repository --repository-name too/wide > /dev/null
+host=\${AWS_ENDPOINT_URL#http://}
+aws ecr get-login-password | skopeo login --tls-verify=false --username AWS --password-stdin "$host" --authfile auth
+! skopeo copy --authfile auth --dest-tls-verify=false oci:${layout('plain')}:1 "docker://$host/too/wide:1" 2>&1`;
+    const printed = await runToSuccess(server, ['bash', '-c', script], { test: 'skopeo' });
+    assert.match(printed, /denied: The layer goes beyond the quota/i, 'other clients hear it, too');
   } finally {
     await server.stop();
   }
