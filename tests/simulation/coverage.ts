@@ -1,10 +1,13 @@
 /** How often a run, or many, reached each thing worth reaching: faults, step types, transitions of status, calls. */
 export class Coverage {
   readonly counts = new Map<string, number>();
+  /** How many faults were added here: asked after every event. */
+  faults = 0;
 
   /** `subject` groups the table, e.g. `fault`, `step`, `ProcessingJob`. */
   add(subject: string, what: string, times = 1): void {
     const name = `${subject}\t${what}`;
+    if (subject === 'fault') this.faults += times;
     this.counts.set(name, (this.counts.get(name) ?? 0) + times);
   }
 

@@ -9,6 +9,19 @@ export function frozenCopy<T>(value: T): T {
   return copyOf(value) as T;
 }
 
+/** What a JSON text says, frozen to the bottom. */
+export function frozenJson(text: string): unknown {
+  return freeze(JSON.parse(text));
+}
+
+/** Of values that nobody else has. */
+function freeze(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  frozen.add(Object.freeze(value));
+  return value;
+}
+
 function copyOf(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : null;
   if (value === null || typeof value !== 'object') return value;

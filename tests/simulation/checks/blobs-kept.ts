@@ -3,6 +3,23 @@ import { type Check, type RowChange, shown, type Watched } from './check.ts';
 import { isSettled } from './statuses.ts';
 
 const DIGEST = /\b[0-9a-f]{64}\b/g;
+const DIGEST_LENGTH = 64;
+const NONE: readonly string[] = [];
+/** By parts of stored documents, which are frozen and shared by the versions of a row. */
+const digestsOfPart = new WeakMap<object, readonly string[]>();
+
+/** Digests that a value speaks of, wherever in it. */
+function digestsIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return value.length < DIGEST_LENGTH ? NONE : (value.match(DIGEST) ?? NONE);
+  if (value === null || typeof value !== 'object') return NONE;
+  const isFrozen = Object.isFrozen(value);
+  const known = isFrozen ? digestsOfPart.get(value) : undefined;
+  if (known) return known;
+  const found: string[] = [];
+  for (const [name, inner] of Object.entries(value)) found.push(...digestsIn(name), ...digestsIn(inner));
+  if (isFrozen) digestsOfPart.set(value, found);
+  return found;
+}
 
 export function checkBlobsKept({ disk, blobs }: Watched): Check {
   let count = 0;
@@ -14,7 +31,8 @@ export function checkBlobsKept({ disk, blobs }: Watched): Check {
   const undeclared = ({ key, after }: RowChange): string[] => {
     // a job that has ended is done with its contents, and still tells what they were
     if (!after || (key.kind.endsWith('Job') && isSettled(key.kind, after.document))) return [];
-    const named = new Set(JSON.stringify(after.document).match(DIGEST) ?? []);
+    const named = new Set(digestsIn(after.document));
+    if (named.size === 0) return [];
     const lost = disk.links.unusedBlobs([...named].filter((digest) => blobs.has(digest)));
     return lost.map((digest) => `${shown(key)} speaks of the content ${digest}, which no row keeps`);
   };

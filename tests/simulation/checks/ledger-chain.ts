@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as hashText } from 'node:crypto';
 import type { LedgerEntry } from '../../../src/platform/ledger/entry.ts';
 import type { Check, Watched } from './check.ts';
 
@@ -8,11 +8,16 @@ import type { Check, Watched } from './check.ts';
  */
 export function checkLedgerChain({ disk }: Watched): Check {
   let last = { sequence: 0, hash: '0'.repeat(64) };
+  /** Entries are frozen: what matched its hash once matches it for as long as it is the same. */
+  const matched = new WeakSet<LedgerEntry>();
   const problemOf = (entry: LedgerEntry, before: typeof last): string | undefined => {
     const { sequence, hash, previousHash } = entry;
     if (sequence !== before.sequence + 1) return `ledger entry ${sequence} follows ${before.sequence}`;
     if (previousHash !== before.hash) return `ledger entry ${sequence} names another hash than entry ${before.sequence} has`;
-    return hash === hashOf(entry) ? undefined : `ledger entry ${sequence} does not match its hash`;
+    if (matched.has(entry)) return undefined;
+    if (hash !== hashOf(entry)) return `ledger entry ${sequence} does not match its hash`;
+    if (isFrozen(entry)) matched.add(entry);
+    return undefined;
   };
   const follow = (entries: readonly LedgerEntry[], from: typeof last): { problems: string[]; last: typeof last } => {
     const problems: string[] = [];
@@ -45,12 +50,18 @@ export function checkLedgerChain({ disk }: Watched): Check {
 }
 
 const hashOf = ({ previousHash, sequence, entry }: LedgerEntry): string =>
-  createHash('sha256').update(previousHash).update(spelled({ entry, sequence })).digest('hex');
+  hashText('sha256', previousHash + spelled({ entry, sequence }), 'hex');
 
 /** JSON with its members in order. */
 function spelled(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(spelled).join()}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
-  return `{${members.map(([name, inner]) => `${JSON.stringify(name)}:${spelled(inner)}`).join()}}`;
+  if (Array.isArray(value)) return `[${value.map(spelled).join()}]`;
+  let members = '';
+  for (const name of Object.keys(value).sort())
+    members += `${members && ','}${JSON.stringify(name)}:${spelled((value as { readonly [name: string]: unknown })[name])}`;
+  return `{${members}}`;
 }
+
+/** To the bottom. */
+const isFrozen = (value: unknown): boolean =>
+  value === null || typeof value !== 'object' || (Object.isFrozen(value) && Object.values(value).every(isFrozen));

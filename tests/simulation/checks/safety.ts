@@ -60,19 +60,24 @@ export const allChecks = (watched: Watched, { reached }: SafetyOptions = {}): Ch
   checkNothingLeftRunning(watched),
 ];
 
+const QUESTIONS = ['onCommit', 'onWork', 'onAnswer', 'afterEvent', 'onCalm', 'atRest'] as const satisfies (keyof Check)[];
+type Question = (typeof QUESTIONS)[number];
+
 /** Lets checks see a world: commits by themselves, the rest when told. */
 export class Safety {
   /** What was promised and not kept: the promise, then what was seen. */
   readonly problems: string[] = [];
   readonly #watched: Watched;
-  readonly #checks: readonly Check[];
+  /** Those that ask each question. */
+  readonly #asking: ReadonlyMap<Question, readonly Check[]>;
   readonly #tokens = new Set<string>();
   readonly #phases = new Map<string, string>();
   readonly #off: () => void;
 
   constructor(watched: Watched, checks: readonly Check[]) {
     this.#watched = watched;
-    this.#checks = checks;
+    const asking = (question: Question) => checks.filter((check) => check[question] !== undefined);
+    this.#asking = new Map(QUESTIONS.map((question) => [question, asking(question)]));
     this.#off = watched.disk.onCommit((commit, rowsBefore) => {
       const { disk } = watched;
       const changes = [...rowsBefore].map(([text, before]) => {
@@ -86,7 +91,7 @@ export class Safety {
         events: disk.events({ afterSequence: disk.lastEventSequence - events, limit: events }),
         ledger: disk.ledger({ afterSequence: disk.ledgerHead().sequence - entries, limit: entries }),
       };
-      this.#ask((check) => check.onCommit?.(seen));
+      this.#ask('onCommit', (check) => check.onCommit?.(seen));
     });
   }
 
@@ -100,10 +105,11 @@ export class Safety {
       if (phase !== 'running' && phase !== 'ended') continue;
       if (phase === 'ended' && before === undefined) continue;
       const seen: SeenWork = { id, phase, work };
-      this.#ask((check) => check.onWork?.(seen));
+      this.#ask('onWork', (check) => check.onWork?.(seen));
     }
-    for (const id of this.#phases.keys()) if (!this.#watched.works.has(id)) this.#phases.delete(id);
-    this.#ask((check) => check.afterEvent?.());
+    if (this.#phases.size !== this.#watched.works.size)
+      for (const id of this.#phases.keys()) if (!this.#watched.works.has(id)) this.#phases.delete(id);
+    this.#ask('afterEvent', (check) => check.afterEvent?.());
   }
 
   /** A client outside sends a call; what is returned is to hear the answer, should it succeed and arrive. */
@@ -112,26 +118,27 @@ export class Safety {
     const token = input['ClientRequestToken'] ?? input['ClientToken'];
     const isRepeated = token !== undefined && this.#tokens.has(`${operation} ${String(token)}`);
     this.#tokens.add(`${operation} ${String(token)}`);
-    return (output) => this.#ask((check) => check.onAnswer?.({ operation, input, output, askedAt, isRepeated }));
+    return (output) => this.#ask('onAnswer', (check) => check.onAnswer?.({ operation, input, output, askedAt, isRepeated }));
   }
 
   /** Faults stop, or begin again. */
   calm(isCalm: boolean): void {
-    this.#ask((check) => check.onCalm?.(isCalm));
+    this.#ask('onCalm', (check) => check.onCalm?.(isCalm));
   }
 
   /** Faults have stopped and nothing moves any more. */
   atRest(): void {
-    this.#ask((check) => check.atRest?.());
+    this.#ask('atRest', (check) => check.atRest?.());
   }
 
   end(): void {
     this.#off();
   }
 
-  #ask(question: (check: Check) => readonly string[] | undefined): void {
-    for (const check of this.#checks) {
-      for (const problem of question(check) ?? []) this.problems.push(`${check.promise}: ${problem}`);
+  #ask(question: Question, put: (check: Check) => readonly string[] | undefined): void {
+    for (const check of this.#asking.get(question) ?? []) {
+      const problems = put(check);
+      if (problems) for (const problem of problems) this.problems.push(`${check.promise}: ${problem}`);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../src/platform/clock.ts';
 import { BackendError } from '../../../src/platform/errors/families.ts';
 import type { WorkAnswer, WorkEnd, WorkRequest, WorkSpec, WorkStatus } from '../../../src/platform/ports/work.ts';
+import { frozenCopy } from '../frozen-copy.ts';
 import type { Fault } from '../swarm.ts';
 import {
   attemptGroupOf,
@@ -89,9 +90,10 @@ export class SimHost {
     if (gone) this.problems.push(`work ${spec.id} is started with the content ${gone.digest}, which is not in the blob store`);
     const attempt = this.#attemptOf(spec);
     const services = (spec.services ?? []).flatMap((id) => this.works.get(id)?.spec ?? []);
-    const plan = (this.#options.outcomeOf ?? plannedOutcome)(structuredClone(spec), { attempt, services });
+    const handed = frozenCopy(spec);
+    const plan = (this.#options.outcomeOf ?? plannedOutcome)(handed, { attempt, services });
     this.works.set(spec.id, {
-      spec: structuredClone(spec),
+      spec: handed,
       phase: 'staged',
       handedBy: life,
       attempt,

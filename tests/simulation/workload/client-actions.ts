@@ -94,14 +94,18 @@ export class Workload {
     return [...problems, ...this.takeProblems()];
   }
 
+  /** Whether what stands in this text of a definition may fail for what happens around it. */
+  #isShaken(text: string): boolean {
+    const givesUp = this.#options.throttled === true && /"Step\.(THROTTLING|SERVICE_FAULT)"/.test(text);
+    return givesUp || text.includes(`${SURROUNDINGS.bucket}/flaky/`);
+  }
+
   async #judgeExecution(client: Client, one: StartedExecution): Promise<string[]> {
     try {
       const observed = await observeExecution(client, one.arn);
-      const isShaken = (step: string) => {
-        const text = JSON.stringify(stepsNamed(observed.definition, step.replace(/-\d+$/, ''), step));
-        const givesUp = this.#options.throttled && /"Step\.(THROTTLING|SERVICE_FAULT)"/.test(text);
-        return givesUp || text.includes(`${SURROUNDINGS.bucket}/flaky/`);
-      };
+      const mayShake = this.#isShaken(JSON.stringify(observed.definition));
+      const isShaken = (step: string) =>
+        mayShake && this.#isShaken(JSON.stringify(stepsNamed(observed.definition, step.replace(/-\d+$/, ''), step)));
       const missed = missedSteps(observed.steps, { packages: this.memory.deletedPackages, rounds: one.retries });
       const disturbed = (step: string) =>
         one.disturbed.has(step) || missed.has(step) || isShaken(step) || (this.#options.disturbed?.(one.id, step) ?? false);
