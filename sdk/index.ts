@@ -20,6 +20,8 @@ export { Pipeline } from './pipeline.ts';
 export type { ProcessingInputOptions, ProcessingOutputOptions, ProcessingStepOptions } from './processing-step.ts';
 export { jsonGet, ProcessingStep } from './processing-step.ts';
 export type { Properties } from './properties.ts';
+export type { MetricRule, ProductionComparisonOptions, RegisterByRuleOptions } from './quality-gates.ts';
+export { ProductionComparison, registerByRule } from './quality-gates.ts';
 export type { CleanupStepOptions, ForEachStepOptions, Item } from './repeated-steps.ts';
 export { CleanupStep, currentItem, ForEachStep } from './repeated-steps.ts';
 export type { CallbackStepOptions, LambdaStepOptions, Outputs, OutputTypes } from './service-steps.ts';
