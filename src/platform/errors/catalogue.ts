@@ -161,10 +161,20 @@ export const ERROR_CATALOGUE = {
   InvalidNextToken: upper(400),
   InvalidResourceId: lower(400),
   InvalidResourceType: lower(400),
+  // CodeBuild
+  AccountLimitExceededException: lower(400),
+  InvalidInputException: lower(400),
   // Secrets Manager
   ResourceExistsException: upper(400),
   InvalidRequestException: upper(400),
   InvalidNextTokenException: upper(400),
+  // SNS
+  InvalidParameter: lower(400),
+  ParameterValueInvalid: lower(400),
+  AuthorizationError: lower(403),
+  TagLimitExceeded: lower(400),
+  SubscriptionLimitExceeded: lower(403),
+  FilterPolicyLimitExceeded: lower(403),
   // CodePipeline
   PipelineNotFoundException: lower(400),
   PipelineNameInUseException: lower(400),
@@ -250,6 +260,12 @@ export const ERROR_CATALOGUE = {
   InvalidRepositoryTriggerDestinationArnException: lower(400),
   InvalidRepositoryTriggerRegionException: lower(400),
   InvalidRepositoryTriggerEventsException: lower(400),
+  // EventBridge
+  InvalidEventPatternException: lower(400),
+  ManagedRuleException: lower(400),
+  ConcurrentModificationException: lower(400),
+  IllegalStatusException: lower(400),
+  InvalidStateException: lower(400),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
