@@ -26,6 +26,7 @@ import { createLogFiles } from './platform/log-files.ts';
 import { createBlobStore } from './platform/objects/blob-store.ts';
 import { createReconcileLoop } from './platform/reconcile/loop.ts';
 import { createOutgoingHttp } from './platform/outgoing/outgoing-http-client.ts';
+import { createMessageSigner } from './platform/outgoing/message-signer.ts';
 import { createSmtpMail } from './platform/outgoing/smtp-mail.ts';
 import type { Settings } from './platform/settings.ts';
 import { type Decorate, undecorated } from './platform/ports/decorate.ts';
@@ -213,6 +214,7 @@ function portsOf(base: Foundation, late: LateParts): RoomPorts {
     routes: base.decorate('routes', routes),
     functionRuntimes,
     outgoing: createOutgoingHttp({ rules, ownPorts }),
+    signer: createMessageSigner(join(base.paths.keys, 'messages.pem')),
     ...(mail && { mail: createSmtpMail(mail) }),
     serverUrl: () => late.url,
     runtimeUrl: () => runtimeUrlOf(late),
@@ -222,7 +224,7 @@ function portsOf(base: Foundation, late: LateParts): RoomPorts {
 function createServerGateway(
   base: Foundation,
   late: LateParts,
-  { dispatcher, functions, identity, credentials }: WiredRooms,
+  { dispatcher, functions, identity, credentials, topics }: WiredRooms,
   ready: Promise<void>,
 ): Gateway {
   const services = serviceIds.map(loadService);
@@ -244,7 +246,7 @@ function createServerGateway(
     services,
     identities: identity.directory,
     region: base.settings.region,
-    webRoutes: [...consoleRoutes, credentials.route, functions.route],
+    webRoutes: [...consoleRoutes, credentials.route, functions.route, ...(topics ? [topics.route] : [])],
     runtimeForward: createForward(address),
     ready,
   });

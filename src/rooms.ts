@@ -17,6 +17,7 @@ import { createSecretsRoom } from './domains/secrets/room.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
 import { createStudioRoom } from './domains/studio/room.ts';
 import { createTaggingRoom } from './domains/tagging/room.ts';
+import { createTopicsRoom, type TopicsRoom } from './domains/topics/room.ts';
 import { createInstanceLimits } from './platform/admission/instance-sizes.ts';
 import type { Admission, Reservation } from './platform/admission/port.ts';
 import { createAuthorizer } from './platform/authorization/authorizer.ts';
@@ -35,6 +36,7 @@ import { type Decorate, undecorated } from './platform/ports/decorate.ts';
 import type { ImageTrees } from './platform/ports/images.ts';
 import type { LogFiles } from './platform/ports/log-files.ts';
 import type { Mail } from './platform/ports/mail.ts';
+import type { MessageSigner } from './platform/ports/message-signer.ts';
 import type { OutgoingHttp } from './platform/ports/outgoing-http.ts';
 import type { RoutePublisher } from './platform/ports/routes.ts';
 import type { RuntimeCatalogue } from './platform/ports/runtime.ts';
@@ -68,6 +70,8 @@ export interface RoomPorts {
   readonly registryTokens: RegistryTokens;
   /** Requests to addresses of users; without it nothing is sent anywhere. */
   readonly outgoing?: OutgoingHttp;
+  /** Without it there are no topics. */
+  readonly signer?: MessageSigner;
   /** Absent where no SMTP server is named. */
   readonly mail?: Mail;
   /** Where clients and work reach the main port and the runtime port; known once they are bound. */
@@ -81,6 +85,7 @@ export interface WiredRooms {
   readonly jobs: JobsRoom;
   readonly functions: FunctionsRoom;
   readonly identity: IdentityRoom;
+  readonly topics?: TopicsRoom;
   readonly dispatcher: Dispatcher;
   readonly credentials: WorkCredentials;
 }
@@ -113,7 +118,10 @@ export function createRooms(ports: RoomPorts): WiredRooms {
   };
   const jobs = createJobsRoom({ ...shared, calls: callsOf('jobs') });
   const functions = createFunctionsRoom({ ...shared, runtimes: ports.functionRuntimes, calls: callsOf('functions') });
+  const { signer } = ports;
+  const topics = signer && createTopicsRoom({ ...shared, signer });
   all.push(
+    ...(topics ? [topics] : []),
     identity,
     createStorageRoom(ports),
     createImagesRoom(ports),
@@ -136,7 +144,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     operations: all.flatMap((room) => room.operations),
     services: serviceIds.map(loadService),
   });
-  return { rooms: all, jobs, functions, identity, dispatcher, credentials };
+  return { rooms: all, jobs, functions, identity, ...(topics && { topics }), dispatcher, credentials };
 }
 
 /** Reconcilers at the loop, rooms and loop started: unfinished work goes on. Before it, no request is answered. */

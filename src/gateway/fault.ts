@@ -64,4 +64,5 @@ const QUERY_CODES: Readonly<Record<string, readonly [code: string, status: numbe
   ValidationException: ['ValidationError', 400],
   SerializationException: ['ValidationError', 400],
   ThrottlingException: ['Throttling', 400],
+  ResourceNotFoundException: ['ResourceNotFound', 404],
 };

@@ -165,6 +165,7 @@ async function authorize(
   if (decision.allowed) return;
   await recordDenial(ports.store, decision.need, decision.message, context);
   const protocol = entry.service.model.metadata.protocol;
+  if (entry.service.prefix === 'sns') throw new ServiceError('AuthorizationError', decision.message);
   const code = protocol === 'query' || protocol === 'rest-xml' ? 'AccessDenied' : 'AccessDeniedException';
   throw new ServiceError(code, decision.message);
 }

@@ -1,0 +1,72 @@
+import { isRejection, type Rejection } from '../../platform/errors/rejection.ts';
+import type { Json, JsonObject } from '../../platform/json.ts';
+import { matchesEvent } from '../events/decide-match.ts';
+import { type Pattern, parsePattern } from '../events/decide-pattern.ts';
+import type { MessageDocument } from './resources.ts';
+
+/** Filter policies of subscriptions, in the language of event patterns; pure. Source: "Amazon SNS subscription filter policies" of AWS's guide. */
+export type Scope = 'MessageAttributes' | 'MessageBody';
+
+export interface Filter {
+  readonly pattern: Pattern;
+  readonly scope: Scope;
+}
+
+const KEYS_MAX = 5;
+const COMBINATIONS_MAX = 150;
+
+const wrong = (why: string): { rejection: Rejection } => ({
+  rejection: { code: 'InvalidParameter', message: `Invalid parameter: FilterPolicy: ${why}` },
+});
+
+export function parseFilter(text: string, scope: Scope): Filter | { readonly rejection: Rejection } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return wrong('failed to parse JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong('Filter policy must be a JSON object.');
+  const nested = Object.entries(value).find(([name, rule]) => name !== '$or' && !Array.isArray(rule) && typeof rule === 'object');
+  if (nested && scope === 'MessageAttributes') {
+    return wrong('Filter policy scope MessageAttributes does not support nested filter policy');
+  }
+  const pattern = parsePattern(text);
+  if (isRejection(pattern)) return wrong(pattern.message.replace('Event pattern is not valid. Reason: ', ''));
+  const paths = new Set(pattern.alternatives.flat().map(({ path }) => path));
+  if (paths.size > KEYS_MAX) return wrong(`Filter policy can not have more than ${KEYS_MAX} keys`);
+  const combinations = pattern.alternatives.reduce(
+    (sum, one) => sum + one.reduce((all, { matchers }) => all * (matchers.length || 1), 1),
+    0,
+  );
+  if (combinations > COMBINATIONS_MAX) return wrong('Filter policy is too complex');
+  return { pattern, scope };
+}
+
+/** A body that is no JSON object has none of the keys that a policy on bodies asks for, and is not passed on. */
+export function passesFilter({ pattern, scope }: Filter, message: Pick<MessageDocument, 'message' | 'attributes'>): boolean {
+  if (scope === 'MessageAttributes') return matchesEvent(pattern, attributesAsEvent(message.attributes));
+  let body: unknown;
+  try {
+    body = JSON.parse(message.message);
+  } catch {
+    return false;
+  }
+  return typeof body === 'object' && body !== null && !Array.isArray(body) && matchesEvent(pattern, body as JsonObject);
+}
+
+function attributesAsEvent(attributes: MessageDocument['attributes'] = {}): JsonObject {
+  return Object.fromEntries(Object.entries(attributes).map(([name, { Type, Value }]) => [name, scalarsOf(Type, Value)]));
+}
+
+/** Of an attribute that is no array of scalars nothing matches but that it exists. */
+function scalarsOf(type: string, text: string): Json {
+  if (type === 'Number') return Number(text);
+  if (type !== 'String.Array') return text;
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? list.filter((one) => one === null || typeof one !== 'object') : text;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,136 @@
+import { hash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { OperationName } from '../../contract/operations.ts';
+import { evaluateTrust } from '../../platform/authorization/evaluate.ts';
+import type { AuthorizationNeed, PolicyDocument } from '../../platform/authorization/policy.ts';
+import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { refuse } from '../../platform/errors/rejection.ts';
+import type { WithSource } from '../../platform/ports/invocation.ts';
+import { parseArn } from '../../platform/resources/arn.ts';
+import { absentError, type Place, placeOf } from '../../platform/resources/declaration.ts';
+import type { Store } from '../../platform/store/port.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { defaultPolicy, invalidParameter, parseTopicPolicy } from './decide-topic.ts';
+import type { TopicsPorts } from './ports.ts';
+import {
+  SUBSCRIPTION,
+  type SubscriptionDocument,
+  subscriptionKey,
+  TOPIC,
+  topicArn,
+  type TopicDocument,
+  topicKey,
+} from './resources.ts';
+
+export type TopicRow = Read<TopicDocument>;
+export type SubscriptionRow = Read<SubscriptionDocument>;
+type Reads = Pick<Store, 'get'>;
+
+/** The topic's name. What belongs to another account or region is not there for this caller. */
+export function topicNameOf(context: OperationContext, text: string, member = 'TopicArn'): string {
+  const arn = parseArn(text);
+  if (arn?.service !== 'sns') {
+    const parts = text.split(':').length;
+    throw new ServiceError(
+      'InvalidParameter',
+      `Invalid parameter: ${member}${parts < 6 ? ` Reason: An ARN must have at least 6 elements, not ${parts}` : ''}`,
+    );
+  }
+  if (arn.account !== context.account || arn.region !== context.region) throw absentError(TOPIC, placeOf(context), '');
+  return arn.resource;
+}
+
+export async function readTopic(store: Reads, context: OperationContext, arn: string, member?: string): Promise<TopicRow> {
+  const name = topicNameOf(context, arn, member);
+  const row = await readRow<TopicDocument>(store, topicKey(placeOf(context), name));
+  if (!row) throw absentError(TOPIC, placeOf(context), name);
+  return row;
+}
+
+/** `<topic>:<id>`, what a subscription's ARN ends in. */
+export function subscriptionNameOf(context: OperationContext, text: string): string {
+  const arn = parseArn(text);
+  if (arn?.service !== 'sns' || !/^[^:]+:[^:]+$/.test(arn.resource)) {
+    refuse(invalidParameter('SubscriptionArn'));
+  }
+  if (arn?.account !== context.account || arn.region !== context.region) throw absentError(SUBSCRIPTION, placeOf(context), '');
+  return arn.resource;
+}
+
+/** One whose topic went is gone too, though its row may wait to be removed. */
+export async function findSubscription(store: Reads, place: Place, name: string): Promise<SubscriptionRow | undefined> {
+  const row = await readRow<SubscriptionDocument>(store, subscriptionKey(place, name));
+  if (!row) return undefined;
+  const topic = await readRow<TopicDocument>(store, topicKey(place, row.document.topic));
+  return topic?.document.box === row.document.box ? row : undefined;
+}
+
+export async function readSubscription(store: Reads, context: OperationContext, arn: string): Promise<SubscriptionRow> {
+  const name = subscriptionNameOf(context, arn);
+  const row = await findSubscription(store, placeOf(context), name);
+  if (!row) throw absentError(SUBSCRIPTION, placeOf(context), name);
+  return row;
+}
+
+export function policyOf(row: TopicRow): PolicyDocument {
+  const { Policy } = row.document.attributes;
+  const parsed = Policy === undefined ? undefined : parseTopicPolicy(Policy);
+  if (parsed && 'document' in parsed) return parsed.document;
+  return defaultPolicy(topicArn(row.key, row.document.name), row.key.account);
+}
+
+/** What an operation on one topic needs: a right of the caller's own, or one that the topic's policy gives. */
+export async function topicNeed(
+  store: Reads,
+  context: OperationContext,
+  arn: string,
+  action: string,
+  more: Partial<AuthorizationNeed> & WithSource = {},
+  member?: string,
+): Promise<AuthorizationNeed[]> {
+  const name = topicNameOf(context, arn, member);
+  const row = await readRow<TopicDocument>(store, topicKey(placeOf(context), name));
+  const resourcePolicy = row?.document.attributes['Policy'] === undefined ? undefined : policyOf(row);
+  const { Source, ...need } = more;
+  if (Source && resourcePolicy && allowsService(resourcePolicy, action, Source)) return [];
+  return [{ action, resources: [topicArn(context, name)], ...need, ...(resourcePolicy && { resourcePolicy }) }];
+}
+
+function allowsService(
+  document: PolicyDocument,
+  action: string,
+  { service, arn, account }: NonNullable<WithSource['Source']>,
+): boolean {
+  const context = new Map([
+    ['aws:sourcearn', [arn]],
+    ['aws:sourceaccount', [account]],
+    ['aws:sourceowner', [account]],
+  ]);
+  return evaluateTrust(document, { action, caller: { service }, context }) === 'allow';
+}
+
+export const topicNeeds =
+  <N extends OperationName>(ports: Pick<TopicsPorts, 'store'>, action: string): Operation<N>['needs'] =>
+  (input, context) =>
+    topicNeed(ports.store, context, (input as { TopicArn: string }).TopicArn, action);
+
+/** What an operation on one subscription needs, on its topic, as at AWS. */
+export const subscriptionNeeds =
+  <N extends OperationName>(action: string): Operation<N>['needs'] =>
+  (input, context) => {
+    const name = subscriptionNameOf(context, (input as { SubscriptionArn: string }).SubscriptionArn);
+    return [{ action, resources: [topicArn(placeOf(context), name.split(':')[0] ?? '')] }];
+  };
+
+export const endpointDigest = (protocol: string, endpoint: string): string => hash('sha256', `${protocol}\n${endpoint}`);
+export const tokenDigest = (token: string): string => hash('sha256', token);
+
+/** What an unsubscribe link carries besides the ARN, which others may know. */
+export const unsubscribeSeal = (sealingKey: string, arn: string): string =>
+  createHmac('sha256', Buffer.from(sealingKey, 'hex')).update(`unsubscribe\n${arn}`).digest('hex').slice(0, 40);
+
+export function isUnsubscribeSeal(sealingKey: string, arn: string, seal: string): boolean {
+  const expected = Buffer.from(unsubscribeSeal(sealingKey, arn));
+  const given = Buffer.from(seal);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
