@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../platform/json.ts';
-import { flatten, matchesAlternative, pathsOf } from './decide-match.ts';
-import type { Alternative, Pattern } from './decide-pattern.ts';
+import { flatten, matchesAlternative, pathsOf } from '../../platform/patterns/decide-match.ts';
+import type { Alternative, Pattern } from '../../platform/patterns/decide-pattern.ts';
 
 /** Rules of one bus, made ready: an event is held against those alone that its source or detail type lets through. */
 export interface RuleIndex<R> {

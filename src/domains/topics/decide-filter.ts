@@ -1,7 +1,7 @@
 import { isRejection, type Rejection } from '../../platform/errors/rejection.ts';
 import type { Json, JsonObject } from '../../platform/json.ts';
-import { matchesEvent } from '../events/decide-match.ts';
-import { type Pattern, parsePattern } from '../events/decide-pattern.ts';
+import { matchesEvent } from '../../platform/patterns/decide-match.ts';
+import { type Pattern, parsePattern } from '../../platform/patterns/decide-pattern.ts';
 import type { MessageDocument } from './resources.ts';
 
 /** Filter policies of subscriptions, in the language of event patterns; pure. Source: "Amazon SNS subscription filter policies" of AWS's guide. */

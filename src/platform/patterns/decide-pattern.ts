@@ -1,6 +1,6 @@
-import { type Address, type Network, parseAddress, parseNetwork } from '../../platform/authorization/addresses.ts';
-import { isRejection, type Rejection } from '../../platform/errors/rejection.ts';
-import type { Json, JsonObject } from '../../platform/json.ts';
+import { type Address, type Network, parseAddress, parseNetwork } from '../authorization/addresses.ts';
+import { isRejection, type Rejection } from '../errors/rejection.ts';
+import type { Json, JsonObject } from '../json.ts';
 
 /**
  * Event patterns, compiled: what `$or` means is spelled out, so that a pattern is a list of alternatives, and each alternative says for some

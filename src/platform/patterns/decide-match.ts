@@ -1,5 +1,5 @@
-import { type Network, parseAddress } from '../../platform/authorization/addresses.ts';
-import type { Json, JsonObject } from '../../platform/json.ts';
+import { type Network, parseAddress } from '../authorization/addresses.ts';
+import type { Json, JsonObject } from '../json.ts';
 import type { Alternative, Condition, Matcher, Pattern, Scalar } from './decide-pattern.ts';
 
 /** A value of an event, and in which element of which arrays of objects it stands: pairs of array and element, outermost first. */
