@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRejection } from '../errors/rejection.ts';
-import type { JsonObject } from '../json.ts';
-import { matchesEvent } from './decide-match.ts';
-import { type Pattern, parsePattern } from './decide-pattern.ts';
+import { isRejection } from '../../platform/errors/rejection.ts';
+import type { JsonObject } from '../../platform/json.ts';
+import { matchesEvent } from '../../platform/patterns/decide-match.ts';
+import { type Pattern, parsePattern } from '../../platform/patterns/decide-pattern.ts';
 import { compileRules } from './decide-rule-index.ts';
 
 function pattern(value: object): Pattern {
