@@ -17,7 +17,8 @@ export function frozenJson(text: string): unknown {
 /** Of values that nobody else has. */
 function freeze(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value;
-  for (const inner of Object.values(value)) freeze(inner);
+  if (Array.isArray(value)) for (const item of value) freeze(item);
+  else for (const member in value) freeze((value as { readonly [member: string]: unknown })[member]);
   frozen.add(Object.freeze(value));
   return value;
 }
@@ -39,6 +40,10 @@ function copyOfMembers(members: { readonly [member: string]: unknown }): object 
   for (const member of Object.keys(members)) {
     const item = members[member];
     if (item === undefined) continue;
+    if (typeof item === 'string' && member !== '__proto__') {
+      copy[member] = item;
+      continue;
+    }
     // an assignment would set the prototype
     if (member === '__proto__') Object.defineProperty(copy, member, { value: copyOf(item), enumerable: true });
     else copy[member] = copyOf(item);

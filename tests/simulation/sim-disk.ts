@@ -61,7 +61,7 @@ class Disk implements SimDisk {
       rowsBefore.set(keyText(key), this.rows.get(key));
     }
     for (const key of commit.remove ?? []) this.#remove(key);
-    for (const write of commit.write ?? []) this.#write(write);
+    for (const write of commit.write ?? []) this.#write(write, rowsBefore.get(keyText(write.key)));
     for (const { from, to, drop } of commit.refer ?? []) this.links.refer(keyText(from), keyText(to), drop === true);
     for (const { reconciler, key, dueAtMs } of commit.timers ?? []) this.#setTimer(reconciler, key, dueAtMs);
     for (const event of commit.events ?? []) {
@@ -79,18 +79,18 @@ class Disk implements SimDisk {
     this.links.forget(keyText(key));
   }
 
-  #write({ key, document, index, blobs }: Write): void {
-    const version = (this.rows.get(key)?.version ?? 0) + 1;
-    const { account, region, kind, name } = key;
-    this.rows.put(frozenCopy({ key: { account, region, kind, name }, version, document, index: indexOf(index) }));
+  #write({ key, document, index, blobs }: Write, before: Row | undefined): void {
+    const version = (before?.version ?? 0) + 1;
+    const row = { key: before?.key ?? keyOf(key), version, document: frozenCopy(document), index: indexOf(index) };
+    this.rows.put(Object.freeze(row));
     if (blobs) this.links.setBlobs(keyText(key), blobs);
   }
 
-  #setTimer(reconciler: string, { account, region, kind, name }: ResourceKey, dueAtMs: number | null): void {
-    const text = keyText({ account, region, kind, name });
+  #setTimer(reconciler: string, key: ResourceKey, dueAtMs: number | null): void {
+    const text = keyText(key);
     const ofKey = this.#timers.get(text) ?? new Map<string, Timer>();
     if (dueAtMs === null) ofKey.delete(reconciler);
-    else ofKey.set(reconciler, frozenCopy({ reconciler, key: { account, region, kind, name }, dueAtMs }));
+    else ofKey.set(reconciler, Object.freeze({ reconciler, key: keyOf(key), dueAtMs }));
     if (ofKey.size === 0) this.#timers.delete(text);
     else this.#timers.set(text, ofKey);
     this.#timerOrder = undefined;
@@ -101,7 +101,7 @@ class Disk implements SimDisk {
     const sequence = head.sequence + 1;
     const hash = chainHash(head.hash, sequence, entryText);
     const entry = frozenJson(entryText) as LedgerEntry['entry'];
-    this.#ledger.push(frozenCopy({ sequence, hash, previousHash: head.hash, entry }));
+    this.#ledger.push(Object.freeze({ sequence, hash, previousHash: head.hash, entry }));
   }
 
   timers(): readonly Timer[] {
@@ -149,9 +149,17 @@ class Disk implements SimDisk {
   }
 }
 
-function indexOf({ parent, status, facet, createdAtMs, modifiedAtMs, ordinal }: RowIndex): RowIndex {
-  return { parent, status, facet, createdAtMs, modifiedAtMs, ordinal };
-}
+const keyOf = ({ account, region, kind, name }: ResourceKey): ResourceKey => Object.freeze({ account, region, kind, name });
+
+const indexOf = ({ parent, status, facet, createdAtMs, modifiedAtMs, ordinal }: RowIndex): RowIndex =>
+  Object.freeze({
+    ...(parent !== undefined && { parent }),
+    ...(status !== undefined && { status }),
+    ...(facet !== undefined && { facet }),
+    createdAtMs,
+    modifiedAtMs,
+    ...(ordinal !== undefined && { ordinal }),
+  });
 
 const compareTimers = (one: Timer, other: Timer): number =>
   one.dueAtMs - other.dueAtMs ||

@@ -16,7 +16,11 @@ function digestsIn(value: unknown): readonly string[] {
   const known = isFrozen ? digestsOfPart.get(value) : undefined;
   if (known) return known;
   const found: string[] = [];
-  for (const [name, inner] of Object.entries(value)) found.push(...digestsIn(name), ...digestsIn(inner));
+  for (const name in value) {
+    if (name.length >= DIGEST_LENGTH) found.push(...digestsIn(name));
+    const inner = (value as { readonly [name: string]: unknown })[name];
+    if (typeof inner !== 'string' || inner.length >= DIGEST_LENGTH) for (const digest of digestsIn(inner)) found.push(digest);
+  }
   if (isFrozen) digestsOfPart.set(value, found);
   return found;
 }
