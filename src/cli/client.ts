@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { InputOf, OperationName, OutputOf } from '../contract/operations.ts';
 import { signRequest } from '../gateway/signature/sign.ts';
+import type { JsonObject } from '../platform/json.ts';
 import { request } from '../platform/node-http.ts';
 import type { Connection } from './connection.ts';
 import { failed } from './exit.ts';
@@ -24,11 +25,15 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-type JsonService = 'sagemaker' | 'logs' | 'ecr';
+type JsonService = 'sagemaker' | 'logs' | 'ecr' | 'codecommit' | 'codebuild' | 'codepipeline' | 'events';
 const TARGETS: Record<JsonService, string> = {
   sagemaker: 'SageMaker',
   logs: 'Logs_20140328',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
+  codecommit: 'CodeCommit_20150413',
+  codebuild: 'CodeBuild_20161006',
+  codepipeline: 'CodePipeline_20150709',
+  events: 'AWSEvents',
 };
 
 /**
@@ -186,7 +191,7 @@ function send(connection: Connection, origin: string, outgoing: Outgoing): Promi
 
 /** GetCallerIdentity: the account and ARN the CLI acts as. */
 export async function callerIdentity(connection: Connection): Promise<{ account: string; arn: string }> {
-  const text = await callSts(connection, { Action: 'GetCallerIdentity' });
+  const text = await callQuery(connection, 'sts', { Action: 'GetCallerIdentity' });
   return { account: elementOf(text, 'Account'), arn: elementOf(text, 'Arn') };
 }
 
@@ -196,7 +201,7 @@ export async function assumeRole(
   roleArn: string,
   sessionName: string,
 ): Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: string }> {
-  const text = await callSts(connection, { Action: 'AssumeRole', RoleArn: roleArn, RoleSessionName: sessionName });
+  const text = await callQuery(connection, 'sts', { Action: 'AssumeRole', RoleArn: roleArn, RoleSessionName: sessionName });
   return {
     accessKeyId: elementOf(text, 'AccessKeyId'),
     secretAccessKey: elementOf(text, 'SecretAccessKey'),
@@ -205,19 +210,41 @@ export async function assumeRole(
   };
 }
 
-const elementOf = (xml: string, name: string): string => new RegExp(`<${name}>(.*?)</${name}>`, 's').exec(xml)?.[1] ?? '';
+export const elementOf = (xml: string, name: string): string => new RegExp(`<${name}>(.*?)</${name}>`, 's').exec(xml)?.[1] ?? '';
 
-async function callSts(connection: Connection, parameters: Record<string, string>): Promise<string> {
+const QUERY_VERSIONS = { sts: '2011-06-15', iam: '2010-05-08', sns: '2010-03-31' };
+
+/** Calls an operation of a service that takes forms and answers XML; gives the XML. */
+export async function callQuery(
+  connection: Connection,
+  service: keyof typeof QUERY_VERSIONS,
+  parameters: Readonly<Record<string, string>>,
+): Promise<string> {
   const answer = await send(connection, connection.url, {
     method: 'POST',
     path: '/',
-    service: 'sts',
+    service,
     headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-    body: Buffer.from(new URLSearchParams({ ...parameters, Version: '2011-06-15' }).toString()),
+    body: Buffer.from(new URLSearchParams({ ...parameters, Version: QUERY_VERSIONS[service] }).toString()),
   });
   const text = answer.body.toString('utf8');
   if (answer.status !== 200) throw awsErrorOf(answer, text);
   return text;
+}
+
+/** Calls EventBridge Scheduler, whose operations are paths. */
+export async function callScheduler(
+  connection: Connection,
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  input?: JsonObject,
+): Promise<JsonObject> {
+  const body = Buffer.from(input === undefined ? '' : JSON.stringify(input));
+  const headers = { 'content-type': 'application/json' };
+  const answer = await send(connection, connection.url, { method, path, service: 'scheduler', headers, body });
+  const text = answer.body.toString('utf8');
+  if (answer.status !== 200) throw awsErrorOf(answer, text);
+  return JSON.parse(text || '{}') as JsonObject;
 }
 
 /** The role that first start makes; programs that name none act by it. */

@@ -88,7 +88,8 @@ const collect = (value: string, before: string[]): string[] => [...before, value
 function pipelineVerbs(program: Command): void {
   program.commandsGroup('Pipelines:');
   verb(program, 'init [dir]', 'a project of your own that runs as it is')
-    .option('--template <name>', 'kind of project', 'bare')
+    .option('--template <name>', 'kind of project: bare, or codepipeline (from a push to production)', 'bare')
+    .option('--language <name>', 'of the pipeline, with codepipeline: typescript or python', 'typescript')
     .action(async (dir, options) => (await import('./verbs/init.ts')).init(dir, options));
   verb(program, 'validate <file>', 'check a pipeline: a definition (JSON) or a TypeScript program').action(
     async (file, options) => (await import('./verbs/pipeline.ts')).validate(file, options),
@@ -169,6 +170,22 @@ function modelVerbs(program: Command): void {
     .action(async (endpoint, options) => (await import('./verbs/deploy.ts')).invoke(endpoint, options));
 }
 
+function releaseVerbs(program: Command): void {
+  program.commandsGroup('Environments of a project (config/environments.json):');
+  const projectVerb = (usage: string, summary: string) =>
+    verb(program, usage, summary).option('--project <dir>', 'folder of the project', '.');
+  projectVerb('promote [package]', 'move a registered version to an environment, as it is')
+    .requiredOption('--to <environment>', 'where to')
+    .option('--from <environment>', 'take what that environment serves')
+    .action(async (reference, options) => (await import('./verbs/release.ts')).promote(reference, options));
+  projectVerb('smoke <environment>', "run the environment's smoke test").action(async (name, options) =>
+    (await import('./verbs/release.ts')).smoke(name, options),
+  );
+  projectVerb('rollback <environment>', 'serve again what the environment served before')
+    .option('--to <which>', 'previous', 'previous')
+    .action(async (name, options) => (await import('./verbs/release.ts')).rollback(name, options));
+}
+
 function imageVerbs(program: Command): void {
   program.commandsGroup('Images and the rest:');
   const image = program.command('image').description('images of your own, which run without a container engine');
@@ -184,9 +201,18 @@ function imageVerbs(program: Command): void {
   );
 }
 
+/** What programs call, not people. */
+function hiddenVerbs(program: Command): void {
+  program
+    .command('git-credential', { hidden: true })
+    .argument('<action>')
+    .option('--data <dir>')
+    .action(async (action, options) => (await import('./verbs/git-credential.ts')).gitCredential(action, options));
+}
+
 /** Verbs of the design that later versions bring; they say so instead of being unknown. */
 function laterVerbs(program: Command): void {
-  for (const name of ['graph', 'sign', 'promote', 'rollback', 'monitor', 'retrain', 'clean']) {
+  for (const name of ['graph', 'sign', 'monitor', 'retrain', 'clean']) {
     program
       .command(name, { hidden: true })
       .allowUnknownOption()
@@ -215,6 +241,7 @@ function buildProgram(): Command {
   serverVerbs(program);
   pipelineVerbs(program);
   modelVerbs(program);
+  releaseVerbs(program);
   imageVerbs(program);
   program
     .command('demo')
@@ -234,6 +261,7 @@ function buildProgram(): Command {
     .option('--python <file>')
     .action(async (what, words, options) => (await import('./verbs/dev.ts')).dev(what, options, words));
   program.helpCommand('help [command]', 'the help of a command');
+  hiddenVerbs(program);
   laterVerbs(program);
   return program;
 }

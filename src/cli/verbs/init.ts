@@ -1,8 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { connect, runningServer } from '../connection.ts';
+import { dataFlag, dataFolderOf } from '../data-folder-option.ts';
 import { failed, wrongUse } from '../exit.ts';
-import { createOutput, shortPath } from '../output.ts';
+import { createOutput, type Output, shortPath } from '../output.ts';
+import { ENVIRONMENTS_FILE, isProjectName, readProject } from '../project/environments.ts';
+import { setUpProject } from '../project/set-up.ts';
+import { prepareRepository, writeProject } from '../project/template.ts';
 import type { GlobalOptions } from '../session.ts';
 
 const CHECKOUT = resolve(import.meta.dirname, '../../..');
@@ -10,16 +15,18 @@ const EXAMPLE = join(CHECKOUT, 'examples/breast-cancer');
 
 export interface InitOptions extends GlobalOptions {
   readonly template: string;
+  readonly language: string;
 }
 
 /** `slipway init [DIR]`: a project of one's own, which runs as it is. Nothing that is there is written over. */
 export async function init(directory: string | undefined, options: InitOptions): Promise<void> {
+  if (options.template === 'codepipeline') return initDelivery(directory, options);
   if (options.template !== 'bare') {
     throw options.template === 'gitlab' || options.template === 'github'
       ? failed(
           `slipway init --template ${options.template}: not implemented in this version. Without --template: a project to run here.`,
         )
-      : wrongUse(`--template ${options.template}: there are bare, gitlab and github.`);
+      : wrongUse(`--template ${options.template}: there are bare, codepipeline, gitlab and github.`);
   }
   const folder = resolve(directory ?? '.');
   const files = projectFiles(folder);
@@ -35,6 +42,50 @@ export async function init(directory: string | undefined, options: InitOptions):
   output.line(`run it: ${enter}npx slipway run pipeline.ts`);
   output.result({ folder, files: [...files.keys(), ...readdirSync(EXAMPLE)].sort(), linked: problem === undefined });
 }
+
+/**
+ * A project with a delivery of its own. Its files are written once; repository, builds, delivery pipelines and rules are made on the server
+ * when one is up, and by the same command again later.
+ */
+async function initDelivery(directory: string | undefined, options: InitOptions): Promise<void> {
+  const folder = resolve(directory ?? '.');
+  const isNew = !existsSync(join(folder, ENVIRONMENTS_FILE));
+  const output = createOutput(options.json ?? false);
+  const files = isNew ? writeFiles(folder, options.language) : [];
+  if (isNew) output.line(`A project in ${folder}: ${files.filter((name) => !name.includes('/')).join(', ')}`);
+  const problem = isNew ? installLink(folder) : undefined;
+  const enter = directory === undefined || directory === '.' ? '' : `cd ${shortPath(folder)} && `;
+  if (problem) output.line(`npm could not link slipway (${problem}). Do it yourself: ${enter}npm install`);
+  const project = readProject(folder);
+  const dataFolder = dataFolderOf(options.data);
+  if (!(await runningServer(dataFolder))) {
+    noteGit(output, prepareRepository(folder, undefined));
+    output.line(`No server is listening for ${dataFolder}. Start one (npx slipway serve), then make the delivery on it:`);
+    output.line(`  npx slipway init ${directory ?? '.'} --template codepipeline${dataFlag(dataFolder)}`);
+    return output.result({ folder, files, project: project.project, server: null });
+  }
+  const connection = await connect(dataFolder, options.region);
+  output.line(`On ${connection.url}:`);
+  const { cloneUrl } = await setUpProject(connection, output, project);
+  noteGit(output, prepareRepository(folder, { url: cloneUrl, dataFolder }));
+  output.line(`push it: ${enter}git push slipway main`);
+  output.result({ folder, files, project: project.project, server: connection.url, cloneUrl });
+}
+
+function writeFiles(folder: string, language: string): string[] {
+  if (language !== 'typescript' && language !== 'python')
+    throw wrongUse(`--language ${language}: there are typescript and python.`);
+  const name = basename(folder);
+  if (!isProjectName(name))
+    throw wrongUse(
+      `"${name}" cannot name a project: up to 40 letters, digits and single hyphens, since its pipelines are called so.`,
+    );
+  return writeProject(folder, name, language);
+}
+
+const noteGit = (output: Output, problem: string | undefined): void => {
+  if (problem !== undefined) output.line(`git: ${problem}`);
+};
 
 function refuseExisting(folder: string, names: readonly string[]): void {
   const existing = names.filter((name) => existsSync(join(folder, name)));

@@ -203,11 +203,13 @@ class Release:
             return
         described = self.sagemaker.describe_endpoint(EndpointName=endpoint)
         problems = self.problems(test, endpoint)
+        config = self.arn("endpoint-config", described["EndpointConfigName"])
         if problems:
+            self.sagemaker.delete_tags(ResourceArn=config, TagKeys=["slipway:smoke-test"])
             self.tell_failure(name, described["EndpointConfigName"], problems)
             sys.exit(f"{name}: smoke test failed: {'; '.join(problems)}")
         passed = [{"Key": "slipway:smoke-test", "Value": datetime.datetime.now(datetime.timezone.utc).isoformat()}]
-        self.sagemaker.add_tags(ResourceArn=self.arn("endpoint-config", described["EndpointConfigName"]), Tags=passed)
+        self.sagemaker.add_tags(ResourceArn=config, Tags=passed)
         print(f"{name}: smoke test passed")
 
     def problems(self, test, endpoint):

@@ -1,0 +1,275 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import type { OutputOf } from '../../contract/operations.ts';
+import { AwsError, callerIdentity, callJson, defaultRoleArn, getObject, invokeEndpoint } from '../client.ts';
+import type { Connection } from '../connection.ts';
+import { failed } from '../exit.ts';
+import { type Output, statusWord } from '../output.ts';
+import { pause } from '../wait.ts';
+import { type Environment, environmentOf, type Project } from './environments.ts';
+import { unmetExpectations } from './smoke-test.ts';
+
+/** Tags of what a project made; the template's deploy.py sets the same. */
+export const PROJECT_TAG = 'slipway:project';
+const PACKAGE_TAG = 'slipway:package';
+const DIGEST_TAG = 'slipway:model-digest';
+const SMOKE_TAG = 'slipway:smoke-test';
+const PREVIOUS_TAG = 'slipway:previous-config';
+
+type Package = OutputOf<'sagemaker:DescribeModelPackage'>;
+
+/** What an environment serves. */
+export interface Served {
+  readonly endpoint: string;
+  readonly config: string;
+  readonly packageArn: string | undefined;
+  /** SHA-256 of the model, as it was when it was deployed. */
+  readonly digest: string | undefined;
+  /** When its smoke test passed. */
+  readonly smokeTest: string | undefined;
+}
+
+/** One project's environments on one server. */
+export interface Release {
+  readonly connection: Connection;
+  readonly output: Output;
+  readonly project: Project;
+  readonly account: string;
+}
+
+export async function openRelease(connection: Connection, output: Output, project: Project): Promise<Release> {
+  return { connection, output, project, account: (await callerIdentity(connection)).account };
+}
+
+const arnOf = ({ connection, account }: Release, kind: 'endpoint' | 'endpoint-config', name: string): string =>
+  `arn:aws:sagemaker:${connection.region}:${account}:${kind}/${name.toLowerCase()}`;
+
+async function tagsOf(connection: Connection, arn: string): Promise<Map<string, string>> {
+  const { Tags = [] } = await callJson(connection, 'sagemaker:ListTags', { ResourceArn: arn });
+  return new Map(Tags.map(({ Key, Value }) => [Key, Value]));
+}
+
+const tag = (connection: Connection, arn: string, Key: string, Value: string) =>
+  callJson(connection, 'sagemaker:AddTags', { ResourceArn: arn, Tags: [{ Key, Value }] });
+
+/** An endpoint's description; undefined when there is none. */
+export async function findEndpoint(connection: Connection, name: string) {
+  try {
+    return await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: name });
+  } catch (error) {
+    if (error instanceof AwsError && /could not find/i.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+/** What an environment serves now; undefined when it serves nothing. */
+export async function servedBy(release: Release, name: string): Promise<Served | undefined> {
+  const { endpoint } = environmentOf(release.project, name);
+  const described = await findEndpoint(release.connection, endpoint);
+  if (described?.EndpointStatus !== 'InService') return undefined;
+  const config = described.EndpointConfigName ?? '';
+  const tags = await tagsOf(release.connection, arnOf(release, 'endpoint-config', config));
+  return {
+    endpoint,
+    config,
+    packageArn: tags.get(PACKAGE_TAG),
+    digest: tags.get(DIGEST_TAG),
+    smokeTest: tags.get(SMOKE_TAG),
+  };
+}
+
+/** SHA-256 of the model that a package names, read from S3. */
+async function modelDigest(connection: Connection, described: Package): Promise<string> {
+  const uri = described.InferenceSpecification?.Containers?.[0]?.ModelDataUrl ?? '';
+  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
+  if (bucket === undefined || key === undefined) throw failed(`${described.ModelPackageArn} has no model in S3.`);
+  return createHash('sha256')
+    .update(await getObject(connection, bucket, key))
+    .digest('hex');
+}
+
+export interface Promotion {
+  readonly to: string;
+  /** The environment whose package moves; by default the one that the policy comes after. */
+  readonly from?: string;
+  readonly packageArn?: string;
+}
+
+/** Moves a registered version to an environment: the same package, the same bytes; nothing is built. Refuses what the policy does not allow. */
+export async function promoteTo(release: Release, promotion: Promotion) {
+  const environment = environmentOf(release.project, promotion.to);
+  const { described, digest } = await choosePackage(release, environment, promotion);
+  const arn = described.ModelPackageArn;
+  const config = await makeConfig(release, environment, described, digest);
+  await moveEndpoint(release, environment.endpoint, config);
+  return { environment: promotion.to, endpoint: environment.endpoint, config, packageArn: arn, digest };
+}
+
+async function choosePackage(release: Release, { policy = {} }: Environment, { to, from, packageArn }: Promotion) {
+  const before = from ?? (packageArn === undefined ? policy.after : undefined);
+  const source = before === undefined ? undefined : await servedBy(release, before);
+  if (before !== undefined && source?.packageArn === undefined)
+    throw failed(`${before} serves no model package, so nothing can move.`);
+  const arn = packageArn ?? source?.packageArn;
+  if (arn === undefined) throw failed(`Say what goes to ${to}: a package, or --from ENVIRONMENT.`);
+  const expected = policy.after === undefined ? undefined : await passedBefore(release, policy.after, to, arn);
+  const described = await callJson(release.connection, 'sagemaker:DescribeModelPackage', { ModelPackageName: arn });
+  const short = shortPackage(arn);
+  if ((policy.approval ?? 'required') === 'required' && described.ModelApprovalStatus !== 'Approved') {
+    throw failed(
+      `${short} is ${described.ModelApprovalStatus}; ${to} takes only what is Approved.\napprove it: npx slipway approve ${short} --reason TEXT`,
+    );
+  }
+  const digest = await modelDigest(release.connection, described);
+  for (const known of [expected?.digest, source?.digest]) {
+    if (known !== undefined && known !== digest)
+      throw failed(`The model of ${short} in S3 is not the one that was deployed before: SHA-256 ${digest}, not ${known}.`);
+  }
+  return { described, digest };
+}
+
+/** The policy `after`: the environment before serves this very package, and its smoke test passed. */
+async function passedBefore(release: Release, before: string, to: string, arn: string): Promise<Served> {
+  const served = await servedBy(release, before);
+  if (served?.packageArn !== arn) {
+    const what = served?.packageArn === undefined ? 'nothing' : shortPackage(served.packageArn);
+    throw failed(`${to} takes only what ${before} serves, which is ${what}, not ${shortPackage(arn)}.`);
+  }
+  if (environmentOf(release.project, before).smokeTest && served.smokeTest === undefined)
+    throw failed(`${shortPackage(arn)} has not passed the smoke test of ${before}. Run it: npx slipway smoke ${before}`);
+  return served;
+}
+
+export const shortPackage = (arn: string): string => arn.split('/').slice(-2).join('/');
+
+/** Model and configuration under a name made of their content, so that asking twice makes nothing twice. */
+async function makeConfig(
+  { connection, project }: Release,
+  environment: Environment,
+  described: Package,
+  digest: string,
+): Promise<string> {
+  const { endpoint, instanceType, instanceCount } = environment;
+  const content = [described.ModelPackageArn, digest, instanceType, String(instanceCount)].join('|');
+  const suffix = createHash('sha256').update(content).digest('hex').slice(0, 12);
+  const name = `${endpoint.slice(0, 40)}-${described.ModelPackageVersion ?? 0}-${suffix}`;
+  const Tags = Object.entries({
+    [PROJECT_TAG]: project.project,
+    [PACKAGE_TAG]: described.ModelPackageArn,
+    [DIGEST_TAG]: digest,
+  }).map(([Key, Value]) => ({ Key, Value: Value ?? '' }));
+  await unlessThere(
+    callJson(connection, 'sagemaker:CreateModel', {
+      ModelName: name,
+      ExecutionRoleArn: await defaultRoleArn(connection),
+      Containers: [{ ModelPackageName: described.ModelPackageArn }],
+      Tags,
+    }),
+  );
+  const variant = { VariantName: 'AllTraffic', ModelName: name, InitialInstanceCount: instanceCount, InitialVariantWeight: 1 };
+  await unlessThere(
+    callJson(connection, 'sagemaker:CreateEndpointConfig', {
+      EndpointConfigName: name,
+      ProductionVariants: [{ ...variant, InstanceType: instanceType as 'ml.m5.large' }],
+      Tags,
+    }),
+  );
+  return name;
+}
+
+export async function unlessThere(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (error) {
+    if (error instanceof AwsError && /already ?exist|NameInUse|NameExists/i.test(`${error.code} ${error.message}`)) return false;
+    throw error;
+  }
+}
+
+/** The endpoint onto the configuration, waiting until it serves it; what it had before is remembered for a rollback. */
+async function moveEndpoint(release: Release, endpoint: string, config: string): Promise<void> {
+  const { connection, project } = release;
+  const before = await findEndpoint(connection, endpoint);
+  if (before === undefined) {
+    const Tags = [{ Key: PROJECT_TAG, Value: project.project }];
+    await callJson(connection, 'sagemaker:CreateEndpoint', { EndpointName: endpoint, EndpointConfigName: config, Tags });
+  } else if (before.EndpointConfigName !== config) {
+    await tag(connection, arnOf(release, 'endpoint', endpoint), PREVIOUS_TAG, before.EndpointConfigName ?? '');
+    await callJson(connection, 'sagemaker:UpdateEndpoint', { EndpointName: endpoint, EndpointConfigName: config });
+  }
+  await waitServing(release, endpoint, config);
+}
+
+async function waitServing({ connection, output }: Release, endpoint: string, config: string): Promise<void> {
+  let printed = '';
+  for (;;) {
+    const described = await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
+    const status = described.EndpointStatus ?? '';
+    if (status !== printed) output.line(`  endpoint ${endpoint}  ${statusWord(output, status)}`);
+    printed = status;
+    if (status === 'InService' && described.EndpointConfigName === config) return;
+    if (['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed'].includes(status))
+      throw failed(
+        `endpoint ${endpoint} is ${status} and does not serve ${config}: ${described.FailureReason ?? 'no reason given'}`,
+      );
+    await pause(200);
+  }
+}
+
+/** Runs the environment's smoke test and marks the configuration that passed it. Returns what was wrong. */
+export async function runSmokeTest(release: Release, name: string): Promise<{ served: Served; problems: string[] }> {
+  const { connection, project } = release;
+  const { smokeTest } = environmentOf(project, name);
+  const served = await servedBy(release, name);
+  if (!served) throw failed(`${name} serves nothing yet. Deploy to it: npx slipway promote PACKAGE --to ${name}`);
+  if (!smokeTest) throw failed(`${name} has no smokeTest in config/environments.json.`);
+  const problems =
+    'script' in smokeTest
+      ? runScript(release, smokeTest.script, served.endpoint)
+      : await ask(connection, served.endpoint, { ...smokeTest, body: resolve(project.folder, smokeTest.body) });
+  const config = arnOf(release, 'endpoint-config', served.config);
+  if (problems.length === 0) await tag(connection, config, SMOKE_TAG, new Date().toISOString());
+  else await callJson(connection, 'sagemaker:DeleteTags', { ResourceArn: config, TagKeys: [SMOKE_TAG] });
+  return { served, problems };
+}
+
+async function ask(
+  connection: Connection,
+  endpoint: string,
+  test: { contentType: string; body: string; expect: Parameters<typeof unmetExpectations>[0] },
+): Promise<string[]> {
+  const answer = await invokeEndpoint(connection, endpoint, { body: readFileSync(test.body), contentType: test.contentType });
+  return unmetExpectations(test.expect, answer.body.toString('utf8'), answer.headers['content-type'] ?? '');
+}
+
+function runScript({ connection, project }: Release, script: string, endpoint: string): string[] {
+  const env = {
+    ...process.env,
+    ENDPOINT_NAME: endpoint,
+    AWS_ENDPOINT_URL: connection.url,
+    AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: connection.runtimeUrl,
+    AWS_ACCESS_KEY_ID: connection.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: connection.secretAccessKey,
+    AWS_DEFAULT_REGION: connection.region,
+    AWS_REGION: connection.region,
+  };
+  const { status, error } = spawnSync(script, { shell: true, cwd: project.folder, env, stdio: ['ignore', 2, 2] });
+  if (error) return [`${script}: ${error.message}`];
+  return status === 0 ? [] : [`${script} ended with exit code ${status}`];
+}
+
+/** Puts an environment back onto the configuration it had before the last move. */
+export async function rollbackEnvironment(release: Release, name: string): Promise<Served> {
+  const { connection } = release;
+  const served = await servedBy(release, name);
+  if (!served) throw failed(`${name} serves nothing, so there is nothing to roll back.`);
+  const previous = (await tagsOf(connection, arnOf(release, 'endpoint', served.endpoint))).get(PREVIOUS_TAG);
+  if (previous === undefined) throw failed(`${name} has served nothing else before.`);
+  await moveEndpoint(release, served.endpoint, previous);
+  const now = await servedBy(release, name);
+  if (!now) throw failed(`${name} stopped serving while it was rolled back.`);
+  return now;
+}

@@ -1,0 +1,130 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AwsError, callerIdentity, callJson, callQuery, elementOf } from '../client.ts';
+import type { Connection } from '../connection.ts';
+import type { Output } from '../output.ts';
+import type { Project } from './environments.ts';
+import { type DeliveryPlan, planDelivery, type PlannedRole, type PlannedRule } from './plan-delivery.ts';
+import { PROJECT_TAG, unlessThere } from './release.ts';
+
+/** Most retrainings a project may ask for: rules beyond what it asks for now are taken away. */
+const ATTEMPTS_MAX = 5;
+
+export interface SetUp {
+  readonly cloneUrl: string;
+  readonly plan: DeliveryPlan;
+}
+
+/** Makes what the project needs on the server, or brings it up to date; the same again changes nothing. */
+export async function setUpProject(connection: Connection, output: Output, project: Project): Promise<SetUp> {
+  const { account } = await callerIdentity(connection);
+  const plan = planDelivery(project, {
+    account,
+    region: connection.region,
+    url: connection.url,
+    approvesByRule: isRuleOn(project),
+  });
+  for (const role of plan.roles) await putRole(connection, role);
+  output.line(`  roles        ${plan.roles.map(({ name }) => name).join(', ')}`);
+  const cloneUrl = await putRepository(connection, project);
+  output.line(`  repository   ${project.project}, ${cloneUrl}`);
+  await putGroup(connection, project);
+  for (const build of plan.builds) {
+    if (!(await unlessThere(callJson(connection, 'codebuild:CreateProject', build)))) {
+      await callJson(connection, 'codebuild:UpdateProject', build);
+    }
+  }
+  output.line(`  builds       ${plan.builds.map(({ name }) => name).join(', ')}`);
+  await putPipelines(connection, project, plan);
+  for (const { name, stages } of plan.pipelines)
+    output.line(`  delivery     ${name}: ${(stages ?? []).map((stage) => stage.name).join(' → ')}`);
+  await putTopic(connection, plan.topic, project);
+  for (const rule of plan.rules) await putRule(connection, rule, project);
+  for (let attempt = (project.retrain?.attempts ?? 0) + 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    await removeRule(connection, `${project.project}-retrain-${attempt}`);
+  }
+  output.line(`  rules        ${plan.rules.map(({ name }) => name.slice(project.project.length + 1)).join(', ')}`);
+  return { cloneUrl, plan };
+}
+
+function isRuleOn({ folder }: Project): boolean {
+  const file = join(folder, 'config/approval-rule.json');
+  return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { enabled?: boolean }).enabled === true;
+}
+
+async function putRole(connection: Connection, { name, services, policy }: PlannedRole): Promise<void> {
+  const trust = { Effect: 'Allow', Principal: { Service: services }, Action: 'sts:AssumeRole' };
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
+  await unlessThere(callQuery(connection, 'iam', { Action: 'CreateRole', RoleName: name, AssumeRolePolicyDocument: document }));
+  const given = { RoleName: name, PolicyName: 'delivery', PolicyDocument: JSON.stringify(policy) };
+  await callQuery(connection, 'iam', { Action: 'PutRolePolicy', ...given });
+}
+
+async function putRepository(connection: Connection, { project }: Project): Promise<string> {
+  await unlessThere(
+    callJson(connection, 'codecommit:CreateRepository', {
+      repositoryName: project,
+      repositoryDescription: 'From a push to production',
+      tags: { [PROJECT_TAG]: project },
+    }),
+  );
+  const found = await callJson(connection, 'codecommit:GetRepository', { repositoryName: project });
+  return found.repositoryMetadata?.cloneUrlHttp ?? '';
+}
+
+async function putGroup(connection: Connection, { project, modelPackageGroup }: Project): Promise<void> {
+  await unlessThere(
+    callJson(connection, 'sagemaker:CreateModelPackageGroup', {
+      ModelPackageGroupName: modelPackageGroup,
+      Tags: [{ Key: PROJECT_TAG, Value: project }],
+    }),
+  );
+}
+
+async function putPipelines(connection: Connection, { project }: Project, plan: DeliveryPlan): Promise<void> {
+  for (const pipeline of plan.pipelines) {
+    const tags = [{ key: PROJECT_TAG, value: project }];
+    if (!(await unlessThere(callJson(connection, 'codepipeline:CreatePipeline', { pipeline, tags }))))
+      await callJson(connection, 'codepipeline:UpdatePipeline', { pipeline });
+  }
+}
+
+/** The topic, and the right of rules to publish to it. */
+async function putTopic(connection: Connection, name: string, { project }: Project): Promise<void> {
+  const tags = { 'Tags.member.1.Key': PROJECT_TAG, 'Tags.member.1.Value': project };
+  const TopicArn = elementOf(await callQuery(connection, 'sns', { Action: 'CreateTopic', Name: name, ...tags }), 'TopicArn');
+  const { account } = await callerIdentity(connection);
+  const Statement = [
+    { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'sns:*', Resource: TopicArn },
+    { Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' }, Action: 'sns:Publish', Resource: TopicArn },
+  ];
+  const AttributeValue = JSON.stringify({ Version: '2012-10-17', Statement });
+  await callQuery(connection, 'sns', { Action: 'SetTopicAttributes', TopicArn, AttributeName: 'Policy', AttributeValue });
+}
+
+async function putRule(
+  connection: Connection,
+  { name, description, pattern, target }: PlannedRule,
+  { project }: Project,
+): Promise<void> {
+  const EventPattern = JSON.stringify(pattern);
+  const { RuleArn } = await callJson(connection, 'events:PutRule', { Name: name, Description: description, EventPattern });
+  await callJson(connection, 'events:TagResource', { ResourceARN: RuleArn ?? '', Tags: [{ Key: PROJECT_TAG, Value: project }] });
+  const Target = { Id: 'target', ...target, SageMakerPipelineParameters: parametersOf(target) };
+  await callJson(connection, 'events:PutTargets', { Rule: name, Targets: [Target] });
+}
+
+const parametersOf = ({ SageMakerPipelineParameters: given }: PlannedRule['target']) =>
+  given && { PipelineParameterList: [...given.PipelineParameterList] };
+
+/** The rule and its targets; whether there was one. */
+export async function removeRule(connection: Connection, name: string): Promise<boolean> {
+  try {
+    await callJson(connection, 'events:RemoveTargets', { Rule: name, Ids: ['target'] });
+    await callJson(connection, 'events:DeleteRule', { Name: name });
+    return true;
+  } catch (error) {
+    if (error instanceof AwsError && error.code === 'ResourceNotFoundException') return false;
+    throw error;
+  }
+}
