@@ -13,6 +13,7 @@ import { createParametersRoom } from './domains/parameters/room.ts';
 import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createQueuesRoom } from './domains/queues/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
+import { createRepositoriesRoom, type RepositoriesRoom } from './domains/repositories/room.ts';
 import { createSecretsRoom } from './domains/secrets/room.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
 import { createStudioRoom } from './domains/studio/room.ts';
@@ -33,6 +34,7 @@ import type { Log } from './platform/log.ts';
 import type { BlobStore } from './platform/objects/port.ts';
 import type { WorkAdditions } from './platform/ports/additions.ts';
 import { type Decorate, undecorated } from './platform/ports/decorate.ts';
+import type { Git } from './platform/ports/git.ts';
 import type { ImageTrees } from './platform/ports/images.ts';
 import type { LogFiles } from './platform/ports/log-files.ts';
 import type { Mail } from './platform/ports/mail.ts';
@@ -77,6 +79,8 @@ export interface RoomPorts {
   /** Where clients and work reach the main port and the runtime port; known once they are bound. */
   readonly serverUrl: () => string;
   readonly runtimeUrl: () => string;
+  /** Runs git; without it there is no CodeCommit. */
+  readonly git?: Git;
   readonly decorate?: Decorate;
 }
 
@@ -85,6 +89,7 @@ export interface WiredRooms {
   readonly jobs: JobsRoom;
   readonly functions: FunctionsRoom;
   readonly identity: IdentityRoom;
+  readonly repositories?: RepositoriesRoom;
   readonly topics?: TopicsRoom;
   readonly dispatcher: Dispatcher;
   readonly credentials: WorkCredentials;
@@ -137,6 +142,9 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     createNoticesRoom({ ...shared, calls: callsOf('notices') }),
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
   );
+  const { git } = ports;
+  const repositories = git && createRepositoriesRoom({ ...shared, git, calls: callsOf('repositories') });
+  if (repositories) all.push(repositories);
   all.push(createTaggingRoom({ ...ports, resources: resources() }));
   dispatcher = createDispatcher({
     ...ports,
@@ -144,7 +152,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     operations: all.flatMap((room) => room.operations),
     services: serviceIds.map(loadService),
   });
-  return { rooms: all, jobs, functions, identity, ...(topics && { topics }), dispatcher, credentials };
+  return { rooms: all, jobs, functions, identity, ...(repositories && { repositories }), ...(topics && { topics }), dispatcher, credentials };
 }
 
 /** Reconcilers at the loop, rooms and loop started: unfinished work goes on. Before it, no request is answered. */

@@ -7,6 +7,8 @@ import type { RegistryTokens } from '../platform/authorization/registry-token.ts
 import type { WebRoute } from '../platform/ports/web.ts';
 import { answer, type AnswerPorts } from './answer.ts';
 import type { Forward } from './forward.ts';
+import { answerGit, type GitFrontPorts } from './git/git-front.ts';
+import { isGitRequest } from './git/git-request.ts';
 import { answerRegistry, isRegistryRequest } from './registry/registry.ts';
 import { awaitingContinue } from './respond.ts';
 import { createRoutingTable } from './routing.ts';
@@ -15,6 +17,8 @@ import { answerWeb, isWebRequest, LOOPBACK_HOSTS } from './web.ts';
 export interface GatewayPorts extends Omit<AnswerPorts, 'routing'> {
   /** Opens the passwords of registry clients; without it `/v2/` is answered as any other path. */
   readonly registryTokens?: RegistryTokens;
+  /** Serves git repositories and hears their webhooks; without it their addresses are those of pages. */
+  readonly git?: Pick<GitFrontPorts, 'service' | 'serviceCredential'>;
   readonly services: readonly Service[];
   readonly webRoutes: readonly WebRoute[];
   /** Host names of pages besides the loopback ones. */
@@ -51,7 +55,7 @@ const INVOCATION = /^\/endpoints\/[^/?]+\/(?:invocations|async-invocations|invoc
 export function createGateway(ports: GatewayPorts): Gateway {
   const routing = createRoutingTable(ports.services);
   const answerPorts: AnswerPorts = { ...ports, routing };
-  const { registryTokens } = ports;
+  const { registryTokens, git } = ports;
   const webPorts = { routes: ports.webRoutes, hosts: [...LOOPBACK_HOSTS, ...(ports.webHosts ?? [])], log: ports.log };
   let isReady = ports.ready === undefined;
   void ports.ready?.then(() => {
@@ -69,6 +73,8 @@ export function createGateway(ports: GatewayPorts): Gateway {
     if (isInvocation(request)) ports.runtimeForward(request, response);
     else if (registryTokens && isRegistryRequest(request)) {
       void answerRegistry({ ...ports, registryTokens }, request, response, sendContinue);
+    } else if (git && isGitRequest(request)) {
+      void answerGit({ ...ports, ...git }, request, response, sendContinue);
     } else if (isWebRequest(request)) {
       sendContinue();
       void answerWeb(webPorts, request, response);

@@ -12,6 +12,8 @@ export interface DataPaths {
   /** Key files, mode 0600. */
   readonly keys: string;
   readonly logs: string;
+  /** Bare repositories: `<account>/<region>/<repository id>.git`. */
+  readonly git: string;
   /** Run folders of the work backend. */
   readonly runs: string;
   readonly settings: string;
@@ -32,6 +34,7 @@ export function dataPaths(folder: string): DataPaths {
     blobs: inside('blobs'),
     keys: inside('keys'),
     logs: inside('logs'),
+    git: inside('git'),
     runs: inside('runs'),
     settings: inside('slipway.yaml'),
     serverRecord: inside('server.json'),
@@ -134,7 +137,7 @@ function makeFolder(paths: DataPaths): void {
     if (names.includes(MANIFEST_FILE) || names.includes(UNFINISHED_FILE)) throw isBackup(paths.folder);
     // a folder of our own may have been copied with wider rights; a foreign one keeps what its owner chose
     if (names.length === 0 || names.includes('slipway.db')) fs.chmodSync(paths.folder, 0o700);
-    for (const path of [paths.blobs, paths.logs, paths.runs]) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const path of [paths.blobs, paths.logs, paths.git, paths.runs]) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(

@@ -50,16 +50,18 @@ export const rejectAttached = (kind: HolderKind, attached: readonly string[]): R
 /** AWS: what still holds policies, keys or members is not deleted. */
 export function rejectDeletion(
   document: HolderDocument,
-  has: { readonly keys?: boolean; readonly members?: boolean; readonly groups?: boolean } = {},
+  has: { readonly keys?: boolean; readonly credentials?: boolean; readonly members?: boolean; readonly groups?: boolean } = {},
 ): Rejection | undefined {
   const first = has.keys
     ? 'delete access keys'
-    : Object.keys(document.Policies).length > 0
-      ? 'delete policies'
-      : (document.Attached ?? []).length > 0
-        ? 'detach all policies'
-        : has.members || has.groups
-          ? 'remove users from group'
-          : undefined;
+    : has.credentials
+      ? 'delete service specific credentials'
+      : Object.keys(document.Policies).length > 0
+        ? 'delete policies'
+        : (document.Attached ?? []).length > 0
+          ? 'detach all policies'
+          : has.members || has.groups
+            ? 'remove users from group'
+            : undefined;
   return first === undefined ? undefined : { code: 'DeleteConflict', message: `Cannot delete entity, must ${first} first.` };
 }

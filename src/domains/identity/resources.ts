@@ -31,6 +31,26 @@ export const ACCESS_KEY: ResourceDeclaration = {
   exists: { code: 'EntityAlreadyExists', message: (name) => `Access Key with id ${name} already exists.` },
 };
 
+/** User name and password for one service's own protocol, e.g. git; `facet` of its rows is the user name there. */
+export const SERVICE_CREDENTIAL: ResourceDeclaration = {
+  kind: 'IamServiceCredential',
+  service: 'iam',
+  arnType: 'service-specific-credential',
+  global: true,
+  absent: { code: 'NoSuchEntity', message: (name) => `No such credential ${name} exists` },
+  exists: { code: 'EntityAlreadyExists', message: (name) => `Credential with id ${name} already exists.` },
+};
+
+export type ServiceCredentialDocument = {
+  ServiceSpecificCredentialId: string;
+  UserName: string;
+  ServiceName: string;
+  ServiceUserName: string;
+  Status: 'Active' | 'Inactive';
+  CreateDate: number;
+  PasswordDigest: string;
+};
+
 export const GROUP: ResourceDeclaration = {
   kind: 'IamGroup',
   service: 'iam',

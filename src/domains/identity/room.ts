@@ -36,12 +36,20 @@ import {
   updateRole,
   updateRoleDescription,
 } from './operations/roles.ts';
+import {
+  createServiceSpecificCredential,
+  deleteServiceSpecificCredential,
+  listServiceSpecificCredentials,
+  resetServiceSpecificCredential,
+  serviceCredentialCheck,
+  updateServiceSpecificCredential,
+} from './operations/service-credentials.ts';
 import { simulateCustomPolicy, simulatePrincipalPolicy } from './operations/simulate.ts';
 import { assumeRole, getCallerIdentity } from './operations/sts.ts';
 import { holderTagOperations, listPolicyTags, tagPolicy, untagPolicy } from './operations/tags.ts';
 import { createUser, deleteUser, getUser, listUsers, updateUser } from './operations/users.ts';
 import type { IdentityPorts, OperationPorts } from './ports.ts';
-import { ACCESS_KEY, GROUP, POLICY, ROLE, USER } from './resources.ts';
+import { ACCESS_KEY, GROUP, POLICY, ROLE, SERVICE_CREDENTIAL, USER } from './resources.ts';
 import { createRoleSessions } from './sessions.ts';
 import { createSnapshotPublisher } from './snapshot.ts';
 
@@ -49,6 +57,8 @@ import { createSnapshotPublisher } from './snapshot.ts';
 export interface IdentityRoom extends Room {
   readonly directory: IdentityDirectory;
   readonly sessions: RoleSessions;
+  /** Whose user name and password of a service these are; see `iam:CreateServiceSpecificCredential`. */
+  readonly serviceCredential: ReturnType<typeof serviceCredentialCheck>;
   /** Gives the router the present keys and policies; `main` calls it when router and store are up. */
   publish(): Promise<void>;
 }
@@ -81,6 +91,11 @@ export function createIdentityRoom(ports: IdentityPorts): IdentityRoom {
       listAccessKeys(own),
       updateAccessKey(own),
       deleteAccessKey(own),
+      createServiceSpecificCredential(own),
+      listServiceSpecificCredentials(own),
+      updateServiceSpecificCredential(own),
+      resetServiceSpecificCredential(own),
+      deleteServiceSpecificCredential(own),
       createGroup(own),
       getGroup(own),
       listGroups(own),
@@ -110,9 +125,10 @@ export function createIdentityRoom(ports: IdentityPorts): IdentityRoom {
       simulatePrincipalPolicy(own),
       simulateCustomPolicy,
     ],
-    resources: [USER, GROUP, ROLE, POLICY, ACCESS_KEY],
+    resources: [USER, GROUP, ROLE, POLICY, ACCESS_KEY, SERVICE_CREDENTIAL],
     calls: [],
     directory,
+    serviceCredential: serviceCredentialCheck(ports),
     sessions: createRoleSessions(own),
     publish,
   };

@@ -14,9 +14,11 @@ import { decideTags } from '../decide-roles.ts';
 import { attachmentKey } from '../managed.ts';
 import { findHolder, holderKey, holderNeed, holderWrite, ownName, readHolder } from '../holders.ts';
 import { pageOfRows } from '../pages.ts';
+import type { Read } from '../../../platform/store/typed-rows.ts';
 import type { OperationPorts } from '../ports.ts';
 import { USER, type UserDocument } from '../resources.ts';
 import { keysOf } from './access-keys.ts';
+import { serviceCredentialsOf } from './service-credentials.ts';
 
 const userArn = (account: string, path: string, name: string): string =>
   formatArn({ service: 'iam', region: '', account, resource: `user${path}${name}` });
@@ -109,7 +111,12 @@ export const updateUser = (ports: OperationPorts) =>
         const Arn = userArn(context.account, path, NewUserName);
         const document: UserDocument = { ...row.document, UserName: NewUserName, Path: path, Arn };
         const renamed = NewUserName !== UserName;
-        const owned = renamed ? await keysOf(ports, context.account, UserName) : [];
+        const owned: Read<JsonObject>[] = renamed
+          ? [
+              ...(await keysOf(ports, context.account, UserName)),
+              ...(await serviceCredentialsOf(ports, context.account, UserName)),
+            ]
+          : [];
         const changes = changedMembers(row.document as JsonObject, document as JsonObject);
         return {
           result: owned.map(({ key }) => key),
@@ -151,7 +158,9 @@ export const deleteUser = (ports: OperationPorts) =>
         if (count > 0 && !(await findHolder(ports.store, context, 'User', UserName))) return { result: undefined };
         const row = await readHolder(ports.store, context, 'User', UserName);
         const keys = await keysOf(ports, context.account, UserName);
-        refuse(rejectDeletion(row.document, { keys: keys.length > 0, groups: (row.document.Groups ?? []).length > 0 }));
+        const ofServices = await serviceCredentialsOf(ports, context.account, UserName);
+        const [hasKeys, credentials] = [keys.length > 0, ofServices.length > 0];
+        refuse(rejectDeletion(row.document, { keys: hasKeys, credentials, groups: (row.document.Groups ?? []).length > 0 }));
         const changes = changedMembers(row.document as JsonObject, undefined);
         const ledger = [entryOf(context, 'iam:DeleteUser', [row.document.Arn], changes)];
         return { result: undefined, commit: { expect: [{ key, version: row.version }], remove: [key], ledger } };

@@ -1,0 +1,135 @@
+import { ServiceError } from '../../platform/errors/families.ts';
+import { ownEntry } from '../../platform/ledger/entry-of.ts';
+import { principalOfRow } from '../../platform/notices.ts';
+import type { Reconciler } from '../../platform/reconcile/port.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { changeReferences } from './change-references.ts';
+import { type FollowSecret, isSigned, parseFollowSecret } from './decide-follow.ts';
+import type { OwnPorts } from './ports.ts';
+import {
+  type FollowDocument,
+  gitPlaceOf,
+  type ReferencesDocument,
+  referencesKey,
+  REPOSITORY_FOLLOW,
+  repositoryArn,
+  type RepositoryDocument,
+  repositoryKey,
+} from './resources.ts';
+
+const FETCH_MS = 1_800_000;
+const MIRRORED = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+
+/** Fetches what the repository follows, then again after its interval; a webhook only makes the next time now. */
+export const followReconciler = (own: OwnPorts): Reconciler => ({
+  name: REPOSITORY_FOLLOW,
+  async reconcile(key) {
+    const row = await readRow<RepositoryDocument>(own.store, key);
+    const follow = row?.document.follow;
+    const problem = row && follow ? await fetchRemote(own, row, follow) : undefined;
+    if (problem !== undefined) own.log.warn({ repository: key.name, problem }, 'A followed repository could not be fetched.');
+    await arrange(own, key, follow?.url, problem);
+  },
+});
+
+/** The next look, and what became of this one. */
+async function arrange(own: OwnPorts, key: ResourceKey, url: string | undefined, problem: string | undefined): Promise<void> {
+  await decideAndCommit(own.store, async () => {
+    const row = await readRow<RepositoryDocument>(own.store, key);
+    const follow = row?.document.follow;
+    const expect = [{ key, version: row?.version ?? 0 }];
+    const timer = { reconciler: REPOSITORY_FOLLOW, key };
+    if (!row || !follow) return { commit: { expect, timers: [{ ...timer, dueAtMs: null }] }, result: undefined };
+    // another remote since: it is looked at now
+    const waitMs = follow.url === url ? follow.intervalSeconds * 1000 : 0;
+    const timers = [{ ...timer, dueAtMs: own.clock.now() + waitMs }];
+    if (follow.problem === problem || follow.url !== url) return { commit: { expect, timers }, result: undefined };
+    const { problem: _before, ...rest } = follow;
+    const after: FollowDocument = { ...rest, ...(problem !== undefined && { problem }) };
+    const write = [{ key, document: { ...row.document, follow: after }, index: row.index }];
+    return { commit: { expect, write, timers }, result: undefined };
+  });
+}
+
+/** Why it failed; undefined when the mirror is as the remote is. */
+async function fetchRemote(own: OwnPorts, row: Read<RepositoryDocument>, follow: FollowDocument): Promise<string | undefined> {
+  const { key, document } = row;
+  const refused = await refusedDestination(own, follow.url);
+  if (refused !== undefined) return refused;
+  const secret = await secretOf(own, key, follow);
+  if (typeof secret === 'string') return secret;
+  const place = gitPlaceOf(referencesKey(key, document.id));
+  const arn = repositoryArn(key, document.name);
+  const entry = ownEntry('repositories', key, {
+    timeMs: own.clock.now(),
+    action: 'slipway:Repository.Followed',
+    resources: [arn],
+    changes: {},
+    reason: `fetched from ${follow.url}`,
+  });
+  const callerArn = principalOfRow(follow.sender).arn;
+  const words = ['fetch', '--quiet', '--force', '--prune', '--no-tags', '--no-write-fetch-head', '--', follow.url, ...MIRRORED];
+  const { result } = await changeReferences(own, row, { entry, callerArn }, () =>
+    own.git.run(place, words, { environment: credentialsOf(secret), timeoutMs: FETCH_MS }),
+  );
+  if (result.exitCode === 0) return undefined;
+  return result.errors.split('\n').at(-1)?.slice(0, 500) || `git fetch ended with ${result.exitCode}`;
+}
+
+/** What no user may make this server ask, such as metadata services and itself; git would ask whatever it is told. */
+async function refusedDestination({ outgoing }: OwnPorts, url: string): Promise<string | undefined> {
+  if (!outgoing) return 'This server sends no requests to addresses of users.';
+  const result = await outgoing.send({ method: 'GET', url: `${url.replace(/\/$/, '')}/info/refs?service=git-upload-pack` });
+  return result.outcome === 'failed' ? result.message : undefined;
+}
+
+/** By the environment, not on the command line, which others on this machine may read. */
+function credentialsOf({ username = 'git', password }: FollowSecret): { [name: string]: string } {
+  if (password === undefined) return {};
+  const basic = Buffer.from(`${username}:${password}`).toString('base64');
+  return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'http.extraHeader', GIT_CONFIG_VALUE_0: `Authorization: Basic ${basic}` };
+}
+
+/** The secret as whoever set up the following may read it; a text says why not. */
+async function secretOf(own: OwnPorts, { region }: ResourceKey, follow: FollowDocument): Promise<FollowSecret | string> {
+  if (follow.secret === undefined) return {};
+  try {
+    const principal = principalOfRow(follow.sender);
+    const { SecretString } = await own.calls.call(principal, { region }, 'secretsmanager:GetSecretValue', {
+      SecretId: follow.secret,
+    });
+    return parseFollowSecret(SecretString ?? '');
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    return `The secret ${follow.secret} cannot be read: ${error.message}`;
+  }
+}
+
+/** See GitService. A message that was sent before does no more than a fetch that finds nothing. */
+export async function hearMessage(
+  own: OwnPorts,
+  id: string,
+  headers: Readonly<Record<string, string | undefined>>,
+  body: Uint8Array,
+): Promise<boolean> {
+  const { account, region } = own.settings;
+  const [, otherRegion = region, name = ''] = /^(?:([a-z0-9-]{1,32})\/)?([a-f0-9-]{36})$/.exec(id) ?? [];
+  const known = await readRow<ReferencesDocument>(own.store, referencesKey({ account, region: otherRegion }, name));
+  const key = known && repositoryKey(known.key, known.document.repositoryName);
+  const row = key && (await readRow<RepositoryDocument>(own.store, key));
+  const follow = row?.document.follow;
+  const secret = follow && (await secretOf(own, row.key, follow));
+  const webhook = typeof secret === 'object' ? secret.webhook : undefined;
+  // compared also when there is nothing to compare with: nobody learns from the time it takes which repositories there are
+  const signed = isSigned(headers, body, webhook ?? own.ids.uuid());
+  if (!signed || webhook === undefined || !key) return false;
+  await decideAndCommit(own.store, async () => {
+    const now = await readRow<RepositoryDocument>(own.store, key);
+    if (!now?.document.follow) return { result: undefined };
+    const timers = [{ reconciler: REPOSITORY_FOLLOW, key, dueAtMs: own.clock.now() }];
+    return { commit: { expect: [{ key, version: now.version }], timers }, result: undefined };
+  });
+  return true;
+}

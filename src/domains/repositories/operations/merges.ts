@@ -1,0 +1,72 @@
+import { operation, type Operation } from '../../../platform/calls/operation.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
+import { placeOf } from '../../../platform/resources/declaration.ts';
+import { causeOf, changeReferences } from '../change-references.ts';
+import { branchRef } from '../decide-references.ts';
+import { readCommit, resolveCommit } from '../objects.ts';
+import type { OwnPorts } from '../ports.ts';
+import { openRepository, type Opened, repositoryNeeds } from '../repository-access.ts';
+import { repositoryArn } from '../resources.ts';
+import { refuseFollower, tipOf, updateReference } from './branches.ts';
+
+async function mergeBase(own: OwnPorts, { place }: Opened, one: string, other: string): Promise<string | undefined> {
+  const { exitCode, output } = await own.git.run(place, ['merge-base', one, other]);
+  return exitCode === 0 ? output.toString('utf8').trim() : undefined;
+}
+
+export const getMergeCommit = (own: OwnPorts): Operation<'codecommit:GetMergeCommit'> =>
+  operation('codecommit:GetMergeCommit', {
+    effect: 'read',
+    needs: repositoryNeeds<'codecommit:GetMergeCommit'>('codecommit:GetMergeCommit'),
+    async handle(input, context) {
+      const opened = await openRepository(own, context, input.repositoryName);
+      const sourceCommitId = await resolveCommit(own, opened, input.sourceCommitSpecifier);
+      const destinationCommitId = await resolveCommit(own, opened, input.destinationCommitSpecifier);
+      const baseCommitId = await mergeBase(own, opened, sourceCommitId, destinationCommitId);
+      // fast-forwarded: the destination is the merge itself
+      const mergedCommitId = baseCommitId === sourceCommitId ? destinationCommitId : undefined;
+      return {
+        sourceCommitId,
+        destinationCommitId,
+        ...(baseCommitId !== undefined && { baseCommitId }),
+        ...(mergedCommitId !== undefined && { mergedCommitId }),
+      };
+    },
+  });
+
+export const mergeBranchesByFastForward = (own: OwnPorts): Operation<'codecommit:MergeBranchesByFastForward'> =>
+  operation('codecommit:MergeBranchesByFastForward', {
+    effect: 'change',
+    needs: ({ repositoryName, targetBranch, destinationCommitSpecifier }, context) => [
+      {
+        action: 'codecommit:MergeBranchesByFastForward',
+        resources: [repositoryArn(placeOf(context), repositoryName)],
+        context: { 'codecommit:References': [branchRef(targetBranch ?? destinationCommitSpecifier)] },
+      },
+    ],
+    async handle(input, context) {
+      const opened = await openRepository(own, context, input.repositoryName);
+      refuseFollower(opened);
+      const branch = input.targetBranch ?? input.destinationCommitSpecifier;
+      const source = await resolveCommit(own, opened, input.sourceCommitSpecifier);
+      const destination = await resolveCommit(own, opened, input.destinationCommitSpecifier);
+      if ((await mergeBase(own, opened, source, destination)) !== destination) {
+        throw new ServiceError(
+          'ManualMergeRequiredException',
+          'The pull request cannot be merged automatically into the destination branch. You must manually merge the branches and resolve any conflicts.',
+        );
+      }
+      const cause = causeOf(context, 'codecommit:MergeBranchesByFastForward', input.repositoryName);
+      await changeReferences(own, opened.row, cause, async (known) => {
+        const tip = tipOf({ known }, branch);
+        if (tip !== destination) {
+          throw new ServiceError(
+            'ConcurrentReferenceUpdateException',
+            `The branch ${branch} is at ${tip}, not at ${destination}.`,
+          );
+        }
+        if (source !== tip) await updateReference(own, opened, [branchRef(branch), source, tip]);
+      });
+      return { commitId: source, treeId: (await readCommit(own, opened, source))?.treeId ?? '' };
+    },
+  });
