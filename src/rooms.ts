@@ -1,6 +1,8 @@
 import { loadService, serviceIds } from '../models/load.ts';
+import { type BuildsRoom, createBuildsRoom } from './domains/builds/room.ts';
 import { createNoticesRoom } from './domains/notices/room.ts';
 import type { FunctionRuntimes } from './domains/functions/ports.ts';
+import { createDeliveryRoom } from './domains/delivery/room.ts';
 import { createFunctionsRoom, type FunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
@@ -33,6 +35,7 @@ import type { Ids } from './platform/ids.ts';
 import type { Log } from './platform/log.ts';
 import type { BlobStore } from './platform/objects/port.ts';
 import type { WorkAdditions } from './platform/ports/additions.ts';
+import type { BuildTools } from './platform/ports/build-tools.ts';
 import { type Decorate, undecorated } from './platform/ports/decorate.ts';
 import type { Git } from './platform/ports/git.ts';
 import type { ImageTrees } from './platform/ports/images.ts';
@@ -66,6 +69,8 @@ export interface RoomPorts {
   readonly routes: RoutePublisher;
   readonly runtimes: RuntimeCatalogue;
   readonly functionRuntimes: FunctionRuntimes;
+  /** What builds run on; without it there are no builds. */
+  readonly buildTools?: BuildTools;
   readonly archive?: Archiver;
   readonly imageIndex: ImageIndex;
   readonly trees: ImageTrees;
@@ -88,6 +93,7 @@ export interface WiredRooms {
   readonly rooms: readonly Room[];
   readonly jobs: JobsRoom;
   readonly functions: FunctionsRoom;
+  readonly builds?: BuildsRoom;
   readonly identity: IdentityRoom;
   readonly repositories?: RepositoriesRoom;
   readonly topics?: TopicsRoom;
@@ -122,6 +128,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     instanceLimits: createInstanceLimits(ports.settings.instances, ports.capacity),
   };
   const jobs = createJobsRoom({ ...shared, calls: callsOf('jobs') });
+  const builds = ports.buildTools && createBuildsRoom({ ...shared, tools: ports.buildTools, calls: callsOf('builds') });
   const functions = createFunctionsRoom({ ...shared, runtimes: ports.functionRuntimes, calls: callsOf('functions') });
   const { signer } = ports;
   const topics = signer && createTopicsRoom({ ...shared, signer });
@@ -139,8 +146,10 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
     functions,
+    ...(builds ? [builds] : []),
     createNoticesRoom({ ...shared, calls: callsOf('notices') }),
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
+    createDeliveryRoom({ ...shared, calls: callsOf('delivery') }),
   );
   const { git } = ports;
   const repositories = git && createRepositoriesRoom({ ...shared, git, calls: callsOf('repositories') });
@@ -152,7 +161,17 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     operations: all.flatMap((room) => room.operations),
     services: serviceIds.map(loadService),
   });
-  return { rooms: all, jobs, functions, identity, ...(repositories && { repositories }), ...(topics && { topics }), dispatcher, credentials };
+  return {
+    rooms: all,
+    jobs,
+    functions,
+    identity,
+    ...(repositories && { repositories }),
+    ...(builds && { builds }),
+    ...(topics && { topics }),
+    dispatcher,
+    credentials,
+  };
 }
 
 /** Reconcilers at the loop, rooms and loop started: unfinished work goes on. Before it, no request is answered. */

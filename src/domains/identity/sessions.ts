@@ -33,9 +33,9 @@ export async function findRole(
 }
 
 export function createRoleSessions(ports: SessionPorts): RoleSessions {
-  const trusted = async (request: Pick<AssumeForService, 'account' | 'roleArn' | 'service'>): Promise<FoundRole> => {
+  const trusted = async (request: AssumeForService): Promise<FoundRole> => {
     const role = await findRole(ports, request.account, request.roleArn);
-    const question = { action: 'sts:AssumeRole', caller: { service: request.service }, context: new Map() };
+    const question = { action: 'sts:AssumeRole', caller: await callerOf(ports, request), context: new Map() };
     if (role?.trust && evaluateTrust(role.trust, question) === 'allow') return role;
     const whose =
       role && role.document.Arn !== request.roleArn ? ` (it does not exist here and resolves to ${role.document.Arn})` : '';
@@ -68,6 +68,13 @@ export function createRoleSessions(ports: SessionPorts): RoleSessions {
       return { effectiveRoleArn: role.document.Arn };
     },
   };
+}
+
+/** The service, or the session that assumes the role in its stead. */
+async function callerOf({ directory }: SessionPorts, { service, caller }: AssumeForService) {
+  if (!caller) return { service };
+  const role = caller.kind === 'role-session' ? await directory.role(caller.account, caller.name) : undefined;
+  return { arn: caller.arn, account: caller.account, ...(role && { roleArn: role.document.Arn }) };
 }
 
 export const rolePrincipal = (account: string, role: RoleDocument, sessionName: string): Principal => ({

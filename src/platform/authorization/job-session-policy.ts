@@ -8,7 +8,12 @@ export const JOB_SESSION_POLICY: PolicyDocument = {
   Version: '2012-10-17',
   Statement: [
     { Effect: 'Allow', Action: '*', Resource: '*' },
-    { Sid: 'NoApproval', Effect: 'Deny', Action: 'sagemaker:UpdateModelPackage', Resource: '*' },
+    {
+      Sid: 'NoApproval',
+      Effect: 'Deny',
+      Action: ['sagemaker:UpdateModelPackage', 'codepipeline:PutApprovalResult'],
+      Resource: '*',
+    },
     {
       Sid: 'NoApprovedRegistration',
       Effect: 'Deny',

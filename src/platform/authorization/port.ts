@@ -55,6 +55,8 @@ export interface AssumeForService {
   readonly sessionName: string;
   readonly sessionPolicy?: PolicyDocument;
   readonly onBehalfOf?: string;
+  /** Who assumes it in the service's stead, e.g. a pipeline's role that of an action: the trust policy must let this one. */
+  readonly caller?: Principal;
 }
 
 export interface TemporaryCredentials {

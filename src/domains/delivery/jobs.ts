@@ -1,0 +1,52 @@
+import type { JobData, PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
+import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import type { Write } from '../../platform/store/port.ts';
+import { uuidOf } from './names.ts';
+import { type ActionRecord, type ExecutionDocument, jobKey, type JobDocument, plainWrite } from './resources.ts';
+
+/** A function's job: which call of the function an answer is for. */
+export interface KeptJob {
+  /** Counts the calls of one attempt at an action, from 1: each continuation token is followed by another. */
+  readonly serial: number;
+  readonly continuationToken?: string;
+}
+
+export const keptJob = ({ kept }: ActionRecord): KeptJob => (kept ? (kept as unknown as KeptJob) : { serial: 1 });
+
+export const jobIdOf = (action: Pick<ActionRecord, 'id'>, serial: number): string => uuidOf('job', action.id, serial);
+
+/** The row by which an answer finds its action. */
+export function jobWrite(execution: ResourceKey, actionId: string, serial: number, nowMs: number): Write {
+  const document: JobDocument = { executionKey: keyText(execution), actionId, serial, status: 'open' };
+  return plainWrite(jobKey(execution, jobIdOf({ id: actionId }, serial)), document, {
+    parent: execution.name,
+    createdAtMs: nowMs,
+    modifiedAtMs: nowMs,
+  });
+}
+
+/** What a worker is told of its job, without credentials. */
+export function jobDataOf(execution: ExecutionDocument, structure: PipelineDeclaration, action: ActionRecord): JobData {
+  const declared = structure.stages.find(({ name }) => name === action.stage)?.actions.find(({ name }) => name === action.name);
+  const artifact = ({ name, bucket, key }: { name: string; bucket: string; key: string }) => ({
+    name,
+    location: { type: 'S3' as const, s3Location: { bucketName: bucket, objectKey: key } },
+  });
+  const { continuationToken } = keptJob(action);
+  const encryptionKey = structure.artifactStore?.encryptionKey;
+  return {
+    ...(declared && { actionTypeId: declared.actionTypeId }),
+    actionConfiguration: { configuration: action.configuration ?? {} },
+    pipelineContext: {
+      pipelineName: execution.pipelineName,
+      pipelineArn: execution.pipelineArn,
+      pipelineExecutionId: execution.executionId,
+      stage: { name: action.stage },
+      action: { name: action.name, actionExecutionId: action.id },
+    },
+    inputArtifacts: (action.inputs ?? []).map(artifact),
+    outputArtifacts: (action.outputs ?? []).map(artifact),
+    ...(continuationToken !== undefined && { continuationToken }),
+    ...(encryptionKey && { encryptionKey }),
+  };
+}

@@ -1,0 +1,64 @@
+import type { Place } from '../../platform/resources/declaration.ts';
+import type { Commit, Store } from '../../platform/store/port.ts';
+import { listRows } from '../../platform/store/typed-rows.ts';
+import { type Watched, watchedSources } from './decide-sources.ts';
+import {
+  incarnationOf,
+  type PipelineDocument,
+  plainWrite,
+  SOURCE_KIND,
+  SOURCE_RECONCILER,
+  type SourceDocument,
+  sourceKey,
+  sourcePlaceKey,
+} from './resources.ts';
+
+const SOURCES_MAX = 100;
+
+export const watchedPlace = (watched: Watched): string =>
+  watched.kind === 'git' ? `git/${watched.repository}` : `s3/${watched.bucket}/${watched.objectKey}`;
+
+/** Rows and timers that make the sources of a pipeline watched as its structure says, from no row or any. */
+export async function sourceChanges(
+  store: Store,
+  place: Place,
+  pipeline: PipelineDocument,
+  nowMs: number,
+  baseline?: string,
+): Promise<Partial<Commit>> {
+  const incarnation = incarnationOf(pipeline);
+  const before = await listRows<SourceDocument>(store, {
+    account: place.account,
+    region: place.region,
+    kind: SOURCE_KIND,
+    namePrefix: `${incarnation}/`,
+    sortBy: 'name',
+    order: 'ascending',
+    limit: SOURCES_MAX,
+  });
+  const wanted = watchedSources(pipeline.declaration);
+  const gone = before.rows.filter(({ document }) => !wanted.some(({ action }) => action === document.watched.action));
+  const changed = wanted.flatMap((watched) => {
+    const row = before.rows.find(({ document }) => document.watched.action === watched.action);
+    if (row && JSON.stringify(row.document.watched) === JSON.stringify(watched)) return [];
+    const key = sourceKey(place, incarnation, watched.action);
+    const document: SourceDocument = {
+      pipelineName: pipeline.name,
+      incarnation,
+      watched,
+      ...(baseline !== undefined && { baseline }),
+    };
+    const write = plainWrite(key, document, { parent: watchedPlace(watched), createdAtMs: nowMs, modifiedAtMs: nowMs });
+    return [{ key, version: row?.version ?? 0, write }];
+  });
+  return {
+    expect: [...gone, ...changed].map(({ key, version }) => ({ key, version })),
+    remove: gone.map(({ key }) => key),
+    write: changed.map(({ write }) => write),
+    timers: wanted.map((watched) => ({
+      reconciler: SOURCE_RECONCILER,
+      key: sourcePlaceKey(place, watchedPlace(watched)),
+      dueAtMs: nowMs,
+    })),
+  };
+}
