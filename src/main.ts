@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { loadService, serviceIds } from '../models/load.ts';
 import { cacheDirectory } from '../toolchain/cache.mjs';
 import { functionRuntimes, locateWorkRuntime } from './backends/sandbox/node-runtime.ts';
+import { createBuildTools } from './backends/sandbox/build-tools.ts';
 import { createGit } from './backends/git/git-folders.ts';
 import { createImageTrees } from './backends/sandbox/image-trees.ts';
 import { createRuntimeCatalogue } from './backends/sandbox/runtime-catalogue.ts';
@@ -215,6 +216,7 @@ function portsOf(base: Foundation, late: LateParts): RoomPorts {
     routes: base.decorate('routes', routes),
     functionRuntimes,
     git: base.decorate('git', createGit({ folder: base.paths.git, ids: base.ids })),
+    buildTools: createBuildTools(base.log),
     outgoing: createOutgoingHttp({ rules, ownPorts }),
     signer: createMessageSigner(join(base.paths.keys, 'messages.pem')),
     ...(mail && { mail: createSmtpMail(mail) }),
@@ -226,7 +228,7 @@ function portsOf(base: Foundation, late: LateParts): RoomPorts {
 function createServerGateway(
   base: Foundation,
   late: LateParts,
-  { dispatcher, functions, identity, credentials, repositories, topics }: WiredRooms,
+  { dispatcher, functions, identity, credentials, repositories, topics, builds }: WiredRooms,
   ready: Promise<void>,
 ): Gateway {
   const services = serviceIds.map(loadService);
@@ -248,7 +250,13 @@ function createServerGateway(
     services,
     identities: identity.directory,
     region: base.settings.region,
-    webRoutes: [...consoleRoutes, credentials.route, functions.route, ...(topics ? [topics.route] : [])],
+    webRoutes: [
+      ...consoleRoutes,
+      credentials.route,
+      functions.route,
+      ...(builds ? [builds.route] : []),
+      ...(topics ? [topics.route] : []),
+    ],
     ...(repositories && { git: { service: repositories.service, serviceCredential: identity.serviceCredential } }),
     runtimeForward: createForward(address),
     ready,

@@ -170,6 +170,7 @@ function routeByHead(
     }
     return routing.byTarget(candidates, target);
   }
+  if (request.headers['smithy-protocol'] === 'rpc-v2-cbor') return routing.byRpcPath(candidates, path);
   return routing.byPath(candidates, { method: request.method ?? 'GET', path, query, headers });
 }
 
@@ -178,8 +179,10 @@ function settleProtocol(exchange: Exchange, candidates: readonly Service[], earl
     (early && 'service' in early ? early.service : undefined) ?? (candidates.length === 1 ? candidates[0] : undefined);
   if (!service) return;
   exchange.service = service;
-  // CBOR and other protocols that a service also speaks keep the form guessed from the request
-  if (exchange.protocol !== 'smithy-rpc-v2-cbor') exchange.protocol = service.model.metadata.protocol;
+  const { protocol, protocols = [] } = service.model.metadata;
+  // of several that a service speaks the request chooses one
+  if (exchange.protocol !== 'smithy-rpc-v2-cbor' && !(protocols.length > 1 && protocols.includes(exchange.protocol)))
+    exchange.protocol = protocol;
 }
 
 function routeByAction(

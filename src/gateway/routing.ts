@@ -32,6 +32,8 @@ export interface RoutingTable {
   /** The scope that requests with this X-Amz-Target have to be signed for; undefined for targets we do not know. */
   signingNameOf(target: string): string | undefined;
   byAction(services: readonly Service[], action: string): Route;
+  /** Of RPC v2 the path names both: `/service/<target prefix>/operation/<operation>`. */
+  byRpcPath(services: readonly Service[], path: string): Route;
   byPath(services: readonly Service[], request: RoutedRequest): Route | undefined;
 }
 
@@ -60,6 +62,11 @@ export function createRoutingTable(services: readonly Service[]): RoutingTable {
         action,
         action,
       );
+    },
+    byRpcPath(candidates, path) {
+      const [, prefix = '', operationName = ''] = /^\/service\/([^/]+)\/operation\/([^/]+)$/.exec(path) ?? [];
+      const service = candidates.find((candidate) => candidate.model.metadata.targetPrefix === prefix);
+      return named(service, operationName, operationName === '' ? path : `${prefix}.${operationName}`);
     },
     byPath(candidates, request) {
       for (const service of candidates) {

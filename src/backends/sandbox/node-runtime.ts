@@ -1,4 +1,6 @@
 import { dirname } from 'node:path';
+import { BUILD_RUNTIME } from '../../platform/ports/build-tools.ts';
+import { buildWorkRuntime } from './build-tools.ts';
 import { locateRuntime } from './runtime-environment.ts';
 import type { SandboxOptions } from './sandbox-options.ts';
 
@@ -7,8 +9,11 @@ type WorkRuntime = ReturnType<SandboxOptions['locateRuntime']>;
 /** What a specification calls the runtime that is the server's own Node. */
 const NODE_RUNTIME = 'node';
 
-/** Any runtime that a specification can name: a built Python environment, or Node. */
-export const locateWorkRuntime = (name: string): WorkRuntime => (name === NODE_RUNTIME ? nodeRuntime() : locateRuntime(name));
+/** Any runtime that a specification can name: a built Python environment, Node, or the tools of builds. */
+export function locateWorkRuntime(name: string): WorkRuntime {
+  if (name === BUILD_RUNTIME) return buildWorkRuntime();
+  return name === NODE_RUNTIME ? nodeRuntime() : locateRuntime(name);
+}
 
 /** The Node that runs the server, and nothing else: one program, shown read-only where it lies. */
 function nodeRuntime(): WorkRuntime {

@@ -4,8 +4,8 @@ import type { HeaderSource } from '../signature/canonical.ts';
 
 /**
  * One protocol of AWS between the wire and typed values: names as in the model, timestamps epoch milliseconds, blobs
- * `Uint8Array`, streaming payloads `AsyncIterable`. A protocol is added by writing one of these (CBOR has its place in
- * `codecs/table.ts`); nothing else of the gateway knows wire formats.
+ * `Uint8Array`, streaming payloads `AsyncIterable`. A protocol is added by writing one of these and naming it in
+ * `codecs/table.ts`; nothing else of the gateway knows wire formats.
  */
 export interface Codec {
   /** The typed input; throws a ServiceError (SerializationException and its like) for what cannot be read. */

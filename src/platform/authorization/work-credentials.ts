@@ -15,8 +15,8 @@ export interface WorkAccess {
   readonly workId: string;
   /** ARN of the job, endpoint or function. */
   readonly onBehalfOf: string;
-  /** A function has all rights of its role; everything else has less: jobs, model servers, and functions that such code made. */
-  readonly kind?: 'function' | 'function-of-job';
+  /** A function or build has all rights of its role; everything else has less: jobs, model servers, and what such code made. */
+  readonly kind?: 'function' | 'function-of-job' | 'build' | 'build-of-job';
 }
 
 export interface WorkCredentialsPorts {
@@ -98,13 +98,16 @@ async function answerCredentials(roles: RoleSessions, access: WorkAccess, respon
   }
 }
 
-/** The session of a job or model server: its own role, less what submitted code must never do. A function's is its role's. */
+/** The session of a job or model server: its own role, less what submitted code must never do. A function's or build's is its role's. */
 export function assumptionOf(access: Omit<WorkAccess, 'region' | 'roleArn'>, roleArn: string): AssumeForService {
   const { account, workId, onBehalfOf } = access;
   const session = { account, roleArn, sessionName: workId.slice(0, 64), onBehalfOf };
   if (access.kind === 'function') return { ...session, service: 'lambda.amazonaws.com' };
   if (access.kind === 'function-of-job')
     return { ...session, service: 'lambda.amazonaws.com', sessionPolicy: JOB_SESSION_POLICY };
+  if (access.kind === 'build') return { ...session, service: 'codebuild.amazonaws.com' };
+  if (access.kind === 'build-of-job')
+    return { ...session, service: 'codebuild.amazonaws.com', sessionPolicy: JOB_SESSION_POLICY };
   return { ...session, service: 'sagemaker.amazonaws.com', sessionPolicy: JOB_SESSION_POLICY };
 }
 

@@ -1,0 +1,55 @@
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import type { Commit } from '../../platform/store/port.ts';
+import { keepCache } from './build-cache.ts';
+import type { BuildSession } from './build-session.ts';
+import type { BuildRecords } from './decide-phases.ts';
+import type { BuildsPorts } from './ports.ts';
+import { publishArtifacts } from './publish.ts';
+import type { BuildDocument } from './resources.ts';
+import { logStreamOf } from './specify-work.ts';
+
+export type Upload =
+  | { readonly members: Partial<BuildDocument>; readonly commit: Pick<Commit, 'expect' | 'write'> }
+  | { readonly problem: string };
+
+/** What the driver gathered goes to its places: artifacts to S3, reports and cache to theirs. All of it can be done again. */
+export async function finishUpload(
+  ports: BuildsPorts,
+  session: BuildSession,
+  key: ResourceKey,
+  build: BuildDocument,
+  records: BuildRecords,
+): Promise<Upload> {
+  const { keeps } = build;
+  if (!keeps) return { members: {}, commit: { expect: [] } };
+  const tree = await ports.backend.outputs(build.workId, 'artifacts');
+  const published = await publishArtifacts(session, tree, keeps, records);
+  if ('problem' in published) return failed(ports, key, build, published.problem);
+  const cache = records.cached ? await keepCache(ports, session, key, build) : {};
+  if ('problem' in cache) return failed(ports, key, build, cache.problem);
+  await say(ports, key, build, [
+    ...published.lines,
+    'Phase complete: UPLOAD_ARTIFACTS State: SUCCEEDED',
+    'Phase context status code:  Message: ',
+  ]);
+  const { lines: _lines, ...members } = published;
+  return { members, commit: { expect: [], ...cache.commit } };
+}
+
+async function failed(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, problem: string): Promise<Upload> {
+  await say(ports, key, build, [
+    'Phase complete: UPLOAD_ARTIFACTS State: FAILED',
+    `Phase context status code: CLIENT_ERROR Message: ${problem}`,
+  ]);
+  return { problem };
+}
+
+/** In the words of the driver, which has ended by now. */
+async function say(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, texts: readonly string[]): Promise<void> {
+  const timeMs = ports.clock.now();
+  const stamp = new Date(timeMs).toISOString().replace('T', ' ').replaceAll('-', '/').replace('Z', '000');
+  await ports.logFiles.append(
+    logStreamOf(key, build),
+    texts.map((text) => ({ timeMs, text: `[Container] ${stamp} ${text}` })),
+  );
+}
