@@ -224,6 +224,7 @@ function recordedCommit({ key, version, document }: Row, outcome: Outcome, nowMs
       {
         source: 'aws.lambda',
         detailType: INVOCATION_ENDED,
+        internal: true,
         account: key.account,
         region: key.region,
         timeMs: nowMs,

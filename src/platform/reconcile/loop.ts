@@ -242,6 +242,7 @@ class Loop implements RunnableLoop {
   #onCommitted(commit: Commit): void {
     for (const { reconciler, key, dueAtMs } of commit.timers ?? []) this.#applyTimer(reconciler, key, dueAtMs);
     for (const event of commit.events ?? []) {
+      if (event.put) continue; // a caller's own words are no news of a room
       for (const subscription of this.#subscriptions.get(event.detailType) ?? []) {
         try {
           for (const { reconciler, key } of subscription.wakes(event)) this.wake(reconciler, key);

@@ -62,6 +62,7 @@ function answer(store: Store, context: OperationContext, token: string, read: (c
     const event = {
       source: 'slipway.pipelines',
       detailType: CALLBACK_ANSWERED,
+      internal: true,
       account,
       region,
       timeMs: nowMs,
