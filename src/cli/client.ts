@@ -93,6 +93,14 @@ export async function getObject(connection: Connection, bucket: string, key: str
   return answer.body;
 }
 
+/** Removes one object; none is no error. */
+export async function deleteObject(connection: Connection, bucket: string, key: string): Promise<void> {
+  const path = `/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+  const outgoing = { method: 'DELETE', path, service: 's3', body: Buffer.alloc(0), headers: {} };
+  const answer = await send(connection, connection.url, outgoing);
+  if (answer.status !== 204) throw awsErrorOf(answer, answer.body.toString('utf8'));
+}
+
 /** The objects whose keys begin with `prefix`, in the order of keys; all of them, unless `limit` says how many are enough. */
 export async function listObjects(
   connection: Connection,

@@ -186,6 +186,12 @@ function releaseVerbs(program: Command): void {
     .action(async (name, options) => (await import('./verbs/release.ts')).rollback(name, options));
 }
 
+function cleanVerb(program: Command): void {
+  verb(program, 'clean <project>', 'remove what a project has on the server; what is live stays, and is named')
+    .option('--dry-run', 'only say what would go and what would stay')
+    .action(async (project, options) => (await import('./verbs/clean.ts')).clean(project, options));
+}
+
 function imageVerbs(program: Command): void {
   program.commandsGroup('Images and the rest:');
   const image = program.command('image').description('images of your own, which run without a container engine');
@@ -212,7 +218,7 @@ function hiddenVerbs(program: Command): void {
 
 /** Verbs of the design that later versions bring; they say so instead of being unknown. */
 function laterVerbs(program: Command): void {
-  for (const name of ['graph', 'sign', 'monitor', 'retrain', 'clean']) {
+  for (const name of ['graph', 'sign', 'monitor', 'retrain']) {
     program
       .command(name, { hidden: true })
       .allowUnknownOption()
@@ -242,6 +248,7 @@ function buildProgram(): Command {
   pipelineVerbs(program);
   modelVerbs(program);
   releaseVerbs(program);
+  cleanVerb(program);
   imageVerbs(program);
   program
     .command('demo')

@@ -24,7 +24,7 @@ export async function setUpProject(connection: Connection, output: Output, proje
     url: connection.url,
     approvesByRule: isRuleOn(project),
   });
-  for (const role of plan.roles) await putRole(connection, role);
+  for (const role of plan.roles) await putRole(connection, role, project);
   output.line(`  roles        ${plan.roles.map(({ name }) => name).join(', ')}`);
   const cloneUrl = await putRepository(connection, project);
   output.line(`  repository   ${project.project}, ${cloneUrl}`);
@@ -52,10 +52,12 @@ function isRuleOn({ folder }: Project): boolean {
   return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { enabled?: boolean }).enabled === true;
 }
 
-async function putRole(connection: Connection, { name, services, policy }: PlannedRole): Promise<void> {
+async function putRole(connection: Connection, { name, services, policy }: PlannedRole, { project }: Project): Promise<void> {
   const trust = { Effect: 'Allow', Principal: { Service: services }, Action: 'sts:AssumeRole' };
   const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
-  await unlessThere(callQuery(connection, 'iam', { Action: 'CreateRole', RoleName: name, AssumeRolePolicyDocument: document }));
+  const tags = { 'Tags.member.1.Key': PROJECT_TAG, 'Tags.member.1.Value': project };
+  const role = { RoleName: name, AssumeRolePolicyDocument: document, ...tags };
+  await unlessThere(callQuery(connection, 'iam', { Action: 'CreateRole', ...role }));
   const given = { RoleName: name, PolicyName: 'delivery', PolicyDocument: JSON.stringify(policy) };
   await callQuery(connection, 'iam', { Action: 'PutRolePolicy', ...given });
 }
