@@ -3,6 +3,7 @@ import { type BuildsRoom, createBuildsRoom } from './domains/builds/room.ts';
 import { createNoticesRoom } from './domains/notices/room.ts';
 import type { FunctionRuntimes } from './domains/functions/ports.ts';
 import { createDeliveryRoom } from './domains/delivery/room.ts';
+import { createEventsRoom } from './domains/events/room.ts';
 import { createFunctionsRoom, type FunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
 import { createIdentityRoom, type IdentityRoom } from './domains/identity/room.ts';
@@ -16,6 +17,7 @@ import { createPipelinesRoom } from './domains/pipelines/room.ts';
 import { createQueuesRoom } from './domains/queues/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
 import { createRepositoriesRoom, type RepositoriesRoom } from './domains/repositories/room.ts';
+import { createSchedulesRoom } from './domains/schedules/room.ts';
 import { createSecretsRoom } from './domains/secrets/room.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
 import { createStudioRoom } from './domains/studio/room.ts';
@@ -28,6 +30,7 @@ import type { RegistryTokens } from './platform/authorization/registry-token.ts'
 import { createWorkCredentials, type WorkCredentials } from './platform/authorization/work-credentials.ts';
 import { createCalls, createDispatcher, type Dispatcher } from './platform/calls/dispatch.ts';
 import type { Calls, Room } from './platform/calls/operation.ts';
+import { createUniversalCalls } from './platform/calls/universal-calls.ts';
 import type { Clock } from './platform/clock.ts';
 import { InvariantError } from './platform/errors/families.ts';
 import { createTokenReconciler } from './platform/idempotency.ts';
@@ -130,8 +133,11 @@ export function createRooms(ports: RoomPorts): WiredRooms {
   const jobs = createJobsRoom({ ...shared, calls: callsOf('jobs') });
   const builds = ports.buildTools && createBuildsRoom({ ...shared, tools: ports.buildTools, calls: callsOf('builds') });
   const functions = createFunctionsRoom({ ...shared, runtimes: ports.functionRuntimes, calls: callsOf('functions') });
+  const services = serviceIds.map(loadService);
+  const universal = createUniversalCalls(services, () => all.flatMap((room) => room.operations));
   const { signer } = ports;
   const topics = signer && createTopicsRoom({ ...shared, signer });
+  const events = createEventsRoom(shared);
   all.push(
     ...(topics ? [topics] : []),
     identity,
@@ -141,25 +147,28 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     createParametersRoom({ ...ports, calls: callsOf('parameters') }),
     createSecretsRoom(ports),
     createQueuesRoom(ports),
+    events,
     createStudioRoom(shared),
     createRegistryRoom({ ...shared, calls: callsOf('registry') }),
     createHostingRoom({ ...shared, calls: callsOf('hosting') }),
     jobs,
     functions,
     ...(builds ? [builds] : []),
-    createNoticesRoom({ ...shared, calls: callsOf('notices') }),
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
     createDeliveryRoom({ ...shared, calls: callsOf('delivery') }),
   );
   const { git } = ports;
   const repositories = git && createRepositoriesRoom({ ...shared, git, calls: callsOf('repositories') });
   if (repositories) all.push(repositories);
+  all.push(createSchedulesRoom({ ...shared, universal }));
+  // behind all whose operations its messages may be calls of
+  all.push(createNoticesRoom({ ...shared, universal, destinations: events.destinations, calls: callsOf('notices') }));
   all.push(createTaggingRoom({ ...ports, resources: resources() }));
   dispatcher = createDispatcher({
     ...ports,
     authorizer,
     operations: all.flatMap((room) => room.operations),
-    services: serviceIds.map(loadService),
+    services,
   });
   return {
     rooms: all,

@@ -12,7 +12,7 @@ const KIND = 'Notice';
 /** Operations that a notice may be a call of; each is safe to repeat under the token its input carries. */
 export type NoticeCall = Extract<
   OperationName,
-  'sagemaker:StartPipelineExecution' | 'codepipeline:StartPipelineExecution' | 'codebuild:StartBuild'
+  'sagemaker:StartPipelineExecution' | 'codepipeline:StartPipelineExecution' | 'codebuild:StartBuild' | 'events:PutEvents'
 >;
 
 /** Who gets a message, and in which form. Every `arn` is the receiver's. */
@@ -33,6 +33,8 @@ export type NoticeTarget =
   | { kind: 'bus'; arn: string }
   /** `arn`: what is started; the input says all of it, the body is not looked at. */
   | { kind: 'call'; arn: string; operation: NoticeCall; input: JsonObject }
+  /** A call that a user wrote out: the body is its input as JSON. */
+  | { kind: 'sdk'; arn: string; operation: OperationName }
   /** An API destination: address and secrets are those it has when the message is sent. */
   | { kind: 'destination'; arn: string; http?: DestinationParameters }
   /** `arn`: of what the address belongs to, e.g. a subscription. */
@@ -90,10 +92,18 @@ export const noticeKey = (place: { readonly account: string; readonly region: st
   name,
 });
 
-/** A new delivery, under a name that the same change always gives. */
-export function newNotice(key: ResourceKey, document: NoticeDocument, nowMs: number): { write: Write; timer: TimerChange } {
+/**
+ * A new delivery, under a name that the same change always gives. Who makes many at a time names a `line`: until its first attempt a notice has
+ * ordinal 1 there, so that they can be counted.
+ */
+export function newNotice(
+  key: ResourceKey,
+  document: NoticeDocument,
+  nowMs: number,
+  line?: string,
+): { write: Write; timer: TimerChange } {
   return {
-    write: { key, document, index: { createdAtMs: nowMs, modifiedAtMs: nowMs } },
+    write: { key, document, index: { createdAtMs: nowMs, modifiedAtMs: nowMs, ...(line && { parent: line, ordinal: 1 }) } },
     timer: { reconciler: NOTICE, key, dueAtMs: nowMs },
   };
 }

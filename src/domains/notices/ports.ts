@@ -1,4 +1,5 @@
 import type { RoleSessions } from '../../platform/authorization/port.ts';
+import type { UniversalCalls } from '../../platform/calls/universal-calls.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { ApiDestinations } from '../../platform/ports/api-destinations.ts';
@@ -15,5 +16,7 @@ export interface NoticePorts {
   readonly outgoing?: OutgoingHttp;
   /** Absent: no e-mail is sent. */
   readonly mail?: Mail;
+  /** Operations that users may name. */
+  readonly universal?: UniversalCalls;
   readonly destinations?: ApiDestinations;
 }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { type NoticeDocument, NOTICE } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
-import type { Commit } from '../../platform/store/port.ts';
+import type { Commit, RowIndex } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { decideRefused, type Refusal } from './decide-refusal.ts';
 import type { NoticePorts } from './ports.ts';
@@ -30,6 +30,9 @@ const taken = ({ key, version }: Row): Commit => ({
   timers: [{ reconciler: NOTICE, key, dueAtMs: null }],
 });
 
+/** One that waits for its next attempt holds up no line. */
+const waiting = ({ ordinal }: RowIndex): Partial<RowIndex> => (ordinal === undefined ? {} : { ordinal: 0 });
+
 function afterRefusal(row: Row, refusal: Refusal, nowMs: number): Commit {
   const { key, version, document, index } = row;
   const attempts = document.attempts + 1;
@@ -37,7 +40,13 @@ function afterRefusal(row: Row, refusal: Refusal, nowMs: number): Commit {
   if (next.step === 'again') {
     return {
       expect: [{ key, version }],
-      write: [{ key, document: { ...document, attempts } as unknown as JsonObject, index: { ...index, modifiedAtMs: nowMs } }],
+      write: [
+        {
+          key,
+          document: { ...document, attempts } as unknown as JsonObject,
+          index: { ...index, modifiedAtMs: nowMs, ...waiting(index) },
+        },
+      ],
       timers: [{ reconciler: NOTICE, key, dueAtMs: next.atMs }],
     };
   }
@@ -54,7 +63,13 @@ function afterRefusal(row: Row, refusal: Refusal, nowMs: number): Commit {
   if (!letter) return { ...taken(row), ledger };
   return {
     expect: [{ key, version }],
-    write: [{ key, document: letter as unknown as JsonObject, index: { ...index, createdAtMs: nowMs, modifiedAtMs: nowMs } }],
+    write: [
+      {
+        key,
+        document: letter as unknown as JsonObject,
+        index: { ...index, createdAtMs: nowMs, modifiedAtMs: nowMs, ...waiting(index) },
+      },
+    ],
     timers: [{ reconciler: NOTICE, key, dueAtMs: nowMs }],
     ledger,
   };
@@ -62,7 +77,7 @@ function afterRefusal(row: Row, refusal: Refusal, nowMs: number): Commit {
 
 /** The message becomes one to the queue, with attributes that tell why; it has no dead letter of its own. */
 function deadLetter(
-  { body, about, service, sender, hops }: NoticeDocument,
+  { body, about, service, sender, role, hops }: NoticeDocument,
   { arn, attributes }: NonNullable<NoticeDocument['deadLetter']>,
   refusal: Refusal,
   attempts: number,
@@ -84,7 +99,7 @@ function deadLetter(
     about,
     attempts: 0,
     ...(service !== undefined && { service }),
-    ...(sender && { sender }),
+    ...(sender ? { sender } : role && { role }),
     ...(hops !== undefined && { hops }),
   };
 }

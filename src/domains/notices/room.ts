@@ -18,5 +18,6 @@ export const createNoticesRoom = (ports: NoticePorts): Room => ({
     'sagemaker:StartPipelineExecution',
     'codepipeline:StartPipelineExecution',
     'codebuild:StartBuild',
+    ...(ports.universal?.names() ?? []),
   ],
 });

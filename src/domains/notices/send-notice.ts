@@ -1,6 +1,7 @@
 import type { InputOf, OperationName } from '../../contract/operations.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import type { JsonObject } from '../../platform/json.ts';
 import { type NoticeDocument, type NoticeTarget, principalOfRow } from '../../platform/notices.ts';
 import type { WithForwarded } from '../../platform/ports/api-destinations.ts';
 import type { WithSource } from '../../platform/ports/invocation.ts';
@@ -85,9 +86,25 @@ async function callReceiver(ports: NoticePorts, to: NoticeTarget, message: Messa
     }
     case 'call':
       return ask(ports, to, message, to.operation, to.input as unknown as InputOf<typeof to.operation>);
+    case 'sdk':
+      return callUniversal(ports, to, message);
     default:
       return undefined;
   }
+}
+
+async function callUniversal(ports: NoticePorts, to: To<'sdk'>, message: Message): Promise<void> {
+  let json: JsonObject;
+  try {
+    json = JSON.parse(message.body) as JsonObject;
+  } catch {
+    throw new ServiceError('ValidationException', 'The input is not valid JSON.');
+  }
+  const made = ports.universal?.inputOf(to.operation, json, tokenOf(message.key)) ?? {
+    problem: 'No calls of users are made here.',
+  };
+  if ('problem' in made) throw new ServiceError('ValidationException', made.problem);
+  await ask(ports, to, message, to.operation, made.input as InputOf<typeof to.operation>);
 }
 
 async function ask<N extends OperationName>(
