@@ -34,13 +34,18 @@ export interface AwsOptions {
   readonly region: string;
 }
 
-type JsonOperation = Extract<OperationName, `sagemaker:${string}` | `logs:${string}` | `ecr:${string}`>;
+type JsonOperation = Extract<
+  OperationName,
+  `sagemaker:${string}` | `logs:${string}` | `ecr:${string}` | `codecommit:${string}` | `secretsmanager:${string}`
+>;
 /** The tokens that SDKs fill in may be left out. */
 type JsonInput<N extends JsonOperation> = Omit<InputOf<N>, 'ClientRequestToken'> & { readonly ClientRequestToken?: string };
 const TARGETS: Readonly<Record<string, string>> = {
   sagemaker: 'SageMaker',
   logs: 'Logs_20140328',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
+  codecommit: 'CodeCommit_20150413',
+  secretsmanager: 'secretsmanager',
 };
 
 export const optionsOf = (server: TestServer): AwsOptions => ({

@@ -6,6 +6,7 @@ import { ConfigError } from '../errors/families.ts';
 import { readHeadMark } from '../ledger/head-mark.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import { contentPath, copyFile, digestOf, filesBelow, forEachOf, syncPath, takeContent, wholeLinesOf } from './files.ts';
+import { copyRepositories } from './copy-repositories.ts';
 import { type BackedUpFile, type BackupManifest, manifestText, readManifest } from './manifest.ts';
 import { contentsIn, type Snapshot, snapshotStore } from './snapshot.ts';
 
@@ -164,13 +165,14 @@ async function fileOf(target: string, path: string): Promise<BackedUpFile> {
 
 /** Settings, keys and logs: they change little or only grow, and rows of the snapshot refer to no later state of them. */
 async function copyOthers(folder: string, target: string): Promise<BackedUpFile[]> {
-  const { settings, keys, logs } = dataPaths('');
+  const { settings, keys, logs, git } = dataPaths('');
   const inside = async (name: string) => (await filesBelow(join(folder, name))).map((file) => join(name, file));
   const copied: (BackedUpFile | undefined)[] = [await copyFile(folder, target, settings)];
   for (const path of await inside(keys)) copied.push(await copyFile(folder, target, path));
   await forEachOf(await inside(logs), async (path) => {
     copied.push(await copyFile(folder, target, path, wholeLinesOf));
   });
+  copied.push(...(await copyRepositories(folder, target, git)));
   for (const path of foldersOf(copied.flatMap((file) => file?.path ?? []))) await syncPath(join(target, path));
   return copied.filter((file) => file !== undefined).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
