@@ -174,7 +174,7 @@ async function detailsOf(store: Store, { key, document }: Read<ExecutionDocument
   const structure = await readStructure(store, key, document.version);
   if (!structure)
     throw new ServiceError('PipelineExecutionNotFoundException', `The execution ${document.executionId} is being removed.`);
-  const actions = [...document.earlier, ...document.actions].sort((a, b) => b.startedAtMs - a.startedAtMs);
+  const actions = [...document.earlier, ...document.actions].reverse().sort((a, b) => b.startedAtMs - a.startedAtMs);
   return actions.map((action) => {
     const declared = structure.stages.find(({ name }) => name === action.stage)?.actions.find(({ name }) => name === action.name);
     return {

@@ -1,0 +1,456 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import type { PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { approval, build, Crash, DeliveryRig, deploy, invoke, pipelineOf, source } from './delivery-rig.ts';
+
+const rigs: DeliveryRig[] = [];
+after(async () => {
+  for (const rig of rigs) await rig.close();
+});
+
+async function rigOf(): Promise<DeliveryRig> {
+  const rig = new DeliveryRig();
+  rigs.push(rig);
+  await rig.start();
+  return rig;
+}
+
+async function made(pipeline: PipelineDeclaration): Promise<{ rig: DeliveryRig; execution: string }> {
+  const rig = await rigOf();
+  await rig.call('codepipeline:CreatePipeline', { pipeline });
+  await rig.loop.idle();
+  return { rig, execution: (await executions(rig))[0]?.pipelineExecutionId ?? '' };
+}
+
+const executions = async (rig: DeliveryRig) =>
+  (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries ?? [];
+
+const statusOf = async (rig: DeliveryRig, id: string) =>
+  (await executions(rig)).find(({ pipelineExecutionId }) => pipelineExecutionId === id)?.status;
+
+async function start(rig: DeliveryRig): Promise<string> {
+  const { pipelineExecutionId = '' } = await rig.call('codepipeline:StartPipelineExecution', { name: 'P' });
+  await rig.loop.idle();
+  return pipelineExecutionId;
+}
+
+async function tokenOf(rig: DeliveryRig, stage: string): Promise<string | undefined> {
+  const { stageStates = [] } = await rig.call('codepipeline:GetPipelineState', { name: 'P' });
+  const states = stageStates.find(({ stageName }) => stageName === stage)?.actionStates ?? [];
+  return states.map(({ latestExecution }) => latestExecution?.token).find((token) => token !== undefined);
+}
+
+async function approve(rig: DeliveryRig, stage: string, status: 'Approved' | 'Rejected' = 'Approved'): Promise<void> {
+  const token = (await tokenOf(rig, stage)) ?? '';
+  await rig.call('codepipeline:PutApprovalResult', {
+    pipelineName: 'P',
+    stageName: stage,
+    actionName: 'Approve',
+    result: { status, summary: 'looked at' },
+    token,
+  });
+  await rig.loop.idle();
+}
+
+async function endAll(rig: DeliveryRig, status: 'SUCCEEDED' | 'FAILED' = 'SUCCEEDED'): Promise<void> {
+  for (const one of rig.running()) await rig.endBuild(one, status);
+  await rig.loop.idle();
+}
+
+async function actionsOf(rig: DeliveryRig, pipelineExecutionId: string) {
+  const input = { pipelineName: 'P', filter: { pipelineExecutionId } };
+  return (await rig.call('codepipeline:ListActionExecutions', input)).actionExecutionDetails ?? [];
+}
+
+async function told(rig: DeliveryRig, kind: 'Pipeline' | 'Stage' | 'Action'): Promise<string[]> {
+  const events = await rig.store.events({ afterSequence: 0, limit: 1_000 });
+  return events
+    .filter(({ detailType }) => detailType === `CodePipeline ${kind} Execution State Change`)
+    .map(({ detail }) => [detail['stage'], detail['action'], detail['state']].filter(Boolean).join(' '));
+}
+
+const refused = (code: string) => (error: unknown) => error instanceof ServiceError && error.code === code;
+
+const DELIVERY = pipelineOf([
+  [
+    'Build',
+    [
+      build('Unit'),
+      build('Pack', { namespace: 'Packed' }),
+      build('After', {
+        runOrder: 2,
+        configuration: { ProjectName: 'After', EnvironmentVariables: '[{"name":"I","value":"#{Packed.IMAGE}"}]' },
+      }),
+    ],
+  ],
+  ['Approval', [approval()]],
+  ['Production', [deploy()]],
+]);
+
+test('a push goes through parallel builds, an approval and a deployment; events and timers are as they should be', async () => {
+  const { rig, execution } = await made(DELIVERY);
+  assert.deepEqual(
+    rig
+      .running()
+      .map(({ input }) => input.projectName)
+      .sort(),
+    ['Pack', 'Unit'],
+  );
+  const [first] = rig.running();
+  assert.equal(first?.input.PipelineOrigin?.initiator, 'codepipeline/P');
+  assert.equal(first?.input.PipelineOrigin?.sourceVersion, 'c1');
+  await endAll(rig);
+  const [second] = rig.running();
+  assert.equal(second?.input.projectName, 'After');
+  assert.match(second?.input.environmentVariablesOverride?.[0]?.value ?? '', /^image-of-Pack:/);
+  await endAll(rig);
+  await approve(rig, 'Approval');
+  assert.equal(rig.deployed.length, 1);
+  await rig.endDeployment();
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, execution), 'Succeeded');
+  assert.deepEqual(await told(rig, 'Pipeline'), ['STARTED', 'SUCCEEDED']);
+  const stages = ['Source', 'Build', 'Approval', 'Production'].flatMap((stage) => [`${stage} STARTED`, `${stage} SUCCEEDED`]);
+  assert.deepEqual(await told(rig, 'Stage'), stages);
+  const timers = await rig.store.timers({ limit: 10 });
+  assert.deepEqual(
+    timers.map(({ reconciler }) => reconciler),
+    ['delivery-source'],
+    'only its source is still watched',
+  );
+});
+
+test('each push starts an execution of its own commit, also one that came while nobody looked', async () => {
+  const { rig } = await made(pipelineOf([['Ask', [approval()]]], { pipelineType: 'V2', executionMode: 'QUEUED' }));
+  rig.clock.advance(1_100);
+  await rig.loop.idle();
+  await rig.push('main', 'c2');
+  await rig.loop.idle();
+  await rig.push('other', 'x1');
+  await rig.loop.idle();
+  rig.heads.set('main', 'c3'); // its event is lost with the server
+  await rig.restart();
+  await rig.loop.idle();
+  const revisions = (await executions(rig)).map(({ sourceRevisions }) => sourceRevisions?.[0]?.revisionId);
+  assert.deepEqual(revisions, ['c3', 'c2', 'c1']);
+});
+
+test('killed between any two lines, a delivery is the same: no build and no deployment twice', async () => {
+  for (let point = 1; ; point += 1) {
+    const rig = await rigOf();
+    let left = point;
+    let died = false;
+    rig.fault = () => {
+      left -= 1;
+      if (left > 0) return;
+      died = true;
+      throw new Crash();
+    };
+    await drive(rig, () => died);
+    const reached = died;
+    const [only, ...others] = await executions(rig);
+    assert.equal(only?.status, 'Succeeded', `point ${point}`);
+    assert.equal(others.length, 0);
+    assert.equal(rig.builds.size, 3, `point ${point}: a build was started twice`);
+    assert.equal(rig.deployed.length, 1, `point ${point}: deployed twice`);
+    assert.deepEqual(await told(rig, 'Pipeline'), ['STARTED', 'SUCCEEDED'], `point ${point}`);
+    assert.equal((await told(rig, 'Action')).length, 12, `point ${point}: events`);
+    await rig.close();
+    rigs.splice(rigs.indexOf(rig), 1);
+    if (!reached) {
+      assert.ok(point > 30, 'the crashes went through the whole delivery');
+      return;
+    }
+  }
+});
+
+/** Does what a user and the world do, and starts the server again whenever it died. */
+async function drive(rig: DeliveryRig, died: () => boolean): Promise<void> {
+  let again = false;
+  const attempt = async (work: () => Promise<unknown>): Promise<void> => {
+    await work().catch((error: unknown) => {
+      if (!(error instanceof Crash) && !(error instanceof ServiceError)) throw error;
+    });
+    await rig.loop.idle();
+    if (!died() || again) return;
+    again = true;
+    rig.fault = () => {};
+    await rig.restart();
+    await rig.loop.idle();
+  };
+  await attempt(() => rig.call('codepipeline:CreatePipeline', { pipeline: DELIVERY }));
+  await attempt(() => rig.call('codepipeline:CreatePipeline', { pipeline: DELIVERY }));
+  for (let round = 0; round < 4; round += 1) {
+    await attempt(async () => {
+      for (const one of rig.running()) await rig.endBuild(one);
+    });
+  }
+  for (let round = 0; round < 2; round += 1) {
+    await attempt(async () => {
+      if (await tokenOf(rig, 'Approval')) await approve(rig, 'Approval');
+    });
+  }
+  for (let round = 0; round < 2; round += 1) {
+    await attempt(async () => {
+      if (rig.endpoint.pending !== undefined) await rig.endDeployment();
+    });
+  }
+}
+
+test('a failed build fails the stage once its neighbours are through; retrying repeats only what failed', async () => {
+  const { rig, execution } = await made(DELIVERY);
+  const [unit, pack] = rig.running();
+  assert.ok(unit && pack);
+  await rig.endBuild(unit, 'FAILED');
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, execution), 'InProgress');
+  await rig.endBuild(pack);
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, execution), 'Failed');
+  await rig.call('codepipeline:RetryStageExecution', {
+    pipelineName: 'P',
+    stageName: 'Build',
+    pipelineExecutionId: execution,
+    retryMode: 'FAILED_ACTIONS',
+  });
+  await rig.loop.idle();
+  assert.deepEqual(
+    rig.running().map(({ input }) => input.projectName),
+    ['Unit'],
+  );
+  await endAll(rig);
+  assert.deepEqual(
+    rig.running().map(({ input }) => input.projectName),
+    ['After'],
+  );
+  assert.equal((await actionsOf(rig, execution)).filter(({ actionName }) => actionName === 'Unit').length, 2);
+});
+
+test('onFailure: a stage is retried once by itself, and goes back to what was last good', async () => {
+  const stage = { onFailure: { result: 'RETRY', retryConfiguration: { retryMode: 'ALL_ACTIONS' } } };
+  const retrying = await made(pipelineOf([['Build', [build('Unit')], stage]], { pipelineType: 'V2' }));
+  await endAll(retrying.rig, 'FAILED');
+  assert.equal(retrying.rig.running().length, 1);
+  await endAll(retrying.rig, 'FAILED');
+  assert.equal(await statusOf(retrying.rig, retrying.execution), 'Failed');
+
+  const rolled = await made(
+    pipelineOf(
+      [
+        ['Build', [build('Unit')], { onFailure: { result: 'ROLLBACK' } }],
+        ['Ask', [approval()]],
+      ],
+      { pipelineType: 'V2' },
+    ),
+  );
+  const { rig, execution } = rolled;
+  await endAll(rig);
+  rig.heads.set('main', 'c2');
+  const second = await start(rig);
+  await endAll(rig, 'FAILED');
+  assert.equal(await statusOf(rig, second), 'Failed');
+  const [back] = await executions(rig);
+  assert.deepEqual(
+    [back?.executionType, back?.trigger?.triggerType, back?.rollbackMetadata?.rollbackTargetPipelineExecutionId],
+    ['ROLLBACK', 'AutomatedRollback', execution],
+  );
+  const [again] = rig.running();
+  assert.equal(again?.input.PipelineOrigin?.sourceVersion, 'c1', 'with the source of the one it goes back to');
+  await endAll(rig);
+  assert.equal(await statusOf(rig, back?.pipelineExecutionId ?? ''), 'Succeeded');
+});
+
+test('a function answers its job, asks to be called again, and fails', async () => {
+  const { rig, execution } = await made(
+    pipelineOf([
+      ['Call', [invoke({ namespace: 'Answer' })]],
+      ['Ask', [approval({ configuration: { CustomData: '#{Answer.Found}' } })]],
+    ]),
+  );
+  const job = rig.invoked[0] as {
+    id: string;
+    event: { 'CodePipeline.job': { id: string; data: { actionConfiguration: { configuration: object } } } };
+  };
+  assert.equal(job.event['CodePipeline.job'].id, job.id);
+  assert.deepEqual(job.event['CodePipeline.job'].data.actionConfiguration.configuration, {
+    FunctionName: 'f',
+    UserParameters: 'c1',
+  });
+  const details = await rig.call('codepipeline:GetJobDetails', { jobId: job.id });
+  assert.equal(details.jobDetails?.data?.pipelineContext?.pipelineExecutionId, execution);
+  await rig.call('codepipeline:PutJobSuccessResult', { jobId: job.id, continuationToken: 'more' });
+  await rig.loop.idle();
+  await assert.rejects(rig.call('codepipeline:PutJobSuccessResult', { jobId: job.id }), refused('InvalidJobStateException'));
+  await rig.restart();
+  rig.clock.advance(10_000);
+  await rig.loop.idle();
+  assert.equal(rig.invoked.length, 2);
+  const again = rig.invoked[1] as { id: string; event: { 'CodePipeline.job': { data: { continuationToken: string } } } };
+  assert.equal(again.event['CodePipeline.job'].data.continuationToken, 'more');
+  await rig.call('codepipeline:PutJobSuccessResult', { jobId: again.id, outputVariables: { Found: 'it' } });
+  await rig.loop.idle();
+  const [ask] = await actionsOf(rig, execution);
+  assert.deepEqual(ask?.input?.resolvedConfiguration, { CustomData: 'it' });
+  await assert.rejects(
+    rig.call('codepipeline:PutJobFailureResult', { jobId: again.id, failureDetails: { type: 'JobFailed', message: 'late' } }),
+    refused('InvalidJobStateException'),
+  );
+});
+
+test('an approval that nobody answers in time has failed, also when the time passed without a server', async () => {
+  const { rig, execution } = await made(pipelineOf([['Ask', [approval({ timeoutInMinutes: 5 })]]]));
+  await rig.loop.stop();
+  rig.clock.advance(5 * 60_000);
+  await rig.start();
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, execution), 'Failed');
+  const [action] = await actionsOf(rig, execution);
+  assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /within 5 minutes/);
+});
+
+test('an approval with a topic leaves a message for it in the commit that makes its token', async () => {
+  const topic = 'arn:aws:sns:us-east-1:123456789012:reviews';
+  const { rig, execution } = await made(
+    pipelineOf([['Ask', [approval({ configuration: { NotificationArn: topic, CustomData: 'look at #{Origin.CommitId}' } })]]]),
+  );
+  const timers = await rig.store.timers({ limit: 10 });
+  const notice = timers.find(({ reconciler }) => reconciler === 'notice');
+  assert.ok(notice);
+  const row = await rig.store.get<{ to: { kind: string; arn: string }; body: string; role: { arn: string } }>(notice.key);
+  assert.deepEqual([row?.document.to.kind, row?.document.to.arn], ['topic', topic]);
+  const { approval: asked } = JSON.parse(row?.document.body ?? '{}') as { approval: Record<string, string> };
+  assert.equal(asked['token'], await tokenOf(rig, 'Ask'));
+  assert.equal(asked['customData'], 'look at c1');
+  assert.match(asked['approvalReviewLink'] ?? '', /^http:\/\/127\.0\.0\.1:7600\/_slipway\/ui\//);
+  assert.equal(await statusOf(rig, execution), 'InProgress');
+});
+
+test('an endpoint that goes back to what it had fails its action; a package that is no variable yet fails with its name', async () => {
+  const { rig, execution } = await made(pipelineOf([['Production', [deploy()]]]));
+  rig.endpoint.config = 'before';
+  await rig.endDeployment(true);
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, execution), 'Failed');
+  const [action] = await actionsOf(rig, execution);
+  assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /still serves before/);
+});
+
+test('what an action may not do, and roles that are not there, are told as such', async () => {
+  const { rig, execution } = await made(
+    pipelineOf([['Build', [build('Unit', { roleArn: 'arn:aws:iam::123456789012:role/narrow' })]]]),
+  );
+  const [action] = await actionsOf(rig, execution);
+  assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /Could not assume role/);
+  rig.policies.set('narrow', [{ Statement: { Effect: 'Allow', Action: 's3:*', Resource: '*' } }]);
+  await rig.call('codepipeline:RetryStageExecution', {
+    pipelineName: 'P',
+    stageName: 'Build',
+    pipelineExecutionId: execution,
+    retryMode: 'FAILED_ACTIONS',
+  });
+  await rig.loop.idle();
+  const [again] = await actionsOf(rig, execution);
+  assert.equal(again?.output?.executionResult?.errorDetails?.code, 'PermissionError');
+  assert.equal(rig.builds.size, 0, 'the rights of neither the caller nor the pipeline leaked');
+  const pipeline = { ...pipelineOf([['Ask', [approval()]]]), name: 'Q', roleArn: 'arn:aws:iam::123456789012:role/nobody' };
+  await assert.rejects(rig.call('codepipeline:CreatePipeline', { pipeline }), refused('InvalidStructureException'));
+});
+
+test('whoever may not pass the role or approve is refused', async () => {
+  const { rig } = await made(pipelineOf([['Ask', [approval()]]]));
+  const scientist = {
+    ...(await import('./delivery-rig.ts')).admin,
+    name: 'scientist',
+    arn: 'arn:aws:iam::123456789012:user/scientist',
+  };
+  rig.policies.set('scientist', [
+    {
+      Statement: [
+        { Effect: 'Allow', Action: 'codepipeline:*', Resource: '*' },
+        { Effect: 'Deny', Action: 'codepipeline:PutApprovalResult', Resource: 'arn:aws:codepipeline:*:*:P/Ask/Approve' },
+      ],
+    },
+  ]);
+  const pipeline = { ...pipelineOf([['Ask', [approval()]]]), name: 'Q' };
+  await assert.rejects(rig.call('codepipeline:CreatePipeline', { pipeline }, scientist), /iam:PassRole/);
+  const token = (await tokenOf(rig, 'Ask')) ?? '';
+  const answer = {
+    pipelineName: 'P',
+    stageName: 'Ask',
+    actionName: 'Approve',
+    result: { status: 'Approved' as const, summary: '' },
+    token,
+  };
+  await assert.rejects(rig.call('codepipeline:PutApprovalResult', answer, scientist), /PutApprovalResult/);
+});
+
+test('a deleted pipeline leaves nothing behind, also one that is made anew under its name', async () => {
+  const { rig } = await made(pipelineOf([['Ask', [approval()]]]));
+  await rig.call('codepipeline:DeletePipeline', { name: 'P' });
+  rig.clock.advance(1_000);
+  await rig.call('codepipeline:CreatePipeline', { pipeline: pipelineOf([['Ask', [approval()]]]) });
+  await rig.loop.idle();
+  assert.equal((await executions(rig)).length, 1);
+  await rig.call('codepipeline:DeletePipeline', { name: 'P' });
+  await rig.loop.idle();
+  rig.clock.advance(61_000);
+  await rig.loop.idle();
+  assert.deepEqual(await rig.store.timers({ limit: 10 }), []);
+});
+
+test('a source whose changes are not watched starts nothing; a trigger starts for the branches it means', async () => {
+  const quiet = await made(
+    pipelineOf([['Ask', [approval()]]], {
+      stages: [
+        {
+          name: 'Source',
+          actions: [source({ configuration: { RepositoryName: 'repo', BranchName: 'main', PollForSourceChanges: 'false' } })],
+        },
+        { name: 'Ask', actions: [approval()] },
+      ],
+    }),
+  );
+  await quiet.rig.push('main', 'c2');
+  await quiet.rig.loop.idle();
+  assert.equal((await executions(quiet.rig)).length, 1);
+
+  const connection: PipelineDeclaration = pipelineOf([], {
+    pipelineType: 'V2',
+    executionMode: 'PARALLEL',
+    stages: [
+      {
+        name: 'Source',
+        actions: [
+          source({
+            actionTypeId: { category: 'Source', owner: 'AWS', provider: 'CodeStarSourceConnection', version: '1' },
+            configuration: {
+              ConnectionArn: 'arn:aws:codestar-connections:us-east-1:123456789012:connection/1',
+              FullRepositoryId: 'team/repo',
+              BranchName: 'main',
+            },
+          }),
+        ],
+      },
+      { name: 'Ask', actions: [approval()] },
+    ],
+    triggers: [
+      {
+        providerType: 'CodeStarSourceConnection',
+        gitConfiguration: {
+          sourceActionName: 'Fetch',
+          push: [{ branches: { includes: ['feature/**'], excludes: ['feature/no'] } }],
+        },
+      },
+    ],
+  });
+  const { rig } = await made(connection);
+  for (const branch of ['main', 'feature/no', 'feature/yes']) {
+    await rig.push(branch, `of-${branch}`);
+    await rig.loop.idle();
+  }
+  const [newest, ...others] = await executions(rig);
+  assert.equal(others.length, 1, 'the one it was made with');
+  assert.equal(newest?.sourceRevisions?.[0]?.revisionId, 'of-feature/yes');
+  assert.equal(newest?.trigger?.triggerType, 'WebhookV2');
+});
