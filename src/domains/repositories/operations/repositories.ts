@@ -51,9 +51,11 @@ const metadataOf = (own: OwnPorts, context: OperationContext, document: Reposito
   ...(document.kmsKeyId !== undefined && { kmsKeyId: document.kmsKeyId }),
 });
 
-const asksForRepository = (name: string): void => {
-  if (!name.endsWith('.git')) return;
-  throw new ServiceError('InvalidRepositoryNameException', `The repository name ${name} is not valid: it must not end in .git.`);
+/** What no address could name. */
+const refuseName = (name: string): void => {
+  if (!name.endsWith('.git') && !/^\.+$/.test(name)) return;
+  const why = 'it must not end in .git, and needs more than dots';
+  throw new ServiceError('InvalidRepositoryNameException', `The repository name ${name} is not valid: ${why}.`);
 };
 
 /** What tags say, as the row keeps it. */
@@ -75,7 +77,7 @@ export const createRepository = (own: OwnPorts): Operation<'codecommit:CreateRep
     ],
     async handle(input, context) {
       const name = input.repositoryName;
-      asksForRepository(name);
+      refuseName(name);
       const tags = checkedTagMap(input.tags ?? {});
       const settings = accepted(parseTagSettings(tags));
       const { nowMs } = context;
@@ -249,7 +251,7 @@ export const updateRepositoryName = (own: OwnPorts): Operation<'codecommit:Updat
       },
     ],
     async handle({ oldName, newName }, context) {
-      asksForRepository(newName);
+      refuseName(newName);
       if (oldName === newName) throw existsError(REPOSITORY, placeOf(context), newName);
       const { id } = (await readRepository(own.store, context, oldName)).document;
       await decideAndCommit(own.store, () => renameOnce(own, context, { id, oldName, newName }));

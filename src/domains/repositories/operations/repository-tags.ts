@@ -3,7 +3,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { accepted } from '../../../platform/errors/rejection.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { mergedTags, readTags, tagContext, tagList, tagMap, withoutTags } from '../../../platform/resources/change-tags.ts';
-import { keyOfArn } from '../../../platform/resources/declaration.ts';
+import { parseArn } from '../../../platform/resources/arn.ts';
 import { type Tag, TAGS_MAX, tagsKey } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { parseTagSettings } from '../decide-follow.ts';
@@ -21,8 +21,9 @@ export function checkedTagMap(tags: { readonly [key: string]: string }): Tag[] {
 }
 
 const nameOf = (context: OperationContext, arn: string): string => {
-  const key = keyOfArn(REPOSITORY, arn);
-  if (key && key.account === context.account && key.region === context.region) return key.name;
+  const parsed = parseArn(arn);
+  const isOwn = parsed?.service === REPOSITORY.service && parsed.account === context.account && parsed.region === context.region;
+  if (parsed && isOwn) return parsed.resource;
   throw new ServiceError('InvalidResourceArnException', `The value for the resource ARN is not valid: ${arn}.`);
 };
 
