@@ -31,13 +31,8 @@ def complete(records, name, failure):
 def run(start, plan, records):
     """Whether the build succeeded."""
     shell = (FreshShells if plan["version"] == "0.1" else Shell)(plan["shell"], environment_of(plan), start["sources"][0]["directory"])
-    if plan["gitCredentialHelper"]:
-        shell.run("git config --global credential.helper '!aws codecommit credential-helper $@'\n"
-                  "git config --global credential.UseHttpPath true")
     succeeded, upload = True, True
     for phase in plan["phases"]:
-        if not succeeded and phase["name"] == "PRE_BUILD":
-            break
         on_failure = phase.get("onFailure") or {}
         failure = run_phase(shell, phase, on_failure, succeeded, records)
         if failure is None:

@@ -10,8 +10,7 @@ BUILDSPEC_BYTES_MAX = 512 * 1024
 
 def fetch(sources, git):
     """The version of the primary source that git resolved; None where it is no repository."""
-    if any(source.get("git") for source in sources):
-        write_git_settings(git)
+    write_git_settings(git)
     version = None
     for source in sources:
         if not source.get("git"):
@@ -106,7 +105,8 @@ def restore_cache(start):
 
     try:
         with tarfile.open(path) as archive:
-            archive.extractall("/", filter="fully_trusted")  # of an earlier build of this project; `/` is the sandbox's own
+            # of an earlier build of this project; `/` is the sandbox's own. Newer versions of Python want to be told
+            archive.extractall("/", **({"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}))
         console.say("Restored the cache")
     except (tarfile.TarError, OSError, EOFError) as error:
         console.say("The cache cannot be restored and is left out: %s" % error)

@@ -13,7 +13,6 @@ export interface Buildspec {
   /** Variable to `secret-id:json-key:version-stage:version-id`. */
   readonly secretsManager: Readonly<Record<string, string>>;
   readonly exported: readonly string[];
-  readonly gitCredentialHelper: boolean;
   readonly phases: Readonly<Record<PhaseKey, BuildspecPhase>>;
   readonly runtimeVersions: Readonly<Record<string, string>>;
   readonly artifacts?: ArtifactSpec;
@@ -129,6 +128,8 @@ class BuildspecReader {
       'exported-variables',
       'git-credential-helper',
     ]);
+    // nothing to be done for it: git finds the role's credentials in every build
+    this.#yes(env['git-credential-helper'], 'env.git-credential-helper');
     const phases = this.#phases(root['phases']);
     const artifacts = this.#artifacts(root['artifacts']);
     const shell = this.#shell(env['shell']);
@@ -139,7 +140,6 @@ class BuildspecReader {
       parameterStore: this.#variables(env['parameter-store'], 'env.parameter-store'),
       secretsManager: this.#variables(env['secrets-manager'], 'env.secrets-manager'),
       exported: this.#exported(env['exported-variables']),
-      gitCredentialHelper: this.#yes(env['git-credential-helper'], 'env.git-credential-helper'),
       ...phases,
       ...artifacts,
       reports: this.#reports(root['reports']),

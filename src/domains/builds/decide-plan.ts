@@ -25,7 +25,6 @@ export interface DriverPlan {
   readonly masks: readonly string[];
   readonly notes: readonly string[];
   readonly exported: readonly string[];
-  readonly gitCredentialHelper: boolean;
   readonly phases: readonly (BuildspecPhase & { readonly name: string })[];
   readonly artifacts: readonly DriverArtifact[];
   readonly reports: BuildKeeps['reports'];
@@ -56,7 +55,6 @@ export function planDriver(
     ...variables,
     notes: [...spec.notes.map((note) => `buildspec: ${note}`), ...runtimeNotes(spec.runtimeVersions, versions)],
     exported: spec.exported,
-    gitCredentialHelper: spec.gitCredentialHelper,
     phases: PHASE_KEYS.map((key) => ({ name: key.toUpperCase(), ...spec.phases[key] })),
     artifacts: keeps.artifacts.map(({ place, spec: { name, s3Prefix: _prefix, ...artifact }, zip, overrideName }) => ({
       ...artifact,

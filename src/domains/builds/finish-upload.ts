@@ -1,6 +1,7 @@
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { keepCache } from './build-cache.ts';
+import { keepReports } from './build-reports.ts';
 import type { BuildSession } from './build-session.ts';
 import type { BuildRecords } from './decide-phases.ts';
 import type { BuildsPorts } from './ports.ts';
@@ -9,7 +10,7 @@ import type { BuildDocument } from './resources.ts';
 import { logStreamOf } from './specify-work.ts';
 
 export type Upload =
-  | { readonly members: Partial<BuildDocument>; readonly commit: Pick<Commit, 'expect' | 'write'> }
+  | { readonly members: Partial<BuildDocument>; readonly commit: Pick<Commit, 'expect' | 'write' | 'timers'> }
   | { readonly problem: string };
 
 /** What the driver gathered goes to its places: artifacts to S3, reports and cache to theirs. All of it can be done again. */
@@ -27,13 +28,19 @@ export async function finishUpload(
   if ('problem' in published) return failed(ports, key, build, published.problem);
   const cache = records.cached ? await keepCache(ports, session, key, build) : {};
   if ('problem' in cache) return failed(ports, key, build, cache.problem);
+  const reports = await keepReports(ports, key, build, keeps.reports, records);
   await say(ports, key, build, [
     ...published.lines,
+    ...reports.lines,
     'Phase complete: UPLOAD_ARTIFACTS State: SUCCEEDED',
     'Phase context status code:  Message: ',
   ]);
   const { lines: _lines, ...members } = published;
-  return { members, commit: { expect: [], ...cache.commit } };
+  const { expect, write, timers } = reports.commit;
+  return {
+    members: { ...members, ...(reports.reportArns.length > 0 && { reportArns: reports.reportArns }) },
+    commit: { expect: [...expect, ...(cache.commit?.expect ?? [])], write: [...write, ...(cache.commit?.write ?? [])], timers },
+  };
 }
 
 async function failed(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, problem: string): Promise<Upload> {

@@ -191,6 +191,7 @@ class BuildReconciler implements Reconciler {
       ...commit,
       expect: [...commit.expect, ...(further.expect ?? [])],
       write: [...(commit.write ?? []), ...(further.write ?? [])],
+      timers: [...(commit.timers ?? []), ...(further.timers ?? [])],
     });
     if (outcome !== 'done') return { retryAtMs: this.#now() };
     this.#index.forget(build.workId);

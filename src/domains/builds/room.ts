@@ -6,9 +6,10 @@ import { readRow } from '../../platform/store/typed-rows.ts';
 import { driverRoute } from './answer-driver.ts';
 import { buildOperations } from './operations/builds.ts';
 import { projectOperations } from './operations/projects.ts';
+import { reportOperations } from './operations/reports.ts';
 import type { BuildsPorts } from './ports.ts';
 import { createBuildReconciler, type BuildIndex } from './reconcile-build.ts';
-import { BUILD, BUILD_RECONCILER, type BuildDocument, isEnded, PROJECT } from './resources.ts';
+import { BUILD, BUILD_RECONCILER, type BuildDocument, isEnded, PROJECT, REPORT, REPORT_GROUP } from './resources.ts';
 
 /** The room, and where drivers of builds ask it. */
 export interface BuildsRoom extends Room {
@@ -31,8 +32,8 @@ export function createBuildsRoom(ports: BuildsPorts): BuildsRoom {
   const forgets: (() => void)[] = [];
   return {
     name: 'builds',
-    operations: [...projectOperations(ports), ...buildOperations(ports)],
-    resources: [PROJECT, BUILD],
+    operations: [...projectOperations(ports), ...buildOperations(ports), ...reportOperations(ports)],
+    resources: [PROJECT, BUILD, REPORT_GROUP, REPORT],
     reconcilers: [createBuildReconciler(ports, index)],
     calls: [
       's3:GetObject',

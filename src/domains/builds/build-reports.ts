@@ -1,0 +1,190 @@
+import type { Report, ReportGroup, ReportType } from '../../contract/generated/codebuild.ts';
+import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
+import type { JsonObject } from '../../platform/json.ts';
+import type { WorkOutputFile } from '../../platform/ports/work.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
+import { arnOf, keyOf, keyOfArn } from '../../platform/resources/declaration.ts';
+import type { Commit, Write } from '../../platform/store/port.ts';
+import { readRow } from '../../platform/store/typed-rows.ts';
+import { COVERAGE_FORMATS, type ReportSpec } from './decide-buildspec.ts';
+import { type FileCoverage, coverageSummary, readCoverage } from './decide-coverage.ts';
+import type { BuildRecords } from './decide-phases.ts';
+import { type CaseFound, readTestResults, summaryOf } from './decide-test-results.ts';
+import type { BuildsPorts } from './ports.ts';
+import { type BuildDocument, REPORT, REPORT_GROUP, type ReportDocument, type ReportGroupDocument } from './resources.ts';
+
+/** Files of results that a build left, as reports of their groups. */
+
+/** Of one report; what is beyond is left out, and the report says that it is truncated. */
+const FILE_BYTES_MAX = 32 * 1024 * 1024;
+const ITEMS_MAX = 10_000;
+/** As AWS keeps test cases. */
+export const REPORT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
+
+export interface KeptReports {
+  readonly reportArns: readonly string[];
+  readonly lines: readonly string[];
+  readonly commit: Required<Pick<Commit, 'expect' | 'write' | 'timers'>>;
+}
+
+type Details = readonly CaseFound[] | readonly FileCoverage[];
+
+/** Under names made of the build's: read again after a crash, they are the same reports. */
+export async function keepReports(
+  ports: BuildsPorts,
+  key: ResourceKey,
+  build: BuildDocument,
+  specs: readonly ReportSpec[],
+  records: BuildRecords,
+): Promise<KeptReports> {
+  const kept: KeptReports = { reportArns: [], lines: [], commit: { expect: [], write: [], timers: [] } };
+  if (records.reports.size === 0) return kept;
+  const { files } = await ports.backend.outputs(build.workId, 'reports');
+  let { reportArns, lines, commit } = kept;
+  for (const [at, spec] of specs.entries()) {
+    const paths = records.reports.get(at);
+    if (!paths) continue;
+    const group = await groupOf(ports, key, build, spec);
+    const own = files.filter(({ relativePath }) => relativePath.startsWith(`${at}/`));
+    const read = await readReport(spec, own, paths);
+    const report = reportOf(group.document, key, build, read);
+    if (reportArns.includes(report.arn)) continue; // the same group twice
+    reportArns = [...reportArns, report.arn];
+    lines = [...lines, `Report ${report.arn}: ${report.status ?? ''}`, ...read.problems];
+    const details = await ports.blobs.write(once(JSON.stringify(read.details)));
+    commit = {
+      expect: [...commit.expect, ...group.expect],
+      write: [
+        ...commit.write,
+        ...group.write,
+        reportWrite(keyOf(REPORT, key, nameOf(report.arn)), report, details.digest, build),
+      ],
+      timers: [
+        ...commit.timers,
+        { reconciler: EXPIRY_RECONCILER, key: keyOf(REPORT, key, nameOf(report.arn)), dueAtMs: report.expired ?? 0 },
+      ],
+    };
+  }
+  return { reportArns, lines, commit };
+}
+
+const nameOf = (arn: string): string => keyOfArn(REPORT, arn)?.name ?? arn;
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+interface FoundGroup {
+  readonly document: ReportGroupDocument;
+  readonly expect: Commit['expect'];
+  readonly write: readonly Write[];
+}
+
+/** A group that exists is named by its ARN; another name is that of the project's own group, made when it is first needed. */
+async function groupOf(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, spec: ReportSpec): Promise<FoundGroup> {
+  const name = keyOfArn(REPORT_GROUP, spec.group)?.name ?? `${build.projectName}-${spec.group}`;
+  const groupKey = keyOf(REPORT_GROUP, key, name);
+  const row = await readRow<ReportGroupDocument>(ports.store, groupKey);
+  if (row) return { document: row.document, expect: [{ key: groupKey, version: row.version }], write: [] };
+  const nowMs = ports.clock.now();
+  const document: ReportGroupDocument = {
+    group: {
+      arn: arnOf(REPORT_GROUP, key, name),
+      name,
+      type: typeOf(spec),
+      exportConfig: { exportConfigType: 'NO_EXPORT' },
+      created: nowMs,
+      lastModified: nowMs,
+      status: 'ACTIVE',
+    },
+    createdAtMs: nowMs,
+    modifiedAtMs: nowMs,
+    requestId: build.requestId,
+  };
+  return { document, expect: [{ key: groupKey, version: 0 }], write: [groupWrite(groupKey, document)] };
+}
+
+export const groupWrite = (key: ResourceKey, document: ReportGroupDocument): Write => ({
+  key,
+  document: document as unknown as JsonObject,
+  index: { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
+});
+
+const typeOf = ({ format }: ReportSpec): ReportType =>
+  (COVERAGE_FORMATS as readonly string[]).includes(format) ? 'CODE_COVERAGE' : 'TEST';
+
+interface ReadReport {
+  readonly type: ReportType;
+  readonly details: Details;
+  readonly problems: readonly string[];
+  readonly truncated: boolean;
+}
+
+async function readReport(spec: ReportSpec, files: readonly WorkOutputFile[], paths: readonly string[]): Promise<ReadReport> {
+  const type = typeOf(spec);
+  const details: (CaseFound | FileCoverage)[] = [];
+  const problems: string[] = [];
+  if (files.length === 0) problems.push(`No files of the report ${spec.group} were found`);
+  for (const file of files) {
+    const path = paths[Number(file.relativePath.split('/')[1])] ?? file.relativePath;
+    const text = file.sizeBytes > FILE_BYTES_MAX ? undefined : await textOf(file);
+    const found =
+      text === undefined
+        ? { problem: `the file has ${file.sizeBytes} bytes; at most ${FILE_BYTES_MAX} are read` }
+        : type === 'TEST'
+          ? readTestResults(spec.format, text)
+          : readCoverage(spec.format, text);
+    if ('problem' in found) problems.push(`Report ${spec.group}: ${path}: ${found.problem}`);
+    else if ('cases' in found) details.push(...found.cases.map((one) => ({ ...one, testRawDataPath: path })));
+    else details.push(...found.files);
+  }
+  const truncated = details.length > ITEMS_MAX;
+  return { type, details: details.slice(0, ITEMS_MAX) as Details, problems, truncated };
+}
+
+async function textOf(file: WorkOutputFile): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of file.open()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function reportOf(
+  { group }: ReportGroupDocument,
+  key: ResourceKey,
+  build: BuildDocument,
+  { type, details, problems, truncated }: ReadReport,
+): Report & { readonly arn: string } {
+  const uuid = build.id.slice(build.id.indexOf(':') + 1);
+  const failed =
+    type === 'TEST' && (details as readonly CaseFound[]).some(({ status }) => status === 'FAILED' || status === 'ERROR');
+  return {
+    arn: arnOf(REPORT, key, `${group.name}:${uuid}`),
+    type,
+    name: build.id,
+    reportGroupArn: group.arn,
+    executionId: build.arn,
+    status: problems.length > 0 ? 'INCOMPLETE' : failed ? 'FAILED' : 'SUCCEEDED',
+    created: build.createdAtMs,
+    expired: build.createdAtMs + REPORT_LIFETIME_MS,
+    exportConfig: group.exportConfig ?? { exportConfigType: 'NO_EXPORT' },
+    truncated,
+    ...(type === 'TEST'
+      ? { testSummary: summaryOf(details as readonly CaseFound[]) }
+      : { codeCoverageSummary: coverageSummary(details as readonly FileCoverage[]) }),
+  };
+}
+
+function reportWrite(key: ResourceKey, report: ReportDocument['report'], detailsDigest: string, build: BuildDocument): Write {
+  const document = { report, detailsDigest, createdAtMs: build.createdAtMs, expiresAtMs: report.expired ?? 0 };
+  return {
+    key,
+    document: document as unknown as JsonObject,
+    index: {
+      parent: keyOfArn(REPORT_GROUP, report.reportGroupArn ?? '')?.name ?? '',
+      status: report.status ?? 'SUCCEEDED',
+      createdAtMs: build.createdAtMs,
+      modifiedAtMs: build.createdAtMs,
+    },
+    blobs: [detailsDigest],
+  };
+}
