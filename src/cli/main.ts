@@ -253,7 +253,7 @@ function buildProgram(): Command {
   program
     .command('demo')
     .description('the whole main job on real data, in a fresh data folder')
-    .argument('[chapter]', 'container: an image of your own instead of the main job')
+    .argument('[chapter]', 'instead of the main job: container (an image of your own), delivery (from a push to production)')
     .option('--keep', 'leave the server running and print its page')
     .option('--break', 'a script that fails, its fix, and an execution that resumes without repeating what succeeded')
     .option('--threshold <accuracy>', 'accuracy a model needs to be registered', '0.80')

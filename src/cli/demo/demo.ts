@@ -13,6 +13,7 @@ import { upsertFile } from '../verbs/pipeline.ts';
 import { uiLink } from '../verbs/ui.ts';
 import { breakAndMend, printMended } from './break-and-mend.ts';
 import { bringContainer, printContainer } from './container.ts';
+import { deliver, printDelivered } from './delivery.ts';
 import { collectDifferences } from './differences.ts';
 import { collectEvidence } from './evidence.ts';
 import { showFailure } from './failure.ts';
@@ -36,7 +37,7 @@ const REASON = 'Accuracy on the held-out rows is above the threshold; reviewed i
 
 /** `slipway demo`: the whole main job on real data, against a server of its own in a fresh data folder. */
 export async function demo(chapter: string | undefined, options: DemoOptions): Promise<void> {
-  if (chapter !== undefined && chapter !== 'container')
+  if (chapter !== undefined && !Object.hasOwn(CHAPTERS, chapter))
     throw failed(`slipway demo ${chapter}: not implemented in this version. The main job: npm run demo`);
   const threshold = Number(options.threshold);
   if (!(threshold >= 0 && threshold <= 1))
@@ -46,14 +47,14 @@ export async function demo(chapter: string | undefined, options: DemoOptions): P
   const output = createOutput(options.json ?? false);
   const folder = mkdtempSync(join(tmpdir(), 'slipway-demo-'));
   const isolated = chooseSandbox(folder, output);
-  if (chapter && !isolated) throw failed('slipway: an image of your own needs a sandbox; what is missing: npx slipway doctor');
+  if (chapter && !isolated) throw failed('slipway: this chapter needs a sandbox; what is missing: npx slipway doctor');
   const server = startOwnServer(folder);
   const interruption = stopWhenInterrupted(folder, server);
   try {
     output.line(`server     ${await server.listening}, data folder ${folder}`);
     const connection = await connect(folder);
     const told = chapter
-      ? await ownContainer(connection, output, folder)
+      ? await CHAPTERS[chapter as keyof typeof CHAPTERS](connection, output, folder)
       : options.break
         ? await mendJob(connection, output, { project: dirname(program), folder, threshold })
         : await mainJob(connection, output, { program, threshold });
@@ -90,6 +91,14 @@ async function ownContainer(connection: Connection, output: Output, folder: stri
   const facts = await bringContainer(connection, output, folder);
   return { facts, print: (kept) => printContainer(output, facts, kept) };
 }
+
+async function fromPushToProduction(connection: Connection, output: Output, folder: string): Promise<Told> {
+  const facts = await deliver(connection, output, folder);
+  return { facts, print: (kept) => printDelivered(output, facts, kept) };
+}
+
+/** Besides the main job: what later capabilities show. */
+const CHAPTERS = { container: ownContainer, delivery: fromPushToProduction };
 
 /** Says so when this host allows no isolation, and lets only this throwaway folder go without. */
 function chooseSandbox(folder: string, output: Output): boolean {

@@ -180,7 +180,7 @@ class Program:
         verdict = JsonGet(step_name=compare.name, property_file=comparison, json_path="verdict")
         candidate = JsonGet(step_name=compare.name, property_file=comparison, json_path="candidate")
         least = self.parameters["minimumAccuracy"]
-        told = ["RetrainAttempt", self.attempt.to_string(), ": accuracy", accuracy, f"(at least {least}); against production:"]
+        told = ["RetrainAttempt", self.attempt.to_string(), "has accuracy", accuracy, f"(at least {least}); against production:"]
         gate = ConditionStep(
             name="GoodEnough",
             conditions=[

@@ -102,7 +102,7 @@ const stop = new FailStep('NotGoodEnough', {
   errorMessage: join(' ', [
     'RetrainAttempt',
     attempt,
-    ': accuracy',
+    'has accuracy',
     jsonGet(evaluate, 'Report', 'metrics.accuracy.value'),
     `(at least ${parameters.minimumAccuracy}); against production:`,
     jsonGet(compare, 'Comparison', 'verdict'),
