@@ -228,7 +228,7 @@ function portsOf(base: Foundation, late: LateParts): RoomPorts {
 function createServerGateway(
   base: Foundation,
   late: LateParts,
-  { dispatcher, functions, identity, credentials, repositories, topics, builds }: WiredRooms,
+  { dispatcher, functions, identity, credentials, repositories, topics, builds, delivery }: WiredRooms,
   ready: Promise<void>,
 ): Gateway {
   const services = serviceIds.map(loadService);
@@ -254,6 +254,7 @@ function createServerGateway(
       ...consoleRoutes,
       credentials.route,
       functions.route,
+      delivery.route,
       ...(builds ? [builds.route] : []),
       ...(topics ? [topics.route] : []),
     ],

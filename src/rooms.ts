@@ -2,7 +2,7 @@ import { loadService, serviceIds } from '../models/load.ts';
 import { type BuildsRoom, createBuildsRoom } from './domains/builds/room.ts';
 import { createNoticesRoom } from './domains/notices/room.ts';
 import type { FunctionRuntimes } from './domains/functions/ports.ts';
-import { createDeliveryRoom } from './domains/delivery/room.ts';
+import { createDeliveryRoom, type DeliveryRoom } from './domains/delivery/room.ts';
 import { createEventsRoom } from './domains/events/room.ts';
 import { createFunctionsRoom, type FunctionsRoom } from './domains/functions/room.ts';
 import { createHostingRoom } from './domains/hosting/room.ts';
@@ -97,6 +97,7 @@ export interface WiredRooms {
   readonly jobs: JobsRoom;
   readonly functions: FunctionsRoom;
   readonly builds?: BuildsRoom;
+  readonly delivery: DeliveryRoom;
   readonly identity: IdentityRoom;
   readonly repositories?: RepositoriesRoom;
   readonly topics?: TopicsRoom;
@@ -135,6 +136,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
   const functions = createFunctionsRoom({ ...shared, runtimes: ports.functionRuntimes, calls: callsOf('functions') });
   const services = serviceIds.map(loadService);
   const universal = createUniversalCalls(services, () => all.flatMap((room) => room.operations));
+  const delivery = createDeliveryRoom({ ...shared, calls: callsOf('delivery') });
   const { signer } = ports;
   const topics = signer && createTopicsRoom({ ...shared, signer });
   const events = createEventsRoom(shared);
@@ -155,7 +157,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     functions,
     ...(builds ? [builds] : []),
     createPipelinesRoom({ ...shared, calls: callsOf('pipelines'), model: loadService('sagemaker').model }),
-    createDeliveryRoom({ ...shared, calls: callsOf('delivery') }),
+    delivery,
   );
   const { git } = ports;
   const repositories = git && createRepositoriesRoom({ ...shared, git, calls: callsOf('repositories') });
@@ -177,6 +179,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     identity,
     ...(repositories && { repositories }),
     ...(builds && { builds }),
+    delivery,
     ...(topics && { topics }),
     dispatcher,
     credentials,

@@ -19,7 +19,7 @@ import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile
 import type { CommitResult, Commit, Store } from '../../platform/store/port.ts';
 import { createSqliteStore } from '../../platform/store/sqlite/sqlite-store.ts';
 import { createVirtualClock, type VirtualClock } from '../../platform/virtual-clock.ts';
-import { createDeliveryRoom } from './room.ts';
+import { createDeliveryRoom, type DeliveryRoom } from './room.ts';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'us-east-1';
@@ -67,6 +67,7 @@ export class DeliveryRig {
   readonly #kept: Store;
   readonly store: Store;
   loop!: RunnableLoop;
+  room!: DeliveryRoom;
   #dispatcher!: ReturnType<typeof createDispatcher>;
 
   constructor() {
@@ -98,7 +99,17 @@ export class DeliveryRig {
       },
     };
     const serverUrl = () => 'http://127.0.0.1:7600';
-    const room = createDeliveryRoom({ store, calls, authorizer, roles: this.#roles, clock, ids: systemIds, serverUrl });
+    const room = createDeliveryRoom({
+      store,
+      calls,
+      authorizer,
+      roles: this.#roles,
+      clock,
+      ids: systemIds,
+      serverUrl,
+      sealingKey: '5a'.repeat(32),
+    });
+    this.room = room;
     this.#dispatcher = createDispatcher({
       operations: [...room.operations, ...this.#standIns()],
       services: names.map(loadService),

@@ -11,6 +11,8 @@ export interface DeliveryPorts {
   readonly roles: RoleSessions;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Hex, 32 bytes: the secrets of webhooks are kept sealed with it. */
+  readonly sealingKey: string;
   /** The server's own address: approvals and webhooks tell addresses below it. */
   readonly serverUrl: () => string;
 }

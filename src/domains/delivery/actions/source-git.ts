@@ -1,9 +1,13 @@
 import type { Commit } from '../../../contract/generated/codecommit.ts';
 import type { InputOf } from '../../../contract/operations.ts';
+import { ServiceError } from '../../../platform/errors/families.ts';
 import type { WithArchive } from '../../../platform/ports/commit-archive.ts';
 import { type RepositoryPlace, repositoryOf } from '../decide-sources.ts';
 import { type ActionKind, failed, type Seen, type Work } from './action-kind.ts';
 import { overrideOf } from './revisions.ts';
+
+const FETCH_MS = 2_000;
+const FETCH_WITHIN_MS = 10 * 60_000;
 
 /** The files of a branch's head, or of the commit that was asked for, as a zip file; for every provider of git sources. */
 export const gitSource: ActionKind = {
@@ -23,10 +27,22 @@ export const gitSource: ActionKind = {
       commitId,
       Archive: { bucket: output.bucket, key: output.key },
     };
-    const { commit } = await ports.calls.call(principal, origin, 'codecommit:GetCommit', input);
-    return seenOf(work, place, commit, commitId, output.name);
+    try {
+      const { commit } = await ports.calls.call(principal, origin, 'codecommit:GetCommit', input);
+      return seenOf(work, place, commit, commitId, output.name);
+    } catch (error) {
+      if (isToCome(work, error)) return { seen: 'told', changes: { againAtMs: ports.clock.now() + FETCH_MS } };
+      throw error;
+    }
   },
 };
+
+/** A webhook may tell of a commit before the repository that follows the other host has fetched it. */
+const isToCome = ({ execution, action, ports }: Work, error: unknown): boolean =>
+  error instanceof ServiceError &&
+  /^Commit(?:Id)?DoesNotExistException$/.test(error.code) &&
+  execution.trigger.type === 'Webhook' &&
+  ports.clock.now() < action.startedAtMs + FETCH_WITHIN_MS;
 
 async function headOf({ ports, principal, origin }: Work, { repository, branch }: RepositoryPlace): Promise<string | undefined> {
   const input = { repositoryName: repository, branchName: branch };

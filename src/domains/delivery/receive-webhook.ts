@@ -1,0 +1,163 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { SourceRevisionOverride } from '../../contract/generated/codepipeline.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { ownEntry } from '../../platform/ledger/entry-of.ts';
+import type { WebRoute } from '../../platform/ports/web.ts';
+import type { Place } from '../../platform/resources/declaration.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
+import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { repositoryOf } from './decide-sources.ts';
+import { isInRange, passesFilters, valueAt } from './decide-webhook.ts';
+import { uuidOf } from './names.ts';
+import type { DeliveryPorts } from './ports.ts';
+import { executionKey, incarnationOf, plainWrite, webhookKey } from './resources.ts';
+import { readPipeline } from './rows.ts';
+import { merged, resolveVariables, startParts } from './start-execution.ts';
+import { HOOKS_PATH, type HookDocument, hookKey, secretOf, type WebhookDocument } from './webhook-rows.ts';
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/** A request as the room judges it, whatever brought it. */
+export interface HookRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly sourceIp: string;
+}
+
+export interface HookAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Where other hosts tell of pushes. An address that is not there and a wrong signature look the same from outside. */
+export const webhookRoute = (ports: DeliveryPorts): WebRoute => ({
+  path: HOOKS_PATH,
+  async handle(request, response, url) {
+    const [account = '', region = '', hook = '', ...more] = url.pathname.slice(HOOKS_PATH.length).split('/');
+    if (request.method !== 'POST' || more.length > 0) return send(response, { status: 405, text: 'A webhook takes POST.' });
+    const body = await readBody(request);
+    if (!body) return send(response, { status: 413, text: `A message has at most ${BODY_BYTES_MAX} bytes.` });
+    const sourceIp = request.socket.remoteAddress ?? '';
+    send(response, await receiveWebhook(ports, { account, region }, hook, { headers: request.headers, body, sourceIp }));
+  },
+});
+
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > BODY_BYTES_MAX) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function send(response: ServerResponse, { status, text }: HookAnswer): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+const REFUSED: HookAnswer = { status: 403, text: 'Forbidden: no webhook of this address takes this message.' };
+
+export async function receiveWebhook(
+  ports: DeliveryPorts,
+  place: Place,
+  hook: string,
+  request: HookRequest,
+): Promise<HookAnswer> {
+  const named = await readRow<HookDocument>(ports.store, hookKey(place, hook));
+  const webhook = named && (await readRow<WebhookDocument>(ports.store, webhookKey(place, named.document.name)));
+  if (!webhook || webhook.document.hook !== hook || !isGenuine(ports, webhook.document, request)) return REFUSED;
+  let payload: unknown;
+  try {
+    payload = JSON.parse(request.body.toString('utf8'));
+  } catch {
+    return { status: 400, text: 'Bad request: the message is no JSON.' };
+  }
+  try {
+    return await startByWebhook(ports, place, webhook, payload, deliveryOf(request));
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    return { status: 409, text: error.message };
+  }
+}
+
+/** Signed with the secret, or from an address that may; compared in constant time. */
+function isGenuine({ sealingKey }: DeliveryPorts, document: WebhookDocument, { headers, body, sourceIp }: HookRequest): boolean {
+  const { authentication, authenticationConfiguration } = document.definition;
+  if (authentication === 'UNAUTHENTICATED') return true;
+  if (authentication === 'IP') return isInRange(sourceIp, authenticationConfiguration.AllowedIPRange ?? '');
+  const secret = secretOf(sealingKey, document);
+  if (secret === undefined) return false;
+  for (const [header, algorithm] of [
+    ['x-hub-signature-256', 'sha256'],
+    ['x-hub-signature', 'sha1'],
+  ] as const) {
+    const given = headers[header];
+    if (typeof given !== 'string') continue;
+    const wanted = Buffer.from(`${algorithm}=${createHmac(algorithm, secret).update(body).digest('hex')}`);
+    const said = Buffer.from(given);
+    return said.length === wanted.length && timingSafeEqual(said, wanted);
+  }
+  return false;
+}
+
+/** What tells a message that is sent again from another: the sender's own id of it. */
+function deliveryOf({ headers }: HookRequest): string | undefined {
+  const id = headers['x-github-delivery'] ?? headers['x-gitlab-event-uuid'];
+  return typeof id === 'string' && id !== '' ? id.slice(0, 200) : undefined;
+}
+
+async function startByWebhook(
+  ports: DeliveryPorts,
+  place: Place,
+  webhook: Read<WebhookDocument>,
+  payload: unknown,
+  delivery: string | undefined,
+): Promise<HookAnswer> {
+  const nowMs = ports.clock.now();
+  const { definition, arn } = webhook.document;
+  const unique = delivery ?? ports.ids.uuid();
+  return decideAndCommit(ports.store, async () => {
+    const pipeline = await readPipeline(ports.store, place, definition.targetPipeline);
+    const { declaration } = pipeline.document;
+    const action = declaration.stages[0]?.actions.find(({ name }) => name === definition.targetAction);
+    if (!action || !passesFilters(definition, payload, action.configuration ?? {})) {
+      return { result: { status: 200, text: 'The message passes no filter; nothing was started.' } };
+    }
+    const incarnation = incarnationOf(pipeline.document);
+    const executionId = uuidOf('webhook', incarnation, arn, unique);
+    const result = { status: 200, text: executionId };
+    if (await ports.store.get(executionKey(place, incarnation, executionId))) return { result };
+    const trigger = { type: 'Webhook' as const, detail: arn };
+    const isGit = repositoryOf(action.actionTypeId.provider, action.configuration ?? {}) !== undefined;
+    const overrides = isGit ? pushedCommit(payload, action.name) : [];
+    const variables = resolveVariables(declaration);
+    const parts = await startParts(ports.store, place, pipeline, { executionId, trigger, overrides, variables }, nowMs);
+    const document: WebhookDocument = { ...webhook.document, lastTriggeredAtMs: nowMs };
+    return {
+      result,
+      commit: merged(parts, {
+        expect: [{ key: webhook.key, version: (await ports.store.get(webhook.key))?.version ?? 0 }],
+        write: [plainWrite(webhook.key, document, { ...webhook.index, modifiedAtMs: nowMs })],
+        ledger: [
+          ownEntry('delivery', place, {
+            timeMs: nowMs,
+            action: 'slipway:CodePipelineWebhook.Received',
+            resources: [arn, pipeline.document.arn],
+            changes: { executionId: [null, executionId] },
+          }),
+        ],
+      }),
+    };
+  });
+}
+
+/** The commit that a push event names as the new head. */
+function pushedCommit(payload: unknown, actionName: string): SourceRevisionOverride[] {
+  const after = valueAt(payload, ['after']);
+  if (typeof after !== 'string' || !/^[0-9a-f]{40}$/.test(after) || /^0+$/.test(after)) return [];
+  return [{ actionName, revisionType: 'COMMIT_ID', revisionValue: after }];
+}
