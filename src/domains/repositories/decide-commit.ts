@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Rejection } from '../../platform/errors/rejection.ts';
 import type { TreeEntry } from './objects.ts';
 
@@ -7,7 +6,11 @@ import type { TreeEntry } from './objects.ts';
 export interface FileChange {
   readonly path: string;
   /** Undefined: the file goes. */
-  readonly put?: { readonly mode: string; readonly content: Uint8Array } | { readonly mode: string; readonly blobId: string };
+  readonly put?: {
+    readonly mode: string;
+    readonly blobId: string /** Of a file that is new here. */;
+    readonly content?: Uint8Array;
+  };
 }
 
 export interface NewCommit {
@@ -22,9 +25,6 @@ export interface NewCommit {
 
 export const modeOf = (name: string | undefined): string =>
   name === 'EXECUTABLE' ? '100755' : name === 'SYMLINK' ? '120000' : '100644';
-
-export const blobIdOf = (content: Uint8Array): string =>
-  createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
 
 /** Files and folders that would be in each other's place. `present`: the parent's files, by path. */
 export function rejectConflicts(changes: readonly FileChange[], present: ReadonlyMap<string, TreeEntry>): Rejection | undefined {
@@ -63,9 +63,10 @@ export const changesNothing = (changes: readonly FileChange[], present: Readonly
   changes.every(({ path, put }) => {
     const before = present.get(path);
     if (!put) return before === undefined;
-    const id = 'blobId' in put ? put.blobId : blobIdOf(put.content);
-    return before?.id === id && before.mode === put.mode;
+    return before?.id === put.blobId && before.mode === put.mode;
   });
+
+const EMPTY_BLOB = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391';
 
 /** A `.gitkeep` for each folder that loses its last file. */
 export function keptFolders(changes: readonly FileChange[], present: ReadonlyMap<string, TreeEntry>): FileChange[] {
@@ -75,7 +76,7 @@ export function keptFolders(changes: readonly FileChange[], present: ReadonlyMap
   const isEmpty = (folder: string) => ![...after].some((path) => path.startsWith(`${folder}/`));
   return [...emptied]
     .filter(isEmpty)
-    .map((folder) => ({ path: `${folder}/.gitkeep`, put: { mode: '100644', content: new Uint8Array(0) } }));
+    .map((folder) => ({ path: `${folder}/.gitkeep`, put: { mode: '100644', blobId: EMPTY_BLOB, content: new Uint8Array(0) } }));
 }
 
 const quoted = (path: string): string => `"${path.replace(/["\\]/g, (c) => `\\${c}`)}"`;
@@ -90,9 +91,11 @@ export function importStream(commit: NewCommit): Buffer {
     message,
     Buffer.from(`\n${commit.parent === undefined ? '' : `from ${commit.parent}\n`}`),
   ];
+  // first, since a folder may come where a file was
+  for (const { path, put } of commit.changes) if (!put) pieces.push(Buffer.from(`D ${quoted(path)}\n`));
   for (const { path, put } of commit.changes) {
-    if (!put) pieces.push(Buffer.from(`D ${quoted(path)}\n`));
-    else if ('blobId' in put) pieces.push(Buffer.from(`M ${put.mode} ${put.blobId} ${quoted(path)}\n`));
+    if (!put) continue;
+    if (!put.content) pieces.push(Buffer.from(`M ${put.mode} ${put.blobId} ${quoted(path)}\n`));
     else
       pieces.push(
         Buffer.from(`M ${put.mode} inline ${quoted(path)}\ndata ${put.content.length}\n`),

@@ -6,7 +6,8 @@ import type { ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { changeReferences } from './change-references.ts';
-import { type FollowSecret, isSigned, parseFollowSecret } from './decide-follow.ts';
+import { type FollowSecret, parseFollowSecret } from './decide-follow.ts';
+import { isSigned } from './follow-signature.ts';
 import type { OwnPorts } from './ports.ts';
 import {
   type FollowDocument,

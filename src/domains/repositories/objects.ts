@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { OwnPorts } from './ports.ts';
 import type { Opened } from './repository-access.ts';
@@ -110,6 +111,10 @@ export function checkedPath(given: string): string {
   }
   return path;
 }
+
+/** The id that git gives to a file's content. */
+export const blobIdOf = (content: Uint8Array): string =>
+  createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
 
 export const modeName = (mode: string): 'EXECUTABLE' | 'NORMAL' | 'SYMLINK' =>
   mode === '100755' ? 'EXECUTABLE' : mode === '120000' ? 'SYMLINK' : 'NORMAL';

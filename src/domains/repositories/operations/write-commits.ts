@@ -3,17 +3,19 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import { BackendError, ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { causeOf, changeReferences } from '../change-references.ts';
+import { changesNothing, type FileChange, importStream, keptFolders, modeOf, rejectConflicts } from '../decide-commit.ts';
+import { branchRef } from '../decide-references.ts';
 import {
   blobIdOf,
-  changesNothing,
-  type FileChange,
-  importStream,
-  keptFolders,
-  modeOf,
-  rejectConflicts,
-} from '../decide-commit.ts';
-import { branchRef } from '../decide-references.ts';
-import { checkedPath, FILE_BYTES_MAX, isObjectId, modeName, readCommit, readTree, type TreeEntry, typeOf } from '../objects.ts';
+  checkedPath,
+  FILE_BYTES_MAX,
+  isObjectId,
+  modeName,
+  readCommit,
+  readTree,
+  type TreeEntry,
+  typeOf,
+} from '../objects.ts';
 import type { OwnPorts } from '../ports.ts';
 import { branchNeeds, openRepository, type Opened } from '../repository-access.ts';
 import { checkedBranch, refuseFollower } from './branches.ts';
@@ -114,7 +116,7 @@ async function checkParent(
 
 async function checkBlobs(own: OwnPorts, opened: Opened, changes: readonly FileChange[]): Promise<void> {
   for (const { path, put } of changes) {
-    if (put && 'blobId' in put && (await typeOf(own, opened, put.blobId)) !== 'blob') {
+    if (put && !put.content && (await typeOf(own, opened, put.blobId)) !== 'blob') {
       throw new ServiceError('FileDoesNotExistException', `The source of ${path} is no file.`);
     }
   }
@@ -127,6 +129,12 @@ function contentOf(content: Uint8Array, path: string): Uint8Array {
     `The file ${path} has more than 6 MB; push larger files with git.`,
   );
 }
+
+const newFile = (fileMode: string | undefined, content: Uint8Array) => ({
+  mode: modeOf(fileMode),
+  blobId: blobIdOf(content),
+  content,
+});
 
 const presentFile = (present: ReadonlyMap<string, TreeEntry>, path: string): TreeEntry => {
   const entry = present.get(path);
@@ -144,7 +152,7 @@ function plannedChanges(input: CreateCommitInput, present: ReadonlyMap<string, T
       throw new ServiceError('FileContentAndSourceFileSpecifiedException', `${path} has both a content and a source file.`);
     }
     if (fileContent !== undefined) {
-      changes.push({ path, put: { mode: modeOf(fileMode), content: contentOf(fileContent, path) } });
+      changes.push({ path, put: newFile(fileMode, contentOf(fileContent, path)) });
     } else if (sourceFile !== undefined) {
       const source = presentFile(present, checkedPath(sourceFile.filePath));
       changes.push({ path, put: { mode: fileMode === undefined ? source.mode : modeOf(fileMode), blobId: source.id } });
@@ -204,7 +212,7 @@ export const putFile = (own: OwnPorts): Operation<'codecommit:PutFile'> =>
         ...input,
         message: input.commitMessage,
         nothing: 'SameFileContentException',
-        changes: () => [{ path, put: { mode: modeOf(input.fileMode), content } }],
+        changes: () => [{ path, put: newFile(input.fileMode, content) }],
       });
       return { commitId, treeId, blobId: blobIdOf(content) };
     },
