@@ -12,7 +12,7 @@ suite('boto3: CodePipeline', () => {
   });
   after(() => server.stop());
 
-  for (const program of ['pipelines.py']) {
+  for (const program of ['pipelines.py', 'delivery.py']) {
     test(`boto3 codepipeline ${program}`, async () => {
       await runToSuccess(server, ['python3', join(import.meta.dirname, program)], { test: `boto3 codepipeline/${program}` });
     });
