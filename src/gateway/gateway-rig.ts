@@ -152,7 +152,7 @@ const dispatcher = createDispatcher({
   store: {
     commit: async ({ ledger }) => {
       denials.push(...(ledger ?? []));
-      return { outcome: 'done' };
+      return { outcome: 'done', firstVersion: 1 };
     },
   },
 });

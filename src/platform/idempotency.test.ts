@@ -17,7 +17,7 @@ test('a repeated request gets the first answer, another one is refused, a forgot
     assert.ok(first.outcome === 'first');
     assert.equal(await answerOf(store, PLACE, use('t1', 'a')), undefined);
     const record = first.record({ PipelineArn: 'arn' }, 1);
-    assert.deepEqual(await store.commit(record), { outcome: 'done' });
+    assert.equal((await store.commit(record)).outcome, 'done');
     assert.deepEqual(await checkToken(store, PLACE, use('t1', 'a')), { outcome: 'repeat', response: { PipelineArn: 'arn' } });
     assert.deepEqual(await answerOf(store, PLACE, use('t1', 'a')), { PipelineArn: 'arn' });
     await assert.rejects(
@@ -49,10 +49,11 @@ test('a record that was written anew when its timer had just fallen due stays fo
         timers: [{ reconciler: EXPIRY_RECONCILER, key, dueAtMs: expiresAtMs }],
       });
     await write(0, 300);
-    await write(1, 600);
+    const { version } = (await store.get(key))!;
+    await write(version, 600);
     // woken by the first time, which has passed meanwhile
     await createTokenReconciler(store, { now: () => 301 }).reconcile(key);
-    assert.equal((await store.get(key))?.version, 2);
+    assert.equal((await store.get(key))?.version, version + 1);
     assert.equal((await store.timers({ limit: 10 })).length, 1);
     await createTokenReconciler(store, { now: () => 600 }).reconcile(key);
     assert.equal(await store.get(key), undefined);

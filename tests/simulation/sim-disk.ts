@@ -56,6 +56,7 @@ class Disk implements SimDisk {
     check(commit);
     const conflicts = commit.expect.filter(({ key, version }) => (this.rows.get(key)?.version ?? 0) !== version);
     if (conflicts.length > 0) return { outcome: 'conflict', keys: conflicts.map(({ key }) => key) };
+    const firstVersion = this.#firstVersion;
     const rowsBefore = new Map<string, Row | undefined>();
     for (const key of [...(commit.remove ?? []), ...(commit.write ?? []).map((write) => write.key)]) {
       rowsBefore.set(keyText(key), this.rows.get(key));
@@ -71,7 +72,12 @@ class Disk implements SimDisk {
     for (const entry of commit.ledger ?? []) this.#append(canonicalJson(entry));
     this.commits += 1;
     for (const listener of this.#listeners) listener(commit, rowsBefore);
-    return { outcome: 'done' };
+    return { outcome: 'done', firstVersion };
+  }
+
+  /** Never where a row of the same key has been: each of its writes was a commit. */
+  get #firstVersion(): number {
+    return 1 + this.commits;
   }
 
   #remove(key: ResourceKey): void {
@@ -80,7 +86,7 @@ class Disk implements SimDisk {
   }
 
   #write({ key, document, index, blobs }: Write, before: Row | undefined): void {
-    const version = (before?.version ?? 0) + 1;
+    const version = before ? before.version + 1 : this.#firstVersion;
     const row = { key: before?.key ?? keyOf(key), version, document: frozenCopy(document), index: indexOf(index) };
     this.rows.put(Object.freeze(row));
     if (blobs) this.links.setBlobs(keyText(key), blobs);

@@ -247,7 +247,7 @@ test('a deletion that the server did not live to finish is finished by its recon
     const key = { account: ACCOUNT, region: REGION, kind: 'LogGroup', name: GROUP };
     const row = await store.get(key);
     await store.commit({
-      expect: [{ key, version: 1 }],
+      expect: [{ key, version: row!.version }],
       write: [{ key, document: { ...row?.document, deletion: { actor: 'a', requestId: 'r' } }, index: row!.index }],
       timers: [{ reconciler: 'logs-deletion', key, dueAtMs: 0 }],
     });

@@ -246,7 +246,8 @@ async function commit(ports: PipelinePorts, watch: Watch, run: ExecutionRun, dec
     run.lookedUp.delete(change.index);
     run.earlierVersions.delete(change.index);
     if (isAnotherJob(change)) forgetWork(run, watch, change.before);
-    if (run.active.has(change.index)) run.rows.set(change.index, { version: version + 1, ordinal });
+    const now = version === 0 ? result.firstVersion : version + 1;
+    if (run.active.has(change.index)) run.rows.set(change.index, { version: now, ordinal });
     else forgetStep(run, watch, change);
   }
   return true;

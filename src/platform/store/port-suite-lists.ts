@@ -174,7 +174,7 @@ const SCOPE = { account: '123456789012', region: 'us-east-1', kind: 'Thing' } as
 
 async function writeAll(store: Store, writes: readonly Write[]): Promise<void> {
   for (let from = 0; from < writes.length; from += 200) {
-    assert.deepEqual(await store.commit({ expect: [], write: writes.slice(from, from + 200) }), { outcome: 'done' });
+    assert.equal((await store.commit({ expect: [], write: writes.slice(from, from + 200) })).outcome, 'done');
   }
 }
 

@@ -33,7 +33,10 @@ export interface Store {
 
 export interface Row<D extends JsonObject = JsonObject> {
   readonly key: ResourceKey;
-  /** 1 for a new row, then +1 per write. */
+  /**
+   * +1 per write. A new row begins anywhere above 0, never where an earlier row of its key can be found: who decided by a row that was
+   * removed and made anew meanwhile must meet a conflict.
+   */
   readonly version: number;
   readonly document: D;
   readonly index: RowIndex;
@@ -133,7 +136,8 @@ export interface Timer {
 export type TimerChange = { readonly reconciler: string; readonly key: ResourceKey; readonly dueAtMs: number | null };
 
 export type CommitResult =
-  | { readonly outcome: 'done' }
+  /** `firstVersion`: of the rows that it made. */
+  | { readonly outcome: 'done'; readonly firstVersion: number }
   | { readonly outcome: 'conflict'; readonly keys: readonly ResourceKey[] }
   /** The answer was lost: re-read before deciding anything, never blindly repeat. */
   | { readonly outcome: 'unknown'; readonly reason: string };

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { chainHash } from '../../ledger/chain.ts';
 import type { EncodedCommit, EncodedWrite, KeyColumns, Outcome } from './encoded-commit.ts';
@@ -101,7 +102,8 @@ function applyCommit(statements: Statements, commit: EncodedCommit, head: Head):
   });
   if (positions.length > 0) return { outcome: 'conflict', positions };
   for (const key of commit.remove) removeRow(statements, key);
-  for (const write of commit.write) writeRow(statements, write, known);
+  const firstVersion = randomInt(1, FIRST_VERSION_MAX);
+  for (const write of commit.write) writeRow(statements, write, known, firstVersion);
   for (const { from, to, drop } of commit.refer) statements(drop ? 'deleteReference' : 'putReference').run(from, to);
   for (const [reconciler, key, dueAtMs] of commit.timers) {
     if (dueAtMs === null) statements('deleteTimer').run(reconciler, key);
@@ -115,8 +117,14 @@ function applyCommit(statements: Statements, commit: EncodedCommit, head: Head):
     head.sequence = sequence;
     head.hash = hash;
   }
-  return { outcome: 'done' };
+  return { outcome: 'done', firstVersion };
 }
+
+/**
+ * A row that is made anew under its name must not have the version of the one that was removed: a change decided on that one would be written
+ * over it. Four bytes in the row.
+ */
+const FIRST_VERSION_MAX = 2 ** 30;
 
 const keyOf = (key: KeyColumns): string => key.join('|');
 
@@ -128,7 +136,12 @@ function removeRow(statements: Statements, key: KeyColumns): void {
   statements('deleteBlobUses').run(text);
 }
 
-function writeRow(statements: Statements, write: EncodedWrite, known: Map<string, IndexColumns | undefined>): void {
+function writeRow(
+  statements: Statements,
+  write: EncodedWrite,
+  known: Map<string, IndexColumns | undefined>,
+  firstVersion: number,
+): void {
   const text = keyOf(write.key);
   const found = known.has(text)
     ? known.get(text)
@@ -136,7 +149,7 @@ function writeRow(statements: Statements, write: EncodedWrite, known: Map<string
   const { parent, status, facet, createdAtMs, modifiedAtMs, ordinal, document } = write;
   const columns = [parent, status, facet, createdAtMs, modifiedAtMs, ordinal, document] as const;
   if (!found) {
-    statements('insertRow').run(...write.key, 1, ...columns);
+    statements('insertRow').run(...write.key, firstVersion, ...columns);
   } else {
     const version = found[0] + 1;
     const same = found[1] === parent && found[3] === facet && found[4] === createdAtMs && found[6] === ordinal;

@@ -36,7 +36,7 @@ export interface EncodedWrite {
 
 /** What became of one commit of a batch. `conflict` holds positions in `expect`. */
 export type Outcome =
-  | { readonly outcome: 'done' }
+  | { readonly outcome: 'done'; readonly firstVersion: number }
   | { readonly outcome: 'conflict'; readonly positions: readonly number[] }
   | { readonly outcome: 'refused'; readonly problem: string };
 
