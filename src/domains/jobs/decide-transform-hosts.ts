@@ -1,4 +1,5 @@
 import type { WorkEnd, WorkStatus } from '../../platform/ports/work.ts';
+import { decideEnd, type EndEvidence } from './decide-end.ts';
 
 /** What is to be done with a transform job, by the state of its works. Pure. */
 
@@ -58,4 +59,14 @@ export function findCause(hosts: readonly TransformHostStatus[]): Cause | undefi
   });
   const told = (cause: Cause) => (cause.end.reason === 'stopped' ? 1 : 0); // ended for another's sake
   return causes.toSorted((a, b) => told(a) - told(b) || a.end.endedAtMs - b.end.endedAtMs)[0];
+}
+
+/**
+ * Why a job failed whose driver ended as `end`. A transform has no time limit of its own to be `Stopped` by, only the service's, and one that
+ * met it would meet it again: no fault of ours that is worth another attempt.
+ */
+export function driverFailure(end: WorkEnd, evidence: EndEvidence): string {
+  if (end.reason === 'max-runtime')
+    return 'ClientError: The transform job ran longer than 28 days. Split its input among several jobs.';
+  return decideEnd(end, evidence).failureReason ?? `InternalServerError: The transform driver ended (${end.reason}).`;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WorkStatus } from '../../platform/ports/work.ts';
 import { parseFilter } from './decide-transform-filter.ts';
-import { decideTransform, findCause } from './decide-transform-hosts.ts';
+import { decideTransform, driverFailure, findCause } from './decide-transform-hosts.ts';
 import { checkTransformRequest, type TransformRequest } from './decide-transform-request.ts';
 
 test('filters are parsed as AWS documents them', () => {
@@ -181,4 +181,12 @@ test('a model server that ended by itself is the cause; works that were stopped 
     { driver: ended(1), servers: [stopped] },
   ]);
   assert.equal(second?.host, 1);
+});
+
+test('a driver that ran out of its time is no fault of ours, which a retry policy would answer with another 28 days', () => {
+  const why = (reason: 'max-runtime' | 'lost' | 'stopped') =>
+    driverFailure({ phase: 'ended', reason, endedAtMs: 2, isolation: 'none' }, { lastLines: [], memoryMiB: 1, stopping: false });
+  assert.match(why('max-runtime'), /^ClientError: .* 28 days/);
+  assert.match(why('lost'), /^InternalServerError: /);
+  assert.match(why('stopped'), /^InternalServerError: /);
 });

@@ -3,7 +3,7 @@ import type { WorkBackend, WorkEnd, WorkOutputFile } from '../../platform/ports/
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { decideEnd } from './decide-end.ts';
 import { planCapture } from './decide-transform-capture.ts';
-import { type Cause, findCause, type TransformHostStatus } from './decide-transform-hosts.ts';
+import { type Cause, driverFailure, findCause, type TransformHostStatus } from './decide-transform-hosts.ts';
 import { DRIVER_OUTPUT, outputName, TRANSFORM_LOG_GROUP, type TransformHost, transformLogStreams } from './plan-transform.ts';
 import { FAILURE_FILE } from './plan-training.ts';
 import type { JobsPorts } from './ports.ts';
@@ -33,8 +33,7 @@ export async function transformFailure(
   }
   const failureText = await ports.backend.readText(host.driver, FAILURE_FILE, FAILURE_BYTES_MAX);
   if (cause.end.reason === 'exited' && failureText) return failureText;
-  const { failureReason } = decideEnd(cause.end, { lastLines: await lines(streams.driver), memoryMiB, stopping: false });
-  return failureReason ?? `InternalServerError: The transform driver ended (${cause.end.reason}).`;
+  return driverFailure(cause.end, { lastLines: await lines(streams.driver), memoryMiB, stopping: false });
 }
 
 /** A model server should not have ended, whatever its exit code says. */
