@@ -2,8 +2,11 @@ import { Clients } from './clients.ts';
 import { type SeedOptions, type SeedReport, SeedRun } from './seed-run.ts';
 import { runServingSeed } from './serving/run-serving-seed.ts';
 
-/** Without faults everything comes to rest within so many events; a run that takes more hangs. */
-const REST_EVENTS_MAX = 20_000;
+/**
+ * Without faults everything comes to rest within so many events; a run that takes more hangs. A job that hangs until its time is over, while
+ * an endpoint beside it is asked for its health every few seconds, takes 25,000.
+ */
+const REST_EVENTS_MAX = 60_000;
 /** Every fifth seed is about what serves, the others about pipelines and what they make. */
 const SERVING_EVERY = 5;
 

@@ -147,6 +147,17 @@ test('another specification under the same id is a problem', async () => {
   assert.match(host.problems[0] ?? '', /started again with another environment/);
 });
 
+test('data that changed before a start was made again is no problem of a job alone, but of one host of several', async () => {
+  const { backend, host } = setUp();
+  const inputs = (name: string) => [
+    { path: '/in', access: 'additive' as const, entries: [], stream: { decompress: name === 'b', wrap: false } },
+  ];
+  for (const name of ['a', 'b']) await backend.start(spec('alone', 'ok', { inputs: inputs(name) }));
+  assert.deepEqual(host.problems, []);
+  for (const name of ['a', 'b']) await backend.start(spec('one-of-two', 'ok', { inputs: inputs(name), peers: ['other'] }));
+  assert.match(host.problems[0] ?? '', /one-of-two is started again with another inputs/);
+});
+
 test('a model server answers once it is ready, one that is to fail ends; its next start is another attempt', async () => {
   const { backend, act } = setUp();
   const ping = () => backend.ask('s', { method: 'GET', path: '/ping' });
