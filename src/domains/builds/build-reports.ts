@@ -1,4 +1,4 @@
-import type { Report, ReportGroup, ReportType } from '../../contract/generated/codebuild.ts';
+import type { Report, ReportType } from '../../contract/generated/codebuild.ts';
 import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { WorkOutputFile } from '../../platform/ports/work.ts';

@@ -29,7 +29,7 @@ export const ROLE = `arn:aws:iam::${ACCOUNT}:role/SageMakerPipelineExecutionRole
 export const RUN_ID = '11111111-2222-4333-8444-555555555555';
 
 /** What goes wrong within Slipway is told, until the store is closed under it. */
-const logUntil = (closed: () => boolean): Log => ({
+export const logUntil = (closed: () => boolean): Log => ({
   debug() {},
   info() {},
   warn() {},
@@ -45,7 +45,7 @@ export interface RigOptions {
 }
 
 /** Where a server dies. */
-class Death {
+export class Death {
   readonly #at: number;
   steps = 0;
   readonly #died = Promise.withResolvers<void>();
@@ -79,7 +79,7 @@ class Death {
 }
 
 /** The system's clock; `stop` takes back all it was to call. */
-function stoppableClock(): Clock & { stop(): void } {
+export function stoppableClock(): Clock & { stop(): void } {
   const armed = new Set<() => void>();
   let stopped = false;
   return {
