@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { runToSuccess } from '../harness/client-program.ts';
+import { startServer, type TestServer } from '../harness/server.ts';
+
+suite('EventBridge by boto3', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+
+  test('events/events.py', async () => {
+    await runToSuccess(server, ['python3', join(import.meta.dirname, 'events/events.py')], { test: 'boto3 events.py' });
+  });
+});
