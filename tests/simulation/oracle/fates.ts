@@ -28,6 +28,8 @@ export function isMet(
   if (status === 'absent') return why;
   switch (trigger) {
     case 'Completed':
+      // stopped in a round before, and perhaps not asked for since: nothing went on from it
+      if (status === 'Stopped' && fate.isLeftover) return 'unneeded';
       if (status !== 'Succeeded') return 'blocked';
       return step.type === 'Condition' ? closing(step, fate, fateOf, program) : 'yes';
     case 'Any':

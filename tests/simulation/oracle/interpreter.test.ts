@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Json, JsonObject } from '../../../sdk/definition/index.ts';
+import { checkExecution } from './check-execution.ts';
 import { endsOf } from './ends.ts';
 import { imagine } from './imagine.ts';
 import { readProgram } from './program.ts';
@@ -159,4 +160,24 @@ test('the best of the items is read like any output', () => {
 test('a stop may come at any moment: what had not begun is absent, and the execution Stopped, unless all had ended before', () => {
   const { permitted } = imagine({ Version: '2020-12-01', Steps: [job('A')] }, {}, { stopped: true });
   assert.deepEqual([...permitted].sort(), ['Stopped', 'Succeeded']);
+});
+
+test('what was stopped in an earlier round, and has not been asked for since, does not make a retried execution Stopped', () => {
+  const steps = [job('A', 'fail-until-attempt-2'), job('B', 'ok', [on('A', 'Failed')]), job('C', 'ok', ['B'])];
+  const said = (ofA: string, status: string) =>
+    checkExecution(
+      {
+        execution: { PipelineExecutionStatus: status, PipelineExecutionArn: 'arn:p/execution/e' },
+        definition: { Version: '2020-12-01', Steps: steps },
+        parameters: [],
+        steps: [
+          { StepName: 'A', StepStatus: ofA, StartTime: 3, EndTime: 4 },
+          { StepName: 'B', StepStatus: 'Stopped', StartTime: 1, EndTime: 2 },
+        ],
+        documents: new Map(),
+      },
+      { rounds: 1, stopped: true },
+    );
+  assert.deepEqual(said('Succeeded', 'Succeeded'), []);
+  assert.deepEqual(said('Failed', 'Succeeded'), ['the execution is Succeeded, but may be CompletedWithFailures or Failed or Stopped']);
 });

@@ -353,7 +353,11 @@ class Interpreter {
     };
     const permitted = new Set([endWith(failures), endWith(recent)]);
     if (!this.#circumstances.stopped) return permitted;
-    const isCut = outside.map(fate).some(({ status, why }) => status === 'Stopped' || (status === 'absent' && why === 'blocked'));
+    const isCut = outside
+      .map(fate)
+      .some(({ status, why, isLeftover }) =>
+        status === 'absent' ? why === 'blocked' : status === 'Stopped' && isLeftover !== true,
+      );
     if (isCut && failures.length === 0) permitted.clear();
     if (failures.length > 0) permitted.add('Failed');
     return permitted.add('Stopped');
