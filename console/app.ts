@@ -1,11 +1,18 @@
 import { ApiError, identity } from './api.ts';
 import { draw, h } from './dom.ts';
 import { endpointsPage } from './endpoints-page.ts';
+import { automationPage } from './automation-page.ts';
+import { buildPage } from './build-page.ts';
+import { buildsPage } from './builds-page.ts';
+import { deliveriesPage } from './deliveries-page.ts';
+import { deliveryPage } from './delivery-page.ts';
 import { executionPage } from './execution-page.ts';
 import { executionsPage } from './executions-page.ts';
 import { lastPart } from './format.ts';
 import { modelsPage } from './models-page.ts';
 import { card, command } from './parts.ts';
+import { onChange } from './refresh.ts';
+import { repositoriesPage } from './repositories-page.ts';
 import { parseRoute, type Route } from './route.ts';
 
 /** What a page shows now. */
@@ -27,7 +34,14 @@ const PAGES: Readonly<Record<string, Page>> = {
   execution: executionPage,
   models: modelsPage,
   endpoints: endpointsPage,
+  delivery: (argument) => (argument ? deliveryPage(argument) : deliveriesPage(argument)),
+  build: buildPage,
+  builds: buildsPage,
+  repositories: repositoriesPage,
+  automation: automationPage,
 };
+/** Pages that a link in the head leads to only by way of another. */
+const PARENTS: Readonly<Record<string, string>> = { execution: 'executions', build: 'builds' };
 const LOOK_AGAIN_MS = 1000;
 const RETRY_MS = 2000;
 
@@ -73,7 +87,7 @@ function revealPanel(): void {
 
 function show(page: string, content: readonly Node[], isNew: boolean): void {
   for (const link of document.querySelectorAll('nav a')) {
-    const isCurrent = link.getAttribute('href') === `#/${page === 'execution' ? 'executions' : page}`;
+    const isCurrent = link.getAttribute('href') === `#/${PARENTS[page] ?? page}`;
     if (isCurrent) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
@@ -117,6 +131,7 @@ function nudge(timeMs: number): Promise<void> {
     const goOn = (): void => {
       clearTimeout(timer);
       removeEventListener('hashchange', goOn);
+      stopHearing();
       document.removeEventListener('visibilitychange', check);
       resolve();
     };
@@ -131,6 +146,7 @@ function nudge(timeMs: number): Promise<void> {
       Math.min(timeMs, 2 ** 30),
     );
     addEventListener('hashchange', goOn);
+    const stopHearing = onChange(goOn);
     document.addEventListener('visibilitychange', check);
   });
 }

@@ -11,7 +11,7 @@ type Summary = NonNullable<OutputOf<'sagemaker:ListEndpoints'>['Endpoints']>[num
 type Endpoint = OutputOf<'sagemaker:DescribeEndpoint'>;
 
 /** What stands behind a variant. */
-interface Behind {
+export interface Behind {
   readonly instanceType: string;
   readonly packageArn: string | undefined;
 }
@@ -69,7 +69,7 @@ async function describe(EndpointName: string): Promise<Endpoint | undefined> {
 }
 
 /** Instance types and versions of a config's variants; what was deleted since is left out. */
-async function readConfig(EndpointConfigName: string): Promise<ReadonlyMap<string, Behind>> {
+export async function readConfig(EndpointConfigName: string): Promise<ReadonlyMap<string, Behind>> {
   try {
     const { ProductionVariants } = await call('sagemaker:DescribeEndpointConfig', { EndpointConfigName });
     const variants = ProductionVariants.map(async ({ VariantName, InstanceType = '', ModelName }): Promise<[string, Behind]> => {

@@ -21,6 +21,19 @@ const MOODS: Readonly<Record<string, string>> = {
   Stopped: 'wait',
   Deleting: 'wait',
   PendingManualApproval: 'wait',
+  Abandoned: 'wait',
+  Cancelled: 'wait',
+  SUCCEEDED: 'ok',
+  FAILED: 'bad',
+  FAULT: 'bad',
+  TIMED_OUT: 'bad',
+  ERROR: 'bad',
+  IN_PROGRESS: 'busy',
+  QUEUED: 'busy',
+  GENERATING: 'busy',
+  STOPPED: 'wait',
+  ENABLED: 'ok',
+  DISABLED: 'wait',
 };
 
 /** Which colour a status has; empty for none yet. */

@@ -10,6 +10,7 @@ import { signRequest } from '../signature/sign.ts';
 import type { BrowserSession } from './browser-session.ts';
 import type { ConsolePorts } from './console-routes.ts';
 import { answerJson, answerText, type Exchange, PAGE_HEADERS } from './page-answers.ts';
+import { pageRefusal } from './page-operations.ts';
 
 /** Whose browser asks. */
 export interface SignedIn {
@@ -19,8 +20,6 @@ export interface SignedIn {
 
 type Handler = (ports: ConsolePorts, to: Exchange, name: string, user: SignedIn, requestId: string) => Promise<void>;
 
-/** The page reads; the one thing it may do is ask for a prediction, which has a route of its own. */
-const READABLE = /^(sagemaker|logs):(List|Describe|Get|BatchDescribe)[A-Za-z]+$/;
 const ENDPOINT_NAME = /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/;
 const BODY_BYTES_MAX = 6_291_456;
 /** Of an object, as much as a page can show. */
@@ -46,11 +45,14 @@ async function answerCall(ports: ConsolePorts, to: Exchange, name: string, user:
   const [prefix = '', operationName = ''] = name.split(':');
   const service = findService(ports.services, prefix);
   const operation = service?.operations.get(operationName);
-  if (!service || !operation || !READABLE.test(name)) {
-    throw new ServiceError('AccessDeniedException', `The page may not call ${name.slice(0, 100)}.`);
+  const mayNever = pageRefusal(name, []);
+  if (!service || !operation || mayNever !== undefined) {
+    throw new ServiceError('AccessDeniedException', mayNever ?? `The page may not call ${name.slice(0, 100)}.`);
   }
   const body = await bodyOf(to);
   const input = jsonCodec.decode(service, operation, { method: 'POST', path: '/', query: [], headers: {}, labels: {}, body });
+  const refusal = pageRefusal(name, Object.keys(input));
+  if (refusal !== undefined) throw new ServiceError('AccessDeniedException', refusal);
   const caller = callerOf(to, user, requestId);
   const output = await ports.dispatcher.dispatch(name as 'sagemaker:ListPipelines', input, caller);
   const encoded = jsonCodec.encode(service, operation, output as Record<string, unknown>, requestId);
