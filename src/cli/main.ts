@@ -171,9 +171,12 @@ function modelVerbs(program: Command): void {
 }
 
 function releaseVerbs(program: Command): void {
-  program.commandsGroup('Environments of a project (config/environments.json):');
+  program.commandsGroup('Deliveries and environments of a project:');
   const projectVerb = (usage: string, summary: string) =>
     verb(program, usage, summary).option('--project <dir>', 'folder of the project', '.');
+  verb(program, 'delivery <pipeline>', 'follow the newest delivery of a pipeline to its end; exit 1 unless it succeeds').action(
+    async (pipeline, options) => (await import('./verbs/delivery.ts')).delivery(pipeline, options),
+  );
   projectVerb('promote [package]', 'move a registered version to an environment, as it is')
     .requiredOption('--to <environment>', 'where to')
     .option('--from <environment>', 'take what that environment serves')

@@ -206,9 +206,9 @@ async function startedBy(connection: Connection, arn: string, commit: string): P
   const { PipelineParameters = [] } = await callJson(connection, 'sagemaker:ListPipelineParametersForExecution', {
     PipelineExecutionArn: arn,
   });
-  const valueOf = (name: string) => PipelineParameters.find(({ Name }) => Name === name)?.Value;
-  if (valueOf('CommitId') === 'weekly') return 'schedule';
-  return valueOf('CommitId') === commit ? 'push' : 'event rule';
+  const parameterOf = (name: string) => PipelineParameters.find(({ Name }) => Name === name)?.Value;
+  if (parameterOf('CommitId') === 'weekly') return 'schedule';
+  return parameterOf('CommitId') === commit ? 'push' : 'event rule';
 }
 
 export function printDelivered(output: Output, facts: DeliveryFacts, kept: Kept | undefined): void {
