@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import io
 import json
+import tarfile
 import time
 import unittest
 import urllib.error
@@ -18,6 +19,7 @@ codebuild = boto3.client("codebuild")
 functions = boto3.client("lambda")
 sagemaker = boto3.client("sagemaker")
 s3 = boto3.client("s3")
+runtime = boto3.client("sagemaker-runtime")
 ROLE = "arn:aws:iam::123456789012:role/SageMakerPipelineExecutionRole"
 WAIT_SECONDS = 120
 
@@ -34,6 +36,37 @@ phases:
 artifacts:
   files: [out.txt, version.txt, buildspec.yml]
 """
+
+
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+SCRIPT = """
+import json, os
+
+def model_fn(folder):
+    word = open(os.path.join(folder, "word.txt")).read()
+    if word == "broken":
+        raise ValueError("this one does not load")
+    return word
+
+def input_fn(body, content_type):
+    return json.loads(body)
+
+def predict_fn(data, model):
+    return {"word": model}
+
+def output_fn(answer, accept):
+    return json.dumps(answer), "application/json"
+"""
+
+
+def model(word):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as made:
+        for path, text in {"word.txt": word, "code/inference.py": SCRIPT}.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(text.encode())
+            made.addfile(entry, io.BytesIO(text.encode()))
+    return data.getvalue()
 
 
 def until(ask, want):
@@ -272,6 +305,70 @@ def handler(event, context):
             self.assertEqual(failed["status"], "Failed", mode)
             result = actions(name, failed["pipelineExecutionId"])[which]["output"]["executionResult"]
             self.assertIn(message, result["errorDetails"]["message"])
+
+    def test_endpoints_are_brought_to_packages(self):
+        name = f"d-{uuid.uuid4().hex[:8]}"
+        bucket = f"{name}-models"
+        s3.create_bucket(Bucket=bucket)
+        sagemaker.create_model_package_group(ModelPackageGroupName=name)
+
+        def package(word, status="Approved"):
+            key = f"{word}/model.tar.gz"
+            s3.put_object(Bucket=bucket, Key=key, Body=model(word))
+            container = {
+                "Image": SKLEARN,
+                "ModelDataUrl": f"s3://{bucket}/{key}",
+                "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+            }
+            return sagemaker.create_model_package(
+                ModelPackageGroupName=name,
+                ModelApprovalStatus=status,
+                InferenceSpecification={
+                    "Containers": [container],
+                    "SupportedContentTypes": ["application/json"],
+                    "SupportedResponseMIMETypes": ["application/json"],
+                },
+            )["ModelPackageArn"]
+
+        first = package("one")
+        source = repository()
+        head = commit(source, package__txt=f"{first}\n")
+        deploy = action(
+            "Deploy",
+            "Deploy",
+            "SageMakerEndpoint",
+            configuration={
+                "EndpointName": name,
+                "ModelPackageArn": "Code::package.txt",
+                "ExecutionRoleArn": ROLE,
+                "InstanceType": "ml.t2.medium",
+            },
+            inputArtifacts=[{"name": "Code"}],
+            namespace="Production",
+        )
+        make(name, [("Source", [git_source(source)]), ("Production", [deploy])])
+
+        def says():
+            answer = runtime.invoke_endpoint(EndpointName=name, ContentType="application/json", Body=b"{}")
+            return json.loads(answer["Body"].read())
+
+        done = self.succeeded(name, 1)
+        self.assertEqual(says(), {"word": "one"})
+        outputs = actions(name, done["pipelineExecutionId"])["Deploy"]["output"]["outputVariables"]
+        self.assertEqual(outputs["ModelPackageArn"], first)
+        self.assertRegex(outputs["ModelDataDigest"], "^[0-9a-f]{64}$")
+        head = commit(source, parent=head, package__txt=package("two"))
+        self.succeeded(name, 2)
+        self.assertEqual(says(), {"word": "two"})
+        head = commit(source, parent=head, package__txt=package("three", "PendingManualApproval"))
+        failed = ended(name, 3)
+        self.assertEqual(failed["status"], "Failed")
+        why = actions(name, failed["pipelineExecutionId"])["Deploy"]["output"]["executionResult"]["errorDetails"]
+        self.assertIn("Approved", why["message"])
+        commit(source, parent=head, package__txt=package("broken"))
+        self.assertEqual(ended(name, 4)["status"], "Failed")
+        self.assertEqual(says(), {"word": "two"})
+        sagemaker.delete_endpoint(EndpointName=name)
 
     def test_webhooks(self):
         name = f"d-{uuid.uuid4().hex[:8]}"

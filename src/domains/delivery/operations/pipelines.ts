@@ -86,7 +86,9 @@ export const updatePipeline = (ports: DeliveryPorts) =>
       refuse(checkStructure(pipeline, context.region));
       await checkRoles(ports, pipeline, context);
       return decideAndCommit(ports.store, async () => {
-        const { key, version, document: before } = await readPipeline(ports.store, context, pipeline.name);
+        const row = await readRow<PipelineDocument>(ports.store, pipelineKey(context, pipeline.name));
+        if (!row) throw nothingToUpdate(context, pipeline.name);
+        const { key, version, document: before } = row;
         const document: PipelineDocument = {
           ...before,
           declaration: withDefaults(pipeline, before.version + 1),
@@ -105,6 +107,15 @@ export const updatePipeline = (ports: DeliveryPorts) =>
       });
     },
   });
+
+/** Another code than that of other operations: PipelineNotFoundException is none of this one's errors. */
+const nothingToUpdate = ({ account }: OperationContext, name: string): ServiceError =>
+  new ServiceError(
+    'ResourceNotFoundException',
+    `The account with id '${account}' does not include a pipeline with the name '${name}'`,
+    {},
+    'absent',
+  );
 
 export const getPipeline = ({ store }: DeliveryPorts) =>
   operation('codepipeline:GetPipeline', {
