@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import signal
+import time
 import uuid
 
 os.environ["TEST_SERVER_MODE"] = "true"
@@ -87,6 +88,9 @@ def pytest_configure(config):
         events.register("before-sign", lambda region_name, **_: _regions.add(region_name or "us-east-1"))
         events.register("provide-client-params.sagemaker", _mend_placeholders)
         events.register("provide-client-params.iam", _mend_placeholders)
+        events.register("provide-client-params.scheduler", _mend_placeholders)
+        for call in ("sns.Publish", "sns.PublishBatch", "events.PutEvents"):
+            events.register(f"after-call.{call}", _let_arrive)
 
     boto3.Session._setup_loader = setup
 
@@ -101,7 +105,12 @@ _PLACEHOLDERS = {
         "Statement": [
             {
                 "Effect": "Allow",
-                "Principal": {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]},
+                "Principal": {
+                    "Service": [
+                        f"{service}.amazonaws.com"
+                        for service in ("sagemaker", "lambda", "codebuild", "codepipeline", "events", "scheduler")
+                    ]
+                },
                 "Action": "sts:AssumeRole",
             }
         ],
@@ -126,6 +135,14 @@ def _mend_placeholders(params, model, **_):
     for member in ("RoleArn", "ExecutionRoleArn"):
         if member in params and ":iam::" not in params[member]:
             params[member] = "arn:aws:iam::123456789012:role/FakeRole"
+    if model.name in ("CreateSchedule", "UpdateSchedule"):
+        target = params.get("Target", {})
+        if not str(target.get("Arn", "")).startswith("arn:aws:"):
+            target["Arn"] = "arn:aws:sqs:us-east-1:123456789012:somewhere"
+        if ":iam::" not in str(target.get("RoleArn", "")):
+            target["RoleArn"] = "arn:aws:iam::123456789012:role/FakeRole"
+        if "some cron" in str(params.get("ScheduleExpression")):
+            params["ScheduleExpression"] = "cron(0 12 * * ? *)"
     if model.name == "CreateModel" and not params.get("Containers"):
         params.setdefault("PrimaryContainer", {"Image": IMAGE}).pop("ModelDataUrl", None)
     if model.name == "CreateModelPackage" and "ModelPackageName" in params and "ModelPackageGroupName" not in params:
@@ -143,6 +160,11 @@ def _note_not_built(http_response, parsed, model, **_):
         text = f"{(error or {}).get('Code', '')} {(error or {}).get('Message', '')}"
         if http_response.status_code == 501 or any(mark in text for mark in NOT_BUILT):
             _seen_not_built.append(model.name)
+
+
+def _let_arrive(**_):
+    """What is published arrives soon, as on AWS; these tests look at once, also for what must not arrive."""
+    time.sleep(0.5)
 
 
 def _quietly(call, **kwargs):
@@ -248,7 +270,7 @@ def _wipe_neighbours(path, region):
         for page in functions.get_paginator("list_functions").paginate():
             for function in page["Functions"]:
                 _quietly(functions.delete_function, FunctionName=function["FunctionName"])
-    if "test_sqs" in path:
+    if any(part in path for part in ("test_sqs", "test_sns", "test_events")):
         sqs = _client("sqs", region)
         for url in sqs.list_queues().get("QueueUrls", []):
             _quietly(sqs.delete_queue, QueueUrl=url)
@@ -267,6 +289,52 @@ def _wipe_neighbours(path, region):
         for page in secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True):
             for secret in page["SecretList"]:
                 _quietly(secrets.delete_secret, SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+
+
+def _wipe_delivery(path, region):
+    if "test_codecommit" in path:
+        git = _client("codecommit", region)
+        for page in git.get_paginator("list_repositories").paginate():
+            for repository in page["repositories"]:
+                _quietly(git.delete_repository, repositoryName=repository["repositoryName"])
+    if "test_codebuild" in path:
+        builds = _client("codebuild", region)
+        for page in builds.get_paginator("list_projects").paginate():
+            for name in page["projects"]:
+                _quietly(builds.delete_project, name=name)
+    if "test_codepipeline" in path:
+        pipelines = _client("codepipeline", region)
+        for page in pipelines.get_paginator("list_pipelines").paginate():
+            for pipeline in page["pipelines"]:
+                _quietly(pipelines.delete_pipeline, name=pipeline["name"])
+    if "test_sns" in path:
+        sns = _client("sns", region)
+        for page in sns.get_paginator("list_topics").paginate():
+            for topic in page["Topics"]:
+                _quietly(sns.delete_topic, TopicArn=topic["TopicArn"])
+
+
+def _wipe_schedules(path, region):
+    if "test_scheduler" in path:
+        scheduler = _client("scheduler", region)
+        for schedule in scheduler.list_schedules()["Schedules"]:
+            _quietly(scheduler.delete_schedule, Name=schedule["Name"], GroupName=schedule["GroupName"])
+        for group in scheduler.list_schedule_groups()["ScheduleGroups"]:
+            _quietly(scheduler.delete_schedule_group, Name=group["Name"])
+    if "test_events" in path:
+        events = _client("events", region)
+        for bus in events.list_event_buses()["EventBuses"]:
+            for rule in events.list_rules(EventBusName=bus["Name"])["Rules"]:
+                targets = events.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus["Name"])["Targets"]
+                ids = [target["Id"] for target in targets]
+                if ids:
+                    _quietly(events.remove_targets, Rule=rule["Name"], EventBusName=bus["Name"], Ids=ids)
+                _quietly(events.delete_rule, Name=rule["Name"], EventBusName=bus["Name"])
+            _quietly(events.delete_event_bus, Name=bus["Name"])
+        for name in [one["Name"] for one in _quietly(events.list_api_destinations).get("ApiDestinations", [])]:
+            _quietly(events.delete_api_destination, Name=name)
+        for name in [one["Name"] for one in _quietly(events.list_connections).get("Connections", [])]:
+            _quietly(events.delete_connection, Name=name)
 
 
 def _wipe_logs(region):
@@ -349,6 +417,8 @@ def _fresh(request):
         if "test_sagemaker" in path:
             _wipe_sagemaker(region)
         _wipe_neighbours(path, region)
+        _wipe_delivery(path, region)
+        _wipe_schedules(path, region)
     _wipe_s3()
 
 

@@ -15,7 +15,10 @@ const PAGE = join(ROOT, 'docs/conformance.md');
 /** The package the tests import their decorators and a few words from; its mocks are never started. */
 const PACKAGE = 'moto[s3,iam]==5.2.5';
 
-const SERVICES = ['s3', 'sts', 'iam', 'awslambda', 'ssm', 'sqs', 'sagemaker', 'secretsmanager', 'ecr', 'logs'];
+const SERVICES =
+  's3 sts iam awslambda ssm sqs sagemaker secretsmanager ecr logs codecommit codebuild codepipeline events scheduler sns'.split(
+    ' ',
+  );
 
 /** Files that test moto itself (its own HTTP server, models, helpers, other accounts of one process) or CloudFormation. */
 const LEFT_OUT =
