@@ -1,4 +1,5 @@
 import type { StoredEvent } from '../../../src/platform/events/event.ts';
+import { eventStatus } from '../../../src/platform/serving/event-status.ts';
 import { type Check, type RowChange, type SeenCommit, shown, textOf, type Watched } from './check.ts';
 import { executionOf, stepNameOf } from './execution-steps.ts';
 import { transitionOf } from './statuses.ts';
@@ -37,7 +38,7 @@ export function checkStatusEvents({ disk }: Watched): Check {
         detailType === event.type &&
         source === 'aws.sagemaker' &&
         resources.includes(arn ?? '') &&
-        detail[event.member] === to &&
+        detail[event.member] === (kind === 'Endpoint' ? eventStatus(to) : to) &&
         (event.before === undefined || (detail[event.before] ?? 'absent') === from) &&
         (!isStep || detail['stepName'] === stepNameOf(change.key)),
     );

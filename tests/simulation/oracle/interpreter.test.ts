@@ -179,5 +179,7 @@ test('what was stopped in an earlier round, and has not been asked for since, do
       { rounds: 1, stopped: true },
     );
   assert.deepEqual(said('Succeeded', 'Succeeded'), []);
-  assert.deepEqual(said('Failed', 'Succeeded'), ['the execution is Succeeded, but may be CompletedWithFailures or Failed or Stopped']);
+  assert.deepEqual(said('Failed', 'Succeeded'), [
+    'the execution is Succeeded, but may be CompletedWithFailures or Failed or Stopped',
+  ]);
 });

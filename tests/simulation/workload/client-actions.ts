@@ -5,7 +5,8 @@ import { observeExecution } from '../oracle/observe-execution.ts';
 import { type Choice, type Client, type ClientAction, isAbsence, Memory, type StartedExecution } from './memory.ts';
 import { CLIENT_GROUP, bodyOf, hostingChoices, jobChoices, lookAtAll, objectChoices, registryChoices } from './model-actions.ts';
 import { missedSteps } from './missed-steps.ts';
-import { answerCallbacks, lookAtPipelines, pipelineChoices } from './pipeline-actions.ts';
+import { ExpiredMessages } from './expired-messages.ts';
+import { answerCallbacks, lookAtPipelines, NAMES, pipelineChoices } from './pipeline-actions.ts';
 import type { PipelineOptions } from './random-pipeline.ts';
 import { SURROUNDINGS } from './step-shapes.ts';
 import { ServiceError } from '../../../src/platform/errors/families.ts';
@@ -29,6 +30,7 @@ export class Workload {
   readonly #options: WorkloadOptions;
   readonly #areas: readonly ((memory: Memory) => Choice[])[];
   readonly #off: ReadonlySet<string>;
+  readonly #expired = new ExpiredMessages(NAMES);
 
   constructor(random: Random, options: WorkloadOptions = {}) {
     this.#options = options;
@@ -82,7 +84,11 @@ export class Workload {
 
   /** What clients still do when all is to come to an end. */
   finishing(): ClientAction {
-    return { name: 'answer callbacks', perform: (client) => answerCallbacks(this.memory, client) };
+    const perform = async (client: Client) => {
+      const messages = await answerCallbacks(this.memory, client);
+      await this.#expired.looked(this.memory, client, SURROUNDINGS.queueUrl, messages);
+    };
+    return { name: 'answer callbacks', perform };
   }
 
   /** Everything rests: is each execution as its definition permits, and everything acknowledged there? */

@@ -3,7 +3,7 @@ import { OUTCOME_MEMBER, outcomeOf, RETURNS_MEMBER } from './outcomes.ts';
 import { type Choice, type Client, isAbsence, type Memory, type StartedExecution } from './memory.ts';
 import { SURROUNDINGS } from './step-shapes.ts';
 
-const NAMES = ['P0', 'P1', 'P2', 'P3'];
+export const NAMES = ['P0', 'P1', 'P2', 'P3'];
 
 /** State of a pipeline: which definition and description it has. */
 const stateOf = (text: number, description: string): string => `definition ${text}, description ${description}`;
@@ -50,7 +50,7 @@ export function pipelineChoices(memory: Memory): Choice[] {
     [hasExecution ? 0.4 : 0, 'update an execution', (client) => updateExecution(memory, client, any())],
     [hasExecution ? 0.8 : 0, 'describe an execution', (client) => describeExecution(memory, client, any())],
     [hasExecution ? 0.3 : 0, "stop an execution's job", (client) => stopStepJob(memory, client, any())],
-    [2, 'answer callbacks', (client) => answerCallbacks(memory, client)],
+    [2, 'answer callbacks', async (client) => void (await answerCallbacks(memory, client))],
   ];
 }
 
@@ -304,8 +304,8 @@ async function stopStepJob(memory: Memory, client: Client, one: StartedExecution
   await memory.ask(client, operation, () => ({ [member]: name }) as never);
 }
 
-/** Answers what stands in the queue as each message says; where that is not taken, by a failure. */
-export async function answerCallbacks(memory: Memory, client: Client): Promise<void> {
+/** Answers what stands in the queue as each message says; where that is not taken, by a failure. Returns how many there were. */
+export async function answerCallbacks(memory: Memory, client: Client): Promise<number> {
   const { queueUrl: QueueUrl } = SURROUNDINGS;
   const input = () => ({ QueueUrl, VisibilityTimeout: 30, MaxNumberOfMessages: 10 });
   const { output } = await memory.ask(client, 'sqs:ReceiveMessage', input);
@@ -315,6 +315,7 @@ export async function answerCallbacks(memory: Memory, client: Client): Promise<v
     if (heard === 'nothing') continue; // it comes back
     await memory.ask(client, 'sqs:DeleteMessage', () => ({ QueueUrl, ReceiptHandle }));
   }
+  return output?.Messages?.length ?? 0;
 }
 
 async function answer(memory: Memory, client: Client, CallbackToken: string, plan: Record<string, unknown>): Promise<string> {
