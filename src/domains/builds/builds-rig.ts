@@ -55,8 +55,14 @@ export class Front {
     return `http://127.0.0.1:${address.port}`;
   }
 
-  close(): void {
+  /** The server behind it dies: whoever waits for its answer hears that the connection is gone. */
+  drop(): void {
+    this.route = undefined;
     this.#server.closeAllConnections();
+  }
+
+  close(): void {
+    this.drop();
     this.#server.close();
   }
 }
@@ -161,7 +167,7 @@ export class BuildsRig extends RegistryRig {
 
   /** As `kill -9` would: memory is gone, builds are not told. */
   async abandon(): Promise<string> {
-    this.#front.route = undefined;
+    this.#front.drop();
     const stopped = this.loop.stop();
     if (!this.death.isDead) await stopped; // what a dead one has under way never ends
     this.#closed = true;

@@ -25,6 +25,15 @@ const failed = (statusCode: string, message: string): BuildEnd => ({
   context: { statusCode, message },
 });
 
+/** Builds run on the tools of this machine, for which AWS's build images stand; what an image of one's own holds would be missing. */
+export const refusedImage = (image: string): PhaseContext | undefined =>
+  /^\d{12}\.dkr\.ecr\./.test(image)
+    ? {
+        statusCode: 'BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE',
+        message: `Unable to run ${image}: builds on images of one's own are not implemented. Use one of aws/codebuild/, e.g. aws/codebuild/standard:7.0.`,
+      }
+    : undefined;
+
 /** A stop wins over whatever the build did meanwhile. */
 export function decideEnd(end: WorkEnd, records: BuildRecords, stopping: boolean): BuildEnd {
   if (stopping || end.reason === 'stopped') return { status: 'STOPPED', phaseStatus: 'STOPPED' };

@@ -7,7 +7,7 @@ import type { ResourceKey } from '../../platform/resource-key.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { buildCommit, RELEASE_AFTER_MS } from './build-rows.ts';
 import { openSession } from './build-session.ts';
-import { decideEnd } from './decide-end.ts';
+import { decideEnd, refusedImage } from './decide-end.ts';
 import { closed, currentPhaseOf, ended, merged, next, readRecords, type BuildRecords } from './decide-phases.ts';
 import { RECORDS_FILE } from './decide-plan.ts';
 import { finishUpload } from './finish-upload.ts';
@@ -99,6 +99,11 @@ class BuildReconciler implements Reconciler {
   async #start(row: Read<BuildDocument>): Promise<ReconcileResult> {
     const { key } = row;
     let build = row.document;
+    const refused = refusedImage(build.settings.environment.image);
+    if (refused) {
+      const provisioning = { ...build, phases: next(build.phases, 'PROVISIONING', this.#now()) };
+      return this.#settle({ ...row, document: provisioning }, 'FAILED', refused, build);
+    }
     const session = await openSession(this.#ports, key, build);
     if (build.sources === undefined) {
       const nowMs = this.#now();
