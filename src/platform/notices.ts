@@ -55,8 +55,11 @@ export type NoticeDocument = {
   body: string;
   /** Whose rights it is sent with: whoever set up that it be sent. Absent where `role` says it. */
   sender?: JsonObject;
-  /** The role that is assumed for each attempt, and the service that assumes it. */
-  role?: { arn: string; service: string };
+  /**
+   * The role that is assumed for each attempt, and the service that assumes it. `sessionPolicy`: of whoever set that up, when their own session
+   * has one: what bounds a job also bounds what it has others do.
+   */
+  role?: { arn: string; service: string; sessionPolicy?: JsonObject };
   /** ARN of what it tells of; a function's own policy may name it. */
   about: string;
   /** The service that a resource policy may name; the one of `about` where absent. */

@@ -61,6 +61,20 @@ export async function makePrivateThings(own: AwsClient): Promise<Record<string, 
   const grant = { StatementId: HIDDEN, Action: 'lambda:InvokeFunction', Principal: 's3.amazonaws.com' };
   await make(own, 'lambda', 'AddPermission', { FunctionName: PRIVATE, ...grant });
 
+  await make(own, 'sns', 'CreateTopic', { Name: PRIVATE, Attributes: { DisplayName: HIDDEN }, Tags });
+  const TopicArn = `arn:aws:sns:us-east-1:${ACCOUNT}:${PRIVATE}`;
+  const queue = `arn:aws:sqs:us-east-1:${ACCOUNT}:${PRIVATE}`;
+  const subscribed = await make(own, 'sns', 'Subscribe', { TopicArn, Protocol: 'sqs', Endpoint: queue });
+  await make(own, 'scheduler', 'CreateScheduleGroup', { Name: PRIVATE, Tags });
+  await make(own, 'scheduler', 'CreateSchedule', {
+    Name: PRIVATE,
+    GroupName: PRIVATE,
+    Description: HIDDEN,
+    ScheduleExpression: 'cron(0 0 1 1 ? 2199)',
+    FlexibleTimeWindow: { Mode: 'OFF' },
+    Target: { Arn: queue, RoleArn: ROLE, Input: HIDDEN },
+  });
+
   await make(own, 'iam', 'CreateGroup', { GroupName: PRIVATE });
   const PolicyDocument = JSON.stringify({
     Version: '2012-10-17',
@@ -73,6 +87,7 @@ export async function makePrivateThings(own: AwsClient): Promise<Record<string, 
   await own.s3('PUT', `/${BUCKET}/${PRIVATE}`, HIDDEN, { 'x-amz-meta-secret': HIDDEN, 'x-amz-tagging': `secret=${HIDDEN}` });
   const upload = (await own.s3('POST', `/${BUCKET}/${PRIVATE}?uploads`)).body.toString('utf8');
   const layer = await pushImage(own);
+  const commit = await makeRepository(own);
   const arn = (service: string, resource: string, region = 'us-east-1') => `arn:aws:${service}:${region}:${ACCOUNT}:${resource}`;
   const arns = [
     ...['pipeline', 'model', 'endpoint', 'endpoint-config', 'model-package-group', 'processing-job', 'notebook-instance'].map(
@@ -87,6 +102,10 @@ export async function makePrivateThings(own: AwsClient): Promise<Record<string, 
     arn('ecr', `repository/${PRIVATE}`),
     arn('ssm', `parameter/${PRIVATE}`),
     secret.ARN as string,
+    TopicArn,
+    /<SubscriptionArn>(.*)</.exec(subscribed)?.[1] ?? '',
+    arn('scheduler', `schedule/${PRIVATE}/${PRIVATE}`),
+    arn('scheduler', `schedule-group/${PRIVATE}`),
     ...[`policy/${PRIVATE}`, `role/${PRIVATE}`, `user/${PRIVATE}`].map((resource) => arn('iam', resource, '')),
   ];
   const named = (kind: string): string[] => arns.filter((each) => each.includes(kind));
@@ -131,12 +150,34 @@ export async function makePrivateThings(own: AwsClient): Promise<Record<string, 
     ObjectAttributes: [['ETag', 'ObjectSize']],
     repositoryNames: [[PRIVATE]],
     imageIds: [[{ imageTag: PRIVATE }]],
+    branchName: [PRIVATE],
+    filePath: [PRIVATE],
+    folderPath: ['/'],
+    commitId: [commit],
+    commitIds: [[commit]],
+    afterCommitSpecifier: [PRIVATE],
+    sourceCommitSpecifier: [PRIVATE],
+    destinationCommitSpecifier: [PRIVATE],
+    blobId: [BLOB],
+    resourceArn: named(':codecommit:'),
     layerDigest: [layer],
     layerDigests: [[layer]],
     PolicySourceArn: named(':iam::'),
     ActionNames: [['s3:GetObject']],
+    ActionName: [['Publish']],
     PolicyInputList: [[PolicyDocument]],
   };
+}
+
+/** The file's id, as git makes it of what it holds. */
+const BLOB = createHash('sha1').update(`blob ${HIDDEN.length}\0${HIDDEN}`).digest('hex');
+
+async function makeRepository(own: AwsClient): Promise<string> {
+  const repository = { repositoryName: PRIVATE, repositoryDescription: HIDDEN, tags: { secret: HIDDEN } };
+  await make(own, 'codecommit', 'CreateRepository', repository);
+  const file = { filePath: PRIVATE, fileContent: Buffer.from(HIDDEN).toString('base64') };
+  const commit = { repositoryName: PRIVATE, branchName: PRIVATE, commitMessage: HIDDEN, putFiles: [file] };
+  return JSON.parse(await make(own, 'codecommit', 'CreateCommit', commit)).commitId;
 }
 
 async function pushImage(own: AwsClient): Promise<string> {

@@ -76,7 +76,7 @@ export class AwsClient {
   }
 
   /** A query protocol call (STS, IAM); the answer's XML. */
-  async query(service: 'sts' | 'iam', parameters: Readonly<Record<string, string>>): Promise<string> {
+  async query(service: 'sts' | 'iam' | 'sns', parameters: Readonly<Record<string, string>>): Promise<string> {
     const version = service === 'sts' ? '2011-06-15' : '2010-05-08';
     const body = new URLSearchParams({ Version: version, ...parameters }).toString();
     const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };

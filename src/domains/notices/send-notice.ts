@@ -1,4 +1,5 @@
 import type { InputOf, OperationName } from '../../contract/operations.ts';
+import type { PolicyDocument } from '../../platform/authorization/policy.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import type { JsonObject } from '../../platform/json.ts';
@@ -52,7 +53,15 @@ async function senderOf({ roles }: NoticePorts, key: ResourceKey, document: Noti
   if (!role) return principalOfRow(sender ?? {});
   // A name that the ledger can be searched for; AWS gives a random one.
   const sessionName = key.name.replaceAll(/[^\w+=,.@-]/g, '-').slice(-64);
-  return roles.assume({ account: key.account, roleArn: role.arn, service: role.service, sessionName, onBehalfOf: about });
+  const sessionPolicy = role.sessionPolicy as PolicyDocument | undefined;
+  return roles.assume({
+    account: key.account,
+    roleArn: role.arn,
+    service: role.service,
+    sessionName,
+    onBehalfOf: about,
+    ...(sessionPolicy && { sessionPolicy }),
+  });
 }
 
 async function callReceiver(ports: NoticePorts, to: NoticeTarget, message: Message): Promise<void> {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { isRejection } from '../../platform/errors/rejection.ts';
+import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { newNotice, type NoticeDocument, noticeKey } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
@@ -95,9 +96,10 @@ function noticeOf({ universal }: SchedulesPorts, { key, document }: ScheduleRow,
   const message = found && 'name' in found ? universalMessage(target, found.name, firing) : messageOf(target, firing);
   if (isRejection(message)) return undefined; // refused when it was set; an operation that is no more has nobody to be told
   const retry = { ...DEFAULT_RETRY, ...target.RetryPolicy };
+  const sessionPolicy = document.sender['sessionPolicy'] as JsonObject | undefined;
   const notice: NoticeDocument = {
     ...message,
-    role: { arn: target.RoleArn, service: 'scheduler.amazonaws.com' },
+    role: { arn: target.RoleArn, service: 'scheduler.amazonaws.com', ...(sessionPolicy && { sessionPolicy }) },
     about: arn,
     attempts: 0,
     retry: { attemptsMax: retry.MaximumRetryAttempts, ageSecondsMax: retry.MaximumEventAgeInSeconds },

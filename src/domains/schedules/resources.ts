@@ -44,7 +44,7 @@ export type ScheduleDocument = {
   modifiedAtMs: number;
   /** Rates count from here. */
   anchorMs: number;
-  /** Whose rights dead letters are sent with when the role cannot be assumed any more. */
+  /** Who set it so, whose session's bounds hold for what the role does then. */
   sender: JsonObject;
   /** The time that comes next, and when it is acted on; absent when there is none. */
   next?: { timeMs: number; dueMs: number };

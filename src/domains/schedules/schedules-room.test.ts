@@ -212,6 +212,22 @@ test('universal targets: known operations with input that fits; reading ones and
     assert.match(JSON.parse(sent.body).MessageBody, /^[0-9a-f]+$/);
   }));
 
+test('what bounds the session of whoever made a schedule bounds what the role does at its times', () =>
+  withSchedules(async ({ call, notices }) => {
+    const sessionPolicy = { Statement: [{ Effect: 'Deny', Action: 'sagemaker:UpdateModelPackage', Resource: '*' }] } as const;
+    const principal = {
+      kind: 'role-session',
+      account: ACCOUNT,
+      arn: role,
+      userId: 'AROA',
+      name: 'runner',
+      sessionPolicy,
+    } as const;
+    await call('scheduler:CreateSchedule', asked({ Name: 'by-job' }), { principal });
+    await call('scheduler:CreateSchedule', asked({ Name: 'by-user' }));
+    assert.deepEqual((await notices()).map(({ role: sent }) => sent?.sessionPolicy).filter(Boolean), [sessionPolicy]);
+  }));
+
 test('what is no schedule is refused, and says why', () =>
   withSchedules(async ({ call }) => {
     const refused = (more: Partial<InputOf<'scheduler:CreateSchedule'>>, wanted: string, message: RegExp) =>

@@ -79,21 +79,29 @@ export function policyOf(row: TopicRow): PolicyDocument {
   return defaultPolicy(topicArn(row.key, row.document.name), row.key.account);
 }
 
-/** What an operation on one topic needs: a right of the caller's own, or one that the topic's policy gives. */
+/**
+ * What an operation on one topic needs: a right of the caller's own, or one that the topic's policy gives. A name that leads to no topic here is
+ * left to the operation to refuse, behind the question whether the caller may ask of any.
+ */
 export async function topicNeed(
   store: Reads,
   context: OperationContext,
-  arn: string,
+  arnText: string | undefined,
   action: string,
   more: Partial<AuthorizationNeed> & WithSource = {},
-  member?: string,
 ): Promise<AuthorizationNeed[]> {
-  const name = topicNameOf(context, arn, member);
-  const row = await readRow<TopicDocument>(store, topicKey(placeOf(context), name));
+  const name = arnText === undefined ? undefined : ownName(context, arnText);
+  const row = name === undefined ? undefined : await readRow<TopicDocument>(store, topicKey(placeOf(context), name));
   const resourcePolicy = row?.document.attributes['Policy'] === undefined ? undefined : policyOf(row);
   const { Source, ...need } = more;
   if (Source && resourcePolicy && allowsService(resourcePolicy, action, Source)) return [];
-  return [{ action, resources: [topicArn(context, name)], ...need, ...(resourcePolicy && { resourcePolicy }) }];
+  return [{ action, resources: [topicArn(context, name ?? '*')], ...need, ...(resourcePolicy && { resourcePolicy }) }];
+}
+
+/** What an ARN of SNS names in this account and region. */
+function ownName(context: OperationContext, text: string): string | undefined {
+  const arn = parseArn(text);
+  return arn?.service === 'sns' && arn.account === context.account && arn.region === context.region ? arn.resource : undefined;
 }
 
 function allowsService(
@@ -118,8 +126,8 @@ export const topicNeeds =
 export const subscriptionNeeds =
   <N extends OperationName>(action: string): Operation<N>['needs'] =>
   (input, context) => {
-    const name = subscriptionNameOf(context, (input as { SubscriptionArn: string }).SubscriptionArn);
-    return [{ action, resources: [topicArn(placeOf(context), name.split(':')[0] ?? '')] }];
+    const name = ownName(context, (input as { SubscriptionArn: string }).SubscriptionArn);
+    return [{ action, resources: [topicArn(placeOf(context), name?.split(':')[0] ?? '*')] }];
   };
 
 export const endpointDigest = (protocol: string, endpoint: string): string => hash('sha256', `${protocol}\n${endpoint}`);

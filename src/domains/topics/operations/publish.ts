@@ -24,15 +24,8 @@ function targetOf({ TopicArn, TargetArn, PhoneNumber }: PublishInput): string {
 const publish = (ports: TopicsPorts) =>
   operation('sns:Publish', {
     effect: 'change',
-    needs: (input: PublishInput & WithSource, context) =>
-      topicNeed(
-        ports.store,
-        context,
-        targetOf(input),
-        'sns:Publish',
-        { ...(input.Source && { Source: input.Source }) },
-        memberOf(input),
-      ),
+    needs: ({ TopicArn, TargetArn, Source }: PublishInput & WithSource, context) =>
+      topicNeed(ports.store, context, TopicArn ?? TargetArn, 'sns:Publish', { ...(Source && { Source }) }),
     async handle(input, context) {
       const content = accepted(parseMessage(input));
       const [MessageId] = await send(ports, context, targetOf(input), [content], memberOf(input));
