@@ -14,6 +14,7 @@ import { card, command } from './parts.ts';
 import { onChange } from './refresh.ts';
 import { repositoriesPage } from './repositories-page.ts';
 import { parseRoute, type Route } from './route.ts';
+import { keepAddress, takeWanted } from './wanted-address.ts';
 
 /** What a page shows now. */
 export interface View {
@@ -99,6 +100,7 @@ function show(page: string, content: readonly Node[], isNew: boolean): void {
 function showFault(page: string, error: unknown, isNew: boolean): number {
   const fault = error instanceof ApiError ? error : undefined;
   if (fault?.status === 401) {
+    keepAddress();
     show(
       page,
       [card(h('h1', {}, 'Signed out'), h('p', {}, 'Print a new one-time link, and open it:'), command('npx slipway ui'))],
@@ -176,5 +178,7 @@ document.addEventListener('click', (event) => {
   const button = event.target instanceof HTMLElement && event.target.closest<HTMLElement>('[data-copy]');
   if (button) void copy(button);
 });
+const wanted = takeWanted();
+if (wanted && !location.hash) history.replaceState(undefined, '', wanted);
 showIdentity().catch(() => {}); // the page itself says when there is no session or no server
 void run();

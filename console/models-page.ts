@@ -1,12 +1,14 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { call } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page, View } from './app.ts';
+import { deedForm, folded, type Keep, keeper } from './deed.ts';
 import { h } from './dom.ts';
 import { packageName } from './format.ts';
 import { card, command, copyable, empty, listOf, type Row, statusBadge, tableOf, timeOf } from './parts.ts';
 import { linkTo } from './route.ts';
 import { reportView } from './step-values.ts';
 import { leavesOf, valueView } from './value-view.ts';
+import { comparisonOf } from './version-compare.ts';
 
 type Summary = NonNullable<OutputOf<'sagemaker:ListModelPackages'>['ModelPackageSummaryList']>[number];
 type Version = OutputOf<'sagemaker:DescribeModelPackage'>;
@@ -14,7 +16,12 @@ type Version = OutputOf<'sagemaker:DescribeModelPackage'>;
 const NEWEST = 100;
 
 /** Groups with their versions; beside them the version that is chosen. */
-export const modelsPage: Page = (arn) => async () => {
+export const modelsPage: Page = (arn) => {
+  const keep = keeper();
+  return () => look(arn, keep);
+};
+
+async function look(arn: string, keep: Keep): Promise<View> {
   const newest = { SortBy: 'CreationTime', SortOrder: 'Descending', MaxResults: NEWEST } as const;
   const { ModelPackageGroupSummaryList: groups = [] } = await call('sagemaker:ListModelPackageGroups', newest);
   const { ModelPackageSummaryList: versions = [] } = await call('sagemaker:ListModelPackages', {
@@ -32,7 +39,7 @@ export const modelsPage: Page = (arn) => async () => {
       versionsOf(byGroup.get(name) ?? [], arn),
     ),
   );
-  const beside = chosen ? await detailOf(chosen) : empty('Choose a version to see where it comes from and what it scored.');
+  const beside = chosen ? await detailOf(chosen, keep) : empty('Choose a version to see where it comes from and what it scored.');
   return {
     title: chosen ? packageName(arn) : 'Models',
     content: [
@@ -49,7 +56,7 @@ export const modelsPage: Page = (arn) => async () => {
     ],
     live: true,
   };
-};
+}
 
 function versionsOf(versions: readonly Summary[], chosen: string): HTMLElement {
   if (versions.length === 0) return empty('No version among the newest.');
@@ -67,7 +74,7 @@ function versionsOf(versions: readonly Summary[], chosen: string): HTMLElement {
   return tableOf(['Version', 'Approval', 'Registered'], rows);
 }
 
-async function detailOf(version: Version): Promise<HTMLElement> {
+async function detailOf(version: Version, keep: Keep): Promise<HTMLElement> {
   const container = version.InferenceSpecification?.Containers?.[0];
   const quality = version.ModelMetrics?.ModelQuality?.Statistics?.S3Uri;
   const { ModelQuality: _quality, ...otherMetrics } = version.ModelMetrics ?? {};
@@ -91,7 +98,8 @@ async function detailOf(version: Version): Promise<HTMLElement> {
     ...(quality ? [h('h3', { class: 'section' }, 'Quality'), await reportView(quality)] : []),
     ...(leavesOf(otherMetrics).length > 0 ? [h('h3', { class: 'section' }, 'Other metrics'), valueView(otherMetrics)] : []),
     ...(Object.keys(metadata).length > 0 ? [h('h3', { class: 'section' }, 'Metadata'), listOf(Object.entries(metadata))] : []),
-    h('h3', { class: 'section' }, 'What next'),
+    ...(await decisionOf(version, keep)),
+    h('h3', { class: 'section' }, 'On the command line'),
     ...nextOf(version),
   );
 }
@@ -103,4 +111,33 @@ function nextOf({ ModelApprovalStatus: status, ModelPackageArn }: Version): HTML
     command(`npx slipway approve ${name} --reason TEXT`),
     h('p', { class: 'sub' }, 'Only an approved version can be deployed.'),
   ];
+}
+
+const DESCRIPTION_MAX = 1024;
+
+/** The version beside what serves now, and the answer: whether it may be served. The server checks whose right that is. */
+async function decisionOf({ ModelPackageArn: arn = '', ModelApprovalStatus: status }: Version, keep: Keep): Promise<Node[]> {
+  const form = (): HTMLElement => decisionForm(arn, status);
+  if (status !== 'PendingManualApproval')
+    return [keep.element(`decide ${arn} ${status}`, () => folded('Decide otherwise…', form()))];
+  return [
+    h('h3', { class: 'section' }, 'Candidate and production'),
+    await comparisonOf(arn),
+    h('h3', { class: 'section' }, 'Your decision'),
+    keep.element(`decide ${arn} ${status}`, form),
+  ];
+}
+
+function decisionForm(ModelPackageArn: string, status: string | undefined): HTMLElement {
+  const decide = async (ModelApprovalStatus: 'Approved' | 'Rejected', ApprovalDescription: string): Promise<string> => {
+    const reason = ApprovalDescription && { ApprovalDescription };
+    await call('sagemaker:UpdateModelPackage', { ModelPackageArn, ModelApprovalStatus, ...reason });
+    return `${ModelApprovalStatus}.`;
+  };
+  const approve = { label: 'Approve', look: 'good', act: ({ comment = '' }) => decide('Approved', comment) } as const;
+  const reject = { label: 'Reject', look: 'bad', act: ({ comment = '' }) => decide('Rejected', comment) } as const;
+  return deedForm(
+    [{ name: 'comment', label: 'Comment (kept with your name)', isLong: true, lengthMax: DESCRIPTION_MAX }],
+    [...(status === 'Approved' ? [] : [approve]), ...(status === 'Rejected' ? [] : [reject])],
+  );
 }

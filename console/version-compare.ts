@@ -1,7 +1,7 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { ApiError, call, objectText } from './api.ts';
 import { h } from './dom.ts';
-import { type Behind, readConfig } from './endpoints-page.ts';
+import { readConfig } from './endpoints-page.ts';
 import { packageName } from './format.ts';
 import { copyable, empty, statusBadge, tableOf } from './parts.ts';
 import { linkTo } from './route.ts';
@@ -18,7 +18,8 @@ interface Served {
   readonly endpoints: readonly string[];
 }
 
-const configs = new Map<string, ReadonlyMap<string, Behind>>();
+/** Versions at an endpoint, as of its last change. */
+const known = new Map<string, { readonly asOf: unknown; readonly packages: ReadonlySet<string> }>();
 
 /** The candidate's metrics beside those of the versions of its group that endpoints serve now. */
 export async function comparisonOf(candidate: string): Promise<HTMLElement> {
@@ -84,9 +85,12 @@ function difference(own: string | undefined, other: string | undefined): HTMLEle
 async function servedVersions(group: string): Promise<Served[]> {
   const { Endpoints = [] } = await call('sagemaker:ListEndpoints', { SortBy: 'Name', SortOrder: 'Ascending', MaxResults: 100 });
   const found = new Map<string, string[]>();
-  for (const { EndpointName, EndpointStatus } of Endpoints) {
+  for (const { EndpointName, EndpointStatus, LastModifiedTime } of Endpoints) {
     if (EndpointStatus === 'Failed' || EndpointStatus === 'Creating') continue;
-    for (const packageArn of await packagesAt(EndpointName)) {
+    const before = known.get(EndpointName);
+    const packages = before && before.asOf === LastModifiedTime ? before.packages : await packagesAt(EndpointName);
+    known.set(EndpointName, { asOf: LastModifiedTime, packages });
+    for (const packageArn of packages) {
       if (packageArn.startsWith(`${group}/`)) found.set(packageArn, [...(found.get(packageArn) ?? []), EndpointName]);
     }
   }
@@ -96,8 +100,7 @@ async function servedVersions(group: string): Promise<Served[]> {
 async function packagesAt(EndpointName: string): Promise<Set<string>> {
   try {
     const { EndpointConfigName = '' } = await call('sagemaker:DescribeEndpoint', { EndpointName });
-    const variants = configs.get(EndpointConfigName) ?? (await readConfig(EndpointConfigName));
-    configs.set(EndpointConfigName, variants);
+    const variants = await readConfig(EndpointConfigName);
     return new Set([...variants.values()].flatMap(({ packageArn }) => packageArn ?? []));
   } catch (error) {
     if (error instanceof ApiError && error.status === 400) return new Set(); // deleted meanwhile, or not ours to see

@@ -87,7 +87,7 @@ async function signedIn(ports: ConsolePorts, request: IncomingMessage): Promise<
 
 function askToSignIn(to: Exchange): void {
   const message = 'This page opens with a one-time link. Print one in a terminal, in the folder of the server:';
-  answerNotice(to, 401, { title: 'Sign in', message, command: 'npx slipway ui' });
+  answerNotice(to, 401, { title: 'Sign in', message, command: 'npx slipway ui', script: 'sign-in.ts' });
 }
 
 const refuse = (to: Exchange, status: number, code: string, message: string): void =>

@@ -41,21 +41,27 @@ export function answerText(
   request.resume();
 }
 
+interface Notice {
+  readonly title: string;
+  readonly message: string;
+  readonly command?: string;
+  readonly link?: Link;
+  /** A file of the console to run on it. */
+  readonly script?: string;
+}
+
 /** A whole page for a person who opened an address; `message` and `link` are our own words, never a client's. */
-export function answerNotice(
-  to: Exchange,
-  status: number,
-  notice: { readonly title: string; readonly message: string; readonly command?: string; readonly link?: Link },
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const { title, message, command, link } = notice;
+export function answerNotice(to: Exchange, status: number, notice: Notice, headers: Readonly<Record<string, string>> = {}): void {
+  const { title, message, command, link, script } = notice;
   const parts = [
     `<h1>${escapeMarkup(title)}</h1>`,
     `<p>${escapeMarkup(message)}</p>`,
     command ? `<pre class="plain">${escapeMarkup(command)}</pre>` : '',
     link ? `<p><a class="do" href="${escapeMarkup(link.href)}">${escapeMarkup(link.text)}</a></p>` : '',
   ];
-  answerText(to, status, 'text/html; charset=utf-8', documentOf(title, `<main class="notice">${parts.join('')}</main>`), headers);
+  const head = script ? `<script type="module" src="${ROOT}/${script}"></script>` : '';
+  const document = documentOf(title, `<main class="notice">${parts.join('')}</main>`, head);
+  answerText(to, status, 'text/html; charset=utf-8', document, headers);
 }
 
 interface Link {
