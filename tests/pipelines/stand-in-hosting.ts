@@ -32,7 +32,7 @@ export class StandInHosting {
     endpoint.reason = reason;
     endpoint.pending = undefined;
     endpoint.modifiedAtMs = this.#nowMs();
-    const detail = { EndpointStatus: endpoint.status };
+    const detail = { EndpointStatus: endpoint.status === 'InService' ? 'IN_SERVICE' : 'FAILED' };
     return {
       source: 'aws.sagemaker',
       detailType: 'SageMaker Endpoint State Change',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StoredEvent } from '../../platform/events/event.ts';
+import { eventTime, type StoredEvent } from '../../platform/events/event.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { DEFAULT_BUS } from './resources.ts';
 
@@ -36,7 +36,7 @@ export const eventDocument = (event: Envelope): JsonObject => ({
   'detail-type': event.detailType,
   source: event.source,
   account: event.account,
-  time: `${new Date(event.timeMs).toISOString().slice(0, 19)}Z`,
+  time: eventTime(event.timeMs),
   region: event.region,
   resources: [...event.resources],
   detail: event.detail,

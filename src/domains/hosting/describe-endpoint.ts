@@ -22,6 +22,8 @@ import {
   type PinnedVariant,
   type ServerlessPlan,
 } from './resources.ts';
+import type { JsonObject } from '../../platform/json.ts';
+import { eventStatus } from '../../platform/serving/event-status.ts';
 
 export function describeModel(document: ModelDocument): DescribeModelOutput {
   const { requestId: _request, ...shown } = document;
@@ -144,11 +146,15 @@ export const endpointRoute = (
   })),
 });
 
-export function endpointEvent(document: EndpointDocument, place: Place, nowMs: number): EventInput {
-  const described = describeEndpoint(document);
-  return {
+/**
+ * The events of a change, as "Events that SageMaker sends to EventBridge" shows them: the endpoint's, and while one fleet replaces another that
+ * of the deployment.
+ */
+export function endpointEvents(document: EndpointDocument, place: Place, nowMs: number): EventInput[] {
+  const { PendingDeploymentSummary, ...described } = describeEndpoint(document);
+  const event = (detailType: string, more: object = {}): EventInput => ({
     source: 'aws.sagemaker',
-    detailType: 'SageMaker Endpoint State Change',
+    detailType,
     account: place.account,
     region: place.region,
     timeMs: nowMs,
@@ -157,10 +163,17 @@ export function endpointEvent(document: EndpointDocument, place: Place, nowMs: n
       EndpointName: document.EndpointName,
       EndpointArn: document.EndpointArn,
       EndpointConfigName: described.EndpointConfigName,
-      EndpointStatus: document.EndpointStatus,
+      ...(described.ProductionVariants && { ProductionVariants: described.ProductionVariants as unknown as JsonObject[] }),
+      EndpointStatus: eventStatus(document.EndpointStatus),
       ...(document.FailureReason !== undefined && { FailureReason: document.FailureReason }),
       CreationTime: document.CreationTime,
       LastModifiedTime: document.LastModifiedTime,
+      Tags: {},
+      ...more,
     },
-  };
+  });
+  const state = event('SageMaker Endpoint State Change');
+  return PendingDeploymentSummary
+    ? [state, event('SageMaker Endpoint Deployment State Change', { PendingDeploymentSummary })]
+    : [state];
 }

@@ -8,7 +8,7 @@ import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import type { AsyncInvocations } from './async-invocations.ts';
 import { decideDeployment, withFailed, withRetired, withSwitched } from './decide-endpoint.ts';
 import { tailOf } from './decide-tail.ts';
-import { endpointEvent } from './describe-endpoint.ts';
+import { endpointEvents } from './describe-endpoint.ts';
 import type { EndpointRoutes } from './endpoint-routes.ts';
 import type { HostedModels } from './hosted-models.ts';
 import type { Look, ModelServers } from './model-servers.ts';
@@ -181,7 +181,7 @@ class EndpointReconciler {
       write: [endpointWrite(key, after)],
       ...(settled && { timers: [{ reconciler: RECONCILER, key, dueAtMs: null }] }),
       ...(moved && {
-        events: [endpointEvent(after, key, nowMs)],
+        events: endpointEvents(after, key, nowMs),
         ledger: [
           entryOfLoop(
             row,

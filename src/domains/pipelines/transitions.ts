@@ -1,4 +1,4 @@
-import type { EventInput } from '../../platform/events/event.ts';
+import { type EventInput, eventTime } from '../../platform/events/event.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
@@ -23,10 +23,11 @@ export function executionEvent(
       pipelineArn: after.pipelineArn,
       pipelineExecutionArn: after.arn,
       pipelineExecutionDisplayName: after.displayName,
+      pipelineExecutionDescription: after.description,
       previousPipelineExecutionStatus: before?.status,
       currentPipelineExecutionStatus: after.status,
-      executionStartTime: new Date(after.createdAtMs).toISOString(),
-      executionEndTime: ended ? new Date(nowMs).toISOString() : undefined,
+      executionStartTime: eventTime(after.createdAtMs),
+      executionEndTime: ended ? eventTime(nowMs) : undefined,
     },
   };
 }
@@ -63,8 +64,8 @@ export function stepEvent(
     resources: [execution.pipelineArn, execution.arn],
     detail: {
       metadata: after.metadata as JsonObject | undefined,
-      stepStartTime: new Date(after.startedAtMs).toISOString(),
-      stepEndTime: after.endedAtMs === undefined ? undefined : new Date(after.endedAtMs).toISOString(),
+      stepStartTime: eventTime(after.startedAtMs),
+      stepEndTime: after.endedAtMs === undefined ? undefined : eventTime(after.endedAtMs),
       stepName: after.stepName,
       stepType: after.type,
       previousStepStatus: before?.status,

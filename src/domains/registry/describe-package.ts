@@ -6,7 +6,7 @@ import type {
   ModelPackageSummary,
   DescribeModelPackageGroupOutput,
 } from '../../contract/generated/sagemaker.ts';
-import type { EventInput } from '../../platform/events/event.ts';
+import { type EventInput, eventTime } from '../../platform/events/event.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import type { WithArtifacts } from '../../platform/objects/pin.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
@@ -69,12 +69,15 @@ export const summarizeGroup = (document: GroupDocument): ModelPackageGroupSummar
   ManagedConfiguration: document.ManagedConfiguration,
 });
 
-/** The event rules and subscribers match on; `status` differs from the document's when the package is being deleted. */
+/**
+ * The event rules and subscribers match on; `status` differs from the document's when the package is being deleted, `changed` are the members that
+ * an update set.
+ */
 export function packageEvent(
   document: PackageDocument,
   place: Place,
   nowMs: number,
-  status = document.ModelPackageStatus,
+  { status = document.ModelPackageStatus, changed }: { readonly status?: string; readonly changed?: readonly string[] } = {},
 ): EventInput {
   const { artifacts: _artifacts, evidence: _evidence, requestId: _request, ModelCard: _card, ...shown } = document;
   return {
@@ -84,6 +87,14 @@ export function packageEvent(
     region: place.region,
     timeMs: nowMs,
     resources: [document.ModelPackageArn],
-    detail: { ...shown, ModelPackageStatus: status, ModelPackageStatusDetails: NO_VALIDATION } as unknown as JsonObject,
+    detail: {
+      ...shown,
+      CreationTime: eventTime(document.CreationTime),
+      ...(document.LastModifiedTime !== undefined && { LastModifiedTime: eventTime(document.LastModifiedTime) }),
+      ModelPackageStatus: status,
+      ModelPackageStatusDetails: NO_VALIDATION,
+      CertifyForMarketplace: document.CertifyForMarketplace ?? false,
+      ...(changed && { UpdatedModelPackageFields: [...changed] }),
+    } as unknown as JsonObject,
   };
 }

@@ -32,3 +32,6 @@ export interface PutEvent {
 export interface StoredEvent extends EventInput {
   readonly sequence: number;
 }
+
+/** A time as events write it: UTC, to the second. */
+export const eventTime = (timeMs: number): string => `${new Date(timeMs).toISOString().slice(0, 19)}Z`;

@@ -11,7 +11,7 @@ import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { accepted, refuse } from '../../../platform/errors/rejection.ts';
 import { checkAsyncModel, checkDeployment } from '../decide-config.ts';
 import { checkUpdatable, planFleet, planScaling, retainProperties, withWeights } from '../decide-endpoint.ts';
-import { endpointEvent } from '../describe-endpoint.ts';
+import { endpointEvents } from '../describe-endpoint.ts';
 import type { EndpointRoutes } from '../endpoint-routes.ts';
 import { instanceNames } from '../instance-names.ts';
 import type { PinnedContainer } from '../../../platform/serving/pinned-container.ts';
@@ -201,7 +201,7 @@ function deployment(
     expect: [{ key, version }],
     write: [endpointWrite(key, after), ...further],
     timers: [{ reconciler: RECONCILER, key, dueAtMs: context.nowMs }],
-    events: [endpointEvent(after, context, context.nowMs)],
+    events: endpointEvents(after, context, context.nowMs),
     ledger: [
       entryOf(context, context.operation, [after.EndpointArn], {
         EndpointStatus: [before?.EndpointStatus ?? null, after.EndpointStatus],

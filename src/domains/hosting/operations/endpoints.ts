@@ -6,7 +6,7 @@ import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { readRow } from '../../../platform/store/typed-rows.ts';
-import { describeEndpoint, endpointEvent, summarizeEndpoint } from '../describe-endpoint.ts';
+import { describeEndpoint, endpointEvents, summarizeEndpoint } from '../describe-endpoint.ts';
 import type { EndpointRoutes } from '../endpoint-routes.ts';
 import type { HostingPorts } from '../ports.ts';
 import { RECONCILER } from '../reconcile-endpoint.ts';
@@ -74,7 +74,7 @@ const deleteEndpoint = (ports: HostingPorts, routes: EndpointRoutes) =>
             expect: [{ key, version: row.version }],
             write: [endpointWrite(key, document)],
             timers: [{ reconciler: RECONCILER, key, dueAtMs: context.nowMs }],
-            events: [endpointEvent(document, context, context.nowMs)],
+            events: endpointEvents(document, context, context.nowMs),
             ledger: [
               entryOf(context, context.operation, [document.EndpointArn], {
                 EndpointStatus: [row.document.EndpointStatus, 'Deleting'],

@@ -1,4 +1,5 @@
 import { formatArn } from '../../../platform/resources/arn.ts';
+import { eventStatus } from '../../../platform/serving/event-status.ts';
 import type { Json, JsonObject } from '../../../../sdk/definition/index.ts';
 import { isJsonObject, resolve } from '../../../../sdk/definition/index.ts';
 import type { Observation } from '../decide-execution.ts';
@@ -7,7 +8,9 @@ import type { StepKind, Work } from './step-kind.ts';
 import { call, create, createOrFind, resolveArguments, tagsOf, textOf, unlessAbsent } from './work.ts';
 
 /** No deployment is under way in these. */
-const SETTLED = new Set<unknown>(['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed']);
+const ENDS = ['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed'];
+const SETTLED = new Set<unknown>(ENDS);
+const SETTLED_IN_EVENTS = new Set(ENDS.map(eventStatus));
 
 /**
  * Creates an endpoint, or updates the one of that name: the step ends when it serves the config that the step names. A deployment cannot be
@@ -35,7 +38,7 @@ export const endpointStep: StepKind = {
   },
   end: {
     detailType: 'SageMaker Endpoint State Change',
-    ended: ({ resources, detail }) => (SETTLED.has(detail['EndpointStatus']) ? resources : []),
+    ended: ({ resources, detail }) => (SETTLED_IN_EVENTS.has(String(detail['EndpointStatus'])) ? resources : []),
     idOf: endpointArn,
   },
 };

@@ -67,10 +67,13 @@ function updateCommit(
   return {
     expect: [{ key: row.key, version: row.version }],
     write: [packageWrite(row.key, document)],
-    events: [packageEvent(document, context, context.nowMs)],
+    events: [packageEvent(document, context, context.nowMs, { changed: fieldsOf(changes) })],
     ledger: [input.ApprovalDescription === undefined ? entry : { ...entry, reason: input.ApprovalDescription }],
   };
 }
+
+/** Members as the API names them; what we keep besides stays out of events. */
+const fieldsOf = (changes: object): string[] => Object.keys(changes).filter((member) => /^[A-Z]/.test(member));
 
 export const deleteModelPackage = ({ store }: RegistryPorts) =>
   operation('sagemaker:DeleteModelPackage', {
@@ -91,7 +94,7 @@ export const deleteModelPackage = ({ store }: RegistryPorts) =>
           commit: {
             expect: [{ key, version: row.version }],
             remove: [key, tagsKey(ModelPackageArn)],
-            events: [packageEvent(document, context, context.nowMs, 'Deleting')],
+            events: [packageEvent(document, context, context.nowMs, { status: 'Deleting' })],
             ledger: [
               entryOf(context, context.operation, [ModelPackageArn], {
                 ModelPackageStatus: [document.ModelPackageStatus, null],
