@@ -228,7 +228,7 @@ function portsOf(base: Foundation, late: LateParts): RoomPorts {
 function createServerGateway(
   base: Foundation,
   late: LateParts,
-  { dispatcher, functions, identity, credentials, repositories, topics, builds, delivery }: WiredRooms,
+  { dispatcher, functions, identity, credentials, repositories, topics, builds, delivery, reviews }: WiredRooms,
   ready: Promise<void>,
 ): Gateway {
   const services = serviceIds.map(loadService);
@@ -255,6 +255,7 @@ function createServerGateway(
       credentials.route,
       functions.route,
       delivery.route,
+      reviews.route,
       ...(builds ? [builds.route] : []),
       ...(topics ? [topics.route] : []),
     ],

@@ -18,6 +18,7 @@ import { createQueuesRoom } from './domains/queues/room.ts';
 import { createRegistryRoom } from './domains/registry/room.ts';
 import { createRepositoriesRoom, type RepositoriesRoom } from './domains/repositories/room.ts';
 import { createSchedulesRoom } from './domains/schedules/room.ts';
+import { createReviewsRoom, type ReviewsRoom } from './domains/reviews/room.ts';
 import { createSecretsRoom } from './domains/secrets/room.ts';
 import { createStorageRoom } from './domains/storage/room.ts';
 import { createStudioRoom } from './domains/studio/room.ts';
@@ -100,6 +101,7 @@ export interface WiredRooms {
   readonly delivery: DeliveryRoom;
   readonly identity: IdentityRoom;
   readonly repositories?: RepositoriesRoom;
+  readonly reviews: ReviewsRoom;
   readonly topics?: TopicsRoom;
   readonly dispatcher: Dispatcher;
   readonly credentials: WorkCredentials;
@@ -143,12 +145,7 @@ export function createRooms(ports: RoomPorts): WiredRooms {
   all.push(
     ...(topics ? [topics] : []),
     identity,
-    createStorageRoom(ports),
-    createImagesRoom(ports),
-    createLogsRoom({ ...ports, files: ports.logFiles }),
-    createParametersRoom({ ...ports, calls: callsOf('parameters') }),
-    createSecretsRoom(ports),
-    createQueuesRoom(ports),
+    ...createKeepingRooms(ports, callsOf),
     events,
     createStudioRoom(shared),
     createRegistryRoom({ ...shared, calls: callsOf('registry') }),
@@ -162,6 +159,8 @@ export function createRooms(ports: RoomPorts): WiredRooms {
   const { git } = ports;
   const repositories = git && createRepositoriesRoom({ ...shared, git, calls: callsOf('repositories') });
   if (repositories) all.push(repositories);
+  const reviews = createReviewsRoom({ ...shared, calls: callsOf('reviews') });
+  all.push(reviews);
   all.push(createSchedulesRoom({ ...shared, universal }));
   // behind all whose operations its messages may be calls of
   all.push(createNoticesRoom({ ...shared, universal, destinations: events.destinations, calls: callsOf('notices') }));
@@ -180,11 +179,22 @@ export function createRooms(ports: RoomPorts): WiredRooms {
     ...(repositories && { repositories }),
     ...(builds && { builds }),
     delivery,
+    reviews,
     ...(topics && { topics }),
     dispatcher,
     credentials,
   };
 }
+
+/** Rooms that keep what others give them, and ask nobody but each other. */
+const createKeepingRooms = (ports: RoomPorts, callsOf: (room: string) => Calls): Room[] => [
+  createStorageRoom(ports),
+  createImagesRoom(ports),
+  createLogsRoom({ ...ports, files: ports.logFiles }),
+  createParametersRoom({ ...ports, calls: callsOf('parameters') }),
+  createSecretsRoom(ports),
+  createQueuesRoom(ports),
+];
 
 /** Reconcilers at the loop, rooms and loop started: unfinished work goes on. Before it, no request is answered. */
 export async function startRooms(

@@ -20,6 +20,7 @@ const TEMPLATE = `# Slipway settings. Every line is optional; what is commented 
 # outgoing:                  # where subscriptions, API destinations and hooks may reach: networks, addresses, host names
 #   deny: []                 # such as 10.0.0.0/8 or *.internal.example.com; metadata addresses and this server are always refused
 #   allow: []                # when it has entries, nothing else may be reached
+# reviews: {}                # issue trackers that may approve, as my-tracker: { role: …, secret: …, approved: [Approved], rejected: [Rejected] }
 # mail:                      # the SMTP server that e-mail goes through; without it e-mail subscriptions are refused
 #   host: smtp.example.com
 #   port: 587

@@ -45,6 +45,17 @@ const grammar = z.strictObject({
   repositories: z.strictObject({ pushMiB: z.number().int().min(1).default(defaults.repositories.pushMiB) }).prefault({}),
   storage: z.strictObject({ totalMiB: z.number().int().min(0).default(defaults.storage.totalMiB) }).prefault({}),
   outgoing: z.strictObject({ deny: outgoingRules, allow: outgoingRules }).prefault({}),
+  reviews: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, 'name it by letters, digits, - and _'),
+      z.strictObject({
+        role: z.string().min(1),
+        secret: z.string().min(16, 'take a secret of at least 16 characters'),
+        approved: z.array(z.string()).min(1).default(['Approved']),
+        rejected: z.array(z.string()).default(['Rejected']),
+      }),
+    )
+    .default({}),
   mail: z
     .strictObject({
       host: z.string().min(1),

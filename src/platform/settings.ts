@@ -24,8 +24,21 @@ export interface Settings {
   readonly storage: { readonly totalMiB: number };
   /** Where requests to addresses that users name may go. */
   readonly outgoing: OutgoingRules;
+  /** Issue trackers whose decisions about model packages are taken, by the last part of their address. */
+  readonly reviews: Readonly<Record<string, ReviewSettings>>;
   /** The SMTP server; absent: no e-mail is sent. */
   readonly mail?: MailSettings;
+}
+
+/** An issue tracker that may decide: `/_slipway/hooks/reviews/NAME` takes its signed messages. */
+export interface ReviewSettings {
+  /** Name or ARN of the role that decides; its trust policy names apigateway.amazonaws.com. */
+  readonly role: string;
+  /** What the tracker signs its messages with (HMAC-SHA256). */
+  readonly secret: string;
+  /** Statuses of an issue that are an approval. */
+  readonly approved: readonly string[];
+  readonly rejected: readonly string[];
 }
 
 /** The account is the one AWS samples use. */
@@ -42,4 +55,5 @@ export const DEFAULT_SETTINGS: Settings = {
   repositories: { pushMiB: 2 * 1024 },
   storage: { totalMiB: 0 },
   outgoing: { deny: [], allow: [] },
+  reviews: {},
 };

@@ -1,0 +1,110 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import type { WebRoute } from '../../platform/ports/web.ts';
+import type { ReviewSettings } from '../../platform/settings.ts';
+import { type Message, parseMessage } from './decide-message.ts';
+import type { ReviewPorts } from './ports.ts';
+
+const REVIEWS_PATH = '/_slipway/hooks/reviews/';
+const BODY_BYTES_MAX = 1024 * 1024;
+
+export interface ReviewAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Where an issue tracker tells of decisions. An address that is not there and a wrong signature look the same from outside. */
+export const reviewRoute = (ports: ReviewPorts): WebRoute => ({
+  path: REVIEWS_PATH,
+  async handle(request, response, url) {
+    if (request.method !== 'POST') return send(response, { status: 405, text: 'A webhook takes POST.' });
+    const body = await readBody(request);
+    if (!body) return send(response, { status: 413, text: `A message has at most ${BODY_BYTES_MAX} bytes.` });
+    const name = url.pathname.slice(REVIEWS_PATH.length);
+    send(response, await receiveMessage(ports, name, request.headers['x-hub-signature'], body));
+  },
+});
+
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > BODY_BYTES_MAX) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function send(response: ServerResponse, { status, text }: ReviewAnswer): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+const FORBIDDEN: ReviewAnswer = { status: 403, text: 'Forbidden: no hook of this address takes this message.' };
+
+/** Nothing of a message is read before its signature holds. */
+export async function receiveMessage(
+  ports: ReviewPorts,
+  name: string,
+  signature: string | string[] | undefined,
+  body: Buffer,
+): Promise<ReviewAnswer> {
+  const review = Object.hasOwn(ports.settings.reviews, name) ? ports.settings.reviews[name] : undefined;
+  if (!review || !isGenuine(review.secret, signature, body)) return FORBIDDEN;
+  let payload: unknown;
+  try {
+    payload = JSON.parse(body.toString('utf8'));
+  } catch {
+    return { status: 400, text: 'Bad request: the message is no JSON.' };
+  }
+  const message = parseMessage(payload, review);
+  if (message.kind === 'ignored') return { status: 200, text: message.why };
+  if (message.kind === 'refused') return { status: 422, text: message.why };
+  try {
+    return await decide(ports, name, review, message);
+  } catch (error) {
+    if (error instanceof ServiceError) return { status: error.code === 'AccessDeniedException' ? 403 : 422, text: error.message };
+    if (error instanceof BackendError) return { status: 503, text: 'The decision could not be recorded now; send it again.' };
+    throw error;
+  }
+}
+
+function isGenuine(secret: string, signature: string | string[] | undefined, body: Buffer): boolean {
+  const [, given] = /^sha256=([0-9a-f]{64})$/.exec(typeof signature === 'string' ? signature : '') ?? [];
+  if (given === undefined) return false;
+  return timingSafeEqual(createHmac('sha256', secret).update(body).digest(), Buffer.from(given, 'hex'));
+}
+
+/**
+ * The registry's one approval, by the role that the settings name. Only what waits is decided: a message that is sent again, or one kept back
+ * and sent after a later decision, changes nothing.
+ */
+async function decide(
+  { calls, ids, roles, settings }: ReviewPorts,
+  name: string,
+  { role }: ReviewSettings,
+  { packageArn, region, verdict, description }: Extract<Message, { kind: 'verdict' }>,
+): Promise<ReviewAnswer> {
+  const roleArn = role.startsWith('arn:') ? role : `arn:aws:iam::${settings.account}:role/${role}`;
+  const principal = await roles.assume({
+    account: settings.account,
+    roleArn,
+    service: 'apigateway.amazonaws.com',
+    sessionName: `review-${name}`.slice(0, 64),
+    onBehalfOf: packageArn,
+  });
+  const origin = { region, requestId: ids.uuid() };
+  const { ModelApprovalStatus: now } = await calls.call(principal, origin, 'sagemaker:DescribeModelPackage', {
+    ModelPackageName: packageArn,
+  });
+  if (now === verdict) return { status: 200, text: `${packageArn} is ${now} already.` };
+  if (now !== 'PendingManualApproval') return { status: 409, text: `${packageArn} was decided before: it is ${now}.` };
+  await calls.call(principal, origin, 'sagemaker:UpdateModelPackage', {
+    ModelPackageArn: packageArn,
+    ModelApprovalStatus: verdict,
+    ApprovalDescription: description,
+  });
+  return { status: 200, text: `${packageArn} is ${verdict}.` };
+}
