@@ -19,7 +19,8 @@ import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile
 import type { CommitResult, Commit, Store } from '../../platform/store/port.ts';
 import { createSqliteStore } from '../../platform/store/sqlite/sqlite-store.ts';
 import { createVirtualClock, type VirtualClock } from '../../platform/virtual-clock.ts';
-import { createDeliveryRoom, type DeliveryRoom } from './room.ts';
+import type { DeliveryPorts } from './ports.ts';
+import { createDeliveryRoom } from './room.ts';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'us-east-1';
@@ -62,12 +63,14 @@ export class DeliveryRig {
   readonly endpoint: { config?: string; pending?: string } = {};
   readonly invoked: { id: string; event: unknown }[] = [];
   readonly called: string[] = [];
+  /** Of roles, as they were assumed. */
+  readonly sessions: Principal[] = [];
   /** Called before and after every commit of the room, and every call it makes; may throw a Crash. */
   fault: (point: string) => void = () => {};
   readonly #kept: Store;
   readonly store: Store;
   loop!: RunnableLoop;
-  room!: DeliveryRoom;
+  ports!: DeliveryPorts;
   #dispatcher!: ReturnType<typeof createDispatcher>;
 
   constructor() {
@@ -99,17 +102,9 @@ export class DeliveryRig {
       },
     };
     const serverUrl = () => 'http://127.0.0.1:7600';
-    const room = createDeliveryRoom({
-      store,
-      calls,
-      authorizer,
-      roles: this.#roles,
-      clock,
-      ids: systemIds,
-      serverUrl,
-      sealingKey: '5a'.repeat(32),
-    });
-    this.room = room;
+    const sealingKey = '5a'.repeat(32);
+    this.ports = { store, calls, authorizer, roles: this.#roles, clock, ids: systemIds, serverUrl, sealingKey };
+    const room = createDeliveryRoom(this.ports);
     this.#dispatcher = createDispatcher({
       operations: [...room.operations, ...this.#standIns()],
       services: names.map(loadService),
@@ -171,11 +166,11 @@ export class DeliveryRig {
   }
 
   readonly #roles: RoleSessions = {
-    assume: async ({ account, roleArn, sessionName, service, onBehalfOf }) => {
+    assume: async ({ account, roleArn, sessionName, service, onBehalfOf, sessionPolicy }) => {
       const name = roleArn.split('/').at(-1) ?? '';
       if (!this.policies.has(name)) throw new ServiceError('ValidationException', `Could not assume role ${roleArn}.`);
       const arn = `arn:aws:sts::${account}:assumed-role/${name}/${sessionName}`;
-      return {
+      const session: Principal = {
         kind: 'role-session',
         account,
         arn,
@@ -183,7 +178,10 @@ export class DeliveryRig {
         name,
         service,
         ...(onBehalfOf && { onBehalfOf }),
+        ...(sessionPolicy && { sessionPolicy }),
       };
+      this.sessions.push(session);
+      return session;
     },
     credentials: () => ({ accessKeyId: 'ASIA', secretAccessKey: 'secret', sessionToken: 'token', expiresAtMs: 0 }),
     resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),

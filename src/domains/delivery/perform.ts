@@ -1,4 +1,5 @@
 import type { PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
+import { JOB_SESSION_POLICY } from '../../platform/authorization/job-session-policy.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { isPassing, passingFault } from '../../platform/errors/passing.ts';
@@ -56,6 +57,8 @@ async function principalOf(ports: DeliveryPorts, running: Running, actionRole: s
     service: SERVICE,
     sessionName: execution.executionId,
     onBehalfOf: execution.pipelineArn,
+    // what code in a job made or started cannot do more than the job: it would approve itself by way of a pipeline
+    ...(execution.restricted && { sessionPolicy: JOB_SESSION_POLICY }),
   };
   const own = await ports.roles.assume({ ...request, roleArn: structure.roleArn });
   if (actionRole === undefined || actionRole === structure.roleArn) return own;

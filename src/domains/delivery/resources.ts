@@ -47,6 +47,8 @@ export type PipelineDocument = {
   /** The structure as it was given, with defaults filled and its version. */
   declaration: PipelineDeclaration;
   version: number;
+  /** Its structure came from code in a job: what it does has no more rights than the job. */
+  restricted?: boolean;
   createdAtMs: number;
   updatedAtMs: number;
 };
@@ -146,6 +148,8 @@ export type ExecutionDocument = {
   /** Of source actions whose trigger is meant for several branches: the one that was pushed to. */
   branches?: { [action: string]: string };
   requestDigest?: string;
+  /** The pipeline is, or code in a job started it. */
+  restricted?: boolean;
   stop?: { abandon: boolean; reason?: string };
   /** Index of the stage it is in or before. */
   stage: number;

@@ -32,6 +32,8 @@ export interface StartRequest {
   readonly overrides?: readonly SourceRevisionOverride[];
   readonly branches?: Readonly<Record<string, string>>;
   readonly requestDigest?: string;
+  /** Started by code in a job. */
+  readonly restricted?: boolean;
 }
 
 export interface Line {
@@ -104,6 +106,7 @@ function executionParts(
 
 function newExecution(pipeline: PipelineDocument, request: StartRequest, number: number, nowMs: number): ExecutionDocument {
   const { executionId, trigger, variables = [], overrides = [], branches, requestDigest } = request;
+  const restricted = pipeline.restricted === true || request.restricted === true;
   return {
     pipelineName: pipeline.name,
     pipelineArn: pipeline.arn,
@@ -118,6 +121,7 @@ function newExecution(pipeline: PipelineDocument, request: StartRequest, number:
     overrides: overrides.map((override) => ({ ...override })),
     ...(branches && { branches: { ...branches } }),
     ...(requestDigest !== undefined && { requestDigest }),
+    ...(restricted && { restricted }),
     stage: 0,
     place: 'arriving',
     stages: [],
@@ -162,13 +166,14 @@ export async function rollbackParts(
   if (!row || row.document.version !== failed.document.version) return undefined;
   const executionId = uuidOf('rollback', failed.key.name, stage, failed.document.attempt);
   const trigger = { type: 'AutomatedRollback' as const, detail: `FailedPipelineExecutionId: ${failed.document.executionId}` };
-  return rollbackOf(row, structure, line, { executionId, stage, trigger }, nowMs);
+  return rollbackOf(row, structure, line, { executionId, stage, trigger, restricted: failed.document.restricted }, nowMs);
 }
 
 export interface RollbackRequest {
   readonly executionId: string;
   readonly stage: string;
   readonly trigger: StartRequest['trigger'];
+  readonly restricted?: boolean;
 }
 
 /** An execution that does one stage again, with the outputs and variables of the one it goes back to. */
@@ -176,7 +181,7 @@ export function rollbackOf(
   { key: place, document: target }: Read<ExecutionDocument>,
   structure: PipelineDeclaration,
   line: LineDocument,
-  { executionId, stage, trigger }: RollbackRequest,
+  { executionId, stage, trigger, restricted }: RollbackRequest,
   nowMs: number,
 ): { readonly parts: Partial<Commit>; readonly line: LineDocument } {
   const number = line.started + 1;
@@ -186,6 +191,7 @@ export function rollbackOf(
     number,
     type: 'ROLLBACK',
     rollbackTarget: target.executionId,
+    ...(restricted && { restricted }),
     status: 'InProgress',
     trigger,
     stage: structure.stages.findIndex(({ name }) => name === stage),

@@ -69,6 +69,7 @@ export const startPipelineExecution = (ports: DeliveryPorts) =>
             variables: resolveVariables(pipeline.document.declaration, input.variables),
             overrides: input.sourceRevisions,
             requestDigest: digest,
+            restricted: context.principal.sessionPolicy !== undefined,
           },
           context.nowMs,
         );

@@ -53,6 +53,7 @@ export const createPipeline = (ports: DeliveryPorts) =>
         arn,
         declaration: withDefaults(pipeline, 1),
         version: 1,
+        ...(context.principal.sessionPolicy && { restricted: true }),
         createdAtMs: context.nowMs,
         updatedAtMs: context.nowMs,
       };
@@ -93,6 +94,7 @@ export const updatePipeline = (ports: DeliveryPorts) =>
           ...before,
           declaration: withDefaults(pipeline, before.version + 1),
           version: before.version + 1,
+          restricted: context.principal.sessionPolicy !== undefined,
           updatedAtMs: context.nowMs,
         };
         const parts = merged(

@@ -125,7 +125,8 @@ export const rollbackStage = (ports: DeliveryPorts) =>
         if (await readRow(ports.store, executionKey(context, incarnation, executionId))) return { result };
         const line = await readLine(ports.store, context, incarnation);
         const trigger = { type: 'ManualRollback' as const, detail: context.principal.arn };
-        const request = { executionId, stage: stageName, trigger };
+        const restricted = context.principal.sessionPolicy !== undefined;
+        const request = { executionId, stage: stageName, trigger, restricted };
         const rollback = rollbackOf(target, pipeline.document.declaration, line.document, request, context.nowMs);
         const entry = entryOf(context, context.operation, [stageArn(pipeline.document.arn, stageName)], {
           executionId: [null, executionId],

@@ -38,6 +38,7 @@ export const putActionRevision = (ports: DeliveryPorts) =>
           executionId,
           trigger: { type: 'PutActionRevision' as const, detail: context.principal.arn },
           variables: resolveVariables(declaration),
+          restricted: context.principal.sessionPolicy !== undefined,
           overrides: [
             {
               actionName,

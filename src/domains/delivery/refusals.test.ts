@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { after, test } from 'node:test';
+import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
+import { JOB_SESSION_POLICY } from '../../platform/authorization/job-session-policy.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
+import { ACCOUNT, admin, approval, DeliveryRig, invoke, pipelineOf, REGION, source } from './delivery-rig.ts';
+import { type HookRequest, receiveWebhook } from './receive-webhook.ts';
+
+const rigs: DeliveryRig[] = [];
+after(async () => {
+  for (const rig of rigs) await rig.close();
+});
+
+async function rigOf(): Promise<DeliveryRig> {
+  const rig = new DeliveryRig();
+  rigs.push(rig);
+  await rig.start();
+  return rig;
+}
+
+const ASK = pipelineOf([['Ask', [approval({ timeoutInMinutes: 5 })]]]);
+const refused = (code: string) => (error: unknown) => error instanceof ServiceError && error.code === code;
+
+async function tokenOf(rig: DeliveryRig): Promise<string> {
+  const { stageStates = [] } = await rig.call('codepipeline:GetPipelineState', { name: 'P' });
+  return stageStates[1]?.actionStates?.[0]?.latestExecution?.token ?? '';
+}
+
+const answer = (rig: DeliveryRig, token: string, status: 'Approved' | 'Rejected' = 'Approved') =>
+  rig.call('codepipeline:PutApprovalResult', {
+    pipelineName: 'P',
+    stageName: 'Ask',
+    actionName: 'Approve',
+    result: { status, summary: 's' },
+    token,
+  });
+
+test('an approval token that was used, has expired or was for an earlier attempt approves nothing', async () => {
+  const rig = await rigOf();
+  await rig.call('codepipeline:CreatePipeline', { pipeline: ASK });
+  await rig.loop.idle();
+  const rejected = await tokenOf(rig);
+  await answer(rig, rejected, 'Rejected');
+  await rig.loop.idle();
+  await assert.rejects(answer(rig, rejected), refused('ApprovalAlreadyCompletedException'));
+  const [execution] =
+    (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries ?? [];
+  const pipelineExecutionId = execution?.pipelineExecutionId ?? '';
+  const retry = { pipelineName: 'P', stageName: 'Ask', pipelineExecutionId, retryMode: 'FAILED_ACTIONS' as const };
+  await rig.call('codepipeline:RetryStageExecution', retry);
+  await rig.loop.idle();
+  const second = await tokenOf(rig);
+  assert.notEqual(second, rejected);
+  await assert.rejects(answer(rig, rejected), refused('ApprovalAlreadyCompletedException'));
+  rig.clock.advance(6 * 60_000);
+  await rig.loop.idle();
+  await assert.rejects(answer(rig, second), refused('ApprovalAlreadyCompletedException'));
+  await assert.rejects(answer(rig, '00000000-0000-4000-8000-000000000000'), refused('InvalidApprovalTokenException'));
+});
+
+test('a message whose signature, address or sender is not the webhook’s starts nothing', async () => {
+  const rig = await rigOf();
+  await rig.call('codepipeline:CreatePipeline', {
+    pipeline: {
+      ...ASK,
+      stages: [
+        {
+          name: 'Source',
+          actions: [source({ configuration: { RepositoryName: 'repo', BranchName: 'main', PollForSourceChanges: 'false' } })],
+        },
+        ...ASK.stages.slice(1),
+      ],
+    },
+  });
+  await rig.loop.idle();
+  const put = async (name: string, authentication: 'GITHUB_HMAC' | 'IP', authenticationConfiguration: object) => {
+    const filters = [{ jsonPath: '$.ref' }];
+    const webhook = { name, targetPipeline: 'P', targetAction: 'Fetch', filters, authentication, authenticationConfiguration };
+    const made = await rig.call('codepipeline:PutWebhook', { webhook });
+    return made.webhook?.url.split('/').at(-1) ?? '';
+  };
+  const signed = await put('signed', 'GITHUB_HMAC', { SecretToken: 'right' });
+  const near = await put('near', 'IP', { AllowedIPRange: '10.0.0.0/8' });
+  const body = Buffer.from('{"ref":"refs/heads/main"}');
+  const sign = (secret: string, text = body) => `sha256=${createHmac('sha256', secret).update(text).digest('hex')}`;
+  const send = (hook: string, request: Partial<HookRequest>) =>
+    receiveWebhook(rig.ports, { account: ACCOUNT, region: REGION }, hook, {
+      headers: {},
+      body,
+      sourceIp: '127.0.0.1',
+      ...request,
+    });
+  const forged: [string, Partial<HookRequest>][] = [
+    [signed, {}],
+    [signed, { headers: { 'x-hub-signature-256': sign('wrong') } }],
+    [signed, { headers: { 'x-hub-signature-256': sign('right').slice(0, -1) } }],
+    [signed, { headers: { 'x-hub-signature-256': sign('right') }, body: Buffer.from('{"ref":"refs/heads/other"}') }],
+    [signed, { headers: { 'x-hub-signature-256': sign('wrong'), 'x-hub-signature': `sha1=${'0'.repeat(40)}` } }],
+    [near, { headers: { 'x-forwarded-for': '10.0.0.1' } }],
+    ['a'.repeat(40), { headers: { 'x-hub-signature-256': sign('right') } }],
+  ];
+  for (const [hook, request] of forged) assert.equal((await send(hook, request)).status, 403, JSON.stringify(request.headers));
+  const count = async () =>
+    (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries?.length;
+  assert.equal(await count(), 1);
+  const stored = JSON.stringify(
+    (await rig.store.get({ account: ACCOUNT, region: REGION, kind: 'CodePipelineWebhook', name: 'signed' }))?.document,
+  );
+  assert.ok(!stored.includes('right'), 'the secret is sealed');
+  assert.equal((await send(signed, { headers: { 'x-hub-signature-256': sign('right') } })).status, 200);
+  assert.equal((await send(near, { sourceIp: '::ffff:10.1.1.1' })).status, 200);
+  assert.equal(await count(), 3);
+});
+
+test('what code in a job makes or starts has no more rights than the job, and cannot approve', async () => {
+  const rig = await rigOf();
+  const job = { ...admin, kind: 'role-session' as const, sessionPolicy: JOB_SESSION_POLICY };
+  const stages = pipelineOf([['Call', [invoke({ configuration: { FunctionName: 'f' } })]]]);
+  await rig.call('codepipeline:CreatePipeline', { pipeline: stages }, job);
+  await rig.loop.idle();
+  assert.deepEqual(await policiesOf(rig), new Set([JOB_SESSION_POLICY]));
+  await rig.call('codepipeline:UpdatePipeline', { pipeline: stages });
+  await stop(rig);
+  await rig.call('codepipeline:StartPipelineExecution', { name: 'P' });
+  await rig.loop.idle();
+  assert.deepEqual(await policiesOf(rig), new Set([undefined]), 'an administrator made it anew, and started it');
+  await stop(rig);
+  await rig.call('codepipeline:StartPipelineExecution', { name: 'P' }, job);
+  await rig.loop.idle();
+  assert.deepEqual(await policiesOf(rig), new Set([JOB_SESSION_POLICY]));
+  const authorizer = createAuthorizer({ policiesOf: async () => rig.policies.get('admin') ?? [] });
+  const needs = [
+    { action: 'codepipeline:PutApprovalResult', resources: ['arn:aws:codepipeline:us-east-1:123456789012:P/Ask/Approve'] },
+  ];
+  assert.equal((await authorizer.authorize(job, needs)).allowed, false);
+  assert.equal((await authorizer.authorize(admin, needs)).allowed, true);
+});
+
+const newest = async (rig: DeliveryRig) =>
+  (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries?.[0]
+    ?.pipelineExecutionId;
+
+/** The session policies under which the newest execution acts. */
+async function policiesOf(rig: DeliveryRig): Promise<Set<unknown>> {
+  const id = (await newest(rig)) ?? '';
+  const own = rig.sessions.filter(({ arn }) => arn.endsWith(id));
+  return new Set(own.map(({ sessionPolicy }) => sessionPolicy));
+}
+
+async function stop(rig: DeliveryRig): Promise<void> {
+  const pipelineExecutionId = (await newest(rig)) ?? '';
+  await rig.call('codepipeline:StopPipelineExecution', { pipelineName: 'P', pipelineExecutionId, abandon: true });
+  await rig.loop.idle();
+}
