@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { principalOfRow } from '../../platform/notices.ts';
@@ -57,8 +58,8 @@ async function arrange(own: OwnPorts, key: ResourceKey, url: string | undefined,
 /** Why it failed; undefined when the mirror is as the remote is. */
 async function fetchRemote(own: OwnPorts, row: Read<RepositoryDocument>, follow: FollowDocument): Promise<string | undefined> {
   const { key, document } = row;
-  const refused = await refusedDestination(own, follow.url);
-  if (refused !== undefined) return refused;
+  const pins = await pinned(own, follow.url);
+  if (typeof pins === 'string') return pins;
   const secret = await secretOf(own, key, follow);
   if (typeof secret === 'string') return secret;
   const place = gitPlaceOf(referencesKey(key, document.id));
@@ -71,7 +72,8 @@ async function fetchRemote(own: OwnPorts, row: Read<RepositoryDocument>, follow:
     reason: `fetched from ${follow.url}`,
   });
   const callerArn = principalOfRow(follow.sender).arn;
-  const words = ['fetch', '--quiet', '--force', '--prune', '--no-tags', '--no-write-fetch-head', '--', follow.url, ...MIRRORED];
+  const flags = ['--quiet', '--force', '--prune', '--no-tags', '--no-write-fetch-head'];
+  const words = [...pins, 'fetch', ...flags, '--', follow.url, ...MIRRORED];
   const { result } = await changeReferences(own, row, { entry, callerArn }, () =>
     own.git.run(place, words, { environment: credentialsOf(secret), timeoutMs: FETCH_MS }),
   );
@@ -79,11 +81,19 @@ async function fetchRemote(own: OwnPorts, row: Read<RepositoryDocument>, follow:
   return result.errors.split('\n').at(-1)?.slice(0, 500) || `git fetch ended with ${result.exitCode}`;
 }
 
-/** What no user may make this server ask, such as metadata services and itself; git would ask whatever it is told. */
-async function refusedDestination({ outgoing }: OwnPorts, url: string): Promise<string | undefined> {
-  if (!outgoing) return 'This server sends no requests to addresses of users.';
-  const result = await outgoing.send({ method: 'GET', url: `${url.replace(/\/$/, '')}/info/refs?service=git-upload-pack` });
-  return result.outcome === 'failed' ? result.message : undefined;
+/**
+ * Holds git to the addresses that the host has now and that users may make this server ask: what the name resolves to a moment later is of
+ * no use to whoever changes it. A text says why nothing may be fetched from there.
+ */
+async function pinned({ outgoing }: OwnPorts, address: string): Promise<readonly string[] | string> {
+  if (!outgoing?.addressesOf) return 'This server sends no requests to addresses of users.';
+  const found = await outgoing.addressesOf(address);
+  if ('outcome' in found) return found.message;
+  const url = new URL(address);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host)) return [];
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return ['-c', `http.curloptResolve=${host}:${port}:${found.map((one) => (one.includes(':') ? `[${one}]` : one)).join(',')}`];
 }
 
 /** By the environment, not on the command line, which others on this machine may read. */

@@ -22,6 +22,14 @@ const ANSWER_BYTES_MAX = 64 * 1024;
 export function createOutgoingHttp({ rules, ownPorts, resolve = resolveName }: OutgoingHttpOptions): OutgoingHttp {
   const problem = (address: string, destination: Destination) =>
     addressProblem(address, destination, rules, { addresses: ownAddresses(), ports: ownPorts() });
+  const permitted = async (destination: Destination, deadline: number): Promise<readonly LookupAddress[] | OutgoingFailure> => {
+    const found = await within(deadline, addressesOf(destination.host, resolve));
+    if ('outcome' in found) return found;
+    const open = found.filter(({ address }) => problem(address, destination) === undefined);
+    if (open.length > 0) return open;
+    const why = found[0] && problem(found[0].address, destination);
+    return failure('refused', why ?? `${destination.host.slice(0, 255)} resolves to no address.`);
+  };
   return {
     problemOf(text) {
       const destination = parseDestination(text);
@@ -29,18 +37,18 @@ export function createOutgoingHttp({ rules, ownPorts, resolve = resolveName }: O
       if (isIP(destination.host)) return problem(destination.host, destination);
       return destination.host === 'localhost' ? problem('127.0.0.1', destination) : undefined;
     },
+    async addressesOf(text) {
+      const destination = parseDestination(text);
+      if ('problem' in destination) return failure('refused', destination.problem);
+      const open = await permitted(destination, Date.now() + TIMEOUT_MS);
+      return 'outcome' in open ? open : open.map(({ address }) => address);
+    },
     async send(request) {
       const destination = parseDestination(request.url);
       if ('problem' in destination) return failure('refused', destination.problem);
       const deadline = Date.now() + (request.timeoutMs ?? TIMEOUT_MS);
-      const found = await within(deadline, addressesOf(destination.host, resolve));
-      if ('outcome' in found) return found;
-      const open = found.filter(({ address }) => problem(address, destination) === undefined);
-      if (open.length === 0) {
-        const why = found[0] && problem(found[0].address, destination);
-        return failure('refused', why ?? `${destination.host.slice(0, 255)} resolves to no address.`);
-      }
-      return exchange(request, destination, open, deadline);
+      const open = await permitted(destination, deadline);
+      return 'outcome' in open ? open : exchange(request, destination, open, deadline);
     },
   };
 }

@@ -7,6 +7,8 @@ export interface OutgoingHttp {
   send(request: OutgoingRequest): Promise<OutgoingResult>;
   /** Why nothing may be sent to `url`, as far as its text tells; for refusing it when a user names it. Names are resolved only by `send`. */
   problemOf(url: string): string | undefined;
+  /** For clients that are not ours, which must be held to these: the addresses that the host has now and that may be reached. */
+  addressesOf?(url: string): Promise<readonly string[] | OutgoingFailure>;
 }
 
 export interface OutgoingRequest {
