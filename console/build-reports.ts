@@ -28,7 +28,7 @@ async function readReports(reportArns: readonly string[]): Promise<Node[]> {
 }
 
 async function readReport(report: Report): Promise<Node> {
-  const { arn = '', name = '', type, status, testSummary, codeCoverageSummary: coverage } = report;
+  const { arn = '', name = '', reportGroupArn, type, status, testSummary, codeCoverageSummary: coverage } = report;
   const counts = Object.entries(testSummary?.statusCounts ?? {}).filter(([, count]) => count > 0);
   const facts =
     type === 'CODE_COVERAGE'
@@ -38,7 +38,7 @@ async function readReport(report: Report): Promise<Node> {
   const section = h(
     'details',
     { class: 'report', open: status === 'FAILED' ? '' : undefined },
-    h('summary', {}, `${name.split(':')[0]} `, statusBadge(status), ` ${facts}`),
+    h('summary', {}, `${reportGroupArn?.split('/').at(-1) ?? name} `, statusBadge(status), ` ${facts}`),
     details,
   );
   if (status !== 'GENERATING') settled.set(arn, section.cloneNode(true) as HTMLElement);

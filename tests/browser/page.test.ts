@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -11,6 +9,7 @@ import { connect } from '../../src/cli/connection.ts';
 import { slipway } from '../harness/cli.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { findChromium, launch } from './chromium.ts';
+import { type Gate, openGate } from './gate.ts';
 import { watchPage, type WatchedPage } from './watched-page.ts';
 
 const EXAMPLE = resolve(import.meta.dirname, '../../examples/breast-cancer/pipeline.ts');
@@ -40,28 +39,6 @@ const condition = (name: string, left: unknown, ifStep: unknown, elseStep: unkno
   },
 });
 
-/** Where a job waits until the test lets it go on: what the test is to see first cannot be over too soon. */
-async function openGate() {
-  const waiting: (() => void)[] = [];
-  let isOpen = false;
-  const server = createServer((_request, response) => {
-    if (isOpen) response.end();
-    else waiting.push(() => response.end());
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    release(): void {
-      isOpen = true;
-      for (const each of waiting.splice(0)) each();
-    },
-    close(): void {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
-}
-
 const chromium = findChromium();
 
 suite('the page in Chromium', { skip: 'absent' in chromium ? chromium.absent : false }, () => {
@@ -69,7 +46,7 @@ suite('the page in Chromium', { skip: 'absent' in chromium ? chromium.absent : f
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
-  let gate: Awaited<ReturnType<typeof openGate>>;
+  let gate: Gate;
 
   const cli = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await slipway(args, { env: server.env, cwd: scratch });
