@@ -1,4 +1,4 @@
-import { type Check, shown } from './check.ts';
+import { type Check, shown, textOf } from './check.ts';
 import { transitionOf } from './statuses.ts';
 
 /** `reached` hears of every transition, for the table of what the runs have seen. */
@@ -10,6 +10,8 @@ export const checkStatusTransitions = (reached: (kind: string, transition: strin
       if (!transition) return [];
       const { kind, rules, from, to } = transition;
       reached(kind, `${from} → ${to}`);
+      const type = textOf(change.after?.document, 'type');
+      if (kind === 'PipelineExecutionStep' && type !== undefined && rules.settled.has(to)) reached('step', `${type} ${to}`);
       return rules.next[from]?.includes(to) ? [] : [`${shown(change.key)} went from ${from} to ${to}`];
     }),
 });

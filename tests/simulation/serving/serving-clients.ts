@@ -99,6 +99,7 @@ export class ServingClients {
       ['change a function', 0.4, () => this.#changeFunction()],
       ['delete a function', 0.15, () => this.#deleteFunction()],
       ['create a function', 0.3, () => this.#createFunction(this.#name('f', 2))],
+      ['create a function and regret it', 0.1, () => this.#regretFunction()],
     ];
     let left = this.#random.next() * acts.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [name, weight, act] of acts) {
@@ -404,8 +405,14 @@ export class ServingClients {
     });
   }
 
-  #deleteFunction(): Promise<unknown> {
-    return this.#call('lambda:DeleteFunction', { FunctionName: this.#name('f', 2) });
+  #deleteFunction(FunctionName = this.#name('f', 2)): Promise<unknown> {
+    return this.#call('lambda:DeleteFunction', { FunctionName });
+  }
+
+  /** Deletes it as soon as its creation is answered, which is before it is active. */
+  async #regretFunction(): Promise<void> {
+    await this.#createFunction('f3');
+    await this.#deleteFunction('f3');
   }
 
   async #invoke(): Promise<void> {

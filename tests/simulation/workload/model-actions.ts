@@ -229,7 +229,7 @@ export function jobChoices(memory: Memory): Choice[] {
   const type = () => random.pick(['Processing', 'Training'] as const);
   return [
     [0.6, 'create a job', (client) => createJob(memory, client, type(), random.pick(names))],
-    [0.4, 'stop a job', (client) => stopJob(memory, client, type(), random.pick(names))],
+    [0.6, 'stop a job', (client) => stopOneOf(memory, client, type(), names)],
     [0.6, 'describe a job', (client) => describeJob(memory, client, type(), random.pick(names))],
   ];
 }
@@ -273,6 +273,12 @@ async function createJob(memory: Memory, client: Client, type: 'Processing' | 'T
   const after = onlyFrom('absent', 'present');
   if (type === 'Processing') await memory.change(client, register, after, 'sagemaker:CreateProcessingJob', processing);
   else await memory.change(client, register, after, 'sagemaker:CreateTrainingJob', training);
+}
+
+/** Mostly one that was made and is not known to have ended. */
+function stopOneOf(memory: Memory, client: Client, type: 'Processing' | 'Training', names: readonly string[]): Promise<void> {
+  const open = names.filter((name) => memory.isKnown(`${type} job ${name}`) && !memory.ends.has(`${type} job ${name}`));
+  return stopJob(memory, client, type, memory.random.pick(open.length > 0 && memory.random.chance(0.9) ? open : names));
 }
 
 async function stopJob(memory: Memory, client: Client, type: 'Processing' | 'Training', name: string): Promise<void> {

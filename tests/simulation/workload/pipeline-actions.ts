@@ -23,15 +23,19 @@ export function pipelineChoices(memory: Memory): Choice[] {
   const name = () => memory.random.pick(there).name.slice('pipeline '.length);
   const any = () => memory.random.pick(open.length > 0 && memory.random.chance(0.7) ? open : executions);
   const hasEnded = executions.some(({ ended }) => ended === 'Failed' || ended === 'Stopped');
-  /** One that has ended so, if one is known. */
-  const over = (...ends: string[]) => {
-    const fits = executions.filter(({ ended = '' }) => ends.includes(ended));
-    return memory.random.pick(fits.length > 0 ? fits : executions);
+  /** One that has ended so, if one is known; the first of these mostly, since it is rarer. */
+  const over = (rare: string, ...ends: string[]) => {
+    const rares = executions.filter(({ ended }) => ended === rare);
+    const fits = executions.filter(({ ended = '' }) => ended === rare || ends.includes(ended));
+    return memory.random.pick(rares.length > 0 && memory.random.chance(0.6) ? rares : fits.length > 0 ? fits : executions);
   };
+  /** Sooner one whose executions came to a rarer end: they go with it. */
+  const doomed = () =>
+    memory.random.chance(0.5) && executions.length > 0 ? over('CompletedWithFailures', 'Stopped').pipeline : name();
   return [
     [there.length < 2 ? 4 : 0.4, 'create a pipeline', (client) => createPipeline(memory, client, memory.random.pick(NAMES))],
     [hasPipeline ? 0.5 : 0, 'update a pipeline', (client) => updatePipeline(memory, client, name())],
-    [hasPipeline ? 0.15 : 0, 'delete a pipeline', (client) => deletePipeline(memory, client, name())],
+    [hasPipeline ? 0.3 : 0, 'delete a pipeline', (client) => deletePipeline(memory, client, doomed())],
     [hasPipeline ? 0.5 : 0, 'describe a pipeline', (client) => describePipeline(memory, client, memory.random.pick(NAMES))],
     [hasPipeline ? 0.3 : 0, 'list pipelines', (client) => listPipelines(memory, client)],
     [hasPipeline ? (open.length < 4 ? 3 : 0.5) : 0, 'start an execution', (client) => start(memory, client, name())],
@@ -41,7 +45,7 @@ export function pipelineChoices(memory: Memory): Choice[] {
       (client) => startSelective(memory, client, over('Succeeded', 'Failed')),
     ],
     [hasExecution ? 1 : 0, 'stop an execution', (client) => stop(memory, client, any())],
-    [hasExecution ? (hasEnded ? 3 : 0.3) : 0, 'retry an execution', (client) => retry(memory, client, over('Failed', 'Stopped'))],
+    [hasExecution ? (hasEnded ? 3 : 0.3) : 0, 'retry an execution', (client) => retry(memory, client, over('Stopped', 'Failed'))],
     [
       hasExecution ? 1 : 0,
       'list executions',
