@@ -42,13 +42,14 @@ export const projectNeed = (action: string, name: string, context: OperationCont
 async function projectNeeds(
   ports: BuildsPorts,
   action: string,
-  input: { readonly name: string; readonly serviceRole?: string; readonly tags?: readonly Tag[] },
+  input: Pick<UpdateProjectInput, 'name' | 'serviceRole' | 'tags' | 'buildBatchConfig'>,
   context: OperationContext,
 ): Promise<AuthorizationNeed[]> {
   const need = projectNeed(action, input.name, context);
   return [
     { ...need, ...(input.tags && { context: tagContext(upperTags(input.tags)) }) },
     ...(await passRoleNeeds(ports.roles, context.account, input.serviceRole, ROLE_SERVICE)),
+    ...(await passRoleNeeds(ports.roles, context.account, input.buildBatchConfig?.serviceRole, ROLE_SERVICE)),
   ];
 }
 

@@ -35,6 +35,12 @@ export const reportOperations = (ports: BuildsPorts): AnyOperation[] => [
 const PAGE_SIZE = 100;
 const DETAILS_BYTES_MAX = 256 * 1024 * 1024;
 
+/** Undefined for an ARN of another kind, account or region: nothing of theirs is here. */
+function ownKey(declaration: typeof REPORT | typeof REPORT_GROUP, arn: string, { account, region }: OperationContext) {
+  const key = keyOfArn(declaration, arn);
+  return key?.account === account && key.region === region ? key : undefined;
+}
+
 const invalid = (message: string) => new ServiceError('InvalidInputException', message);
 
 const groupNeed = (action: string, arn: string) => [{ action, resources: [arn] }];
@@ -59,7 +65,7 @@ function refuseExport(config: ReportGroup['exportConfig']): void {
 }
 
 async function requireGroup(ports: BuildsPorts, context: OperationContext, arn: string): Promise<Read<ReportGroupDocument>> {
-  const key = keyOfArn(REPORT_GROUP, arn);
+  const key = ownKey(REPORT_GROUP, arn, context);
   if (!key) throw invalid(`Invalid report group ARN: ${arn}`);
   const row = await readRow<ReportGroupDocument>(ports.store, key);
   if (!row) throw absentError(REPORT_GROUP, context, key.name);
@@ -147,7 +153,7 @@ const deleteReportGroup = (ports: BuildsPorts) =>
     effect: 'change',
     needs: ({ arn }) => groupNeed('codebuild:DeleteReportGroup', arn),
     async handle({ arn, deleteReports = false }, context) {
-      const key = keyOfArn(REPORT_GROUP, arn);
+      const key = ownKey(REPORT_GROUP, arn, context);
       if (!key) throw invalid(`Invalid report group ARN: ${arn}`);
       for (;;) {
         const done = await decideAndCommit(ports.store, async () => {
@@ -181,8 +187,8 @@ const batchGetReportGroups = (ports: BuildsPorts) =>
       const reportGroups: ReportGroup[] = [];
       const reportGroupsNotFound: string[] = [];
       for (const arn of new Set(reportGroupArns)) {
-        const key = keyOfArn(REPORT_GROUP, arn);
-        const row = key && key.account === context.account ? await readRow<ReportGroupDocument>(ports.store, key) : undefined;
+        const key = ownKey(REPORT_GROUP, arn, context);
+        const row = key ? await readRow<ReportGroupDocument>(ports.store, key) : undefined;
         if (!row) {
           reportGroupsNotFound.push(arn);
           continue;
@@ -256,8 +262,8 @@ const batchGetReports = (ports: BuildsPorts) =>
       const reports = [];
       const reportsNotFound: string[] = [];
       for (const arn of new Set(reportArns)) {
-        const key = keyOfArn(REPORT, arn);
-        const row = key && key.account === context.account ? await readRow<ReportDocument>(ports.store, key) : undefined;
+        const key = ownKey(REPORT, arn, context);
+        const row = key ? await readRow<ReportDocument>(ports.store, key) : undefined;
         if (row) reports.push(row.document.report);
         else reportsNotFound.push(arn);
       }
@@ -266,7 +272,7 @@ const batchGetReports = (ports: BuildsPorts) =>
   });
 
 async function requireReport(ports: BuildsPorts, context: OperationContext, arn: string): Promise<Read<ReportDocument>> {
-  const key = keyOfArn(REPORT, arn);
+  const key = ownKey(REPORT, arn, context);
   if (!key) throw invalid(`Invalid report ARN: ${arn}`);
   const row = await readRow<ReportDocument>(ports.store, key);
   if (!row) throw absentError(REPORT, context, key.name);
@@ -339,7 +345,7 @@ const deleteReport = (ports: BuildsPorts) =>
     effect: 'change',
     needs: ({ arn }, context) => reportNeed('codebuild:DeleteReport', [arn], context),
     async handle({ arn }, context) {
-      const key = keyOfArn(REPORT, arn);
+      const key = ownKey(REPORT, arn, context);
       if (!key) throw invalid(`Invalid report ARN: ${arn}`);
       await decideAndCommit(ports.store, async () => {
         const row = await readRow<ReportDocument>(ports.store, key);
