@@ -208,6 +208,26 @@ test('the archive of a commit has each file as it was committed, and the same by
   );
 });
 
+test('many pushes end in few packs, and every object stays', () =>
+  withRoom(roomOver, async ({ call, store, folder, settle }) => {
+    const { repositoryMetadata } = await call('codecommit:CreateRepository', { repositoryName });
+    let parentCommitId: string | undefined;
+    const blobs: string[] = [];
+    for (let count = 0; count < 43; count += 1) {
+      const put = { repositoryName, branchName: 'main', filePath: 'a', fileContent: Buffer.from(`${count}`) };
+      const made = await call('codecommit:PutFile', { ...put, ...(parentCommitId !== undefined && { parentCommitId }) });
+      parentCommitId = made.commitId;
+      blobs.push(made.blobId ?? '');
+    }
+    while ((await store.timers({ limit: 10 })).length > 0) await settle();
+    const packs = readdirSync(join(folder, 'git', ACCOUNT, REGION, `${repositoryMetadata?.repositoryId}.git/objects/pack`));
+    assert.ok(packs.filter((name) => name.endsWith('.pack')).length < 10, `${packs}`);
+    for (const [count, blobId] of blobs.entries()) {
+      const { content } = await call('codecommit:GetBlob', { repositoryName, blobId });
+      assert.equal(Buffer.from(content ?? '').toString(), `${count}`);
+    }
+  }));
+
 test('a deleted repository’s folder goes an hour later, and a new one of its name has nothing of it', () =>
   withRoom(roomOver, async ({ room, call, clock, folder }) => {
     await call('codecommit:CreateRepository', { repositoryName });

@@ -32,6 +32,10 @@ export function createGit({ folder: root, ids }: GitPorts): Git {
     remove: (place) => fs.rm(at(place), { recursive: true, force: true }),
     unlock: (place) => unlock(at(place)),
     references: (place) => references(root, at(place)),
+    async countPacks(place) {
+      const names = await fs.readdir(join(at(place), 'objects/pack')).catch(() => []);
+      return names.filter((name) => name.endsWith('.pack')).length;
+    },
     async setHead(place, branch) {
       const path = join(at(place), 'HEAD');
       const text = `ref: refs/heads/${branch}\n`;
@@ -88,7 +92,7 @@ async function unlock(folder: string): Promise<void> {
       await fs.rm(join(folder, 'objects', name), { recursive: true, force: true });
   }
   for (const name of await fs.readdir(join(folder, 'objects/pack')).catch(() => []))
-    if (name.startsWith('tmp_')) await fs.rm(join(folder, 'objects/pack', name), { force: true });
+    if (/^\.?tmp[_-]/.test(name)) await fs.rm(join(folder, 'objects/pack', name), { force: true });
 }
 
 async function persist(folder: string, names: readonly string[]): Promise<void> {

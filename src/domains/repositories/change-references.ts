@@ -14,6 +14,7 @@ import {
   type PendingChange,
   type ReferencesDocument,
   REPOSITORY,
+  REPOSITORY_PACKS,
   REPOSITORY_REFERENCES,
   repositoryArn,
   repositoryKey,
@@ -23,6 +24,8 @@ import {
 
 /** After this long the reconciler looks whether a change that was begun was recorded; the one who began it does so sooner. */
 const LOOK_AFTER_MS = 30_000;
+/** Each push brings a pack, and a fetch looks into all of them. */
+export const PACKS_MAX = 40;
 
 /** Who changes references, for events and ledger. */
 export interface Cause {
@@ -102,6 +105,7 @@ export async function settle(own: OwnPorts, key: ResourceKey): Promise<readonly 
       place,
       changes.map(({ name }) => name),
     );
+  const packs = await own.git.countPacks(place);
   await decideAndCommit(own.store, async (count) => {
     const known = await readRow<ReferencesDocument>(own.store, key);
     const repository = known && (await readRow<RepositoryDocument>(own.store, repositoryKey(key, known.document.repositoryName)));
@@ -112,7 +116,7 @@ export async function settle(own: OwnPorts, key: ResourceKey): Promise<readonly 
     if (count === 0 || now.length > 0) changes = now;
     const defaultBranch = decideDefaultBranch(repository.document.defaultBranch, found);
     if (defaultBranch !== undefined) await own.git.setHead(place, defaultBranch);
-    return { commit: recordOf(own, known, repository, { found, changes: now, defaultBranch }), result: undefined };
+    return { commit: recordOf(own, known, repository, { found, changes: now, defaultBranch, packs }), result: undefined };
   });
   own.seen.add(key.name);
   return changes;
@@ -122,13 +126,14 @@ interface Finding {
   readonly found: Parameters<typeof recorded>[0];
   readonly changes: readonly ReferenceChange[];
   readonly defaultBranch: string | undefined;
+  readonly packs: number;
 }
 
 function recordOf(
   own: OwnPorts,
   known: Read<ReferencesDocument>,
   repository: Read<RepositoryDocument>,
-  { found, changes, defaultBranch }: Finding,
+  { found, changes, defaultBranch, packs }: Finding,
 ) {
   const nowMs = own.clock.now();
   const { key, document, index } = known;
@@ -148,7 +153,11 @@ function recordOf(
       { key: repository.key, document: modified, index: { ...repository.index, modifiedAtMs: nowMs } },
       ...told.map(({ write }) => write),
     ],
-    timers: [...timers, ...told.map(({ timer }) => timer)],
+    timers: [
+      ...timers,
+      ...(packs > PACKS_MAX ? [{ reconciler: REPOSITORY_PACKS, key, dueAtMs: nowMs }] : []),
+      ...told.map(({ timer }) => timer),
+    ],
     events: eventsOf(changes, key, { name, id }, { callerArn, timeMs: nowMs }),
     ledger: [ledgerOf(key, pending, repositoryArn(key, name), changes, nowMs)],
   };

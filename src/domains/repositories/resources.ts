@@ -69,6 +69,8 @@ export type ReferencesDocument = {
 export const REPOSITORY_REFERENCES = 'repository-references';
 /** Fetches what the repository follows; key: the repository. */
 export const REPOSITORY_FOLLOW = 'repository-follow';
+/** Joins the packs of a repository that has many; key: `referencesKey`. */
+export const REPOSITORY_PACKS = 'repository-packs';
 /** Removes the folder of a deleted repository; key: `referencesKey`. */
 export const REPOSITORY_REMAINS = 'repository-remains';
 

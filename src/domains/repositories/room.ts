@@ -19,7 +19,7 @@ import { listTagsForResource, tagResource, untagResource } from './operations/re
 import { getRepositoryTriggers, putRepositoryTriggers, testRepositoryTriggers } from './operations/triggers.ts';
 import { createCommit, deleteFile, putFile } from './operations/write-commits.ts';
 import type { OwnPorts, RepositoriesPorts } from './ports.ts';
-import { referencesReconciler, remainsReconciler } from './reconcile-references.ts';
+import { packsReconciler, referencesReconciler, remainsReconciler } from './reconcile-references.ts';
 import { REPOSITORY } from './resources.ts';
 import { createTurns } from './turns.ts';
 
@@ -65,7 +65,7 @@ export function createRepositoriesRoom(ports: RepositoriesPorts): RepositoriesRo
       testRepositoryTriggers(own),
     ],
     resources: [REPOSITORY],
-    reconcilers: [referencesReconciler(own), remainsReconciler(own), followReconciler(own)],
+    reconcilers: [referencesReconciler(own), packsReconciler(own), remainsReconciler(own), followReconciler(own)],
     calls: ['s3:PutObject', 'secretsmanager:GetSecretValue'],
     service: createGitService(own),
     // what an earlier server started must not write any more when its pushes are recorded

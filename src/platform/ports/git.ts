@@ -52,6 +52,8 @@ export interface Git {
   /** Removes locks and half received packs; only while nothing writes there. */
   unlock(place: GitPlace): Promise<void>;
   references(place: GitPlace): Promise<GitReference[]>;
+  /** In how many packs the objects are: one more with each push. */
+  countPacks(place: GitPlace): Promise<number>;
   /** Where HEAD points; the branch need not exist. */
   setHead(place: GitPlace, branch: string): Promise<void>;
   /** Makes sure that packs and these references outlive a loss of power. */

@@ -19,6 +19,7 @@ import {
   referencesKey,
   REPOSITORY,
   REPOSITORY_FOLLOW,
+  REPOSITORY_PACKS,
   REPOSITORY_REFERENCES,
   REPOSITORY_REMAINS,
   repositoryArn,
@@ -207,6 +208,7 @@ export const deleteRepository = (own: OwnPorts): Operation<'codecommit:DeleteRep
             timers: [
               { reconciler: REPOSITORY_FOLLOW, key, dueAtMs: null },
               { reconciler: REPOSITORY_REFERENCES, key: references, dueAtMs: null },
+              { reconciler: REPOSITORY_PACKS, key: references, dueAtMs: null },
               { reconciler: REPOSITORY_REMAINS, key: references, dueAtMs: context.nowMs + REMAINS_MS },
             ],
             ledger: [entryOf(context, context.operation, [arn], { repositoryId: [id, null] })],
