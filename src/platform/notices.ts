@@ -81,6 +81,20 @@ export type NoticeDocument = {
   hops?: number;
 };
 
+/** Forgets what led to a work; key: `causeKey`. */
+export const CAUSE = 'notice-cause';
+
+/** How many rules in a row led to a work that a notice started, so that a rule which starts what it waits for is told from one that does not. */
+export type CauseDocument = { hops: number };
+
+/** `work`: what its events name it by, e.g. the ARN of a pipeline's execution. */
+export const causeKey = (place: { readonly account: string; readonly region: string }, work: string): ResourceKey => ({
+  account: place.account,
+  region: place.region,
+  kind: 'NoticeCause',
+  name: work,
+});
+
 /** A principal as rows keep it, without the key that one call was signed with. */
 export function storedPrincipal({ accessKeyId: _ofOneCall, ...principal }: Principal): JsonObject {
   return JSON.parse(JSON.stringify(principal)) as JsonObject;

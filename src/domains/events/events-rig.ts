@@ -35,6 +35,8 @@ export class EventsWorld {
   readonly requests: OutgoingRequest[] = [];
   /** What addresses answer; the last answer stays. */
   answers: (number | 'unreachable')[] = [200];
+  /** What a call outside of the rig does and answers. */
+  act: (rig: EventsRig, heard: Heard) => Promise<Record<string, unknown>> = async () => ({});
   /** Errors that calls outside of the rig end with; the last one stays, `undefined` is success. */
   refusals: (ServiceError | undefined)[] = [undefined];
 
@@ -89,7 +91,7 @@ export class EventsRig {
     const calls: Calls = {
       call: async (principal, { region, requestId }, name, input) => {
         const known = [events, queues].flatMap(({ operations }) => operations).some((one) => one.name === name);
-        if (!known) return this.#hear(name, principal, input) as never;
+        if (!known) return (await this.#hear(name, principal, input)) as never;
         return this.call(name, input, { principal, region, ...(requestId !== undefined && { requestId }) });
       },
     };
@@ -97,12 +99,13 @@ export class EventsRig {
     return [events, queues, notices];
   }
 
-  #hear<N extends OperationName>(name: N, principal: Principal, input: InputOf<N>): Record<string, never> {
+  #hear<N extends OperationName>(name: N, principal: Principal, input: InputOf<N>): Promise<Record<string, unknown>> {
     const { heard, refusals } = this.world;
-    heard.push({ name, principal, input: input as Record<string, unknown> });
+    const call: Heard = { name, principal, input: input as Record<string, unknown> };
+    heard.push(call);
     const refusal = refusals.length > 1 ? refusals.shift() : refusals[0];
     if (refusal) throw refusal;
-    return {};
+    return this.world.act(this, call);
   }
 
   #answer(request: OutgoingRequest): OutgoingResult {

@@ -243,6 +243,31 @@ test('buses that lead in a circle: an event ends after so many rules, in the led
     assert.equal(ledger.filter(({ entry }) => entry.action === 'slipway:Event.Circled').length, 1);
   }));
 
+test('a pipeline that a rule starts again whenever it was started: bounded too', () =>
+  withEvents(async (rig) => {
+    const Arn = `arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/round`;
+    rig.world.act = async ({ store }, { input }) => {
+      const PipelineExecutionArn = `${Arn}/execution/${String(input['ClientRequestToken'])}`;
+      const detail = {
+        pipelineArn: Arn,
+        pipelineExecutionArn: PipelineExecutionArn,
+        currentPipelineExecutionStatus: 'Executing',
+      };
+      const place = { account: ACCOUNT, region: REGION, timeMs: rig.world.clock.now() };
+      const event = { ...place, source: 'aws.sagemaker', detailType: 'Execution', resources: [Arn], detail };
+      await store.commit({ expect: [], events: [event] }); // before the answer that tells which execution it is
+      return { PipelineExecutionArn };
+    };
+    const EventPattern = JSON.stringify({ source: ['aws.sagemaker', 'my.app'] });
+    await rule(rig.call, 'again', { Arn, RoleArn: ROLE }, { EventPattern });
+    await put(rig.call, {});
+    await rig.loop.idle();
+    await rig.later(20_000, 50);
+    assert.equal(rig.world.heard.length, HOPS_MAX);
+    const ledger = await rig.store.ledger({ afterSequence: 0, limit: 1000 });
+    assert.equal(ledger.filter(({ entry }) => entry.action === 'slipway:Event.Circled').length, 1);
+  }));
+
 test('API destinations get requests with the secrets of their connection, which are shown to nobody', () =>
   withEvents(async (rig) => {
     const { call, world } = rig;

@@ -2,6 +2,7 @@ import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import type { StoredEvent } from '../../platform/events/event.ts';
 import { isRejection } from '../../platform/errors/rejection.ts';
+import { type CauseDocument, causeKey } from '../../platform/notices.ts';
 import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { type Place, placeOf } from '../../platform/resources/declaration.ts';
@@ -12,13 +13,13 @@ import { compileRules, type RuleIndex } from './decide-rule-index.ts';
 import { busEvent, type BusEvent } from './event-document.ts';
 import type { EventsPorts } from './ports.ts';
 import { type CursorDocument, cursorKey, EVENT_MATCHING, RULE, type RuleDocument } from './resources.ts';
-import { circledLetters, type Delivery, noticesOf, NOTICES_LINE } from './rule-notices.ts';
+import { circledLetters, type Delivery, noticesOf, NOTICES_LINE, STARTS_LINE } from './rule-notices.ts';
 
 const EVENTS_PAGE = 200;
 /** A commit holds no more notices than this, but for those of one event. */
 const NOTICES_PER_COMMIT = 500;
 const NOTICES_WAITING_MAX = 5_000;
-const LOOK_AGAIN_MS = 250;
+const LOOK_AGAIN_MS = 50;
 /** An event that so many rules in a row passed on goes round in a circle. AWS does not bound it. */
 export const HOPS_MAX = 16;
 
@@ -74,7 +75,10 @@ export class EventMatcher implements Reconciler {
       const rules = region.rules ?? (await this.#readRules(region, place));
       const last = events.at(-1);
       if (!last) return undefined;
-      const matched = matchPage(place, rules, events, this.#ports.clock.now());
+      const hits = hitsOf(place, rules, events);
+      const traced = await traceHits(store, place, hits);
+      if (traced === 'unknown') return { retryAtMs: this.#ports.clock.now() + LOOK_AGAIN_MS };
+      const matched = deliveriesOf(place, traced.hits, traced.lastSequence ?? last.sequence, this.#ports.clock.now());
       const next = await this.#commit(at, matched);
       if (!next) return { retryAtMs: this.#ports.clock.now() }; // another look tells what stands
       if (events.length < EVENTS_PAGE && matched.sequence === last.sequence) return undefined;
@@ -154,6 +158,64 @@ async function readRules(store: Store, place: Place): Promise<Rules> {
   return { buses, afterSequence: Number.isFinite(afterSequence) ? afterSequence : 0 };
 }
 
+/** An event that some rules see. */
+interface Hit {
+  readonly sequence: number;
+  readonly event: BusEvent;
+  readonly rules: readonly RuleDocument[];
+  /** The work that the event tells of, where rules can start such. */
+  readonly work?: string;
+}
+
+function hitsOf(place: Place, { buses }: Rules, events: readonly StoredEvent[]): Hit[] {
+  const hits: Hit[] = [];
+  for (const event of events) {
+    if (!mayMeet(event, place)) continue;
+    const met = busEvent(event);
+    const rules = (buses.get(met.bus)?.matching(met.document) ?? []).filter((rule) => rule.afterSequence < event.sequence);
+    if (rules.length === 0) continue;
+    const work = event.put ? undefined : workOf(event);
+    hits.push({ sequence: event.sequence, event: met, rules, ...(work !== undefined && { work }) });
+  }
+  return hits;
+}
+
+/** As the notice that started it knows it by the answer it got. */
+function workOf({ source, detail }: StoredEvent): string | undefined {
+  const member: Readonly<Record<string, string>> = {
+    'aws.sagemaker': 'pipelineExecutionArn',
+    'aws.codepipeline': 'execution-id',
+    'aws.codebuild': 'build-id',
+  };
+  const id = detail[member[source] ?? ''];
+  return typeof id === 'string' ? id : undefined;
+}
+
+/**
+ * Events of works that rules started go on counting from there. While a start is under way its work is not known: what may be of it waits, and
+ * with it all that came later (`lastSequence`), so that no circle is quicker than its count.
+ */
+async function traceHits(
+  store: Store,
+  place: Place,
+  hits: readonly Hit[],
+): Promise<{ readonly hits: readonly Hit[]; readonly lastSequence?: number } | 'unknown'> {
+  const works = [...new Set(hits.flatMap(({ work }) => work ?? []))];
+  if (works.length === 0) return { hits };
+  // counted before it is looked for what they started: one that is taken in between is found
+  const starts = await store.count({ ...place, kind: 'Notice', parent: STARTS_LINE, ordinalAbove: 0 });
+  const rows = await store.getMany<CauseDocument>(works.map((work) => causeKey(place, work)));
+  const hopsOf = new Map(rows.map((row, nth) => [works[nth], row?.document.hops]));
+  const known = hits.map((hit) => {
+    const hops = hopsOf.get(hit.work);
+    return hops === undefined ? hit : { ...hit, event: { ...hit.event, hops } };
+  });
+  const nth = starts === 0 ? -1 : hits.findIndex(({ work }) => work !== undefined && hopsOf.get(work) === undefined);
+  if (nth < 0) return { hits: known };
+  const waits = hits[nth] as Hit;
+  return nth === 0 ? 'unknown' : { hits: known.slice(0, nth), lastSequence: waits.sequence - 1 };
+}
+
 interface Matched {
   /** Of the last event that was looked at. */
   readonly sequence: number;
@@ -161,21 +223,17 @@ interface Matched {
   readonly ledger: readonly LedgerInput[];
 }
 
-function matchPage(place: Place, { buses }: Rules, events: readonly StoredEvent[], nowMs: number): Matched {
+/** What hits lead to, up to `lastSequence` or as much as goes into one commit. */
+function deliveriesOf(place: Place, hits: readonly Hit[], lastSequence: number, nowMs: number): Matched {
   const deliveries: Delivery[] = [];
   const ledger: LedgerInput[] = [];
-  let sequence = 0;
-  for (const event of events) {
-    sequence = event.sequence;
-    if (!mayMeet(event, place)) continue;
-    const met = busEvent(event);
-    const rules = (buses.get(met.bus)?.matching(met.document) ?? []).filter((rule) => rule.afterSequence < event.sequence);
-    const circles = rules.length > 0 && met.hops >= HOPS_MAX;
-    if (circles) ledger.push(circled(place, met, rules, nowMs));
-    for (const rule of rules) deliveries.push(...(circles ? circledLetters : noticesOf)(place, rule, met, nowMs));
-    if (deliveries.length >= NOTICES_PER_COMMIT) break;
+  for (const { sequence, event, rules } of hits) {
+    const circles = event.hops >= HOPS_MAX;
+    if (circles) ledger.push(circled(place, event, rules, nowMs));
+    for (const rule of rules) deliveries.push(...(circles ? circledLetters : noticesOf)(place, rule, event, nowMs));
+    if (deliveries.length >= NOTICES_PER_COMMIT) return { sequence, deliveries, ledger };
   }
-  return { sequence, deliveries, ledger };
+  return { sequence: lastSequence, deliveries, ledger };
 }
 
 const circled = (place: Place, event: BusEvent, rules: readonly RuleDocument[], nowMs: number): LedgerInput =>

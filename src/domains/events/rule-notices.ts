@@ -8,6 +8,8 @@ import type { RuleDocument, TargetDocument } from './resources.ts';
 
 /** So many notices of events may wait for their first attempt; then no more events are matched until some are on their way. */
 export const NOTICES_LINE = 'events';
+/** Those that start work: until they are taken it is not known which events come from it. */
+export const STARTS_LINE = 'event-starts';
 
 export interface Delivery {
   readonly write: Write;
@@ -24,7 +26,8 @@ export function noticesOf(
   return rule.targets.map((put) => {
     const eventId = String(event.document.id);
     const name = `events/${eventId}/${rule.bus}/${rule.name}/${put.target.Id}`;
-    return newNotice(noticeKey(place, name), noticeOf(rule, put, event, eventId), nowMs, NOTICES_LINE);
+    const notice = noticeOf(rule, put, event, eventId);
+    return newNotice(noticeKey(place, name), notice, nowMs, notice.to.kind === 'call' ? STARTS_LINE : NOTICES_LINE);
   });
 }
 
@@ -41,9 +44,11 @@ function noticeOf(
   });
   const letter = target.DeadLetterConfig?.Arn;
   const roleArn = target.RoleArn;
+  const to = receiverOf(target, body, eventId);
   return {
-    to: receiverOf(target, body, eventId),
-    body,
+    to,
+    // from bus to bus an event stays what it is
+    body: to.kind === 'bus' ? JSON.stringify(event.document) : body,
     sender: putBy,
     ...(roleArn !== undefined && { role: { arn: roleArn, service: SERVICE } }),
     about: rule.arn,

@@ -1,4 +1,4 @@
-import type { RoleSessions } from '../../platform/authorization/port.ts';
+import type { Authorizer, RoleSessions } from '../../platform/authorization/port.ts';
 import type { UniversalCalls } from '../../platform/calls/universal-calls.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -19,4 +19,6 @@ export interface NoticePorts {
   /** Operations that users may name. */
   readonly universal?: UniversalCalls;
   readonly destinations?: ApiDestinations;
+  /** For receivers that are no operation: may the sender use this API destination? */
+  readonly authorizer?: Authorizer;
 }

@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
-import { type NoticeDocument, NOTICE } from '../../platform/notices.ts';
+import { CAUSE, causeKey, type NoticeDocument, NOTICE } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { Commit, RowIndex } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { decideRefused, type Refusal } from './decide-refusal.ts';
 import type { NoticePorts } from './ports.ts';
-import { sendNotice } from './send-notice.ts';
+import { isRefused, sendNotice, type Taken } from './send-notice.ts';
 
 type Row = Read<NoticeDocument>;
 
@@ -19,8 +19,35 @@ export const noticeReconciler = (ports: NoticePorts): Reconciler => ({
   async reconcile(key) {
     const row = await readRow<NoticeDocument>(ports.store, key);
     if (!row) return;
-    const refusal = await sendNotice(ports, key, row.document, row.index.createdAtMs);
-    await ports.store.commit(refusal ? afterRefusal(row, refusal, ports.clock.now()) : taken(row));
+    const end = await sendNotice(ports, key, row.document, row.index.createdAtMs);
+    const nowMs = ports.clock.now();
+    await ports.store.commit(isRefused(end) ? afterRefusal(row, end, nowMs) : withCause(row, end, nowMs));
+  },
+});
+
+/** Works end, and with them what they tell, long before. */
+const CAUSE_KEPT_MS = 30 * 24 * 3600 * 1000;
+
+/** What a rule started is remembered with it, for the events that it brings about. */
+function withCause(row: Row, { work }: Taken, nowMs: number): Commit {
+  const { hops } = row.document;
+  const commit = taken(row);
+  if (work === undefined || hops === undefined) return commit;
+  const key = causeKey(row.key, work);
+  const index = { createdAtMs: nowMs, modifiedAtMs: nowMs };
+  return {
+    ...commit,
+    write: [{ key, document: { hops }, index }],
+    timers: [...(commit.timers ?? []), { reconciler: CAUSE, key, dueAtMs: nowMs + CAUSE_KEPT_MS }],
+  };
+}
+
+export const causeReconciler = ({ store }: NoticePorts): Reconciler => ({
+  name: CAUSE,
+  async reconcile(key) {
+    const row = await store.get(key);
+    const timers = [{ reconciler: CAUSE, key, dueAtMs: null }];
+    await store.commit({ expect: [{ key, version: row?.version ?? 0 }], ...(row && { remove: [key] }), timers });
   },
 });
 

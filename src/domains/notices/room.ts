@@ -1,5 +1,5 @@
 import type { Room } from '../../platform/calls/operation.ts';
-import { noticeReconciler } from './reconcile-notice.ts';
+import { causeReconciler, noticeReconciler } from './reconcile-notice.ts';
 import type { NoticePorts } from './ports.ts';
 
 /** Hands over messages that other rooms wrote down: a room of its own, so that who sends need not know who receives. */
@@ -7,7 +7,7 @@ export const createNoticesRoom = (ports: NoticePorts): Room => ({
   name: 'notices',
   operations: [],
   resources: [],
-  reconcilers: [noticeReconciler(ports)],
+  reconcilers: [noticeReconciler(ports), causeReconciler(ports)],
   calls: [
     'sqs:SendMessage',
     'lambda:Invoke',

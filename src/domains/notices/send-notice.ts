@@ -21,16 +21,23 @@ type Message = Pick<NoticeDocument, 'body' | 'about'> & {
 };
 type To<K extends NoticeTarget['kind']> = Extract<NoticeTarget, { kind: K }>;
 
-/** Hands one message over; undefined when it was taken. */
+/** A message was taken; what it started, by the name that its events have. */
+export interface Taken {
+  readonly work?: string;
+}
+
+export const isRefused = (end: Refusal | Taken): end is Refusal => 'code' in end;
+
+/** Hands one message over. */
 export async function sendNotice(
   ports: NoticePorts,
   key: ResourceKey,
   document: NoticeDocument,
   createdAtMs: number,
-): Promise<Refusal | undefined> {
+): Promise<Refusal | Taken> {
   const { to, body, about } = document;
-  if (to.kind === 'http') return sendHttp(ports, { method: to.method, url: to.url, headers: to.headers, body });
-  if (to.kind === 'mail') return sendMail(ports, to, body);
+  if (to.kind === 'http') return (await sendHttp(ports, { method: to.method, url: to.url, headers: to.headers, body })) ?? {};
+  if (to.kind === 'mail') return (await sendMail(ports, to, body)) ?? {};
   let sender: Principal;
   try {
     sender = await senderOf(ports, key, document);
@@ -38,14 +45,16 @@ export async function sendNotice(
     if (!(error instanceof ServiceError)) throw error;
     return { code: 'FAILED_TO_ASSUME_ROLE', message: error.message, passing: false };
   }
-  if (to.kind === 'destination') return sendToDestination(ports, to, body);
+  if (to.kind === 'destination') return (await sendToDestination(ports, to, body, sender)) ?? {};
   try {
-    await callReceiver(ports, to, { key, document, body, about, sender, createdAtMs });
+    const message = { key, document, body, about, sender, createdAtMs };
+    if (to.kind === 'call') return await startWork(ports, to, message);
+    await callReceiver(ports, to, message);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return refusalOf(error);
   }
-  return undefined;
+  return {};
 }
 
 async function senderOf({ roles }: NoticePorts, key: ResourceKey, document: NoticeDocument): Promise<Principal> {
@@ -93,13 +102,23 @@ async function callReceiver(ports: NoticePorts, to: NoticeTarget, message: Messa
       };
       return ask(ports, to, message, 'events:PutEvents', input);
     }
-    case 'call':
-      return ask(ports, to, message, to.operation, to.input as unknown as InputOf<typeof to.operation>);
     case 'sdk':
       return callUniversal(ports, to, message);
     default:
       return undefined;
   }
+}
+
+async function startWork({ calls }: NoticePorts, to: To<'call'>, { key, sender }: Message): Promise<Taken> {
+  const origin = { region: parseArn(to.arn)?.region || key.region, requestId: key.name };
+  const input = to.input as unknown as InputOf<typeof to.operation>;
+  const answer = (await calls.call(sender, origin, to.operation, input)) as {
+    PipelineExecutionArn?: string;
+    pipelineExecutionId?: string;
+    build?: { arn?: string };
+  };
+  const work = answer.PipelineExecutionArn ?? answer.pipelineExecutionId ?? answer.build?.arn;
+  return work === undefined ? {} : { work };
 }
 
 async function callUniversal(ports: NoticePorts, to: To<'sdk'>, message: Message): Promise<void> {
@@ -180,7 +199,14 @@ async function sendToLog(ports: NoticePorts, to: To<'log-group'>, message: Messa
   }
 }
 
-async function sendToDestination(ports: NoticePorts, to: To<'destination'>, body: string): Promise<Refusal | undefined> {
+async function sendToDestination(
+  ports: NoticePorts,
+  to: To<'destination'>,
+  body: string,
+  sender: Principal,
+): Promise<Refusal | undefined> {
+  const decision = await ports.authorizer?.authorize(sender, [{ action: 'events:InvokeApiDestination', resources: [to.arn] }]);
+  if (decision && !decision.allowed) return { code: 'NO_PERMISSIONS', message: decision.message, passing: false };
   const request = await ports.destinations?.requestTo(to.arn, body, to.http ?? {});
   if (!request || 'gone' in request) {
     return { code: 'NO_RESOURCE', message: request?.gone ?? 'This server has no API destinations.', passing: false };
