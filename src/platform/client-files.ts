@@ -16,7 +16,7 @@ export function writeClientFiles(paths: DataPaths, { key, region, url, bucket }:
 }
 
 /** Spares the SageMaker Python SDK its call to a fixed STS host when it looks for the default bucket. */
-const sagemakerConfig = (bucket: string): string => `SchemaVersion: '1.0'
+export const sagemakerConfig = (bucket: string): string => `SchemaVersion: '1.0'
 SageMaker:
   PythonSDK:
     Modules:

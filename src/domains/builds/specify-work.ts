@@ -1,3 +1,4 @@
+import { sagemakerConfig } from '../../platform/client-files.ts';
 import { openLogStream, OWN_LINE } from '../../platform/log-streams.ts';
 import { BUILD_RUNTIME, type PreparedTools } from '../../platform/ports/build-tools.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
@@ -21,6 +22,9 @@ export const logStreamOf = ({ account, region }: ResourceKey, { settings: { logs
   stream: logs.stream,
 });
 
+/** The SageMaker SDK of Python would ask a fixed STS host for the default bucket. */
+const SAGEMAKER_CONFIG = `${BUILD_FOLDER}/sagemaker.yaml`;
+
 /** The whole work of a build: its driver, sources in place, and where it is to leave what it makes. */
 export async function specifyBuild(
   ports: BuildsPorts,
@@ -42,8 +46,14 @@ export async function specifyBuild(
     image,
     command: ['slipway-build'],
     workingDirectory: BUILD_FOLDER,
-    environment: await ports.credentials.environment(accessOf(key, build)),
-    files: [{ path: `${BUILD_FOLDER}/start.json`, text: JSON.stringify(startOf(ports, key, build, cache)) }],
+    environment: {
+      ...(await ports.credentials.environment(accessOf(key, build))),
+      SAGEMAKER_USER_CONFIG_OVERRIDE: SAGEMAKER_CONFIG,
+    },
+    files: [
+      { path: `${BUILD_FOLDER}/start.json`, text: JSON.stringify(startOf(ports, key, build, cache)) },
+      { path: SAGEMAKER_CONFIG, text: sagemakerConfig(`sagemaker-${key.region}-${key.account}`) },
+    ],
     inputs: [...sourceInputs(build, roots.sources), ...(cache ? [cacheInput(cache)] : [])],
     outputs: ['artifacts', 'reports', 'cache'].map((name) => ({ name, path: `${BUILD_FOLDER}/${name}` })),
     limits: {
