@@ -4,6 +4,7 @@ import { executionLink, linkTo } from './route.ts';
 
 const PACKAGE = /^arn:aws:sagemaker:[^:]*:\d+:model-package\/[^/]+\/\d+$/;
 const EXECUTION = /^arn:aws:sagemaker:[^:]*:\d+:pipeline\/[^/]+\/execution\/[^/]+$/;
+const PIPELINE = /^arn:aws:sagemaker:[^:]*:\d+:pipeline\/([^/]+)$/;
 const ENDPOINT = /^arn:aws:sagemaker:[^:]*:\d+:endpoint\/([^/]+)$/;
 const BUILD = /^arn:aws:codebuild:[^:]*:\d+:build\/(.+)$/;
 const DELIVERY = /^arn:aws:codepipeline:[^:]*:\d+:([^/:]+)$/;
@@ -22,6 +23,8 @@ export function linkOfArn(arn: string): HTMLElement | undefined {
 function addressOf(arn: string): { readonly href: string; readonly text: string } | undefined {
   if (PACKAGE.test(arn)) return { href: linkTo('models', arn), text: packageName(arn) };
   if (EXECUTION.test(arn)) return { href: executionLink(arn), text: `${arn.split('/')[1]} ${lastPart(arn)}` };
+  const [, trained] = PIPELINE.exec(arn) ?? [];
+  if (trained) return { href: linkTo('executions', '', { pipeline: trained }), text: trained };
   const [, endpoint] = ENDPOINT.exec(arn) ?? [];
   if (endpoint) return { href: linkTo('endpoints', endpoint), text: endpoint };
   const [, build] = BUILD.exec(arn) ?? [];

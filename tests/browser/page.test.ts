@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { callJson } from '../../src/cli/client.ts';
+import { callJson, putObject } from '../../src/cli/client.ts';
 import { connect } from '../../src/cli/connection.ts';
 import { slipway } from '../harness/cli.ts';
+import { BUCKET } from '../harness/script-job.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { findChromium, launch } from './chromium.ts';
 import { type Gate, openGate } from './gate.ts';
@@ -229,6 +230,37 @@ suite('the page in Chromium', { skip: 'absent' in chromium ? chromium.absent : f
     await page.locator('#body').press('Control+Enter');
     await page.locator('#answer pre[data-status="424"]').waitFor();
     assert.match(await page.locator('.answer-head').innerText(), /ModelError/);
+  });
+
+  watch('a version that waits is shown beside the one that serves, and decided there', async ({ page, go }) => {
+    const connection = await connect(server.folder);
+    const metrics = JSON.stringify({ metrics: { accuracy: { value: 0.5 }, note: MARKUP } });
+    await putObject(connection, BUCKET, 'candidate/evaluation.json', Buffer.from(metrics));
+    const { ModelPackageArn } = await callJson(connection, 'sagemaker:CreateModelPackage', {
+      ModelPackageGroupName: 'breast-cancer',
+      ModelApprovalStatus: 'PendingManualApproval',
+      ModelMetrics: {
+        ModelQuality: { Statistics: { ContentType: 'application/json', S3Uri: `s3://${BUCKET}/candidate/evaluation.json` } },
+      },
+    } as Parameters<typeof callJson<'sagemaker:CreateModelPackage'>>[2]);
+    await go(`#/models/${ModelPackageArn}`);
+    await page.locator('.comparison').getByText('Serving now').waitFor();
+    await page.locator('.comparison').getByRole('link', { name: 'tumour' }).waitFor();
+    const row = page.locator('.comparison tr', { hasText: 'metrics.accuracy.value' }).locator('.number');
+    const [own, served, difference] = (await row.allInnerTexts()).map(Number);
+    assert.equal(own, 0.5);
+    assert.ok(served !== undefined && served > 0.5);
+    assert.equal(difference, Number((0.5 - served).toPrecision(4)));
+    await page.locator('.panel textarea').fill(`worse ${MARKUP}`);
+    await page.getByRole('button', { name: 'Reject', exact: true }).click();
+    await page.locator('.panel .title', { hasText: 'Rejected' }).waitFor();
+    await page.locator('dd', { hasText: `worse ${MARKUP}` }).waitFor();
+    assert.equal(await page.locator('main :is(img, script, b)').count(), 0);
+    await page.getByText('Decide otherwise…').click();
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+    await page.locator('.panel .title', { hasText: 'Approved' }).waitFor();
+    await go('#/endpoints/tumour');
+    await page.fill('#body', 'a,b,c');
   });
 
   watch('a server that goes away is said, and found again', async ({ page }) => {
