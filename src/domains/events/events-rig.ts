@@ -176,13 +176,14 @@ export class EventsRig {
   }
 }
 
-const roleSession = ({ account, roleArn, sessionName, onBehalfOf }: AssumeForService): Principal => ({
+const roleSession = ({ account, roleArn, sessionName, onBehalfOf, sessionPolicy }: AssumeForService): Principal => ({
   kind: 'role-session',
   account,
   arn: `arn:aws:sts::${account}:assumed-role/${roleArn.split('/').at(-1)}/${sessionName}`,
   userId: 'AROA',
   name: roleArn.split('/').at(-1) ?? '',
   ...(onBehalfOf !== undefined && { onBehalfOf }),
+  ...(sessionPolicy && { sessionPolicy }),
 });
 
 /** Runs with a world and a server, both ended afterwards. */

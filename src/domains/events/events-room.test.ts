@@ -226,6 +226,18 @@ test('pipelines are started by the role of the target, under a token that the ev
     assert.equal(started.principal.onBehalfOf, `arn:aws:events:${REGION}:${ACCOUNT}:rule/r`);
   }));
 
+test("a target's role gives no more than who put the target may have", () =>
+  withEvents(async (rig) => {
+    const sessionPolicy = { Statement: { Effect: 'Deny', Action: 'sagemaker:UpdateModelPackage', Resource: '*' } } as const;
+    const principal = { kind: 'role-session', account: ACCOUNT, arn: 'arn', userId: 'AROA', name: 'Job', sessionPolicy } as const;
+    await rig.call('events:PutRule', { Name: 'r', EventPattern: ANY });
+    const Arn = `arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/train`;
+    await rig.call('events:PutTargets', { Rule: 'r', Targets: [{ Id: 't', Arn, RoleArn: ROLE }] }, { principal });
+    await put(rig.call, {});
+    await rig.loop.idle();
+    assert.deepEqual(rig.world.heard[0]?.principal.sessionPolicy, sessionPolicy);
+  }));
+
 test('buses that lead in a circle: an event ends after so many rules, in the ledger and the dead letters', () =>
   withEvents(async (rig) => {
     await rig.call('events:CreateEventBus', { Name: 'a' });

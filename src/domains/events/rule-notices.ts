@@ -31,6 +31,11 @@ export function noticesOf(
   });
 }
 
+/** The role that a target names, less what was kept from who put the target: code in a job gains nothing by a rule. */
+function roleOf(arn: string, { sessionPolicy }: JsonObject): NonNullable<NoticeDocument['role']> {
+  return { arn, service: SERVICE, ...(sessionPolicy !== undefined && { sessionPolicy: sessionPolicy as JsonObject }) };
+}
+
 function noticeOf(
   rule: RuleDocument,
   { target, putBy }: TargetDocument,
@@ -50,7 +55,7 @@ function noticeOf(
     // from bus to bus an event stays what it is
     body: to.kind === 'bus' ? JSON.stringify(event.document) : body,
     sender: putBy,
-    ...(roleArn !== undefined && { role: { arn: roleArn, service: SERVICE } }),
+    ...(roleArn !== undefined && { role: roleOf(roleArn, putBy) }),
     about: rule.arn,
     service: SERVICE,
     attempts: 0,

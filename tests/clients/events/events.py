@@ -1,5 +1,7 @@
 """EventBridge through boto3: rules, targets, events of services, transformers, dead letters, and what rights they have."""
+import http.server
 import json
+import threading
 import time
 import unittest
 import uuid
@@ -282,6 +284,55 @@ class Rights(unittest.TestCase):
         self.assertEqual(attributes["ERROR_CODE"], "NO_PERMISSIONS")
         self.assertIn("sagemaker:StartPipelineExecution", attributes["ERROR_MESSAGE"])
         self.assertEqual(json.loads(letter["Body"])["detail"], {"n": 1})
+
+    def test_an_api_destination_needs_its_right(self):
+        heard = []
+
+        class Receiver(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                heard.append((self.path, self.headers["x-key"], json.loads(body)))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connection = events.create_connection(
+            Name="rights-connection",
+            AuthorizationType="API_KEY",
+            AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "opensesame"}},
+        )["ConnectionArn"]
+        arn = events.create_api_destination(
+            Name="rights-destination", ConnectionArn=connection, HttpMethod="POST",
+            InvocationEndpoint=f"http://127.0.0.1:{server.server_port}/in/*",
+        )["ApiDestinationArn"]
+        allow = {"Effect": "Allow", "Action": "events:InvokeApiDestination", "Resource": arn}
+        trust = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        able = iam.create_role(
+            RoleName="able-events", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )["Role"]["Arn"]
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        iam.put_role_policy(RoleName="able-events", PolicyName="p", PolicyDocument=document)
+        letters, dlq = queue("rights-destination")
+        common = {"Arn": arn, "HttpParameters": {"PathParameterValues": ["a/b"]}, "DeadLetterConfig": {"Arn": dlq}}
+        rule(
+            "rights-destination",
+            {"source": ["rights.destination"]},
+            {"Id": "not", "RoleArn": self.powerless, **common},
+            {"Id": "may", "RoleArn": able, **common},
+        )
+        put({"n": 1}, source="rights.destination")
+        letter = receive(letters)[0]["MessageAttributes"]
+        self.assertEqual(letter["ERROR_CODE"]["StringValue"], "NO_PERMISSIONS")
+        self.assertIn("events:InvokeApiDestination", letter["ERROR_MESSAGE"]["StringValue"])
+        for _ in range(100):
+            if heard:
+                break
+            time.sleep(0.1)
+        self.assertEqual([(path, key, event["detail"]) for path, key, event in heard], [("/in/a%2Fb", "opensesame", {"n": 1})])
 
     def test_a_bus_policy_denies(self):
         events.create_event_bus(Name="rights-bus")
