@@ -31,7 +31,7 @@ export function parseFilter(text: string, scope: Scope): Filter | { readonly rej
   if (nested && scope === 'MessageAttributes') {
     return wrong('Filter policy scope MessageAttributes does not support nested filter policy');
   }
-  const pattern = parsePattern(text);
+  const pattern = parsePattern(JSON.stringify(rounded(value as Json)));
   if (isRejection(pattern)) return wrong(pattern.message.replace('Event pattern is not valid. Reason: ', ''));
   const paths = new Set(pattern.alternatives.flat().map(({ path }) => path));
   if (paths.size > KEYS_MAX) return wrong(`Filter policy can not have more than ${KEYS_MAX} keys`);
@@ -45,14 +45,27 @@ export function parseFilter(text: string, scope: Scope): Filter | { readonly rej
 
 /** A body that is no JSON object has none of the keys that a policy on bodies asks for, and is not passed on. */
 export function passesFilter({ pattern, scope }: Filter, message: Pick<MessageDocument, 'message' | 'attributes'>): boolean {
-  if (scope === 'MessageAttributes') return matchesEvent(pattern, attributesAsEvent(message.attributes));
+  if (scope === 'MessageAttributes') return matchesEvent(pattern, rounded(attributesAsEvent(message.attributes)) as JsonObject);
   let body: unknown;
   try {
     body = JSON.parse(message.message);
   } catch {
     return false;
   }
-  return typeof body === 'object' && body !== null && !Array.isArray(body) && matchesEvent(pattern, body as JsonObject);
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    !Array.isArray(body) &&
+    matchesEvent(pattern, rounded(body as Json) as JsonObject)
+  );
+}
+
+/** Numbers are compared to five digits behind the point. */
+function rounded(value: Json): Json {
+  if (typeof value === 'number') return Math.round(value * 1e5) / 1e5;
+  if (Array.isArray(value)) return value.map(rounded);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, rounded(item ?? null)]));
 }
 
 function attributesAsEvent(attributes: MessageDocument['attributes'] = {}): JsonObject {
@@ -64,8 +77,8 @@ function scalarsOf(type: string, text: string): Json {
   if (type === 'Number') return Number(text);
   if (type !== 'String.Array') return text;
   try {
-    const list: unknown = JSON.parse(text);
-    return Array.isArray(list) ? list.filter((one) => one === null || typeof one !== 'object') : text;
+    const list = JSON.parse(text) as Json;
+    return (Array.isArray(list) ? list : [list]).filter((one) => one === null || typeof one !== 'object');
   } catch {
     return text;
   }

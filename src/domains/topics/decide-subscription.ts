@@ -31,7 +31,7 @@ export function rejectedEndpoint(protocol: Protocol, endpoint: string, place: Pl
   const named = arn?.service === service && arn.account === place.account && arn.region !== '';
   if (!named) return invalidParameter(protocol === 'sqs' ? 'SQS endpoint ARN' : 'Lambda endpoint ARN');
   if (protocol === 'sqs' && arn.resource.endsWith('.fifo')) {
-    return invalidParameter('Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics');
+    return invalidParameter('Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics');
   }
   return undefined;
 }

@@ -128,7 +128,7 @@ export interface Permission {
 export function withPermission(policy: PolicyDocument, arn: string, permission: Permission): PolicyDocument | Rejection {
   const statements = asList(policy.Statement) as PolicyStatement[];
   const { label, accounts, actions } = permission;
-  if (statements.some(({ Sid }) => Sid === label)) return invalidParameter('Statement already exists');
+  if (statements.some(({ Sid }) => Sid === label)) return { code: 'InvalidParameter', message: 'Statement already exists' };
   if (!actions.every((action) => LENDABLE.includes(action))) {
     return invalidParameter('Policy statement action out of service scope!');
   }

@@ -4,7 +4,7 @@ import { evaluateTrust } from '../../platform/authorization/evaluate.ts';
 import type { AuthorizationNeed, PolicyDocument } from '../../platform/authorization/policy.ts';
 import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { refuse } from '../../platform/errors/rejection.ts';
+import { rejectionError } from '../../platform/errors/rejection.ts';
 import type { WithSource } from '../../platform/ports/invocation.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
 import { absentError, type Place, placeOf } from '../../platform/resources/declaration.ts';
@@ -50,10 +50,9 @@ export async function readTopic(store: Reads, context: OperationContext, arn: st
 /** `<topic>:<id>`, what a subscription's ARN ends in. */
 export function subscriptionNameOf(context: OperationContext, text: string): string {
   const arn = parseArn(text);
-  if (arn?.service !== 'sns' || !/^[^:]+:[^:]+$/.test(arn.resource)) {
-    refuse(invalidParameter('SubscriptionArn'));
-  }
-  if (arn?.account !== context.account || arn.region !== context.region) throw absentError(SUBSCRIPTION, placeOf(context), '');
+  if (!arn || !/^[^:]+:[^:]+$/.test(arn.resource)) throw rejectionError(invalidParameter('SubscriptionArn'));
+  if (arn.service !== 'sns' || arn.account !== context.account || arn.region !== context.region)
+    throw absentError(SUBSCRIPTION, placeOf(context), '');
   return arn.resource;
 }
 

@@ -6,11 +6,11 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { changeTags, mergedTags, readTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
 import { absentError, existsError, keyOfArn, placeOf } from '../../../platform/resources/declaration.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
-import { tagsWrite } from '../../../platform/resources/tags.ts';
+import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import type { SchedulesPorts } from '../ports.ts';
-import { DEFAULT_GROUP, GROUP_REMAINS, groupArn, type GroupDocument, groupKey, SCHEDULE_GROUP } from '../resources.ts';
+import { DEFAULT_GROUP, GROUP_REMAINS, groupArn, type GroupDocument, groupKey, SCHEDULE, SCHEDULE_GROUP } from '../resources.ts';
 import { readGroup } from '../schedule-access.ts';
 
 const PAGE = 100;
@@ -96,6 +96,10 @@ const listScheduleGroups = (ports: SchedulesPorts) =>
     effect: 'read',
     needs: (_input, context) => [{ action: 'scheduler:ListScheduleGroups', resources: [groupArn(placeOf(context), '*')] }],
     async handle({ NamePrefix = '', NextToken, MaxResults = PAGE }, context) {
+      const withDefault = NextToken === undefined && DEFAULT_GROUP.startsWith(NamePrefix);
+      if (withDefault && MaxResults === 1) {
+        return { ScheduleGroups: [shown(undefined, context)], NextToken: encodePageToken({ sort: '', name: '' }) ?? '' };
+      }
       const page = await listRows<GroupDocument>(ports.store, {
         ...placeOf(context),
         kind: SCHEDULE_GROUP.kind,
@@ -103,10 +107,9 @@ const listScheduleGroups = (ports: SchedulesPorts) =>
         sortBy: 'name',
         order: 'ascending',
         after: decodePageToken(NextToken),
-        limit: MaxResults,
+        limit: withDefault ? MaxResults - 1 : MaxResults,
       });
       const token = encodePageToken(page.next);
-      const withDefault = NextToken === undefined && DEFAULT_GROUP.startsWith(NamePrefix);
       return {
         ScheduleGroups: [
           ...(withDefault ? [shown(undefined, context)] : []),
@@ -117,7 +120,7 @@ const listScheduleGroups = (ports: SchedulesPorts) =>
     },
   });
 
-/** The group is told to be going; its schedules end in the same moment, since none of them fires in a group that goes. */
+/** A group with schedules is told to be going; they end in the same moment, since none fires in a group that goes. */
 const deleteScheduleGroup = (ports: SchedulesPorts) =>
   operation('scheduler:DeleteScheduleGroup', {
     effect: 'change',
@@ -128,13 +131,20 @@ const deleteScheduleGroup = (ports: SchedulesPorts) =>
       await decideAndCommit(ports.store, async () => {
         const row = await readGroup(ports.store, context, input.Name);
         if (!row || row.document.state === 'DELETING') return { result: undefined };
+        const arn = groupArn(placeOf(context), input.Name);
+        const expect = [{ key: row.key, version: row.version }];
+        const ledger = [entryOf(context, 'scheduler:DeleteScheduleGroup', [arn])];
+        const held = { ...placeOf(context), kind: SCHEDULE.kind, parent: input.Name } as const;
+        const { rows } = await ports.store.list({ ...held, sortBy: 'name', order: 'ascending', limit: 1 });
+        // one that comes meanwhile expects the group as it is, so that an empty group may go at once
+        if (rows.length === 0) return { commit: { expect, remove: [row.key, tagsKey(arn)], ledger }, result: undefined };
         const document: GroupDocument = { ...row.document, state: 'DELETING', modifiedAtMs: context.nowMs };
         return {
           commit: {
-            expect: [{ key: row.key, version: row.version }],
+            expect,
             write: [{ key: row.key, document, index: { ...row.index, modifiedAtMs: context.nowMs } }],
             timers: [{ reconciler: GROUP_REMAINS, key: row.key, dueAtMs: context.nowMs }],
-            ledger: [entryOf(context, 'scheduler:DeleteScheduleGroup', [groupArn(placeOf(context), input.Name)])],
+            ledger,
           },
           result: undefined,
         };

@@ -69,7 +69,7 @@ async function checkTarget(ports: SchedulesPorts, { Target }: CreateScheduleInpu
 
 function documentOf(input: CreateScheduleInput, context: OperationContext, before?: ScheduleDocument): ScheduleDocument {
   const { nowMs } = context;
-  const asked = accepted(parseAsked(input, nowMs));
+  const asked = accepted(parseAsked(input, nowMs, before?.startMs));
   const timing = { ...asked, anchorMs: asked.startMs ?? nowMs };
   const group = groupOf(input);
   const next = asked.state === 'ENABLED' ? firstTime(timing, rowName(group, input.Name), nowMs) : undefined;

@@ -77,6 +77,7 @@ const subscribe = (ports: TopicsPorts) =>
         context: { 'sns:Protocol': input.Protocol, 'sns:Endpoint': input.Endpoint ?? '' },
       }),
     async handle(input, context) {
+      await readTopic(ports.store, context, input.TopicArn);
       const protocol = accepted(parseProtocol(input.Protocol));
       const endpoint = input.Endpoint ?? '';
       if (endpoint === '') refuse(invalidParameter('Endpoint'));

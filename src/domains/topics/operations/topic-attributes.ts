@@ -11,7 +11,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { shownPolicy } from '../decide-retries.ts';
 import { mergedAttributes } from '../decide-subscription.ts';
 import { rejectedTopicAttribute, withoutPermission, withPermission } from '../decide-topic.ts';
-import { policyOf, readTopic, topicNameOf, topicNeeds, type TopicRow } from '../topic-access.ts';
+import { policyOf, readTopic, topicNeeds, type TopicRow } from '../topic-access.ts';
 import { type Attributes, SUBSCRIPTION, topicArn } from '../resources.ts';
 import type { TopicsPorts } from '../ports.ts';
 
@@ -129,16 +129,17 @@ const taggedTopic = (ports: TopicsPorts, context: OperationContext, arn: string)
     const { key, version } = await readTopic(ports.store, context, arn, 'ResourceArn');
     return { key, version, arn };
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.finding !== 'absent') throw error;
+    if (!(error instanceof ServiceError)) throw error; // not there, or no topic's name at all
     throw new ServiceError('ResourceNotFoundException', 'Resource does not exist', {}, 'absent');
   }
 };
 
 const resourceNeeds =
   (action: string) => (input: { ResourceArn: string; Tags?: { Key: string; Value: string }[] }, context: OperationContext) => {
-    const inPlace = parseArn(input.ResourceArn)?.account === context.account;
-    // of another account's there is nothing to be said; the handler tells that it is not there
-    const resources = [topicArn(context, inPlace ? topicNameOf(context, input.ResourceArn, 'ResourceArn') : '*')];
+    const arn = parseArn(input.ResourceArn);
+    const inPlace = arn?.service === 'sns' && arn.account === context.account && arn.region === context.region;
+    // of what is not here there is nothing to be said; the handler tells that it is not there
+    const resources = [topicArn(context, inPlace ? arn.resource : '*')];
     return [{ action, resources, ...(input.Tags && { context: tagContext(input.Tags) }) }];
   };
 
