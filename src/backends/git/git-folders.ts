@@ -110,6 +110,8 @@ async function syncFolder(path: string): Promise<void> {
   await opened?.sync().finally(() => opened.close());
 }
 
+const READ_AWAY_BYTES = 64 * 1024 * 1024;
+
 async function keep(
   folder: string,
   name: string,
@@ -124,7 +126,7 @@ async function keep(
   try {
     for await (const piece of body) {
       sizeBytes += piece.length;
-      if (sizeBytes > 2 * bytesMax) break;
+      if (sizeBytes > bytesMax + Math.max(bytesMax, READ_AWAY_BYTES)) break;
       if (sizeBytes <= bytesMax) await file.writeFile(piece);
     }
   } catch (error) {

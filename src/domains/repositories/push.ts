@@ -137,18 +137,27 @@ const refusedReport = (why: string, commands: readonly RefCommand[]): PushReport
 /** The commands of a push and what of its pack came with them. */
 async function readHead(source: AsyncIterator<Uint8Array>): Promise<{ head: PushHead; rest: Buffer }> {
   let bytes: Buffer = Buffer.alloc(0);
+  const refuse = async (code: 'InvalidRequest' | 'IncompleteBody', message: string): Promise<never> => {
+    // whoever answers reads away what is left
+    await source.return?.();
+    throw new ServiceError(code, message);
+  };
   for (;;) {
     const step = await source.next();
     if (!step.done) bytes = Buffer.concat([bytes, step.value]);
     const head = parsePushHead(bytes);
-    if (typeof head === 'string') throw new ServiceError('InvalidRequest', `This is no push: ${head}.`);
+    if (typeof head === 'string') return refuse('InvalidRequest', `This is no push: ${head}.`);
     if (head) return { head, rest: bytes.subarray(head.sizeBytes) };
-    if (step.done) throw new ServiceError('IncompleteBody', 'The request ended before the commands of the push did.');
-    if (bytes.length > HEAD_BYTES_MAX) throw new ServiceError('InvalidRequest', 'The commands of the push are too long.');
+    if (step.done) return refuse('IncompleteBody', 'The request ended before the commands of the push did.');
+    if (bytes.length > HEAD_BYTES_MAX) return refuse('InvalidRequest', 'The commands of the push are too long.');
   }
 }
 
 async function* joined(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (first.length > 0) yield first;
-  for (let step = await rest.next(); !step.done; step = await rest.next()) yield step.value;
+  try {
+    if (first.length > 0) yield first;
+    for (let step = await rest.next(); !step.done; step = await rest.next()) yield step.value;
+  } finally {
+    await rest.return?.();
+  }
 }

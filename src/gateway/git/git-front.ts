@@ -162,12 +162,13 @@ async function* contentOf(request: IncomingMessage, sendContinue: () => void): A
       return;
     }
     const plain = createGunzip();
-    const feeding = pipeline(request, plain);
+    // not the request itself, which would be destroyed with a broken stream: the connection has to take the answer
+    const feeding = pipeline(request.iterator({ destroyOnReturn: false }), plain);
     feeding.catch(() => undefined); // told by the reading below
     for await (const piece of plain) yield piece as Uint8Array;
     await feeding;
   } catch (error) {
-    const isBroken = /^Z_|ERR_/.test((error as NodeJS.ErrnoException).code ?? '') && !request.destroyed;
+    const isBroken = /^Z_/.test((error as NodeJS.ErrnoException).code ?? '');
     throw new ServiceError('IncompleteBody', isBroken ? 'The body is no whole gzip stream.' : 'The client went away.');
   }
 }

@@ -61,6 +61,9 @@ export interface Git {
   run(place: GitPlace, words: readonly string[], options?: GitRun): Promise<GitResult>;
   /** Its output as it comes; a failure throws BackendError behind the last piece. Leaving early ends the run. */
   stream(place: GitPlace, words: readonly string[], options?: GitRun): AsyncIterable<Uint8Array>;
-  /** Undefined when it has more than `bytesMax`; what comes behind is read away, up to as much again. */
+  /**
+   * Undefined when it has more than `bytesMax`; what comes behind is read away, up to as much again or 64 MiB, since
+   * a client of git hears an answer best when it has sent all.
+   */
   keep(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<KeptBody | undefined>;
 }
