@@ -23,6 +23,8 @@ export interface View {
   readonly content: readonly Node[];
   /** Whether it can change by itself, so that it is worth looking again. */
   readonly live: boolean;
+  /** How long a view that can change is good for; absent: a second. */
+  readonly againMs?: number;
   /** What the panel is about; a narrow window moves to the panel when it changes. */
   readonly chosen?: string;
 }
@@ -72,7 +74,7 @@ async function lookOnce(look: ReturnType<Page>, route: Route, isNew: boolean): P
     if (view.chosen !== chosen && view.chosen !== undefined) revealPanel();
     chosen = view.chosen;
     tell('');
-    return view.live ? LOOK_AGAIN_MS : Infinity;
+    return view.live ? (view.againMs ?? LOOK_AGAIN_MS) : Infinity;
   } catch (error) {
     return location.hash === hash ? showFault(route.page, error, isNew) : 0;
   }

@@ -11,6 +11,8 @@ type Target = NonNullable<OutputOf<'events:ListTargetsByRule'>['Targets']>[numbe
 type Schedule = OutputOf<'scheduler:GetSchedule'>;
 
 const SCHEDULES_SHOWN = 100;
+/** Rules change by people, seldom, and each is a call. */
+const LOOK_AGAIN_MS = 5000;
 
 /** What starts by itself: rules of every event bus with their targets, and schedules. */
 export const automationPage: Page = () => {
@@ -27,6 +29,7 @@ export const automationPage: Page = () => {
         card(h('h2', {}, 'Schedules'), schedules),
       ],
       live: true,
+      againMs: LOOK_AGAIN_MS,
     };
   };
 };

@@ -11,23 +11,53 @@ import { linkTo } from './route.ts';
 type Pipeline = NonNullable<OutputOf<'codepipeline:ListPipelines'>['pipelines']>[number];
 
 /** Every delivery pipeline with its newest execution, and what waits for a person. */
-export const deliveriesPage: Page = () => async () => {
-  const pipelines = await callAll<Pipeline>(async (nextToken) => {
-    const page = await call('codepipeline:ListPipelines', { maxResults: 100, nextToken });
-    return [page.pipelines, page.nextToken];
-  });
-  const rows = await Promise.all(pipelines.map(({ name = '' }) => rowOf(name)));
-  rows.sort((a, b) => b.startedAt - a.startedAt);
-  return {
-    title: 'Delivery',
-    content: [
-      h('h1', {}, 'Delivery'),
-      h('p', { class: 'sub' }, 'Delivery pipelines with their newest execution. Times are UTC; local time on hover.'),
-      card(rows.length > 0 ? tableOf(HEADINGS, rows) : nothing()),
-    ],
-    live: true,
+export const deliveriesPage: Page = () => {
+  const known = new Map<string, { readonly readAt: number; readonly now: Now }>();
+  const nowOf = async (name: string): Promise<Now> => {
+    const before = known.get(name);
+    if (before && isQuiet(before.now) && performance.now() - before.readAt < QUIET_MS) return before.now;
+    const now = await readNow(name);
+    known.set(name, { readAt: performance.now(), now });
+    return now;
+  };
+  return async () => {
+    const pipelines = await callAll<Pipeline>(async (nextToken) => {
+      const page = await call('codepipeline:ListPipelines', { maxResults: 100, nextToken });
+      return [page.pipelines, page.nextToken];
+    });
+    const rows = await Promise.all(pipelines.map(async ({ name = '' }) => rowOf(name, await nowOf(name))));
+    rows.sort((a, b) => b.startedAt - a.startedAt);
+    return {
+      title: 'Delivery',
+      content: [
+        h('h1', {}, 'Delivery'),
+        h('p', { class: 'sub' }, 'Delivery pipelines with their newest execution. Times are UTC; local time on hover.'),
+        card(rows.length > 0 ? tableOf(HEADINGS, rows) : nothing()),
+      ],
+      live: true,
+    };
   };
 };
+
+/** How long a pipeline that rests is not asked again: there may be hundreds. */
+const QUIET_MS = 5000;
+
+/** What a pipeline is at. */
+interface Now {
+  readonly newest: Summary | undefined;
+  readonly waiting: ReturnType<typeof waitingApprovals>;
+}
+
+const isQuiet = ({ newest, waiting }: Now): boolean => waiting.length === 0 && !isRunning(newest?.status);
+
+async function readNow(name: string): Promise<Now> {
+  const { pipelineExecutionSummaries: [newest] = [] } = await call('codepipeline:ListPipelineExecutions', {
+    pipelineName: name,
+    maxResults: 1,
+  });
+  // another execution than the newest may be the one that waits
+  return { newest, waiting: newest ? waitingApprovals(await call('codepipeline:GetPipelineState', { name })) : [] };
+}
 
 const HEADINGS = ['Pipeline', 'Waits for you', 'Newest execution', 'Source revision', 'Started', 'Took'];
 
@@ -39,13 +69,7 @@ const nothing = (): HTMLElement =>
     command('aws codepipeline create-pipeline --cli-input-json file://pipeline.json'),
   );
 
-async function rowOf(name: string): Promise<Row & { readonly startedAt: number }> {
-  const { pipelineExecutionSummaries: [newest] = [] } = await call('codepipeline:ListPipelineExecutions', {
-    pipelineName: name,
-    maxResults: 1,
-  });
-  // another execution than the newest may be the one that waits
-  const waiting = newest ? waitingApprovals(await call('codepipeline:GetPipelineState', { name })) : [];
+function rowOf(name: string, { newest, waiting }: Now): Row & { readonly startedAt: number } {
   const reviews = waiting.map(({ stage, action }) =>
     h('div', {}, h('a', { class: 'review', href: linkTo('delivery', name, { stage, action }) }, `Review ${stage} / ${action}`)),
   );

@@ -19,7 +19,7 @@ export function deliveryBoard(delivery: Delivery, choices: Route['choices']): HT
     ...(at > 0 ? [transitionOf(delivery, stage, choices)] : []),
     stageColumn(delivery, stage, choices),
   ]);
-  return h('div', { class: 'board', role: 'list', 'aria-label': 'Stages' }, columns);
+  return h('div', { class: 'board', role: 'group', 'aria-label': 'Stages' }, columns);
 }
 
 function stageColumn(delivery: Delivery, stage: Stage, choices: Route['choices']): HTMLElement {
@@ -32,7 +32,7 @@ function stageColumn(delivery: Delivery, stage: Stage, choices: Route['choices']
     'section',
     {
       class: `stage ${moodOf(status)}`,
-      role: 'listitem',
+      'aria-label': `Stage ${stage.name}`,
       'data-key': stage.name,
       'data-stage': stage.name,
       'data-status': status ?? '',
@@ -109,7 +109,6 @@ function transitionOf(delivery: Delivery, stage: Stage, choices: Route['choices'
     'a',
     {
       class: enabled ? 'transition' : 'transition closed',
-      role: 'listitem',
       href: linkTo('delivery', delivery.name, { transition: stage.name }),
       'data-key': `into ${stage.name}`,
       'data-transition': stage.name,

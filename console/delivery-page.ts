@@ -39,7 +39,7 @@ export const deliveryPage: Page = (argument) => {
         panel.title === '' ? columns(history, beside) : columns(beside, history),
       ],
       live: true,
-      chosen: panel.title,
+      chosen: panel.title || undefined,
     };
   };
 };

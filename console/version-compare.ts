@@ -74,7 +74,9 @@ const servedLine = (packageArn: string, endpoints: readonly string[]): HTMLEleme
     endpoints.flatMap((name, at) => [at > 0 ? ', ' : '', h('a', { href: linkTo('endpoints', name) }, name)]),
   );
 
-const number = (value: string | undefined): HTMLElement => h('span', { class: 'number' }, value ?? '–');
+/** Short enough for a column; the whole number on hover. */
+const number = (value: string | undefined): HTMLElement =>
+  h('span', { class: 'number', title: value }, value === undefined ? '–' : String(Number(Number(value).toPrecision(6))));
 
 function difference(own: string | undefined, other: string | undefined): HTMLElement {
   if (own === undefined || other === undefined) return number(undefined);
