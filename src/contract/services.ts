@@ -63,7 +63,15 @@ export function shapeOf(model: ServiceModel, ref: ShapeRef | string): Shape {
   return model.shapes[name] ?? { type: 'structure', members: {} };
 }
 
-export function createService(id: string, prefix: string, model: ServiceModel, patches: readonly PatternPatch[] = []): Service {
+/** A service that speaks JSON too is one of JSON's, as clients take it; requests in CBOR say so themselves. */
+function spokenModel(model: ServiceModel): ServiceModel {
+  const { metadata } = model;
+  if (metadata.protocol !== 'smithy-rpc-v2-cbor' || !metadata.protocols?.includes('json')) return model;
+  return { ...model, metadata: { ...metadata, protocol: 'json' } };
+}
+
+export function createService(id: string, prefix: string, given: ServiceModel, patches: readonly PatternPatch[] = []): Service {
+  const model = spokenModel(given);
   const operations = new Map<string, ApiOperation>();
   for (const operation of Object.values(model.operations)) {
     operations.set(operation.name, describeOperation(model, prefix, operation));

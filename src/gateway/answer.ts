@@ -179,10 +179,8 @@ function settleProtocol(exchange: Exchange, candidates: readonly Service[], earl
     (early && 'service' in early ? early.service : undefined) ?? (candidates.length === 1 ? candidates[0] : undefined);
   if (!service) return;
   exchange.service = service;
-  const { protocol, protocols = [] } = service.model.metadata;
-  // of several that a service speaks the request chooses one
-  if (exchange.protocol !== 'smithy-rpc-v2-cbor' && !(protocols.length > 1 && protocols.includes(exchange.protocol)))
-    exchange.protocol = protocol;
+  // CBOR and other protocols that a service also speaks keep the form guessed from the request
+  if (exchange.protocol !== 'smithy-rpc-v2-cbor') exchange.protocol = service.model.metadata.protocol;
 }
 
 function routeByAction(
