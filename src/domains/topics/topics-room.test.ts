@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createVerify, X509Certificate } from 'node:crypto';
 import { ACCOUNT, REGION, type RoomCall, withRoom } from '../../platform/calls/room-rig.ts';
+import type { OperationName } from '../../contract/operations.ts';
+import type { AuthorizationNeed } from '../../platform/authorization/policy.ts';
+import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { systemIds } from '../../platform/ids.ts';
 import { NOTICE, type NoticeDocument } from '../../platform/notices.ts';
@@ -29,6 +32,8 @@ interface Setting {
   readonly call: RoomCall;
   readonly store: Store;
   readonly route: WebRoute;
+  /** What the caller of an operation would have to be allowed. */
+  needs(name: OperationName, input: object): Promise<readonly AuthorizationNeed[]>;
   /** What waits to be handed over, in order of name; the room `notices` is not here. */
   notices(): Promise<NoticeDocument[]>;
   settle(): Promise<void>;
@@ -57,6 +62,16 @@ const withTopics = (run: (setting: Setting) => Promise<void>): Promise<void> =>
         store,
         route: room.route,
         settle,
+        needs: async (name, input) => {
+          const context = {
+            operation: name,
+            account: ACCOUNT,
+            region: REGION,
+            requestId: 'r',
+            nowMs: clock.now(),
+          } as OperationContext;
+          return (await room.operations.find((one) => one.name === name)?.needs(input, context)) ?? [];
+        },
         advance: (byMs) => clock.advance(byMs),
         async notices() {
           await settle();
@@ -311,6 +326,27 @@ test('what may be published: sizes, subjects, structures, attributes, batches', 
       }),
       code('BatchEntryIdsNotDistinct'),
     );
+  }));
+
+test("a topic's policy lets in the services that it names, for the sources that it names", () =>
+  withTopics(async ({ call, needs }) => {
+    const TopicArn = await topic(call);
+    const rule = `arn:aws:events:${REGION}:${ACCOUNT}:rule/told`;
+    const publish = (service: string, arn: string) =>
+      needs('sns:Publish', { TopicArn, Message: 'm', Source: { service, arn, account: ACCOUNT } });
+    assert.equal((await publish('events.amazonaws.com', rule)).length, 1, 'without a policy the sender needs the right itself');
+    const statement = {
+      Effect: 'Allow',
+      Principal: { Service: 'events.amazonaws.com' },
+      Action: 'sns:Publish',
+      Resource: TopicArn,
+      Condition: { ArnEquals: { 'aws:SourceArn': rule } },
+    };
+    const AttributeValue = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    await call('sns:SetTopicAttributes', { TopicArn, AttributeName: 'Policy', AttributeValue });
+    assert.deepEqual(await publish('events.amazonaws.com', rule), []);
+    assert.equal((await publish('events.amazonaws.com', `${rule}-other`)).length, 1);
+    assert.equal((await publish('s3.amazonaws.com', rule)).length, 1);
   }));
 
 test('permissions and policies: lent, shown, taken back; what is none is refused', () =>
