@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { findRuntime } from '../../../toolchain/python.mjs';
@@ -20,7 +21,14 @@ interface Finding {
 export async function doctor(options: GlobalOptions): Promise<void> {
   const folder = dataFolderOf(options.data);
   const output = createOutput(options.json ?? false);
-  const findings = [nodeFinding(), runtimeFinding(), ...sandboxFindings(), folderFinding(folder), await serverFinding(folder)];
+  const findings = [
+    nodeFinding(),
+    runtimeFinding(),
+    ...sandboxFindings(),
+    gitFinding(),
+    folderFinding(folder),
+    await serverFinding(folder),
+  ];
   output.line(
     table([
       ['', 'WHAT', 'FOUND'],
@@ -38,6 +46,21 @@ export async function doctor(options: GlobalOptions): Promise<void> {
 
 function nodeFinding(): Finding {
   return { what: 'Node.js', state: 'ok', detail: `${process.version} (${process.execPath})` };
+}
+
+const GIT_LEAST = [2, 36] as const;
+
+/** Repositories are served by it; nothing else needs it. */
+function gitFinding(): Finding {
+  const what = 'git';
+  const { stdout, error } = spawnSync('git', ['--version'], { encoding: 'utf8' });
+  const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(stdout ?? '')?.map(Number) ?? [];
+  if (!error && (major > GIT_LEAST[0] || (major === GIT_LEAST[0] && minor >= GIT_LEAST[1])))
+    return { what, state: 'ok', detail: stdout.trim() };
+  const detail = error
+    ? 'not installed: git repositories cannot be served'
+    : `${stdout.trim()} is older than ${GIT_LEAST.join('.')}`;
+  return { what, state: 'note', detail, mend: 'install git 2.36 or later' };
 }
 
 function runtimeFinding(): Finding {
