@@ -34,16 +34,20 @@ export async function findProject(connection: Connection, project: string): Prom
   const place = { connection, project, account };
   const live = await findLive(connection);
   const versions = await findVersions(place, live);
+  const deliveries = await findDeliveries(place);
+  const runs = deliveries.find(({ kept }) => kept !== undefined);
+  const unlessItRuns = (items: readonly Item[]) =>
+    runs ? items.map((item) => ({ ...item, kept: `${runs.name} needs it, and runs` })) : items;
   return [
     ...(await findRules(place)),
-    ...(await findDeliveries(place)),
-    ...(await findBuilds(place)),
+    ...deliveries,
+    ...unlessItRuns(await findBuilds(place)),
     ...(await findSageMakerPipelines(place)),
     ...(await findHosting(place, live)),
     ...versions,
     ...(await findArtefacts(place, versions)),
     ...(await findTopic(place)),
-    ...(await findRoles(place)),
+    ...unlessItRuns(await findRoles(place)),
   ];
 }
 
@@ -95,7 +99,10 @@ async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
   } catch (error) {
-    if (error instanceof AwsError && /could not find|does not exist|not found/i.test(`${error.code} ${error.message}`))
+    if (
+      error instanceof AwsError &&
+      /could not find|does not exist|not ?found|cannot be found|NoSuchEntity/i.test(`${error.code} ${error.message}`)
+    )
       return undefined;
     throw error;
   }
