@@ -31,10 +31,13 @@ export function createBuildTools(log: BuildToolsLog): BuildTools {
   return {
     prepared: () => ready,
     prepare() {
-      preparing ??= prepareTools(log).then((tools) => {
-        ready = true;
-        return tools;
-      });
+      preparing ??= prepareTools(log)
+        // whatever is missing is told again where a build cannot start for it
+        .catch((error: unknown): PreparedTools => ({ versions: {}, problem: messageOf(error) }))
+        .then((tools) => {
+          ready = true;
+          return tools;
+        });
       return preparing;
     },
   };
@@ -65,11 +68,12 @@ async function buildTools(log: BuildToolsLog): Promise<string | undefined> {
     await buildRuntime(BUILD_RUNTIME, python, (text: string) => log.info({}, `tools of builds: ${text}`));
     return undefined;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
     log.info({ err: error }, 'The AWS CLI for builds could not be installed.');
-    return message.split('\n')[0] ?? message;
+    return messageOf(error);
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 
 export function buildWorkRuntime(): WorkRuntime {
   const ml = locateRuntime('ml');

@@ -282,6 +282,16 @@ test('a stop wins: the running phase is STOPPED, and so is a build that waits fo
   );
 });
 
+test('a build that never ends is TIMED_OUT when its time is over, in the phase it was in', async () => {
+  await rig.project('endless', spec({ pre_build: commands('trap "" TERM', 'while true; do sleep 0.1; done') }));
+  const build = await rig.run({ projectName: 'endless', timeoutInMinutesOverride: 5, imageOverride: 'hasty' });
+  assert.equal(build.buildStatus, 'TIMED_OUT');
+  assert.match(phasesOf(build), /PRE_BUILD TIMED_OUT, FINALIZING SUCCEEDED, COMPLETED$/);
+  assert.deepEqual(build.phases?.find(({ phaseStatus }) => phaseStatus === 'TIMED_OUT')?.contexts, [
+    { statusCode: 'BUILD_TIMED_OUT', message: 'Build has timed out. ' },
+  ]);
+});
+
 test('a build whose supervisor was killed ends as FAULT and says so', async () => {
   await rig.project('lost', spec({ build: WAITS }));
   const id = await rig.startBuild({ projectName: 'lost' });

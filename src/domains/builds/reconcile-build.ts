@@ -10,7 +10,7 @@ import { openSession } from './build-session.ts';
 import { decideEnd, refusedImage } from './decide-end.ts';
 import { closed, currentPhaseOf, ended, merged, next, readRecords, type BuildRecords } from './decide-phases.ts';
 import { RECORDS_FILE } from './decide-plan.ts';
-import { finishUpload } from './finish-upload.ts';
+import { finishUpload, type Upload } from './finish-upload.ts';
 import { pinSources } from './pin-sources.ts';
 import type { BuildsPorts } from './ports.ts';
 import { BUILD_RECONCILER, type BuildDocument, isEnded } from './resources.ts';
@@ -166,14 +166,24 @@ class BuildReconciler implements Reconciler {
       const phases = ended(build.phases, decision.phaseStatus, end.endedAtMs, decision.context);
       return this.#close(row, { ...build, phases }, decision.status);
     }
-    const session = await openSession(this.#ports, row.key, build);
-    const upload = await finishUpload(this.#ports, session, row.key, build, records);
+    const upload = await this.#upload(row.key, build, records);
     if ('problem' in upload) {
       const context = { statusCode: 'CLIENT_ERROR', message: upload.problem };
       return this.#close(row, { ...build, phases: ended(build.phases, 'FAILED', this.#now(), context) }, 'FAILED');
     }
     build = { ...build, ...upload.members, phases: ended(build.phases, 'SUCCEEDED', this.#now()) };
     return this.#close(row, build, decision.status, upload.commit);
+  }
+
+  /** A role that went meanwhile is the build's failure, like a bucket that refuses. */
+  async #upload(key: ResourceKey, build: BuildDocument, records: BuildRecords): Promise<Upload> {
+    try {
+      return await finishUpload(this.#ports, await openSession(this.#ports, key, build), key, build, records);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      throwPassing(error);
+      return { problem: `${error.code}: ${error.message}` };
+    }
   }
 
   /** What it is about to become is in `row`; what stands in the store may be `before`. */
