@@ -37,12 +37,16 @@ function kindOf({ service, resource }: Arn): Kind | undefined {
 
 const invalid = (message: string): Rejection => ({ code: 'ValidationException', message });
 
+/** What is looked at of all targets before the first is looked at closely. */
+export function rejectedArn({ Arn }: Target): Rejection | undefined {
+  return parseArn(Arn) ? undefined : invalid(`Parameter ${Arn} is not valid. Reason: Provided Arn is not in correct format.`);
+}
+
 /** Why a target cannot be put on a rule. */
 export function rejectedTarget(target: Target): Rejection | undefined {
   const { Id, Arn: text, RoleArn } = target;
   const arn = parseArn(text);
-  if (!arn) return invalid(`Parameter ${text} is not valid. Reason: Provided Arn is not in correct format.`);
-  const kind = kindOf(arn);
+  const kind = arn && kindOf(arn);
   if (!kind) {
     return missing(
       `Target ${Id}: events are not sent to ${text}. Targets are queues, functions, topics, log groups, event buses, API destinations, SageMaker and CodePipeline pipelines and CodeBuild projects.`,
@@ -52,9 +56,7 @@ export function rejectedTarget(target: Target): Rejection | undefined {
     return invalid(`RoleArn is required for target ${Id}.`);
   }
   if (kind === 'queue' && arn.resource.endsWith('.fifo') && target.SqsParameters?.MessageGroupId === undefined) {
-    return invalid(
-      `Parameter(s) SqsParameters must be specified for target: ${Id}. Reason: A message group id is required for FIFO queues.`,
-    );
+    return invalid(`Parameter(s) SqsParameters must be specified for target: ${Id}.`);
   }
   const letter = target.DeadLetterConfig?.Arn;
   if (letter !== undefined && (parseArn(letter)?.service !== 'sqs' || letter.endsWith('.fifo'))) {

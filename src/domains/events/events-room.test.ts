@@ -135,7 +135,10 @@ test('rules and targets are refused in the words of the service', () =>
       targets({ Id: '1', Arn: `arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/p` }),
       code('ValidationException', /RoleArn is required for target 1/),
     );
-    await assert.rejects(targets({ Id: '1', Arn: `${Arn}.fifo` }), code('ValidationException', /message group id/));
+    await assert.rejects(
+      targets({ Id: '1', Arn: `${Arn}.fifo` }),
+      code('ValidationException', /SqsParameters must be specified for target: 1/),
+    );
     await targets(...['1', '2', '3', '4', '5'].map((Id) => ({ Id, Arn })));
     await assert.rejects(targets({ Id: '6', Arn }), code('LimitExceededException'));
     await targets({ Id: '5', Arn: `${Arn}2` });

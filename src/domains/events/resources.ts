@@ -34,7 +34,7 @@ export const CONNECTION: ResourceDeclaration = {
   arnType: 'connection',
   absent: {
     code: 'ResourceNotFoundException',
-    message: (name) => `Failed to describe the connection(s). Connection '${name}' does not exist.`,
+    message: (name) => `Connection '${name}' does not exist.`,
   },
   exists: { code: 'ResourceAlreadyExistsException', message: (name) => `Connection ${name} already exists.` },
 };
@@ -45,7 +45,7 @@ export const DESTINATION: ResourceDeclaration = {
   arnType: 'api-destination',
   absent: {
     code: 'ResourceNotFoundException',
-    message: (name) => `Failed to describe the api-destination(s). An api-destination '${name}' does not exist.`,
+    message: (name) => `An api-destination '${name}' does not exist.`,
   },
   exists: { code: 'ResourceAlreadyExistsException', message: (name) => `An api-destination '${name}' already exists.` },
 };

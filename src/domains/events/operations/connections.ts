@@ -157,7 +157,12 @@ export const describeConnection = (ports: EventsPorts): Operation<'events:Descri
     effect: 'read',
     needs: needs<'events:DescribeConnection'>('events:DescribeConnection'),
     async handle(input, context) {
-      const { document } = await readConnection(ports, context, input.Name);
+      const row = await findConnection(ports.store, context, input.Name);
+      if (!row) {
+        const absent = absentError(CONNECTION, placeOf(context), input.Name);
+        throw new ServiceError(absent.code, `Failed to describe the connection(s). ${absent.message}`, {}, 'absent');
+      }
+      const { document } = row;
       return {
         ...summaryOf(document),
         ...(document.description !== undefined && { Description: document.description }),
