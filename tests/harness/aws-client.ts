@@ -36,7 +36,13 @@ export interface AwsOptions {
 
 type JsonOperation = Extract<
   OperationName,
-  `sagemaker:${string}` | `logs:${string}` | `ecr:${string}` | `codecommit:${string}` | `secretsmanager:${string}`
+  | `sagemaker:${string}`
+  | `logs:${string}`
+  | `ecr:${string}`
+  | `codecommit:${string}`
+  | `codebuild:${string}`
+  | `codepipeline:${string}`
+  | `secretsmanager:${string}`
 >;
 /** The tokens that SDKs fill in may be left out. */
 type JsonInput<N extends JsonOperation> = Omit<InputOf<N>, 'ClientRequestToken'> & { readonly ClientRequestToken?: string };
@@ -45,6 +51,8 @@ const TARGETS: Readonly<Record<string, string>> = {
   logs: 'Logs_20140328',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
   codecommit: 'CodeCommit_20150413',
+  codebuild: 'CodeBuild_20161006',
+  codepipeline: 'CodePipeline_20150709',
   secretsmanager: 'secretsmanager',
 };
 

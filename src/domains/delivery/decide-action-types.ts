@@ -137,8 +137,6 @@ export const ACTION_TYPES: readonly ActionTypeRule[] = [
       ExecutionRoleArn: required('The role of the model.'),
       InstanceType: optional('ml.m5.large if absent.'),
       InitialInstanceCount: optional('1 if absent.'),
-      DataCaptureS3Uri: optional('Where requests and answers are captured, if they are.'),
-      DataCapturePercentage: optional('100 if absent.'),
     },
   },
   {

@@ -88,9 +88,6 @@ const isMeant = ({ includes, excludes = [] }: Criteria, text: string): boolean =
 export const isBranchMeant = (push: readonly GitPushFilter[], branch: string): boolean =>
   push.some(({ branches }) => branches && isMeant(branches, branch));
 
-export const isTagMeant = (push: readonly GitPushFilter[], tag: string): boolean =>
-  push.some(({ tags }) => tags && isMeant(tags, tag));
-
 /** Whether a push to a branch starts the pipeline; `paths` are the files that it changed. */
 export const isPushMeant = (push: readonly GitPushFilter[], branch: string, paths: readonly string[]): boolean =>
   push.some(

@@ -368,10 +368,14 @@ function checkTrigger(
   }
   for (const [index, { tags, branches, filePaths }] of push.entries()) {
     const at = `${path}.push[${index}]`;
-    if (tags && (branches || filePaths))
-      return structure(at, 'A push filter is for tags or for branches and file paths, not for both');
+    if (tags) {
+      return {
+        code: 'NotImplementedException',
+        message: `Triggers on tags are not implemented: use branches instead of ${at}.tags.`,
+      };
+    }
     if (filePaths && !branches) return structure(at, 'A filter on file paths needs one on branches');
-    if (!tags && !branches) return structure(at, 'A push filter needs tags or branches');
+    if (!branches) return structure(at, 'A push filter needs branches');
   }
   return undefined;
 }

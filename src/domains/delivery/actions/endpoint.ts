@@ -86,7 +86,6 @@ async function makeConfig(work: Work, ModelPackageName: string): Promise<void> {
     ExecutionRoleArn: configuration['ExecutionRoleArn'] ?? '',
     Tags: tagsOf(work),
   });
-  const capture = configuration['DataCaptureS3Uri'];
   await createOnce(work, 'sagemaker:CreateEndpointConfig', {
     EndpointConfigName: name,
     ProductionVariants: [
@@ -97,14 +96,6 @@ async function makeConfig(work: Work, ModelPackageName: string): Promise<void> {
         InitialInstanceCount: Number(configuration['InitialInstanceCount'] ?? '1'),
       },
     ],
-    ...(capture !== undefined && {
-      DataCaptureConfig: {
-        EnableCapture: true,
-        InitialSamplingPercentage: Number(configuration['DataCapturePercentage'] ?? '100'),
-        DestinationS3Uri: capture,
-        CaptureOptions: [{ CaptureMode: 'Input' as const }, { CaptureMode: 'Output' as const }],
-      },
-    }),
     Tags: tagsOf(work),
   });
 }
