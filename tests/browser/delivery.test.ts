@@ -4,10 +4,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { callJson } from '../../src/cli/client.ts';
+import { callJson, putObject } from '../../src/cli/client.ts';
 import { connect, type Connection } from '../../src/cli/connection.ts';
 import { uiLink } from '../../src/cli/verbs/ui.ts';
 import { AwsClient, optionsOf } from '../harness/aws-client.ts';
+import { BUCKET, ROLE } from '../harness/script-job.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { findChromium, launch } from './chromium.ts';
 import { action, buildAction, commit, createDelivery, createProject, createRepository, sourceStage } from './delivery-setup.ts';
@@ -294,6 +295,61 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     await page.locator('h1', { hasText: 'tested' }).waitFor();
     await go('#/builds');
     await page.locator('tr', { hasText: 'demo-test' }).locator('.status', { hasText: 'FAILED' }).waitFor();
+
+    await callJson(connection, 'codebuild:CreateProject', {
+      name: 'endless',
+      source: { type: 'NO_SOURCE', buildspec: 'version: 0.2\nphases: {build: {commands: [echo begun, sleep 600]}}' },
+      artifacts: { type: 'NO_ARTIFACTS' },
+      environment: { type: 'LINUX_CONTAINER', image: 'aws/codebuild/standard:7.0', computeType: 'BUILD_GENERAL1_SMALL' },
+      serviceRole: ROLE,
+    });
+    const { build } = await callJson(connection, 'codebuild:StartBuild', { projectName: 'endless' });
+    await go(`#/build/${build?.id}`);
+    await page.locator('pre.log', { hasText: 'Running command sleep 600' }).waitFor();
+    await deed('Stop build').click();
+    await page.locator('h1 .status', { hasText: 'STOPPED' }).waitFor();
+    await deed('Retry build').click();
+    await page.locator('h1', { hasText: 'build 2' }).waitFor();
+    await deed('Stop build').click();
+    await page.locator('h1 .status', { hasText: 'STOPPED' }).waitFor();
+  });
+
+  watch('a request about a version shows its metrics; variables can be given by hand', async ({ page, go }) => {
+    await callJson(connection, 'sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'candidates' });
+    const arns: string[] = [];
+    for (const value of [0.7, 0.9]) {
+      const key = `metrics/${value}.json`;
+      await putObject(connection, BUCKET, key, Buffer.from(JSON.stringify({ [MARKUP]: 1, metrics: { auc: { value } } })));
+      const { ModelPackageArn = '' } = await callJson(connection, 'sagemaker:CreateModelPackage', {
+        ModelPackageGroupName: 'candidates',
+        ModelMetrics: { ModelQuality: { Statistics: { ContentType: 'application/json', S3Uri: `s3://${BUCKET}/${key}` } } },
+      } as Parameters<typeof callJson<'sagemaker:CreateModelPackage'>>[2]);
+      arns.push(ModelPackageArn);
+    }
+    const [first = '', second = ''] = arns;
+    const confirm = action('Confirm', 'Approval', 'Manual', { CustomData: 'Serve #{variables.ModelPackageArn}?' });
+    await createDelivery(
+      connection,
+      'release',
+      [sourceStage('demo'), { name: 'Approval', actions: [confirm] }],
+      [{ name: 'ModelPackageArn', defaultValue: first }],
+    );
+    await go('#/delivery/release?stage=Approval&action=Confirm');
+    const auc = panel().locator('.comparison tr', { hasText: 'metrics.auc.value' }).locator('.number').first();
+    await auc.getByText('0.7', { exact: true }).waitFor();
+    await panel().getByText(MARKUP).waitFor();
+    await panel().getByRole('link', { name: 'candidates/1' }).waitFor();
+    await deed('Reject').click();
+    await actionBox('Approval', 'Confirm', 'Failed').waitFor();
+
+    await page.getByText('Release change…').click();
+    const variable = page.getByLabel('ModelPackageArn');
+    assert.equal(await variable.inputValue(), first);
+    await variable.fill(second);
+    await deed('Release change').click();
+    await auc.getByText('0.9', { exact: true }).waitFor();
+    await actionBox('Approval', 'Confirm', 'InProgress').waitFor();
+    await noForeignMarkup();
   });
 
   watch('a repository shows branches, commits and how to clone it; rules show what they start', async ({ page, go }) => {
