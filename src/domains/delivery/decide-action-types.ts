@@ -81,7 +81,11 @@ export const ACTION_TYPES: readonly ActionTypeRule[] = [
       Owner: required('Owner of the repository there.'),
       Repo: required('The repository; the one of this name here follows it.'),
       Branch: required('The branch whose head is taken.'),
-      OAuthToken: { secret: true, description: 'Not used here: the repository that follows has its own credentials.' },
+      OAuthToken: {
+        required: true,
+        secret: true,
+        description: 'Not used here: the repository that follows has its own credentials.',
+      },
       PollForSourceChanges: POLL,
     },
   },

@@ -38,10 +38,16 @@ export const withDefaults = (pipeline: PipelineDeclaration, version: number): Pi
 const withActionDefaults = (declared: ActionDeclaration): ActionDeclaration => ({
   ...declared,
   runOrder: declared.runOrder ?? 1,
-  configuration: declared.configuration ?? {},
+  configuration: masked(declared),
   inputArtifacts: declared.inputArtifacts ?? [],
   outputArtifacts: declared.outputArtifacts ?? [],
 });
+
+/** Secrets are not used here, so they are not kept; AWS shows them like this, too. */
+function masked({ configuration = {}, actionTypeId }: ActionDeclaration): { [key: string]: string } {
+  const settings = ruleOf(actionTypeId)?.configuration ?? {};
+  return Object.fromEntries(Object.entries(configuration).map(([key, value]) => [key, settings[key]?.secret ? '****' : value]));
+}
 
 function checkHead(pipeline: PipelineDeclaration): Rejection | undefined {
   const { stages, artifactStore, artifactStores, executionMode = 'SUPERSEDED', pipelineType = 'V1' } = pipeline;

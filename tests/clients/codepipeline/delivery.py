@@ -20,6 +20,9 @@ functions = boto3.client("lambda")
 sagemaker = boto3.client("sagemaker")
 s3 = boto3.client("s3")
 runtime = boto3.client("sagemaker-runtime")
+sqs = boto3.client("sqs")
+sns = boto3.client("sns")
+events = boto3.client("events")
 ROLE = "arn:aws:iam::123456789012:role/SageMakerPipelineExecutionRole"
 WAIT_SECONDS = 120
 
@@ -369,6 +372,58 @@ def handler(event, context):
         self.assertEqual(ended(name, 4)["status"], "Failed")
         self.assertEqual(says(), {"word": "two"})
         sagemaker.delete_endpoint(EndpointName=name)
+
+    def test_rules_start_pipelines_and_topics_tell_of_approvals(self):
+        name = f"d-{uuid.uuid4().hex[:8]}"
+        source = repository()
+        first = commit(source, readme__md="hello")
+        queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+        queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic = sns.create_topic(Name=name)["TopicArn"]
+        allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue_arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+        approve = action(
+            "Approve",
+            "Approval",
+            "Manual",
+            configuration={"NotificationArn": topic, "CustomData": "look at #{Origin.CommitId}", "ExternalEntityLink": "https://example.com"},
+        )
+        make(name, [("Source", [git_source(source, PollForSourceChanges="false")]), ("Ask", [approve])], pipelineType="V2", executionMode="QUEUED")
+
+        def told():
+            for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", []):
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                return json.loads(message["Body"])
+
+        message = until(told, bool)
+        self.assertIn("APPROVAL NEEDED", message["Subject"])
+        request = json.loads(message["Message"])["approval"]
+        self.assertEqual(request["customData"], f"look at {first}")
+        pipelines.put_approval_result(
+            pipelineName=request["pipelineName"],
+            stageName=request["stageName"],
+            actionName=request["actionName"],
+            result={"summary": "", "status": "Approved"},
+            token=request["token"],
+        )
+        self.succeeded(name, 1)
+        pipeline_arn = pipelines.get_pipeline(name=name)["metadata"]["pipelineArn"]
+        pattern = {
+            "source": ["aws.codecommit"],
+            "detail-type": ["CodeCommit Repository State Change"],
+            "detail": {"event": ["referenceUpdated"], "repositoryName": [source], "referenceName": ["main"]},
+        }
+        rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+        events.put_targets(Rule=name, Targets=[{"Id": "start", "Arn": pipeline_arn, "RoleArn": ROLE}])
+        second = commit(source, parent=first, readme__md="hello again")
+        message = until(told, bool)
+        self.assertEqual(json.loads(message["Message"])["approval"]["customData"], f"look at {second}")
+        started = executions(name)[0]
+        self.assertEqual((started["trigger"]["triggerType"], started["trigger"]["triggerDetail"]), ("CloudWatchEvent", rule))
+        events.remove_targets(Rule=name, Ids=["start"])
+        events.delete_rule(Name=name)
 
     def test_webhooks(self):
         name = f"d-{uuid.uuid4().hex[:8]}"

@@ -125,8 +125,9 @@ async function findRequest(
     latest === undefined ? undefined : await readRow<ExecutionDocument>(store, executionKey(context, incarnation, latest));
   const inFirst = first && requestIn(first, stage, actionName, token);
   if (inFirst) return inFirst;
-  const { rows } = await executionsOf(store, context, pipeline, PARALLEL_MAX);
-  for (const row of rows) {
+  const running = await executionsOf(store, context, pipeline, PARALLEL_MAX, { unsettled: true });
+  const newest = await executionsOf(store, context, pipeline, PARALLEL_MAX);
+  for (const row of [...running.rows, ...newest.rows]) {
     const found = requestIn(row, stage, actionName, token);
     if (found) return found;
   }

@@ -239,14 +239,4 @@ const versionWrite = (context: OperationContext, document: PipelineDocument) => 
   });
 };
 
-/** Secrets in a configuration never reach the ledger. */
-const ledgerOf = ({ declaration }: PipelineDocument): JsonObject => {
-  const stages = declaration.stages.map((stage) => ({
-    ...stage,
-    actions: stage.actions.map(({ configuration = {}, ...action }) => {
-      const { OAuthToken: _secret, ...shown } = configuration;
-      return { ...action, configuration: shown };
-    }),
-  }));
-  return JSON.parse(JSON.stringify({ ...declaration, stages })) as JsonObject;
-};
+const ledgerOf = ({ declaration }: PipelineDocument): JsonObject => JSON.parse(JSON.stringify(declaration)) as JsonObject;

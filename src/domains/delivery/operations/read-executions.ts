@@ -79,7 +79,7 @@ export const listPipelineExecutions = ({ store }: DeliveryPorts) =>
       const { document: pipeline } = await readPipeline(store, context, pipelineName);
       const stage = filter?.succeededInStage?.stageName;
       if (stage !== undefined) checkStage(pipeline, stage);
-      const page = await executionsOf(store, context, pipeline, maxResults ?? PAGE, nextToken);
+      const page = await executionsOf(store, context, pipeline, maxResults ?? PAGE, { nextToken });
       const rows = page.rows.filter(
         ({ document: { stages } }) =>
           stage === undefined || stages.some(({ name, status }) => name === stage && status === 'Succeeded'),
@@ -91,18 +91,19 @@ export const listPipelineExecutions = ({ store }: DeliveryPorts) =>
     },
   });
 
-/** Newest first. */
+/** Newest first; with `unsettled` only those that have not ended. */
 export const executionsOf = (
   store: Pick<Store, 'list'>,
   context: Pick<OperationContext, 'account' | 'region'>,
   pipeline: PipelineDocument,
   limit: number,
-  nextToken?: string,
+  { nextToken, unsettled }: { readonly nextToken?: string; readonly unsettled?: true } = {},
 ) =>
   listRows<ExecutionDocument>(store, {
     ...placeOf(context),
     kind: EXECUTION_KIND,
     parent: incarnationOf(pipeline),
+    ...(unsettled && { facet: 'unsettled' }),
     sortBy: 'ordinal',
     order: 'descending',
     after: decodePageToken(nextToken, 'InvalidNextTokenException'),
@@ -165,7 +166,7 @@ async function executionsToShow(store: Store, input: ListActionExecutionsInput, 
     const behind = encodePageToken({ sort: execution.document.number, name: execution.key.name });
     return { executions: [execution], skip: Number(cursor.sort), next: behind };
   }
-  const page = await executionsOf(store, context, pipeline, 1, nextToken);
+  const page = await executionsOf(store, context, pipeline, 1, { nextToken });
   return { executions: page.rows, skip: 0, ...(page.next && { next: encodePageToken(page.next) ?? '' }) };
 }
 

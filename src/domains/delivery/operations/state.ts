@@ -33,7 +33,7 @@ export const getPipelineState = ({ store }: DeliveryPorts) =>
     async handle({ name }, context) {
       const { document } = await readPipeline(store, context, name);
       const line = (await readLine(store, context, incarnationOf(document))).document;
-      const newest = (await executionsOf(store, context, document, PARALLEL_MAX)).rows.map((row) => row.document);
+      const newest = document.declaration.executionMode === 'PARALLEL' ? await parallelOf(store, context, document) : [];
       const known = new Map(newest.map((execution) => [execution.executionId, execution]));
       const stageStates = [];
       for (const [index, stage] of document.declaration.stages.entries()) {
@@ -48,6 +48,13 @@ export const getPipelineState = ({ store }: DeliveryPorts) =>
       };
     },
   });
+
+/** Those that run and the newest of the others: in mode PARALLEL no line says who was in a stage. */
+async function parallelOf(store: Store, context: OperationContext, pipeline: PipelineDocument): Promise<ExecutionDocument[]> {
+  const running = await executionsOf(store, context, pipeline, PARALLEL_MAX, { unsettled: true });
+  const newest = await executionsOf(store, context, pipeline, PARALLEL_MAX);
+  return [...running.rows, ...newest.rows].map(({ document }) => document);
+}
 
 async function stageState(
   store: Pick<Store, 'get'>,
@@ -93,8 +100,12 @@ async function stageState(
   };
 }
 
-const newestIn = (executions: readonly ExecutionDocument[], stage: string): ExecutionDocument | undefined =>
-  executions.filter(({ stages }) => stages.some(({ name }) => name === stage)).sort((a, b) => b.number - a.number)[0];
+/** Of parallel ones the newest that is in the stage now, so that requests for approval come up one after the other; else the newest that was. */
+function newestIn(executions: readonly ExecutionDocument[], stage: string): ExecutionDocument | undefined {
+  const statusIn = ({ stages }: ExecutionDocument) => stages.find(({ name }) => name === stage)?.status;
+  const there = executions.filter(({ stages }) => stages.some(({ name }) => name === stage)).sort((a, b) => b.number - a.number);
+  return there.find((one) => statusIn(one) === 'InProgress') ?? there[0];
+}
 
 const inboundOf = ({ executionId, type, status }: ExecutionDocument): StageExecution => ({
   pipelineExecutionId: executionId,
@@ -211,8 +222,9 @@ async function waitingBefore(
   const { waiting } = stageLine(line, stage);
   const first = waiting.slice(0, 1).map(({ executionId }) => executionId);
   if (pipeline.declaration.executionMode !== 'PARALLEL') return first;
-  const newest = (await executionsOf(store, context, pipeline, PARALLEL_MAX)).rows.map(({ document }) => document);
-  return [...first, ...newest.filter((one) => isUnsettled(one) && one.place === 'waiting').map(({ executionId }) => executionId)];
+  const running = await executionsOf(store, context, pipeline, PARALLEL_MAX, { unsettled: true });
+  const newest = running.rows.map(({ document }) => document);
+  return [...first, ...newest.filter(({ place }) => place === 'waiting').map(({ executionId }) => executionId)];
 }
 
 export const enableStageTransition = (ports: DeliveryPorts) => changeTransition(ports, 'codepipeline:EnableStageTransition');
