@@ -37,9 +37,13 @@ function kindOf({ service, resource }: Arn): Kind | undefined {
 
 const invalid = (message: string): Rejection => ({ code: 'ValidationException', message });
 
-/** What is looked at of all targets before the first is looked at closely. */
-export function rejectedArn({ Arn }: Target): Rejection | undefined {
-  return parseArn(Arn) ? undefined : invalid(`Parameter ${Arn} is not valid. Reason: Provided Arn is not in correct format.`);
+/** What is looked at before it is asked whether the rule is there. */
+export function rejectedForm({ Id, Arn: text, SqsParameters }: Target): Rejection | undefined {
+  const arn = parseArn(text);
+  if (!arn) return invalid(`Parameter ${text} is not valid. Reason: Provided Arn is not in correct format.`);
+  const isFifo = arn.service === 'sqs' && arn.resource.endsWith('.fifo');
+  if (!isFifo || SqsParameters?.MessageGroupId !== undefined) return undefined;
+  return invalid(`Parameter(s) SqsParameters must be specified for target: ${Id}.`);
 }
 
 /** Why a target cannot be put on a rule. */
@@ -54,9 +58,6 @@ export function rejectedTarget(target: Target): Rejection | undefined {
   }
   if ((kind === 'call' || kind === 'destination') && RoleArn === undefined) {
     return invalid(`RoleArn is required for target ${Id}.`);
-  }
-  if (kind === 'queue' && arn.resource.endsWith('.fifo') && target.SqsParameters?.MessageGroupId === undefined) {
-    return invalid(`Parameter(s) SqsParameters must be specified for target: ${Id}.`);
   }
   const letter = target.DeadLetterConfig?.Arn;
   if (letter !== undefined && (parseArn(letter)?.service !== 'sqs' || letter.endsWith('.fifo'))) {

@@ -129,10 +129,12 @@ export const listEventBuses = (ports: EventsPorts): Operation<'events:ListEventB
     effect: 'read',
     needs: () => [{ action: 'events:ListEventBuses', resources: ['*'] }],
     async handle(input, context) {
-      const page = await listRows<BusDocument>(ports.store, pageOf(context, BUS.kind, input));
-      const buses = page.rows.map(({ document }) => describeBus(context, document.name, document));
       // the default bus is there without a row, and comes first of all pages
       const first = input.NextToken === undefined && DEFAULT_BUS.startsWith(input.NamePrefix ?? '');
+      const { Limit } = input;
+      const more = first && Limit !== undefined && Limit > 1 ? { ...input, Limit: Limit - 1 } : input;
+      const page = await listRows<BusDocument>(ports.store, pageOf(context, BUS.kind, more));
+      const buses = page.rows.map(({ document }) => describeBus(context, document.name, document));
       const hasRow = buses.some(({ Name }) => Name === DEFAULT_BUS);
       const token = encodePageToken(page.next);
       return {

@@ -6,7 +6,7 @@ import { refuse } from '../../../platform/errors/rejection.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { storedPrincipal } from '../../../platform/notices.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { rejectedArn, rejectedTarget, SERVICE } from '../decide-target.ts';
+import { rejectedForm, rejectedTarget, SERVICE } from '../decide-target.ts';
 import { busNameOf, checkUnmanaged, readRule, ruleNeeds } from '../rule-access.ts';
 import { ruleArn, type TargetDocument } from '../resources.ts';
 import { ruleWrite } from './rules.ts';
@@ -26,8 +26,8 @@ export const putTargets = (ports: EventsPorts): Operation<'events:PutTargets'> =
     },
     async handle(input, context) {
       const bus = busNameOf(context, input.EventBusName);
+      for (const target of input.Targets) refuse(rejectedForm(target));
       await readRule(ports.store, context, bus, input.Rule);
-      for (const target of input.Targets) refuse(rejectedArn(target));
       for (const target of input.Targets) refuse(rejectedTarget(target));
       const ids = input.Targets.map(({ Id }) => Id);
       if (new Set(ids).size < ids.length) {
