@@ -145,7 +145,7 @@ export class Draft {
         ['Step.SERVICE_FAULT', 'SageMaker.JOB_INTERNAL_ERROR', 'Step.THROTTLING'],
         ['Step.THROTTLING'],
       ]),
-      IntervalSeconds: random.pick([1, 5, 60]),
+      IntervalSeconds: random.pick([1, 60, 1_800]),
       BackoffRate: random.pick([1, 2]),
       MaxAttempts: random.int(4),
     };
