@@ -19,7 +19,7 @@ export async function approvalReview(
   attempt: Attempt,
   state: ActionState | undefined,
   keep: Keep,
-): Promise<Node[]> {
+): Promise<(Node | undefined)[]> {
   const {
     CustomData: message,
     ExternalEntityLink: external,
@@ -44,6 +44,13 @@ export async function approvalReview(
     ]),
     ...revisionsOf(delivery, attempt.pipelineExecutionId ?? ''),
     ...(await candidatesOf(delivery, attempt)),
+    attempt.status === 'InProgress' && !isOpen
+      ? h(
+          'p',
+          { class: 'sub' },
+          'Requests of executions side by side are answered newest first: this one comes up when its stage shows it.',
+        )
+      : undefined,
     ...(isOpen
       ? [h('h3', { class: 'section' }, 'Your decision'), keep.element(`answer ${attempt.actionExecutionId}`, form)]
       : []),

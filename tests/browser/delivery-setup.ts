@@ -1,4 +1,4 @@
-import type { ActionDeclaration, StageDeclaration } from '../../src/contract/generated/codepipeline.ts';
+import type { ActionDeclaration, ExecutionMode, StageDeclaration } from '../../src/contract/generated/codepipeline.ts';
 import { callJson } from '../../src/cli/client.ts';
 import type { Connection } from '../../src/cli/connection.ts';
 import { BUCKET, ROLE } from '../harness/script-job.ts';
@@ -92,12 +92,14 @@ export const createDelivery = (
   name: string,
   stages: StageDeclaration[],
   variables: readonly { name: string; defaultValue: string }[] = [],
+  executionMode: ExecutionMode = 'SUPERSEDED',
 ) =>
   callJson(connection, 'codepipeline:CreatePipeline', {
     pipeline: {
       name,
       roleArn: ROLE,
       pipelineType: 'V2',
+      executionMode,
       artifactStore: { type: 'S3', location: BUCKET },
       stages,
       ...(variables.length > 0 && { variables: [...variables] }),

@@ -352,6 +352,22 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     await noForeignMarkup();
   });
 
+  watch('requests of executions side by side come up one after the other', async ({ page, go }) => {
+    const ask = action('Ask', 'Approval', 'Manual', { CustomData: 'one of two' });
+    await createDelivery(connection, 'side-by-side', [sourceStage('demo'), { name: 'Approval', actions: [ask] }], [], 'PARALLEL');
+    await go('#/delivery/side-by-side');
+    await deed('Release change').click();
+    await page.locator('[data-key=history] tbody tr').nth(1).waitFor();
+    const ids = await page.locator('[data-key=history] tbody tr td:first-child a').allInnerTexts();
+    await actionBox('Approval', 'Ask', 'InProgress').click();
+    for (const id of ids) {
+      await panel().locator('dd', { hasText: id }).waitFor();
+      await deed('Approve').click();
+      await page.locator('[data-key=history] tr', { hasText: id }).locator('.status', { hasText: 'Succeeded' }).waitFor();
+    }
+    assert.equal(ids.length, 2);
+  });
+
   watch('a repository shows branches, commits and how to clone it; rules show what they start', async ({ page, go }) => {
     await go('#/repositories/demo');
     await panel().getByText(`git clone ${server.url}/_slipway/git/demo`).waitFor();
