@@ -18,6 +18,10 @@ suite('boto3: CodePipeline', () => {
     });
   }
 
+  test('AWS CLI codepipeline pipeline.sh', async () => {
+    await runToSuccess(server, ['bash', join(import.meta.dirname, 'pipeline.sh')], { test: 'AWS CLI codepipeline/pipeline.sh' });
+  });
+
   test('the ledger of all of it holds', async () => {
     const { code, stdout, stderr } = await slipway(['audit', 'verify', '--data', server.folder]);
     assert.equal(code, 0, stdout + stderr);
