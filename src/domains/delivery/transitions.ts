@@ -54,12 +54,7 @@ function detailOf(place: Place, execution: ExecutionDocument, structure: Pipelin
     const trigger = { 'trigger-type': type, 'trigger-detail': detail };
     return { state: change.state, ...(change.state === 'STARTED' && { 'execution-trigger': trigger }) };
   }
-  if (change.of === 'stage') {
-    const { stage, state, failed = [] } = change;
-    if (failed.length === 0) return { stage, state };
-    const actions = failed.map(({ name, error }) => ({ action: name, 'additional-information': error?.message ?? '' }));
-    return { stage, state, 'failed-actions': actions };
-  }
+  if (change.of === 'stage') return { stage: change.stage, state: change.state };
   return actionDetail(place, structure, change.action);
 }
 
@@ -98,7 +93,8 @@ export function changeEntry(place: Place, execution: ExecutionDocument, change: 
   }
   if (change.of === 'stage') {
     const action = `slipway:CodePipelineStage.${change.state}`;
-    return ownEntry('delivery', place, { timeMs, action, resources: [stageArn(arn, change.stage)], changes: of });
+    const reason = change.failed?.map(({ name, error }) => `${name}: ${error?.message ?? 'failed'}`).join(' ');
+    return ownEntry('delivery', place, { timeMs, action, resources: [stageArn(arn, change.stage)], changes: of, reason });
   }
   const { stage, name, status, error, externalExecutionId } = change.action;
   return ownEntry('delivery', place, {
