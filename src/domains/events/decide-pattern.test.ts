@@ -117,6 +117,7 @@ test('what is no pattern is refused in the words of the service', () => {
     ['{"a": [{"exists": 1}]}', 'exists match pattern must be either true or false.'],
     ['{"a": [{"numeric": ["<"]}]}', 'Value of < must be numeric'],
     ['{"a": [{"numeric": [">", 5, "<", 1]}]}', 'Bottom must be less than top'],
+    ['{"a": [{"numeric": [">=", 5, "<=", 5]}]}', 'Bottom must be less than top'],
     ['{"a": [{"wildcard": "a**b"}]}', 'Consecutive wildcard characters at pos 2'],
     ['{"a": [{"wildcard": "a\\\\b"}]}', 'Invalid escape character at pos 2'],
     ['{"a": [{"cidr": "10.0.0.0/33"}]}', 'IPv4 mask bits must be < 32'],

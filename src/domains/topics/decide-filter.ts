@@ -14,6 +14,7 @@ export interface Filter {
 
 const KEYS_MAX = 5;
 const COMBINATIONS_MAX = 150;
+const NUMBER_MAX = 1e9;
 
 const wrong = (why: string): { rejection: Rejection } => ({
   rejection: { code: 'InvalidParameter', message: `Invalid parameter: FilterPolicy: ${why}` },
@@ -31,16 +32,38 @@ export function parseFilter(text: string, scope: Scope): Filter | { readonly rej
   if (nested && scope === 'MessageAttributes') {
     return wrong('Filter policy scope MessageAttributes does not support nested filter policy');
   }
+  if (numbersOf(value as Json).some((number) => Math.abs(number) > NUMBER_MAX)) return wrong('Numbers go from -10^9 to 10^9.');
   const pattern = parsePattern(JSON.stringify(rounded(value as Json)));
   if (isRejection(pattern)) return wrong(pattern.message.replace('Event pattern is not valid. Reason: ', ''));
   const paths = new Set(pattern.alternatives.flat().map(({ path }) => path));
   if (paths.size > KEYS_MAX) return wrong(`Filter policy can not have more than ${KEYS_MAX} keys`);
+  const levels = levelsOf(value as JsonObject);
   const combinations = pattern.alternatives.reduce(
-    (sum, one) => sum + one.reduce((all, { matchers }) => all * (matchers.length || 1), 1),
+    (sum, one) => sum + one.reduce((all, { path, matchers }) => all * (matchers.length || 1) * (levels.get(path) ?? 1), 1),
     0,
   );
   if (combinations > COMBINATIONS_MAX) return wrong('Filter policy is too complex');
   return { pattern, scope };
+}
+
+/** How deep each key stands, the outermost at 1: what a nested key may be counts once per level. */
+function levelsOf(policy: JsonObject): ReadonlyMap<string, number> {
+  const levels = new Map<string, number>();
+  const visit = (value: Json, path: readonly string[]): void => {
+    if (Array.isArray(value)) levels.set(path.join('.'), path.length);
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, inner] of Object.entries(value)) {
+        if (name !== '$or') visit(inner ?? null, [...path, name]);
+        else if (Array.isArray(inner)) for (const one of inner) visit(one, path);
+      }
+  };
+  visit(policy, []);
+  return levels;
+}
+
+function numbersOf(value: Json): number[] {
+  if (typeof value === 'number') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap((inner) => numbersOf(inner ?? null)) : [];
 }
 
 /** A body that is no JSON object has none of the keys that a policy on bodies asks for, and is not passed on. */

@@ -242,9 +242,7 @@ function parseNumeric(terms: readonly Json[]): Matcher | Rejection {
   if (second !== '<' && second !== '<=') return bad(`Bad numeric range operator: ${second}`);
   if (typeof top !== 'number') return bad(`Value of ${second} must be numeric`);
   if (more.length > 0) return bad('Too many terms in numeric range expression');
-  return top < first || (top === first && !(second === '<=' && operator === '>='))
-    ? bad('Bottom must be less than top')
-    : { ...bottom, below: top, openTop: second === '<' };
+  return top <= first ? bad('Bottom must be less than top') : { ...bottom, below: top, openTop: second === '<' };
 }
 
 const NESTED: Readonly<Record<string, string>> = {
