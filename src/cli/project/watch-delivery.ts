@@ -9,7 +9,7 @@ import { pause } from '../wait.ts';
 type ActionDetail = NonNullable<OutputOf<'codepipeline:ListActionExecutions'>['actionExecutionDetails']>[number];
 
 /** How long a push or an approval may take to start something before the watch gives up. */
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 
 export const executionIdsOf = async (connection: Connection, pipelineName: string): Promise<string[]> => {
   const { pipelineExecutionSummaries = [] } = await callJson(connection, 'codepipeline:ListPipelineExecutions', { pipelineName });
