@@ -235,6 +235,16 @@ test('variables: every reference is replaced, and one without a value is named',
     resolved: { x: '1-$&', y: 'plain' },
   });
   assert.deepEqual(resolveConfiguration({ x: '#{N.toString}' }, namespaces), { unresolved: '#{N.toString}' });
+  const message = new Map([['N', { M: 'say "hi"\n\nand more\\', J: '[{"name":"A","value":"b"}]' }]]);
+  const { resolved } = resolveConfiguration(
+    { EnvironmentVariables: '[{"name":"M","value":"#{N.M}"}]', CustomData: '#{N.M}', PipelineParameters: ' #{N.J}' },
+    message,
+  );
+  assert.deepEqual(parseEnvironment(resolved?.['EnvironmentVariables'] ?? ''), [
+    { name: 'M', value: 'say "hi"\n\nand more\\', type: 'PLAINTEXT' },
+  ]);
+  assert.equal(resolved?.['CustomData'], 'say "hi"\n\nand more\\');
+  assert.deepEqual(JSON.parse(resolved?.['PipelineParameters'] ?? ''), [{ name: 'A', value: 'b' }]);
   assert.deepEqual(parseEnvironment('[{"name":"A","value":"b"}]'), [{ name: 'A', value: 'b', type: 'PLAINTEXT' }]);
 });
 

@@ -14,6 +14,9 @@ export const referencesIn = (text: string): Reference[] =>
 export const brokenReferencesIn = (text: string): string[] =>
   [...text.matchAll(LOOKS_LIKE_ONE)].map(([whole]) => whole).filter((whole) => referencesIn(whole).length === 0);
 
+/** Settings whose value is JSON. */
+const JSON_SETTINGS: ReadonlySet<string> = new Set(['EnvironmentVariables', 'PipelineParameters']);
+
 export type Namespaces = ReadonlyMap<string, Readonly<Record<string, string>>>;
 
 /** A configuration with its references replaced, or which of them has no value. */
@@ -26,9 +29,12 @@ export function resolveConfiguration(
     for (const { namespace, key } of referencesIn(value)) {
       if (variableOf(namespaces, namespace, key) === undefined) return { unresolved: `#{${namespace}.${key}}` };
     }
-    resolved[name] = value.replaceAll(REFERENCE, (_whole, namespace: string, key: string) =>
-      String(variableOf(namespaces, namespace, key)),
-    );
+    // within JSON a value must not end the text it stands in: messages of commits hold quotes and line ends
+    const isText = JSON_SETTINGS.has(name) && !/^#\{[^}]*\}$/.test(value.trim());
+    resolved[name] = value.replaceAll(REFERENCE, (_whole, namespace: string, key: string) => {
+      const given = String(variableOf(namespaces, namespace, key));
+      return isText ? JSON.stringify(given).slice(1, -1) : given;
+    });
   }
   return { resolved };
 }
