@@ -238,8 +238,48 @@ class Pipelines(unittest.TestCase):
         self.assertEqual(made["executionType"], "ROLLBACK")
         self.assertEqual(made["rollbackMetadata"]["rollbackTargetPipelineExecutionId"], first)
         details = pipelines.list_action_executions(pipelineName=name, filter={"pipelineExecutionId": second})
+        pages = pipelines.get_paginator("list_action_executions").paginate(pipelineName=name, PaginationConfig={"PageSize": 1})
+        seen = [(one["pipelineExecutionId"], one["actionName"]) for page in pages for one in page["actionExecutionDetails"]]
+        self.assertEqual(seen, [(back, "Approve"), (second, "Approve"), (second, "Fetch"), (first, "Approve"), (first, "Fetch")])
+        pages = pipelines.get_paginator("list_pipeline_executions").paginate(pipelineName=name, PaginationConfig={"PageSize": 1})
+        seen = [one["pipelineExecutionId"] for page in pages for one in page["pipelineExecutionSummaries"]]
+        self.assertEqual(seen, [back, second, first])
         custom = details["actionExecutionDetails"][0]["input"]["resolvedConfiguration"]["CustomData"]
         self.assertEqual(custom, f"me {second}")
+
+    def test_actions_have_their_own_roles(self):
+        iam = boto3.client("iam")
+        name, where = f"p-{uuid.uuid4().hex[:8]}", bucket()
+        s3.put_object(Bucket=where, Key="in/source.zip", Body=archive(a="1"))
+
+        def role(suffix, principal, *statements):
+            trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+            made = iam.create_role(RoleName=f"{name}-{suffix}", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+            allow(suffix, *statements)
+            return made
+
+        def allow(suffix, *statements):
+            given = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in statements]
+            document = json.dumps({"Version": "2012-10-17", "Statement": given})
+            iam.put_role_policy(RoleName=f"{name}-{suffix}", PolicyName="own", PolicyDocument=document)
+
+        fetcher = role("fetch", {"AWS": "arn:aws:iam::123456789012:root"}, ("s3:*", "*"))
+        own = role("own", {"Service": "codepipeline.amazonaws.com"}, ("sts:AssumeRole", fetcher))
+        fetch = {**source(where), "roleArn": fetcher}
+        made = structure(name, where, [{"name": "Source", "actions": [fetch]}, {"name": "Check", "actions": [approval()]}])
+        pipelines.create_pipeline(pipeline={**made, "roleArn": own})
+        request(name)
+        self.assertEqual(stage(name, "Source")["latestExecution"]["status"], "Succeeded")
+        allow("own", ("s3:*", "*"))
+        second = pipelines.start_pipeline_execution(name=name)["pipelineExecutionId"]
+        until(lambda: status(name, second), lambda found: found == "Failed")
+        why = stage(name, "Source")["actionStates"][0]["latestExecution"]["errorDetails"]
+        self.assertEqual(why["code"], "PermissionError")
+        self.assertIn("sts:AssumeRole", why["message"])
+        wrong = {**made, "name": f"{name}-wrong", "roleArn": fetcher}
+        said = self.refused("InvalidStructureException", pipelines.create_pipeline, pipeline=wrong)
+        self.assertIn("is not authorized to perform AssumeRole on role", said)
 
     def test_a_changed_object_starts_it(self):
         name, where = f"p-{uuid.uuid4().hex[:8]}", bucket()

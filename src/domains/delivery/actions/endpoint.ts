@@ -37,7 +37,7 @@ export const sageMakerEndpoint: ActionKind = {
     const endpoint = await describe(work);
     if (endpoint && isConcluded(work, endpoint)) return seenOf(work, endpoint, outputVariables);
     if (endpoint && !isOurs(work, endpoint) && !SETTLED.has(endpoint.EndpointStatus)) {
-      return { seen: 'told', changes: { againAtMs: work.ports.clock.now() + BUSY_MS, summary: `${EndpointName} is busy.` } };
+      return { seen: 'told', changes: { againAtMs: work.ports.clock.now() + BUSY_MS } };
     }
     if (!endpoint || !isOurs(work, endpoint)) await deploy(work, endpoint);
     return { seen: 'begun', changes: { externalExecutionId: EndpointName, outputVariables } };

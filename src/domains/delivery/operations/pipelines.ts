@@ -209,8 +209,14 @@ async function changeNeeds(
   return needs;
 }
 
-const rolesOf = ({ roleArn, stages }: PipelineDeclaration): Set<string> =>
-  new Set([roleArn, ...stages.flatMap(({ actions }) => actions.flatMap((action) => action.roleArn ?? []))]);
+/** Roles of rules too, though no condition is built: whoever may not pass one hears of that first. */
+const rolesOf = ({ roleArn, stages }: PipelineDeclaration): Set<string> => {
+  const named = stages.flatMap(({ actions, beforeEntry, onSuccess, onFailure }) => {
+    const conditions = [beforeEntry, onSuccess, onFailure].flatMap((each) => each?.conditions ?? []);
+    return [...actions, ...conditions.flatMap(({ rules = [] }) => rules)];
+  });
+  return new Set([roleArn, ...named.flatMap((each) => each.roleArn ?? [])]);
+};
 
 /** The pipeline's role must be there and trust CodePipeline. */
 async function checkRoles(
