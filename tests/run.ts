@@ -50,9 +50,10 @@ export interface ForeignOptions {
   readonly only: readonly string[];
 }
 
-/** Runs moto's tests or botocore's protocol cases and writes docs/conformance.md; returns the exit code. */
-export async function runForeign(suite: 'moto' | 'botocore', options: ForeignOptions): Promise<number> {
+/** Runs moto's tests, event-ruler's patterns or botocore's protocol cases and writes docs/conformance.md; returns the exit code. */
+export async function runForeign(suite: 'moto' | 'event-ruler' | 'botocore', options: ForeignOptions): Promise<number> {
   if (suite === 'moto') return (await import('./long/foreign/moto.ts')).runMoto(options);
+  if (suite === 'event-ruler') return (await import('./long/foreign/ruler.ts')).runRulerCases(options);
   return (await import('./long/foreign/protocols.ts')).runProtocolCases(options);
 }
 

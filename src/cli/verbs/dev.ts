@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 interface DevOptions {
   readonly quick?: boolean;
   readonly long?: boolean;
-  /** With `test --long moto` and `test --long botocore`: where that project's source lies. */
+  /** With `test --long moto`, `event-ruler` or `botocore`: where that project's source lies. */
   readonly source?: string;
   /** There: a Python that has its requirements. */
   readonly python?: string;
@@ -29,10 +29,10 @@ async function codeOf(what: string, options: DevOptions, rest: string[]): Promis
   throw wrongUse(`slipway dev ${what}: unknown; there are check, test and bench.`);
 }
 
-/** `npm run test:long -- moto --source DIR [PART of a file's name...]`, and botocore: suites of others, judged by docs/conformance.md. */
+/** `npm run test:long -- moto --source DIR [PART of a file's name...]`, event-ruler and botocore: suites of others, judged by docs/conformance.md. */
 async function foreign([suite, ...only]: string[], { source, python }: DevOptions): Promise<number> {
-  if (suite !== 'moto' && suite !== 'botocore')
-    throw wrongUse(`slipway dev test ${suite}: unknown; there are moto and botocore.`);
+  if (suite !== 'moto' && suite !== 'event-ruler' && suite !== 'botocore')
+    throw wrongUse(`slipway dev test ${suite}: unknown; there are moto, event-ruler and botocore.`);
   if (source === undefined) throw wrongUse(`slipway dev test ${suite}: --source has to name a checkout of ${suite}.`);
   const { runForeign } = await import('../../../tests/run.ts');
   return runForeign(suite, { source, only, ...(python !== undefined && { python }) });

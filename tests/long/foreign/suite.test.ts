@@ -51,3 +51,10 @@ test('the page adds the files of a service up and names what is not built', () =
   assert.match(page, /\*\*s3\*\* \(1\): PutA/);
   assert.match(page, /- moto: `test_x`/);
 });
+
+test('the page tells how many pairs event-ruler and we see alike, and why not', () => {
+  const count = { match: 5, noMatch: 4, refused: 3, differs: 0, explained: { twice: 2, digits: 1 } };
+  const page = renderConformance({ ruler: { commit: 'abc', committed: '2026', suites: { made: count, read: count } } }, {});
+  assert.match(page, /\| made \| 5 \| 4 \| 3 \| 0 \| 3 \|/);
+  assert.equal(page.match(/- Differ for a reason: twice/g)?.length, 1);
+});
