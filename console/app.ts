@@ -1,11 +1,11 @@
 import { ApiError, identity } from './api.ts';
-import { draw, h } from './dom.ts';
-import { endpointsPage } from './endpoints-page.ts';
 import { automationPage } from './automation-page.ts';
 import { buildPage } from './build-page.ts';
 import { buildsPage } from './builds-page.ts';
 import { deliveriesPage } from './deliveries-page.ts';
 import { deliveryPage } from './delivery-page.ts';
+import { draw, h } from './dom.ts';
+import { endpointsPage } from './endpoints-page.ts';
 import { executionPage } from './execution-page.ts';
 import { executionsPage } from './executions-page.ts';
 import { lastPart } from './format.ts';

@@ -1,9 +1,9 @@
 import { call } from './api.ts';
 import { deedForm, type Keep } from './deed.ts';
-import type { ActionState, Attempt, Delivery } from './delivery-reads.ts';
-import { readExecution } from './delivery-reads.ts';
+import { type ActionState, type Attempt, type Delivery, readExecution } from './delivery-reads.ts';
 import { h } from './dom.ts';
-import { commitLink, outwardLink, packagesIn } from './links.ts';
+import { packagesIn } from './format.ts';
+import { commitLink, outwardLink } from './links.ts';
 import { listOf, tableOf, timeOf } from './parts.ts';
 import { comparisonOf } from './version-compare.ts';
 

@@ -3,8 +3,8 @@ import type { Page } from './app.ts';
 import { type Build, buildView } from './build-view.ts';
 import { deedForm, type Keep, keeper } from './deed.ts';
 import { h } from './dom.ts';
-import { durationText, lastPart } from './format.ts';
-import { linkOfArn, shortRevision } from './links.ts';
+import { durationText, lastPart, shortRevision } from './format.ts';
+import { linkOfArn } from './links.ts';
 import { card, copyable, listOf, statusBadge, timeOf } from './parts.ts';
 import { linkTo } from './route.ts';
 

@@ -3,8 +3,7 @@ import { call, callAll } from './api.ts';
 import type { Page } from './app.ts';
 import { isRunning, type Summary, waitingApprovals } from './delivery-reads.ts';
 import { h } from './dom.ts';
-import { durationText } from './format.ts';
-import { shortId, shortRevision } from './links.ts';
+import { durationText, shortId, shortRevision } from './format.ts';
 import { card, command, empty, type Row, statusBadge, tableOf, timeOf } from './parts.ts';
 import { linkTo } from './route.ts';
 

@@ -16,7 +16,8 @@ import {
 } from './delivery-reads.ts';
 import { executionLink } from './delivery-stage-panel.ts';
 import { h } from './dom.ts';
-import { commitLink, linkOfArn, outwardLink, packagesIn } from './links.ts';
+import { packagesIn } from './format.ts';
+import { commitLink, linkOfArn, outwardLink } from './links.ts';
 import { type Cell, copyable, empty, listOf, statusBadge, timeOf } from './parts.ts';
 import { linkTo, type Route } from './route.ts';
 

@@ -8,8 +8,7 @@ import {
   stageStateOf,
 } from './delivery-reads.ts';
 import { h } from './dom.ts';
-import { durationText, moodOf } from './format.ts';
-import { shortId } from './links.ts';
+import { durationText, moodOf, shortId } from './format.ts';
 import { statusBadge } from './parts.ts';
 import { linkTo, type Route } from './route.ts';
 

@@ -1,8 +1,8 @@
 import { revisionsOf } from './deliveries-page.ts';
 import { type Delivery, EXECUTIONS_SHOWN, isRunning, type Summary } from './delivery-reads.ts';
 import { h } from './dom.ts';
-import { durationText, lastPart } from './format.ts';
-import { linkOfArn, shortId } from './links.ts';
+import { durationText, lastPart, shortId } from './format.ts';
+import { linkOfArn } from './links.ts';
 import { empty, type Row, statusBadge, tableOf, timeOf } from './parts.ts';
 import { linkTo } from './route.ts';
 

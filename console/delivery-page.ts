@@ -9,7 +9,7 @@ import { overviewPanel } from './delivery-overview-panel.ts';
 import { type Delivery, deliveryReader, isRunning } from './delivery-reads.ts';
 import { stagePanel, transitionPanel } from './delivery-stage-panel.ts';
 import { h } from './dom.ts';
-import { shortId } from './links.ts';
+import { shortId } from './format.ts';
 import { card, statusBadge, timeOf } from './parts.ts';
 import { linkTo, type Route } from './route.ts';
 

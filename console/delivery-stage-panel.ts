@@ -4,7 +4,7 @@ import { providerText, tookOf } from './delivery-board.ts';
 import type { Panel } from './delivery-page.ts';
 import { actionStateOf, type Delivery, latestAttempt, stageOf, stageStateOf, type StageState } from './delivery-reads.ts';
 import { h } from './dom.ts';
-import { shortId, shortRevision } from './links.ts';
+import { shortId, shortRevision } from './format.ts';
 import { empty, listOf, statusBadge, tableOf, timeOf } from './parts.ts';
 import { linkTo } from './route.ts';
 

@@ -69,3 +69,13 @@ export const lastPart = (arn: string | undefined): string => arn?.split('/').at(
 
 /** `GROUP/N` of a version, the name of an unversioned package. */
 export const packageName = (arn: string | undefined): string => arn?.split(':model-package/')[1] ?? arn ?? '';
+
+/** The versions of models that a text names. */
+export const packagesIn = (text: string): string[] =>
+  text.match(/arn:aws:sagemaker:[a-z0-9-]*:\d{12}:model-package\/[a-zA-Z0-9-]+\/\d+/g) ?? [];
+
+/** The first characters of a commit's id; other revisions stay as they are. */
+export const shortRevision = (id: string | undefined): string => (id && /^[0-9a-f]{40}$/.test(id) ? id.slice(0, 8) : (id ?? ''));
+
+/** The first part of a UUID. */
+export const shortId = (id: string | undefined): string => id?.split('-')[0] ?? '';

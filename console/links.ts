@@ -1,5 +1,5 @@
 import { h } from './dom.ts';
-import { lastPart, packageName } from './format.ts';
+import { lastPart, packageName, shortRevision } from './format.ts';
 import { executionLink, linkTo } from './route.ts';
 
 const PACKAGE = /^arn:aws:sagemaker:[^:]*:\d+:model-package\/[^/]+\/\d+$/;
@@ -9,10 +9,6 @@ const ENDPOINT = /^arn:aws:sagemaker:[^:]*:\d+:endpoint\/([^/]+)$/;
 const BUILD = /^arn:aws:codebuild:[^:]*:\d+:build\/(.+)$/;
 const DELIVERY = /^arn:aws:codepipeline:[^:]*:\d+:([^/:]+)$/;
 const REPOSITORY = /^arn:aws:codecommit:[^:]*:\d+:([^/:]+)$/;
-
-/** The versions of models that a text names. */
-export const packagesIn = (text: string): string[] =>
-  text.match(/arn:aws:sagemaker:[a-z0-9-]*:\d{12}:model-package\/[a-zA-Z0-9-]+\/\d+/g) ?? [];
 
 /** An anchor to the page about what an ARN names; undefined when there is none. */
 export function linkOfArn(arn: string): HTMLElement | undefined {
@@ -40,12 +36,6 @@ export function outwardLink(address: string): HTMLElement | string {
   if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol)) return address;
   return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, address);
 }
-
-/** The first characters of a commit's id; other revisions stay as they are. */
-export const shortRevision = (id: string | undefined): string => (id && /^[0-9a-f]{40}$/.test(id) ? id.slice(0, 8) : (id ?? ''));
-
-/** The first part of a UUID. */
-export const shortId = (id: string | undefined): string => id?.split('-')[0] ?? '';
 
 export const commitLink = (repository: string | undefined, id: string | undefined): HTMLElement | string =>
   repository && id

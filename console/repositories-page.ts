@@ -2,7 +2,7 @@ import type { OutputOf } from '../src/contract/operations.ts';
 import { call, callAll } from './api.ts';
 import type { Page } from './app.ts';
 import { h } from './dom.ts';
-import { shortRevision } from './links.ts';
+import { shortRevision } from './format.ts';
 import { card, command, copyable, empty, listOf, type Row, tableOf, timeOf } from './parts.ts';
 import { linkTo } from './route.ts';
 

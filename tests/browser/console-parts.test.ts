@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { drawnParents, graphOf, notTaken } from '../../console/definition-graph.ts';
 import { conditionText, expressionText, plainOf } from '../../console/expression-text.ts';
-import { durationText, packageName, timeText } from '../../console/format.ts';
+import { durationText, packageName, packagesIn, shortId, shortRevision, timeText } from '../../console/format.ts';
 import { layoutOf, NODE_HEIGHT, NODE_WIDTH } from '../../console/graph-layout.ts';
 import { executionLink, linkTo, parseRoute } from '../../console/route.ts';
 
@@ -154,4 +154,13 @@ test('addresses say what they are about, and are read back', () => {
     assert.equal(parseRoute(linkTo('endpoints', argument)).argument, argument);
   assert.deepEqual(parseRoute(''), { page: '', argument: '', choices: {} });
   assert.equal(parseRoute('#/endpoints/%zz').argument, '%zz');
+});
+
+test('versions of models are found in whatever text names them; revisions that are no commits stay whole', () => {
+  const arn = 'arn:aws:sagemaker:eu-central-1:123456789012:model-package/demo-1/12';
+  assert.deepEqual(packagesIn(`Release ${arn}, not ${arn}3?`), [arn, `${arn}3`]);
+  assert.deepEqual(packagesIn('arn:aws:sagemaker:eu-central-1:123456789012:model-package-group/demo'), []);
+  assert.equal(shortRevision('71e9f4eb3b26b4ef6e5466405b54cff4a2a1022d'), '71e9f4eb');
+  assert.equal(shortRevision('null'), 'null');
+  assert.equal(shortId('115ea6b2-a4e1-4aa0-8e8e-bb0f67190aa3'), '115ea6b2');
 });

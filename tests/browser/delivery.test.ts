@@ -50,6 +50,11 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     watched.page.locator(`[data-stage=${stage}] [data-action=${name}]${status ? `[data-status=${status}]` : ''}`);
   const deed = (name: string) => watched.page.locator(`[data-deed="${name}"]`);
   const panel = (): ReturnType<Page['locator']> => watched.page.locator('.panel');
+  /** Waits until the pipeline itself is shown: the page before it has the same buttons. */
+  const openDelivery = async (name: string, choices = ''): Promise<void> => {
+    await watched.go(`#/delivery/${name}${choices}`);
+    await watched.page.locator('h1', { hasText: `/ ${name} ` }).waitFor();
+  };
   const noForeignMarkup = async (): Promise<void> => assert.equal(await watched.page.locator(FOREIGN).count(), 0);
 
   before(async () => {
@@ -134,8 +139,8 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     },
   );
 
-  watch('a change is released by hand, rejected, tried again and stopped', async ({ page, go }) => {
-    await go('#/delivery/demo');
+  watch('a change is released by hand, rejected, tried again and stopped', async ({ page }) => {
+    await openDelivery('demo');
     await deed('Release change').click();
     await actionBox('Approval', 'Confirm', 'InProgress').click();
     await panel().getByRole('textbox').fill('Not <b>now</b>');
@@ -161,8 +166,8 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     ]);
   });
 
-  watch('a closed transition holds an execution back until it is opened', async ({ page, go }) => {
-    await go('#/delivery/demo');
+  watch('a closed transition holds an execution back until it is opened', async ({ page }) => {
+    await openDelivery('demo');
     await page.locator('[data-transition=Production]').click();
     await deed('Disable transition').click(); // needs a reason
     assert.equal(await page.locator('[data-transition=Production]').getAttribute('data-enabled'), 'true');
@@ -180,15 +185,15 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     await page.locator('h1 .status', { hasText: 'Succeeded' }).waitFor();
   });
 
-  watch('a stage is rolled back to what got through it before', async ({ page, go }) => {
-    await go('#/delivery/demo?stage=Production');
+  watch('a stage is rolled back to what got through it before', async ({ page }) => {
+    await openDelivery('demo', '?stage=Production');
     await page.locator('[data-deed^="Roll back to"]').first().click();
     await page.locator('section.card tr', { hasText: 'ManualRollback' }).getByText('rollback', { exact: true }).waitFor();
     await page.locator('tr', { hasText: 'ManualRollback' }).locator('.status', { hasText: 'Succeeded' }).waitFor();
   });
 
-  watch('the link of a message leads through the sign-in to the request; alone it decides nothing', async ({ page, go }) => {
-    await go('#/delivery/demo');
+  watch('the link of a message leads through the sign-in to the request; alone it decides nothing', async ({ page }) => {
+    await openDelivery('demo');
     await deed('Release change').click();
     await actionBox('Approval', 'Confirm', 'InProgress').waitFor();
     const stateOf = async () => {
@@ -279,7 +284,7 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
       sourceStage('demo'),
       { name: 'Test', actions: [buildAction('Unit', 'demo-test')] },
     ]);
-    await go('#/delivery/tested');
+    await openDelivery('tested');
     await actionBox('Test', 'Unit', 'Failed').click();
     await panel()
       .getByRole('link', { name: /^build demo-test:/ })
@@ -314,7 +319,7 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     await page.locator('h1 .status', { hasText: 'STOPPED' }).waitFor();
   });
 
-  watch('a request about a version shows its metrics; variables can be given by hand', async ({ page, go }) => {
+  watch('a request about a version shows its metrics; variables can be given by hand', async ({ page }) => {
     await callJson(connection, 'sagemaker:CreateModelPackageGroup', { ModelPackageGroupName: 'candidates' });
     const arns: string[] = [];
     for (const value of [0.7, 0.9]) {
@@ -334,7 +339,7 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
       [sourceStage('demo'), { name: 'Approval', actions: [confirm] }],
       [{ name: 'ModelPackageArn', defaultValue: first }],
     );
-    await go('#/delivery/release?stage=Approval&action=Confirm');
+    await openDelivery('release', '?stage=Approval&action=Confirm');
     const auc = panel().locator('.comparison tr', { hasText: 'metrics.auc.value' }).locator('.number').first();
     await auc.getByText('0.7', { exact: true }).waitFor();
     await panel().getByText(MARKUP).waitFor();
@@ -352,10 +357,10 @@ suite('deliveries on the page in Chromium', { skip: 'absent' in chromium ? chrom
     await noForeignMarkup();
   });
 
-  watch('requests of executions side by side come up one after the other', async ({ page, go }) => {
+  watch('requests of executions side by side come up one after the other', async ({ page }) => {
     const ask = action('Ask', 'Approval', 'Manual', { CustomData: 'one of two' });
     await createDelivery(connection, 'side-by-side', [sourceStage('demo'), { name: 'Approval', actions: [ask] }], [], 'PARALLEL');
-    await go('#/delivery/side-by-side');
+    await openDelivery('side-by-side');
     await deed('Release change').click();
     await page.locator('[data-key=history] tbody tr').nth(1).waitFor();
     const ids = await page.locator('[data-key=history] tbody tr td:first-child a').allInnerTexts();
