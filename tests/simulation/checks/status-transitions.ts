@@ -12,6 +12,8 @@ export const checkStatusTransitions = (reached: (kind: string, transition: strin
       reached(kind, `${from} → ${to}`);
       const type = textOf(change.after?.document, 'type');
       if (kind === 'PipelineExecutionStep' && type !== undefined && rules.settled.has(to)) reached('step', `${type} ${to}`);
+      if (change.before?.document['retryAtMs'] !== undefined && to === 'Stopping')
+        reached(kind, 'its next attempt waits → Stopping');
       return rules.next[from]?.includes(to) ? [] : [`${shown(change.key)} went from ${from} to ${to}`];
     }),
 });

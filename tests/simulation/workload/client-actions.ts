@@ -7,6 +7,7 @@ import { CLIENT_GROUP, bodyOf, hostingChoices, jobChoices, lookAtAll, objectChoi
 import { missedSteps } from './missed-steps.ts';
 import { ExpiredMessages } from './expired-messages.ts';
 import { answerCallbacks, lookAtPipelines, NAMES, pipelineChoices } from './pipeline-actions.ts';
+import { timelyChoices } from './timely-actions.ts';
 import type { PipelineOptions } from './random-pipeline.ts';
 import { SURROUNDINGS } from './step-shapes.ts';
 import { ServiceError } from '../../../src/platform/errors/families.ts';
@@ -37,8 +38,8 @@ export class Workload {
     const swarm = random.fork('swarm');
     const pipelines = { sharedEndpoints: true, flakyInputs: swarm.chance(0.3), ...options.pipelines };
     this.memory = new Memory(random.fork('memory'), options.count, pipelines);
-    this.#areas = [pipelineChoices, ...AREAS.filter(() => swarm.chance(0.5))];
-    const names = pipelineChoices(this.memory).map(([, name]) => name);
+    this.#areas = [pipelineChoices, timelyChoices, ...AREAS.filter(() => swarm.chance(0.5))];
+    const names = [pipelineChoices, timelyChoices].flatMap((area) => area(this.memory)).map(([, name]) => name);
     const needed = ['create a pipeline', 'start an execution', 'answer callbacks'];
     this.#off = new Set(names.filter((name) => swarm.chance(0.3) && !needed.includes(name)));
   }

@@ -2,6 +2,7 @@ import type { Json, JsonObject, StepType } from '../../../sdk/definition/index.t
 import type { Random } from '../random.ts';
 import { drawAnswer, drawConditions, drawReport, drawText } from './draw-values.ts';
 import type { DrawnParameters } from './random-parameters.ts';
+import type { Outcome } from './outcomes.ts';
 import * as shapes from './step-shapes.ts';
 
 /** Every step type the simulator knows how to make. */
@@ -124,9 +125,13 @@ export class Draft {
   /** A step of a type that works, with dependencies, policies and all. */
   #step(type: SimulatedStepType, depends?: Json[]): JsonObject {
     const { random } = this.#by;
-    const inner = this.#core(type);
-    const DependsOn = depends ?? this.#dependencies();
     const policies = RETRIED.has(type) && random.chance(0.35);
+    // what can be tried again is lost more often, so that its next attempt waits
+    const inner = this.#core(
+      type,
+      policies && random.chance(0.3) ? random.pick(['lost-until-attempt-2', 'lost-until-attempt-3']) : undefined,
+    );
+    const DependsOn = depends ?? this.#dependencies();
     const cached = CACHED.has(type) && random.chance(0.15);
     this.#remember({ name: String(inner['Name']), type });
     return {
@@ -151,9 +156,10 @@ export class Draft {
     };
   }
 
-  #core(type: SimulatedStepType): JsonObject {
+  #core(type: SimulatedStepType, outcome?: Outcome): JsonObject {
     const { random, at } = this.#by;
-    const filling = this.#filling(type);
+    const drawn = this.#filling(type);
+    const filling = outcome === undefined ? drawn : { ...drawn, outcome };
     switch (type) {
       case 'Training':
         return shapes.trainingStep(at, filling);

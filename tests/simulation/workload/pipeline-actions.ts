@@ -44,7 +44,7 @@ export function pipelineChoices(memory: Memory): Choice[] {
       'start a selective execution',
       (client) => startSelective(memory, client, over('Succeeded', 'Failed')),
     ],
-    [hasExecution ? 1 : 0, 'stop an execution', (client) => stop(memory, client, any())],
+    [hasExecution ? 0.5 : 0, 'stop an execution', (client) => stop(memory, client, any())],
     [hasExecution ? (hasEnded ? 3 : 0.3) : 0, 'retry an execution', (client) => retry(memory, client, over('Stopped', 'Failed'))],
     [
       hasExecution ? 1 : 0,
@@ -92,7 +92,7 @@ async function updatePipeline(memory: Memory, client: Client, PipelineName: stri
   }));
 }
 
-async function deletePipeline(memory: Memory, client: Client, PipelineName: string): Promise<void> {
+export async function deletePipeline(memory: Memory, client: Client, PipelineName: string): Promise<void> {
   const ClientRequestToken = memory.token();
   const before = [...memory.executions.values()].filter(({ pipeline }) => pipeline === PipelineName);
   const gone = before.map((one) => [one, one.maybeGone] as const);
@@ -194,7 +194,7 @@ async function startWith(memory: Memory, client: Client, PipelineName: string, m
   if (again.output) memory.same(ClientRequestToken, again.output.PipelineExecutionArn ?? '');
 }
 
-async function stop(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
+export async function stop(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
   const ClientRequestToken = memory.token();
   one.stops++;
   const { heard } = await memory.ask(client, 'sagemaker:StopPipelineExecution', () => ({
@@ -204,7 +204,7 @@ async function stop(memory: Memory, client: Client, one: StartedExecution): Prom
   if (heard === 'refused') one.stops--;
 }
 
-async function retry(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
+export async function retry(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
   const ClientRequestToken = memory.token();
   one.retries++;
   one.retriesAsked++;
