@@ -152,7 +152,7 @@ function modelVerbs(program: Command): void {
     ['approve', 'Approved'],
     ['reject', 'Rejected'],
   ] as const) {
-    verb(program, `${name} <package>`, `set a model package's approval status to ${verdict}`)
+    verb(program, `${name} <package>`, `set a model package to ${verdict}, or answer a delivery (PIPELINE/STAGE/ACTION)`)
       .option('--reason <text>', 'why; kept with the version and in the ledger')
       .action(async (reference, options) => (await import('./verbs/approval.ts')).decideApproval(verdict, reference, options));
   }

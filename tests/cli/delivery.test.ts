@@ -80,16 +80,25 @@ suite('a delivery in Python: what fails is trained again, within its bound; what
   });
 
   test('so does a rejection; but attempt 1 is the last, and what fails then starts nothing', async () => {
-    push('the smoke test as it was', (text) => text.replace('"value": 2 },', '"value": 0.5 },'));
+    push('the smoke test as it was, and a person before production', (text) =>
+      text.replace('"value": 2 },', '"value": 0.5 },').replace('"after": "staging"', '"after": "staging", "confirm": true'),
+    );
+    assert.equal((await cli('init', '.', '--template', 'codepipeline')).code, 0);
     assert.equal((await cli('delivery', 'tumour')).code, 0);
     assert.equal(await attemptOf(3), '0');
     assert.equal((await cli('reject', 'tumour/3')).code, 0);
     assert.equal(await attemptOf(4), '1');
     assert.equal((await cli('reject', 'tumour/4')).code, 0);
     assert.equal((await cli('approve', 'tumour/2')).code, 0); // told after the rejection, so that was heard when this ends
-    const released = await cli('delivery', 'tumour-release');
+    const following = cli('delivery', 'tumour-release');
+    await awaitNew('the approval before production', async () => {
+      const answer = await cli('approve', 'tumour-release/Production/Confirm', '--reason', 'seen in staging');
+      if (answer.code !== 0) assert.match(answer.stderr, /waits for no approval now/);
+      return answer.code === 0 ? true : undefined;
+    });
+    const released = await following;
     assert.equal(released.code, 0, released.stdout + released.stderr);
-    assert.match(released.stdout, /Production +SmokeTest +Succeeded/);
+    assert.match(released.stdout, /Confirm +Succeeded[\s\S]*Production +SmokeTest +Succeeded/);
     assert.deepEqual(await attempts(), ['0', '1', '0', '1']);
   });
 
