@@ -4,6 +4,7 @@ import { zipOf } from '../../src/domains/functions/functions-rig.ts';
 import type { AwsClient } from '../harness/aws-client.ts';
 import { ACCOUNT, BUCKET, ROLE } from '../harness/script-job.ts';
 import { ask, type Built } from './every-operation.ts';
+import { makePrivateDeliveries } from './private-deliveries.ts';
 
 /** Stands in whatever the first account wrote into its resources, and nowhere else. */
 export const HIDDEN = 'hidden-7f3a91';
@@ -88,12 +89,17 @@ export async function makePrivateThings(own: AwsClient): Promise<Record<string, 
   const upload = (await own.s3('POST', `/${BUCKET}/${PRIVATE}?uploads`)).body.toString('utf8');
   const layer = await pushImage(own);
   const commit = await makeRepository(own);
+  const { '*Arn': deliveryArns = [], ...deliveries } = await makePrivateDeliveries(
+    (id, name, input) => make(own, id, name, input),
+    { name: PRIVATE, hidden: HIDDEN },
+  );
   const arn = (service: string, resource: string, region = 'us-east-1') => `arn:aws:${service}:${region}:${ACCOUNT}:${resource}`;
   const arns = [
     ...['pipeline', 'model', 'endpoint', 'endpoint-config', 'model-package-group', 'processing-job', 'notebook-instance'].map(
       (kind) => arn('sagemaker', `${kind}/${PRIVATE}`),
     ),
     arn('codecommit', PRIVATE),
+    ...(deliveryArns as string[]),
     arn('sagemaker', `model-package/${PRIVATE}/1`),
     arn('sagemaker', `domain/${DomainId}`),
     arn('sagemaker', `user-profile/${DomainId}/${PRIVATE}`),
@@ -111,6 +117,7 @@ export async function makePrivateThings(own: AwsClient): Promise<Record<string, 
   ];
   const named = (kind: string): string[] => arns.filter((each) => each.includes(kind));
   return {
+    ...deliveries,
     '*Arn': arns,
     '*Name': [PRIVATE],
     PipelineName: [PRIVATE, ...named(':pipeline/')],
