@@ -135,7 +135,9 @@ async function startByWebhook(
     const isGit = repositoryOf(action.actionTypeId.provider, action.configuration ?? {}) !== undefined;
     const overrides = isGit ? pushedCommit(payload, action.name) : [];
     const variables = resolveVariables(declaration);
-    const parts = await startParts(ports.store, place, pipeline, { executionId, trigger, overrides, variables }, nowMs);
+    const { restricted } = webhook.document;
+    const request = { executionId, trigger, overrides, variables, restricted };
+    const parts = await startParts(ports.store, place, pipeline, request, nowMs);
     const document: WebhookDocument = { ...webhook.document, lastTriggeredAtMs: nowMs };
     return {
       result,

@@ -173,9 +173,11 @@ async function decideAndCommitOnce(
   if (decision.execution === row.document) return { decision, outcome: 'done' };
   const commit = commitOf(ports, row, structure, decision, nowMs);
   const rollback = decision.rollback && (await rollbackParts(ports, row, structure, decision.line, decision.rollback, nowMs));
-  const parts = rollback ? [commit, rollback.parts] : [commit];
+  const parts: Partial<Commit>[] = rollback ? [commit, rollback.parts] : [commit];
   const lineAfter = rollback?.line ?? decision.line;
   if (lineAfter !== line.document) parts.push(lineParts(line, lineAfter, nowMs));
+  // in mode PARALLEL nobody stands in the line: whoever opens the stage just now looks for those that wait as they were before
+  else if (decision.execution.place === 'waiting') parts.push({ expect: [{ key: line.key, version: line.version }] });
   const { outcome } = await ports.store.commit(merged(...parts));
   if (outcome === 'unknown') throw new BackendError('storage', 'A commit was not answered.', { retryable: true });
   return { decision, outcome };

@@ -4,6 +4,7 @@ import type { EventInput } from '../../platform/events/event.ts';
 import type { Subscription } from '../../platform/calls/operation.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
+import type { Cursor, Store } from '../../platform/store/port.ts';
 import { listRows, type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { isBranchMeant, isPushMeant, needsPaths, type Watched } from './decide-sources.ts';
 import { uuidOf } from './names.ts';
@@ -24,7 +25,7 @@ import {
 } from './resources.ts';
 import { merged, resolveVariables, startParts } from './start-execution.ts';
 
-const SOURCES_MAX = 200;
+const SOURCES_PAGE = 200;
 /** Events tell of most changes; these looks find the others. */
 const LOOK_GIT_MS = 60_000;
 const LOOK_OBJECT_MS = 15_000;
@@ -35,31 +36,46 @@ const BRANCHES_MAX = 1_000;
 export const sourceReconciler = (ports: DeliveryPorts, places: Set<string>): Reconciler => ({
   name: SOURCE_RECONCILER,
   async reconcile(key) {
-    const { account, region, name: parent } = key;
-    const { rows } = await listRows<SourceDocument>(ports.store, {
+    const place = await ports.store.get(key);
+    const rows = await sourcesAt(ports.store, key);
+    // every watched place comes by here before its first event: its timer was due when it was written, and is at each start
+    if (rows.length > 0) places.add(keyText(key));
+    else {
+      places.delete(keyText(key));
+      const { outcome } = await ports.store.commit({
+        expect: [{ key, version: place?.version ?? 0 }],
+        ...(place && { remove: [key] }),
+        timers: [{ reconciler: SOURCE_RECONCILER, key, dueAtMs: null }],
+      });
+      // a pipeline that watches it was just made
+      return outcome === 'done' ? undefined : { retryAtMs: ports.clock.now() };
+    }
+    const waits = await Promise.all(rows.map((row) => lookAt(ports, key, row)));
+    const everyMs = key.name.startsWith('git/') ? LOOK_GIT_MS : LOOK_OBJECT_MS;
+    return { retryAtMs: ports.clock.now() + (waits.includes('soon') ? LOOK_SOON_MS : everyMs) };
+  },
+});
+
+/** All that watch a place, however many pipelines there are. */
+async function sourcesAt(store: Store, { account, region, name: parent }: ResourceKey): Promise<Read<SourceDocument>[]> {
+  const found: Read<SourceDocument>[] = [];
+  let after: Cursor | undefined;
+  do {
+    const page = await listRows<SourceDocument>(store, {
       account,
       region,
       kind: SOURCE_KIND,
       parent,
       sortBy: 'name',
       order: 'ascending',
-      limit: SOURCES_MAX,
+      limit: SOURCES_PAGE,
+      ...(after && { after }),
     });
-    // every watched place comes by here before its first event: its timer was due when it was written, and is at each start
-    if (rows.length > 0) places.add(keyText(key));
-    else {
-      places.delete(keyText(key));
-      await ports.store.commit({
-        expect: [{ key, version: 0 }],
-        timers: [{ reconciler: SOURCE_RECONCILER, key, dueAtMs: null }],
-      });
-      return undefined;
-    }
-    const waits = await Promise.all(rows.map((row) => lookAt(ports, key, row)));
-    const everyMs = parent.startsWith('git/') ? LOOK_GIT_MS : LOOK_OBJECT_MS;
-    return { retryAtMs: ports.clock.now() + (waits.includes('soon') ? LOOK_SOON_MS : everyMs) };
-  },
-});
+    found.push(...page.rows);
+    after = page.next;
+  } while (after);
+  return found;
+}
 
 type Heads = { [ref: string]: string };
 

@@ -129,6 +129,15 @@ test('what code in a job makes or starts has no more rights than the job, and ca
   await rig.call('codepipeline:StartPipelineExecution', { name: 'P' }, job);
   await rig.loop.idle();
   assert.deepEqual(await policiesOf(rig), new Set([JOB_SESSION_POLICY]));
+  await stop(rig);
+  const filters = [{ jsonPath: '$.ref' }];
+  const webhook = { name: 'open', targetPipeline: 'P', targetAction: 'Fetch', filters, authenticationConfiguration: {} };
+  const put = await rig.call('codepipeline:PutWebhook', { webhook: { ...webhook, authentication: 'UNAUTHENTICATED' } }, job);
+  const hook = put.webhook?.url.split('/').at(-1) ?? '';
+  const request = { headers: {}, body: Buffer.from('{"ref":"r"}'), sourceIp: '127.0.0.1' };
+  assert.equal((await receiveWebhook(rig.ports, { account: ACCOUNT, region: REGION }, hook, request)).status, 200);
+  await rig.loop.idle();
+  assert.deepEqual(await policiesOf(rig), new Set([JOB_SESSION_POLICY]), 'nor by a webhook that the job put');
   const authorizer = createAuthorizer({ policiesOf: async () => rig.policies.get('admin') ?? [] });
   const needs = [
     { action: 'codepipeline:PutApprovalResult', resources: ['arn:aws:codepipeline:us-east-1:123456789012:P/Ask/Approve'] },

@@ -1,5 +1,4 @@
 import type {
-  ActionTypeId,
   ExecutionMode,
   ExecutionType,
   PipelineDeclaration,
@@ -248,6 +247,3 @@ export const plainWrite = (key: ResourceKey, document: object, index: RowIndex):
 
 export const stageArn = (arn: string, stage: string): string => `${arn}/${stage}`;
 export const actionArn = (arn: string, stage: string, action: string): string => `${arn}/${stage}/${action}`;
-
-export const typeText = ({ category, owner, provider, version }: ActionTypeId): string =>
-  `(Category: '${category}', Provider: '${provider}', Owner: '${owner}', Version: '${version}')`;

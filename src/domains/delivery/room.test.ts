@@ -399,6 +399,51 @@ test('a deleted pipeline leaves nothing behind, also one that is made anew under
   assert.deepEqual(await rig.store.timers({ limit: 10 }), []);
 });
 
+test('a source is watched, also after a restart, that is declared just when nothing seemed to watch its repository', async () => {
+  const { rig } = await made(pipelineOf([['Ask', [approval()]]]));
+  await rig.call('codepipeline:DeletePipeline', { name: 'P' });
+  await rig.loop.idle();
+  const { commit } = rig.store;
+  let between = async (): Promise<void> => {
+    between = async () => {};
+    await rig.call('codepipeline:CreatePipeline', { pipeline: pipelineOf([['Ask', [approval()]]]) });
+  };
+  Object.assign(rig.store, {
+    commit: async (asked: Parameters<typeof commit>[0]) => {
+      if (asked.timers?.some(({ key, dueAtMs }) => key.kind === 'CodePipelineSourcePlace' && dueAtMs === null)) await between();
+      return commit(asked);
+    },
+  });
+  rig.clock.advance(61_000);
+  await rig.loop.idle();
+  assert.equal((await executions(rig)).length, 1, 'it was declared in between');
+  await rig.restart();
+  await rig.loop.idle();
+  await rig.push('main', 'c2');
+  await rig.loop.idle();
+  assert.equal((await executions(rig)).length, 2);
+});
+
+test('an execution that comes before a closed stage just when it is opened goes on', async () => {
+  const { rig } = await made(pipelineOf([['Ask', [approval()]]], { executionMode: 'PARALLEL', pipelineType: 'V2' }));
+  const transition = { pipelineName: 'P', stageName: 'Ask', transitionType: 'Inbound' as const };
+  await rig.call('codepipeline:DisableStageTransition', { ...transition, reason: 'r' });
+  const { commit } = rig.store;
+  let between = async (): Promise<void> => {
+    between = async () => {};
+    await rig.call('codepipeline:EnableStageTransition', transition);
+  };
+  Object.assign(rig.store, {
+    commit: async (asked: Parameters<typeof commit>[0]) => {
+      if (asked.write?.some(({ document }) => document['place'] === 'waiting' && document['stage'] === 1)) await between();
+      return commit(asked);
+    },
+  });
+  const second = await start(rig);
+  const actions = (await actionsOf(rig, second)).map(({ actionName }) => actionName);
+  assert.ok(actions.includes('Approve'), 'it is asked for approval');
+});
+
 test('a source whose changes are not watched starts nothing; a trigger starts for the branches it means', async () => {
   const quiet = await made(
     pipelineOf([['Ask', [approval()]]], {

@@ -51,14 +51,19 @@ export async function sourceChanges(
     const write = plainWrite(key, document, { parent: watchedPlace(watched), createdAtMs: nowMs, modifiedAtMs: nowMs });
     return [{ key, version: row?.version ?? 0, write }];
   });
+  const keys = [...new Set(wanted.map(watchedPlace))].map((watched) => sourcePlaceKey(place, watched));
+  const rows = await store.getMany(keys);
   return {
-    expect: [...gone, ...changed].map(({ key, version }) => ({ key, version })),
+    expect: [
+      ...[...gone, ...changed].map(({ key, version }) => ({ key, version })),
+      ...keys.map((key, nth) => ({ key, version: rows[nth]?.version ?? 0 })),
+    ],
     remove: gone.map(({ key }) => key),
-    write: changed.map(({ write }) => write),
-    timers: wanted.map((watched) => ({
-      reconciler: SOURCE_RECONCILER,
-      key: sourcePlaceKey(place, watchedPlace(watched)),
-      dueAtMs: nowMs,
-    })),
+    // the row of a place is written anew: whoever is just about to take its timer away, since nothing watched it, sees that it is watched
+    write: [
+      ...changed.map(({ write }) => write),
+      ...keys.map((key) => plainWrite(key, {}, { createdAtMs: nowMs, modifiedAtMs: nowMs })),
+    ],
+    timers: keys.map((key) => ({ reconciler: SOURCE_RECONCILER, key, dueAtMs: nowMs })),
   };
 }

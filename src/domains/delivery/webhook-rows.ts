@@ -9,6 +9,8 @@ export type WebhookDocument = {
   arn: string;
   /** The last part of its address; nobody guesses it. */
   hook: string;
+  /** Put by code in a job: what it starts has no more rights than the job. */
+  restricted?: boolean;
   createdAtMs: number;
   lastTriggeredAtMs?: number;
 };

@@ -50,6 +50,7 @@ export const retryStageExecution = (ports: DeliveryPorts) =>
         const lineAfter = checkRetry(pipeline.document, line.document, document, stageName);
         const after: ExecutionDocument = {
           ...retried(document, stageName, retryMode, 'ManualStageRetry'),
+          ...(context.principal.sessionPolicy && { restricted: true }),
           modifiedAtMs: context.nowMs,
         };
         const { declaration } = pipeline.document;

@@ -36,11 +36,13 @@ export const putWebhook = (ports: DeliveryPorts) =>
         const key = webhookKey(context, webhook.name);
         const before = await readRow<WebhookDocument>(ports.store, key);
         const hook = before?.document.hook ?? newHook;
+        const { restricted: _before, ...kept } = before?.document ?? { createdAtMs: context.nowMs };
         const document: WebhookDocument = {
-          ...(before?.document ?? { createdAtMs: context.nowMs }),
+          ...kept,
           definition: { ...webhook, authenticationConfiguration: { ...configuration, ...sealed } },
           arn,
           hook,
+          ...(context.principal.sessionPolicy && { restricted: true }),
         };
         const times = { createdAtMs: document.createdAtMs, modifiedAtMs: context.nowMs };
         const tagRow = before ? undefined : tagsWrite(arn, tagged, context.nowMs);
