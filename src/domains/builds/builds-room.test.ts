@@ -367,14 +367,19 @@ test('what a job made or starts has no more rights than that job', async () => {
   const job = { ...user('admin'), sessionPolicy: { Statement: { Effect: 'Allow' as const, Action: '*', Resource: '*' } } };
   await rig.project('rights', spec({ build: commands('true') }));
   const kinds: (string | undefined)[] = [];
+  let id = '';
   for (const principal of [user('admin'), job]) {
-    await rig.ended(await rig.startBuild({ projectName: 'rights' }, principal));
+    id = await rig.startBuild({ projectName: 'rights' }, principal);
+    await rig.ended(id);
     kinds.push(rig.accesses.at(-1)?.kind);
   }
+  const retried = await rig.call('codebuild:RetryBuild', { id });
+  await rig.ended(retried.build?.id ?? '');
+  kinds.push(rig.accesses.at(-1)?.kind);
   await rig.call('codebuild:UpdateProject', { name: 'rights', description: 'changed by a job' }, job);
   await rig.run({ projectName: 'rights' });
   kinds.push(rig.accesses.at(-1)?.kind);
-  assert.deepEqual(kinds, ['build', 'build-of-job', 'build-of-job']);
+  assert.deepEqual(kinds, ['build', 'build-of-job', 'build-of-job', 'build-of-job']);
 });
 
 test('a source that would fill the disk or leave its folder is refused in DOWNLOAD_SOURCE', async () => {

@@ -30,7 +30,7 @@ export const buildOperations = (ports: BuildsPorts): AnyOperation[] => [
 ];
 
 const PAGE_SIZE = 100;
-/** Of one account at a time, queued ones included; AWS's own default differs by compute type. */
+/** Of one project at a time, queued ones included; AWS counts by account and compute type. */
 const ACTIVE_BUILDS_MAX = 1_000;
 
 type Start = StartBuildInput & WithPipelineOrigin;
@@ -50,7 +50,12 @@ const startBuild = (ports: BuildsPorts) =>
   });
 
 /** The same token gives the same build: its row is written with the build's. */
-async function start(ports: BuildsPorts, input: Start, context: OperationContext): Promise<{ build: Build }> {
+async function start(
+  ports: BuildsPorts,
+  input: Start,
+  context: OperationContext,
+  restricted = context.principal.sessionPolicy !== undefined,
+): Promise<{ build: Build }> {
   if (input.serviceRoleOverride !== undefined) await checkRole(ports, context.account, input.serviceRoleOverride);
   const uuid = ports.ids.uuid();
   return decideAndCommit(ports.store, async () => {
@@ -68,7 +73,7 @@ async function start(ports: BuildsPorts, input: Start, context: OperationContext
     const count = await readRow<{ last: number }>(ports.store, counter);
     await checkLimits(ports, context, project.document);
     const number = (count?.document.last ?? 0) + 1;
-    const build = newBuild(project.document, input, context, uuid, number);
+    const build = newBuild(project.document, input, context, uuid, { number, restricted });
     const record = check?.record({ id }, context.nowMs);
     const index = { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs };
     return {
@@ -108,11 +113,11 @@ async function checkLimits(ports: BuildsPorts, context: OperationContext, { proj
 }
 
 function newBuild(
-  { project, restricted }: ProjectDocument,
+  { project, restricted: always }: ProjectDocument,
   input: Start,
   context: OperationContext,
   uuid: string,
-  number: number,
+  { number, restricted }: { readonly number: number; readonly restricted: boolean },
 ): BuildDocument {
   const settings = accepted(decideSettings(project, input, uuid));
   refuse(refusedSource(settings.source, settings.environment));
@@ -131,7 +136,7 @@ function newBuild(
     input,
     initiator: input.PipelineOrigin?.initiator ?? initiatorOf(context),
     workId: `build-${uuid}`,
-    ...((restricted === true || context.principal.sessionPolicy !== undefined) && { restricted: true }),
+    ...((always === true || restricted) && { restricted: true }),
     createdAtMs: atMs,
     modifiedAtMs: atMs,
     requestId: context.requestId,
@@ -158,7 +163,9 @@ const retryBuild = (ports: BuildsPorts) =>
       // the same commit as before, not what its branch is by now
       const version = document.sources?.[0]?.form === 'git' ? document.resolvedSourceVersion : undefined;
       const again = { ...input, ...(version !== undefined && { sourceVersion: version }) };
-      return start(ports, { ...again, ...(idempotencyToken !== undefined && { idempotencyToken }) }, context);
+      // what code in a job asked for, a buildspec of its own among it, gets no further rights by whoever repeats it
+      const restricted = document.restricted === true || context.principal.sessionPolicy !== undefined;
+      return start(ports, { ...again, ...(idempotencyToken !== undefined && { idempotencyToken }) }, context, restricted);
     },
   });
 
