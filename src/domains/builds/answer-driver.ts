@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { throwPassing } from '../../platform/errors/passing.ts';
 import { readObjectText } from '../../platform/objects/read-object-text.ts';
@@ -7,6 +7,7 @@ import type { WebRoute } from '../../platform/ports/web.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
+import { readWebBody } from '../../platform/web-body.ts';
 import { buildWrite } from './build-rows.ts';
 import { type BuildSession, openSession } from './build-session.ts';
 import { buildEnvironment } from './decide-environment.ts';
@@ -49,8 +50,8 @@ export const driverRoute = (ports: BuildsPorts): WebRoute => ({
     if (request.method !== 'POST') return refuse(response, 405, 'Use POST.');
     const key = keyOfToken(ports, request.headers.authorization ?? '');
     if (!key) return refuse(response, 403, 'The token is not one of a build.');
-    const text = await readQuestion(request);
-    const question = text === undefined ? undefined : parseQuestion(text);
+    const body = await readWebBody(request, QUESTION_BYTES_MAX);
+    const question = body && parseQuestion(body.toString('utf8'));
     if (!question) return refuse(response, 400, 'The question is no JSON, or too long.');
     if (question.kind === 'hint') {
       ports.loop.wake(BUILD_RECONCILER, key);
@@ -79,17 +80,6 @@ function parseQuestion(text: string): Question | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function readQuestion(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > QUESTION_BYTES_MAX) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function answer(response: ServerResponse, document: object): void {

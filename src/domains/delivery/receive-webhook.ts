@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { SourceRevisionOverride } from '../../contract/generated/codepipeline.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
@@ -7,6 +7,7 @@ import type { WebRoute } from '../../platform/ports/web.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { readWebBody } from '../../platform/web-body.ts';
 import { repositoryOf } from './decide-sources.ts';
 import { isInRange, passesFilters, valueAt } from './decide-webhook.ts';
 import { uuidOf } from './names.ts';
@@ -36,23 +37,12 @@ export const webhookRoute = (ports: DeliveryPorts): WebRoute => ({
   async handle(request, response, url) {
     const [account = '', region = '', hook = '', ...more] = url.pathname.slice(HOOKS_PATH.length).split('/');
     if (request.method !== 'POST' || more.length > 0) return send(response, { status: 405, text: 'A webhook takes POST.' });
-    const body = await readBody(request);
+    const body = await readWebBody(request, BODY_BYTES_MAX);
     if (!body) return send(response, { status: 413, text: `A message has at most ${BODY_BYTES_MAX} bytes.` });
     const sourceIp = request.socket.remoteAddress ?? '';
     send(response, await receiveWebhook(ports, { account, region }, hook, { headers: request.headers, body, sourceIp }));
   },
 });
-
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.byteLength;
-    if (sizeBytes > BODY_BYTES_MAX) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
 
 function send(response: ServerResponse, { status, text }: HookAnswer): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) });

@@ -1,8 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { ReviewSettings } from '../../platform/settings.ts';
+import { readWebBody } from '../../platform/web-body.ts';
 import { type Message, parseMessage } from './decide-message.ts';
 import type { ReviewPorts } from './ports.ts';
 
@@ -19,23 +20,12 @@ export const reviewRoute = (ports: ReviewPorts): WebRoute => ({
   path: REVIEWS_PATH,
   async handle(request, response, url) {
     if (request.method !== 'POST') return send(response, { status: 405, text: 'A webhook takes POST.' });
-    const body = await readBody(request);
+    const body = await readWebBody(request, BODY_BYTES_MAX);
     if (!body) return send(response, { status: 413, text: `A message has at most ${BODY_BYTES_MAX} bytes.` });
     const name = url.pathname.slice(REVIEWS_PATH.length);
     send(response, await receiveMessage(ports, name, request.headers['x-hub-signature'], body));
   },
 });
-
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.byteLength;
-    if (sizeBytes > BODY_BYTES_MAX) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
 
 function send(response: ServerResponse, { status, text }: ReviewAnswer): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) });
