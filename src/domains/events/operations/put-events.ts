@@ -16,11 +16,11 @@ import type { EventsPorts } from '../ports.ts';
 
 /**
  * Events of callers. They are committed before the answer, and rules see them from there; what cannot be an event fails by itself.
- * Unlike changes they leave no ledger entry: they are messages, not changes of a resource.
+ * Like messages to queues and topics they leave no ledger entry: they are no changes of a resource.
  */
 export const putEvents = (ports: EventsPorts): Operation<'events:PutEvents'> =>
   operation('events:PutEvents', {
-    effect: 'read',
+    effect: 'change',
     needs: (input, context) => putNeeds(ports, input.Entries, context),
     async handle(input: { Entries: PutEventsRequestEntry[]; EndpointId?: string } & WithForwarded, context) {
       if (input.EndpointId !== undefined) {
