@@ -20,7 +20,7 @@ export type NoticeTarget =
   | {
       kind: 'queue';
       arn: string;
-      /** Of FIFO queues. */
+      /** FIFO queues keep its order, others serve groups fairly. */
       group?: string;
       /** Attributes of the message; a text is a String attribute, `value` of a Binary one is base64. */
       attributes?: { [name: string]: string | { type: string; value: string } };

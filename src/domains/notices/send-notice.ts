@@ -161,6 +161,7 @@ async function sendToQueue(ports: NoticePorts, to: To<'queue'>, message: Message
     ...(attributes.length > 0 && {
       MessageAttributes: Object.fromEntries(attributes.map(([name, value]) => [name, attributeOf(value)])),
     }),
+    ...(to.group !== undefined && { MessageGroupId: to.group }),
     ...(to.arn.endsWith('.fifo') && { MessageGroupId: to.group ?? 'slipway', MessageDeduplicationId: tokenOf(message.key) }),
     Source: sourceOf(message),
   } as InputOf<'sqs:SendMessage'> & WithSource);

@@ -1,5 +1,5 @@
 import type { MessageAttributeValue } from '../../contract/generated/sns.ts';
-import { missing, type Rejection } from '../../platform/errors/rejection.ts';
+import type { Rejection } from '../../platform/errors/rejection.ts';
 import { invalidParameter } from './decide-topic.ts';
 import type { StoredAttribute } from './resources.ts';
 
@@ -7,6 +7,7 @@ import type { StoredAttribute } from './resources.ts';
 
 export const MESSAGE_BYTES_MAX = 262_144;
 const SUBJECT_MAX = 100;
+const GROUP = /^[!-~]{1,128}$/;
 
 export interface Asked {
   readonly Message: string;
@@ -20,6 +21,8 @@ export interface Asked {
 /** What of a message is kept. */
 export interface Content {
   readonly subject?: string;
+  /** For queues, which serve the groups of their messages fairly; others do not see it. */
+  readonly group?: string;
   readonly message: string;
   readonly byProtocol?: { [protocol: string]: string };
   readonly attributes?: { [name: string]: StoredAttribute };
@@ -45,7 +48,9 @@ export function parseMessage(asked: Asked): Content | Rejection {
       'MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type',
     );
   }
-  if (asked.MessageGroupId !== undefined) return missing('Message groups of topics are not implemented.');
+  const group = asked.MessageGroupId;
+  if (group !== undefined && !GROUP.test(group))
+    return invalidParameter('MessageGroupId Reason: it has 1 to 128 letters, digits and punctuation characters');
   // ASCII that can be printed, from its first character on: it becomes a line of a mail's head
   if (Subject !== undefined && (Subject.length > SUBJECT_MAX || !/^[!-~][ -~]*$/.test(Subject)))
     return invalidParameter('Subject');
@@ -53,6 +58,7 @@ export function parseMessage(asked: Asked): Content | Rejection {
   if ('rejection' in attributes) return attributes.rejection as Rejection;
   const common = {
     ...(Subject !== undefined && { subject: Subject }),
+    ...(group !== undefined && { group }),
     ...(Object.keys(attributes).length > 0 && { attributes: attributes as { [name: string]: StoredAttribute } }),
   };
   if (MessageStructure === undefined) return { ...common, message: Message };

@@ -137,7 +137,12 @@ function targetOf(
   if (protocol === 'lambda') return { kind: 'function', arn: endpoint };
   if (protocol === 'sqs') {
     const typed = Object.entries(message.attributes ?? {}).map(([name, { Type, Value }]) => [name, { type: Type, value: Value }]);
-    return { kind: 'queue', arn: endpoint, ...(raw && typed.length > 0 && { attributes: Object.fromEntries(typed) }) };
+    return {
+      kind: 'queue',
+      arn: endpoint,
+      ...(message.group !== undefined && { group: message.group }),
+      ...(raw && typed.length > 0 && { attributes: Object.fromEntries(typed) }),
+    };
   }
   if (protocol === 'email' || protocol === 'email-json') {
     const subject = message.subject ?? 'AWS Notification Message';

@@ -72,6 +72,7 @@ export type MessageDocument = {
   box: string;
   messageId: string;
   subject?: string;
+  group?: string;
   /** With `byProtocol`: the text of protocols that it does not name. */
   message: string;
   byProtocol?: { [protocol: string]: string };

@@ -153,7 +153,13 @@ test('a message reaches every subscription that wants it: queue, raw queue, func
       FilterPolicyScope: 'MessageBody',
     });
     const MessageAttributes = { kind: { DataType: 'String', StringValue: 'warm' }, n: { DataType: 'Number', StringValue: '5' } };
-    const { MessageId } = await call('sns:Publish', { TopicArn, Message: '{"a":{"b":2}}', Subject: 'hot', MessageAttributes });
+    const { MessageId } = await call('sns:Publish', {
+      TopicArn,
+      Message: '{"a":{"b":2}}',
+      Subject: 'hot',
+      MessageGroupId: 'g',
+      MessageAttributes,
+    });
     const sent = await notices();
     assert.deepEqual(sent.map(({ to }) => to.arn).toSorted(), [fn, queue, `${queue}-body`, `${queue}-raw`].toSorted());
     const plain = sent.find(({ to }) => to.arn === queue);
@@ -166,6 +172,11 @@ test('a message reaches every subscription that wants it: queue, raw queue, func
     const raw = sent.find(({ to }) => to.arn === `${queue}-raw`);
     assert.equal(raw?.body, '{"a":{"b":2}}');
     assert.deepEqual(raw?.to.kind === 'queue' && raw.to.attributes?.['n'], { type: 'Number', value: '5' });
+    assert.deepEqual(
+      sent.map(({ to }) => (to.kind === 'queue' ? to.group : undefined)),
+      sent.map(({ to }) => (to.kind === 'queue' ? 'g' : undefined)),
+      'of its group know queues',
+    );
     const event = JSON.parse(sent.find(({ to }) => to.arn === fn)?.body ?? '').Records[0];
     assert.deepEqual([event.EventSource, event.Sns.Message], ['aws:sns', '{"a":{"b":2}}']);
   }));
@@ -304,6 +315,7 @@ test('what may be published: sizes, subjects, structures, attributes, batches', 
     await refused({ Message: 'é'.repeat(131_073) }, 'InvalidParameter', /too long/);
     await refused({ Subject: 'a\nb' }, 'InvalidParameter', /Subject/);
     await refused({ MessageStructure: 'json', Message: '{"sqs":"x"}' }, 'InvalidParameter', /default/);
+    await refused({ MessageGroupId: 'a b', Message: 'x' }, 'InvalidParameter', /MessageGroupId/);
     await refused({ MessageAttributes: { a: { DataType: 'Thing', StringValue: 'x' } } }, 'ParameterValueInvalid');
     await refused({ TopicArn: `${TopicArn}-none` }, 'NotFound');
     await call('sns:Publish', { TopicArn, MessageStructure: 'json', Message: '{"default":"d","sqs":"for queues"}' });
