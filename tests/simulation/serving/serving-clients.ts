@@ -25,6 +25,12 @@ const OUTCOMES = [
 ];
 const FUNCTION = { 'app.py': 'def handler(event, context):\n    return event\n' };
 
+interface Container {
+  readonly Image: string;
+  readonly ModelDataUrl: string;
+  readonly Environment: Record<string, string>;
+}
+
 /** What was invoked of a function and how the client asked for it to come out. */
 export interface Invoked {
   readonly id: number;
@@ -76,6 +82,7 @@ export class ServingClients {
       ['put model data', 0.5, () => this.#put(`m/${1 + this.#random.int(2)}`, `model ${this.#number()}`)],
       ['register', 1, () => this.#register()],
       ['decide on a package', 1, () => this.#decide()],
+      ['deploy what was withdrawn', 0.3, () => this.#deployWithdrawn()],
       ['create a model', 2, () => this.#createModel()],
       ['delete a model', 0.3, () => this.#call('sagemaker:DeleteModel', { ModelName: this.#name('m') })],
       ['create a config', 2, () => this.#createConfig()],
@@ -154,7 +161,7 @@ export class ServingClients {
     return this.#world.call('s3:PutObject', { Bucket: SURROUNDINGS.bucket, Key, Body: bodyOf(text) } as InputOf<'s3:PutObject'>);
   }
 
-  #container(): { Image: string; ModelDataUrl: string; Environment: Record<string, string> } {
+  #container(): Container {
     return {
       Image: SURROUNDINGS.imageUri,
       ModelDataUrl: `s3://${SURROUNDINGS.bucket}/m/${1 + this.#random.int(2)}`,
@@ -163,11 +170,15 @@ export class ServingClients {
   }
 
   #register(): Promise<unknown> {
+    return this.#registerAs(this.#random.pick(['Approved', 'PendingManualApproval']), this.#container());
+  }
+
+  #registerAs(ModelApprovalStatus: 'Approved' | 'PendingManualApproval', container: Container) {
     return this.#call('sagemaker:CreateModelPackage', {
       ModelPackageGroupName: GROUP,
-      ModelApprovalStatus: this.#random.pick(['Approved', 'PendingManualApproval']),
+      ModelApprovalStatus,
       InferenceSpecification: {
-        Containers: [this.#container()],
+        Containers: [container],
         SupportedContentTypes: ['text/csv'],
         SupportedResponseMIMETypes: ['text/csv'],
       },
@@ -183,6 +194,25 @@ export class ServingClients {
       ModelPackageArn: this.#package(),
       ModelApprovalStatus: this.#random.pick(['Approved', 'Rejected']),
     });
+  }
+
+  /** Its approval is withdrawn once model and config of it are made, which is late, but not too late. */
+  async #deployWithdrawn(): Promise<unknown> {
+    const [container, name] = [this.#container(), `w${this.#number()}`];
+    const { ModelPackageArn } = await this.#registerAs('Approved', container);
+    await this.#call('sagemaker:CreateModel', {
+      ModelName: name,
+      ExecutionRoleArn: SURROUNDINGS.roleArn,
+      PrimaryContainer: { ModelPackageName: ModelPackageArn, Environment: container.Environment },
+    });
+    await this.#createConfig(name, name);
+    await this.#call('sagemaker:UpdateModelPackage', { ModelPackageArn, ModelApprovalStatus: 'Rejected' });
+    const act = this.#random.pick([
+      () => this.#createEndpoint(name),
+      () => this.#updateEndpoint(name),
+      () => this.#transform(name),
+    ]);
+    return act();
   }
 
   #createModel(ModelName = this.#name('m')): Promise<unknown> {
@@ -220,9 +250,8 @@ export class ServingClients {
     });
   }
 
-  #createEndpoint(): Promise<void> {
+  #createEndpoint(EndpointConfigName = this.#name('c')): Promise<void> {
     const EndpointName = this.#name('e', 2);
-    const EndpointConfigName = this.#name('c');
     return this.#alone(EndpointName, this.created, () =>
       this.#call('sagemaker:CreateEndpoint', { EndpointName, EndpointConfigName }),
     );
@@ -244,7 +273,7 @@ export class ServingClients {
     }
   }
 
-  #updateEndpoint(): Promise<unknown> {
+  #updateEndpoint(EndpointConfigName = this.#name('c')): Promise<unknown> {
     const wait = { WaitIntervalInSeconds: this.#random.pick([0, 30]) };
     const policy = {
       BlueGreenUpdatePolicy: {
@@ -255,7 +284,7 @@ export class ServingClients {
     };
     return this.#call('sagemaker:UpdateEndpoint', {
       EndpointName: this.#name('e', 2),
-      EndpointConfigName: this.#name('c'),
+      EndpointConfigName,
       ...(this.#random.chance(0.3) && { DeploymentConfig: policy }),
       ...(this.#random.chance(0.3) && { RetainAllVariantProperties: true }),
     });
@@ -348,7 +377,7 @@ export class ServingClients {
     });
   }
 
-  async #transform(): Promise<void> {
+  async #transform(ModelName = this.#name('m')): Promise<void> {
     const TransformJobName = `t${this.#number()}`;
     const outcome = this.#random.pick(['ok', 'ok', 'ok', 'fail', 'oom', 'lost', 'hang']);
     const S3Uri = `s3://${SURROUNDINGS.bucket}/${this.#random.pick(['in', 'in', 'absent'])}`;
@@ -356,7 +385,7 @@ export class ServingClients {
     this.transforms.set(TransformJobName, state);
     await this.#call('sagemaker:CreateTransformJob', {
       TransformJobName,
-      ModelName: this.#name('m'),
+      ModelName,
       Environment: { [OUTCOME_VARIABLE]: outcome },
       TransformInput: { DataSource: { S3DataSource: { S3DataType: 'S3Prefix', S3Uri } } },
       TransformOutput: { S3OutputPath: `s3://${SURROUNDINGS.bucket}/out/${TransformJobName}` },
