@@ -60,7 +60,7 @@ export class DeliveryRig {
   readonly archived: string[] = [];
   /** Which packages an endpoint was brought to, one entry a deployment. */
   readonly deployed: string[] = [];
-  readonly endpoint: { config?: string; pending?: string } = {};
+  readonly endpoint: { config?: string; pending?: string; failure?: string; modifiedAtMs?: number } = {};
   readonly invoked: { id: string; event: unknown }[] = [];
   readonly called: string[] = [];
   /** Of roles, as they were assumed. */
@@ -151,6 +151,8 @@ export class DeliveryRig {
     if (!rollback) this.endpoint.config = this.endpoint.pending;
     this.endpoint.pending = undefined;
     this.endpoint.config ??= 'none';
+    this.endpoint.failure = rollback ? 'It went back.' : undefined;
+    this.endpoint.modifiedAtMs = this.clock.now();
     await this.#tell('aws.sagemaker', 'SageMaker Endpoint State Change', { EndpointName: 'e', EndpointStatus: 'IN_SERVICE' });
   }
 
@@ -267,14 +269,15 @@ export class DeliveryRig {
         return {};
       }),
       named('sagemaker:DescribeEndpoint', () => {
-        const { config, pending } = this.endpoint;
+        const { config, pending, failure, modifiedAtMs = 0 } = this.endpoint;
         if (config === undefined && pending === undefined) return absent();
         return {
           EndpointName: 'e',
           EndpointStatus: pending === undefined ? ('InService' as const) : ('Updating' as const),
           ...(config !== undefined && { EndpointConfigName: config }),
           ...(pending !== undefined && { PendingDeploymentSummary: { EndpointConfigName: pending } }),
-          LastModifiedTime: this.clock.now(),
+          ...(failure !== undefined && { FailureReason: failure }),
+          LastModifiedTime: modifiedAtMs,
         };
       }),
     ];

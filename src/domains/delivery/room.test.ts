@@ -336,6 +336,44 @@ test('an endpoint that goes back to what it had fails its action; a package that
   assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /still serves before/);
 });
 
+test('a deployment of somebody else that fails meanwhile is not the action’s own; its own is, also after a restart', async () => {
+  const rig = await rigOf();
+  Object.assign(rig.endpoint, { config: 'old', pending: 'of-another' });
+  await rig.call('codepipeline:CreatePipeline', { pipeline: pipelineOf([['Deploy', [deploy()]]]) });
+  await rig.loop.idle();
+  assert.deepEqual(rig.deployed, [], 'it waits');
+  rig.clock.advance(1_000);
+  await rig.endDeployment(true);
+  rig.clock.advance(5_000);
+  await rig.loop.idle();
+  assert.equal(rig.deployed.length, 1);
+  rig.clock.advance(1_000);
+  await rig.loop.stop();
+  await rig.endDeployment(true);
+  await rig.start();
+  await rig.loop.idle();
+  const [execution] = await executions(rig);
+  assert.deepEqual([rig.deployed.length, execution?.status], [1, 'Failed']);
+});
+
+test('its own deployment that failed before the action was written down is not begun again', async () => {
+  const rig = await rigOf();
+  rig.endpoint.config = 'old';
+  rig.fault = (point) => {
+    if (point === 'after sagemaker:UpdateEndpoint') throw new Crash();
+  };
+  await rig.call('codepipeline:CreatePipeline', { pipeline: pipelineOf([['Deploy', [deploy()]]]) });
+  await rig.loop.idle();
+  rig.fault = () => {};
+  await rig.loop.stop();
+  rig.clock.advance(1_000);
+  await rig.endDeployment(true);
+  await rig.start();
+  await rig.loop.idle();
+  const [execution] = await executions(rig);
+  assert.deepEqual([rig.deployed.length, execution?.status], [1, 'Failed']);
+});
+
 test('what an action may not do, and roles that are not there, are told as such', async () => {
   const { rig, execution } = await made(
     pipelineOf([['Build', [build('Unit', { roleArn: 'arn:aws:iam::123456789012:role/narrow' })]]]),

@@ -39,6 +39,11 @@ export const sageMakerEndpoint: ActionKind = {
     if (endpoint && !isOurs(work, endpoint) && !SETTLED.has(endpoint.EndpointStatus)) {
       return { seen: 'told', changes: { againAtMs: work.ports.clock.now() + BUSY_MS } };
     }
+    if (endpoint && !isOurs(work, endpoint) && freeAtMs(work) === undefined) {
+      // kept before anything is deployed: what fails behind it is ours, what failed before was somebody else's
+      const nowMs = work.ports.clock.now();
+      return { seen: 'told', changes: { againAtMs: nowMs, kept: { freeAtMs: nowMs } } };
+    }
     if (!endpoint || !isOurs(work, endpoint)) await deploy(work, endpoint);
     return { seen: 'begun', changes: { externalExecutionId: EndpointName, outputVariables } };
   },
@@ -124,11 +129,14 @@ async function deploy(work: Work, endpoint: DescribeEndpointOutput | undefined):
 const isOurs = (work: Work, { EndpointConfigName, PendingDeploymentSummary: pending }: DescribeEndpointOutput): boolean =>
   (pending?.EndpointConfigName ?? EndpointConfigName) === nameOf(work);
 
+/** When the endpoint that is there was found free for this attempt. */
+const freeAtMs = ({ action }: Work): number | undefined => action.kept?.['freeAtMs'] as number | undefined;
+
 /** A deployment that this attempt began before a restart is over: it serves ours, or went back to what it had. */
 const isConcluded = (work: Work, endpoint: DescribeEndpointOutput): boolean =>
   SETTLED.has(endpoint.EndpointStatus) &&
   (isOurs(work, endpoint) ||
-    (endpoint.FailureReason !== undefined && Number(endpoint.LastModifiedTime) >= work.action.startedAtMs));
+    (endpoint.FailureReason !== undefined && Number(endpoint.LastModifiedTime) > (freeAtMs(work) ?? Infinity)));
 
 function seenOf(work: Work, endpoint: DescribeEndpointOutput, outputVariables: Record<string, string>): Seen {
   const { EndpointName, EndpointStatus, EndpointConfigName, FailureReason } = endpoint;
