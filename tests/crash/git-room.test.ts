@@ -208,6 +208,18 @@ test('the archive of a commit has each file as it was committed, and the same by
   );
 });
 
+test('what is asked of a repository before its first push, or after a restore without its folder, is absent, not a fault', () =>
+  withRoom(roomOver, async ({ call, store, clock, folder }) => {
+    await call('codecommit:CreateRepository', { repositoryName });
+    const id = 'a'.repeat(40);
+    const absent = { code: 'CommitIdDoesNotExistException' };
+    await assert.rejects(call('codecommit:GetCommit', { repositoryName, commitId: id }), absent);
+    await assert.rejects(call('codecommit:GetBlob', { repositoryName, blobId: id }), { code: 'BlobIdDoesNotExistException' });
+    rmSync(join(folder, 'git'), { recursive: true });
+    const again = callsOf(roomOver({ store, clock, folder }).operations, () => clock.now());
+    await assert.rejects(again('codecommit:GetCommit', { repositoryName, commitId: id }), absent);
+  }));
+
 test('many pushes end in few packs, and every object stays', () =>
   withRoom(roomOver, async ({ call, store, folder, settle }) => {
     const { repositoryMetadata } = await call('codecommit:CreateRepository', { repositoryName });

@@ -19,7 +19,7 @@ const LEAKS =
 
 /** Refusals that are about the form of a request: one that the model allows gets none of them. */
 const FORM_REFUSALS =
-  /failed to satisfy constraint: Member must (?:not be null|satisfy)|Provided value |SerializationException|MalformedQueryString|MissingAction|UnknownOperation|SignatureDoesNotMatch|InvalidSignature|IncompleteSignature|InvalidClientTokenId|UnrecognizedClient|MethodNotAllowed|InvalidURI|' at '[^']*' is not of type |The root element must be/;
+  /failed to satisfy constraint: Member must (?:not be null|satisfy)|Provided value (?!in parameter 'action')|SerializationException|MalformedQueryString|MissingAction|UnknownOperation|SignatureDoesNotMatch|InvalidSignature|IncompleteSignature|InvalidClientTokenId|UnrecognizedClient|MethodNotAllowed|InvalidURI|' at '[^']*' is not of type |The root element must be/;
 
 /** What is wrong with an answer; undefined when nothing is. */
 export function faultOf(request: FuzzRequest, outcome: Outcome): string | undefined {

@@ -3,12 +3,13 @@ import type { JsonObject } from '../../platform/json.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import { entryOf, ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
-import { absentError, placeOf } from '../../platform/resources/declaration.ts';
+import { absentError, type Place, placeOf } from '../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { decideChanges, decideDefaultBranch, eventsOf, type ReferenceChange, recorded } from './decide-references.ts';
 import { triggersOf } from './decide-triggers.ts';
 import type { OwnPorts } from './ports.ts';
+import { openRepository, type Opened } from './repository-access.ts';
 import {
   gitPlaceOf,
   type PendingChange,
@@ -89,6 +90,15 @@ async function begin(own: OwnPorts, key: ResourceKey, name: string, cause: Cause
 /** What is on the disk is recorded, once in the life of this process: for readers that may come before the first change. */
 export async function settleOnce(own: OwnPorts, key: ResourceKey): Promise<void> {
   if (!own.seen.has(key.name)) await own.turns.take(key.name, () => settle(own, key));
+}
+
+/** A repository that git can be asked about: its folder may not be there before the first push, or lack what a backup does not keep. */
+export async function openSettled(own: OwnPorts, at: Place, name: string): Promise<Opened> {
+  const opened = await openRepository(own, at, name);
+  const key = referencesKey(at, opened.document.id);
+  if (own.seen.has(key.name)) return opened;
+  await settleOnce(own, key);
+  return openRepository(own, at, name);
 }
 
 /** Makes what is on the disk the record. Only in the repository's turn. Nothing to do for a repository that was deleted. */

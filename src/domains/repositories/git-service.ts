@@ -3,12 +3,11 @@ import type { OperationContext } from '../../platform/calls/operation.ts';
 import { recordDenial } from '../../platform/calls/dispatch.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { GitCaller, GitService, GitVersion } from '../../platform/ports/git-service.ts';
-import { settleOnce } from './change-references.ts';
+import { openSettled } from './change-references.ts';
 import { hearMessage } from './follow.ts';
 import type { OwnPorts } from './ports.ts';
 import { performPush } from './push.ts';
-import { openRepository, type Opened, pullNeed, pushNeed } from './repository-access.ts';
-import { referencesKey } from './resources.ts';
+import { openRepository, pullNeed, pushNeed } from './repository-access.ts';
 
 /** Fetches that run at the same time; each is a process, and a slow reader keeps its own. */
 const FETCHES_MAX = 64;
@@ -22,7 +21,7 @@ export function createGitService(own: OwnPorts): GitService {
       const context = contextOf(own, caller, name);
       const need = command === 'upload-pack' ? pullNeed(context, name) : pushNeed(context, name, []);
       await authorize(own, context, need);
-      const { place } = await prepared(own, context, name);
+      const { place } = await openSettled(own, context, name);
       const words = [command, '--stateless-rpc', '--advertise-refs', '.'];
       const { exitCode, output, errors } = await own.git.run(place, words, { environment: protocolOf(version) });
       if (exitCode !== 0) throw new ServiceError('ServiceUnavailable', `The repository cannot be read now: ${errors}`);
@@ -31,7 +30,7 @@ export function createGitService(own: OwnPorts): GitService {
     async uploadPack(caller, name, request, version) {
       const context = contextOf(own, caller, name);
       await authorize(own, context, pullNeed(context, name));
-      const { place } = await openRepository(own, context, name);
+      const { place } = await openSettled(own, context, name);
       if (fetches >= FETCHES_MAX) {
         throw new ServiceError('ServiceUnavailable', `${FETCHES_MAX} clients fetch at this moment; try again in a while.`);
       }
@@ -50,13 +49,6 @@ export function createGitService(own: OwnPorts): GitService {
     },
     hear: (id, headers, body) => hearMessage(own, id, headers, body),
   };
-}
-
-/** The folder may be missing what a backup does not keep. */
-async function prepared(own: OwnPorts, context: OperationContext, name: string): Promise<Opened> {
-  const opened = await openRepository(own, context, name);
-  await settleOnce(own, referencesKey(context, opened.document.id));
-  return opened;
 }
 
 const protocolOf = (version: GitVersion): { [name: string]: string } =>

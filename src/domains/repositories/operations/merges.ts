@@ -1,11 +1,11 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { placeOf } from '../../../platform/resources/declaration.ts';
-import { causeOf, changeReferences } from '../change-references.ts';
+import { causeOf, changeReferences, openSettled } from '../change-references.ts';
 import { branchRef } from '../decide-references.ts';
 import { readCommit, resolveCommit } from '../objects.ts';
 import type { OwnPorts } from '../ports.ts';
-import { openRepository, type Opened, repositoryNeeds } from '../repository-access.ts';
+import { type Opened, repositoryNeeds } from '../repository-access.ts';
 import { repositoryArn } from '../resources.ts';
 import { refuseFollower, tipOf, updateReference } from './branches.ts';
 
@@ -19,7 +19,7 @@ export const getMergeCommit = (own: OwnPorts): Operation<'codecommit:GetMergeCom
     effect: 'read',
     needs: repositoryNeeds<'codecommit:GetMergeCommit'>('codecommit:GetMergeCommit'),
     async handle(input, context) {
-      const opened = await openRepository(own, context, input.repositoryName);
+      const opened = await openSettled(own, context, input.repositoryName);
       const sourceCommitId = await resolveCommit(own, opened, input.sourceCommitSpecifier);
       const destinationCommitId = await resolveCommit(own, opened, input.destinationCommitSpecifier);
       const baseCommitId = await mergeBase(own, opened, sourceCommitId, destinationCommitId);
@@ -45,7 +45,7 @@ export const mergeBranchesByFastForward = (own: OwnPorts): Operation<'codecommit
       },
     ],
     async handle(input, context) {
-      const opened = await openRepository(own, context, input.repositoryName);
+      const opened = await openSettled(own, context, input.repositoryName);
       refuseFollower(opened);
       const branch = input.targetBranch ?? input.destinationCommitSpecifier;
       const source = await resolveCommit(own, opened, input.sourceCommitSpecifier);

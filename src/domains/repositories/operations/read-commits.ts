@@ -3,9 +3,10 @@ import { operation, type Operation, type OperationContext } from '../../../platf
 import { ServiceError } from '../../../platform/errors/families.ts';
 import type { WithArchive } from '../../../platform/ports/commit-archive.ts';
 import { placeOf } from '../../../platform/resources/declaration.ts';
+import { openSettled } from '../change-references.ts';
 import { checkedPath, isObjectId, readCommit, resolveCommit } from '../objects.ts';
 import type { OwnPorts } from '../ports.ts';
-import { openRepository, type Opened, repositoryNeeds } from '../repository-access.ts';
+import { type Opened, repositoryNeeds } from '../repository-access.ts';
 import { repositoryArn } from '../resources.ts';
 
 const BATCH_MAX = 100;
@@ -25,7 +26,7 @@ export const getCommit = (own: OwnPorts): Operation<'codecommit:GetCommit'> =>
     },
     async handle(input, context) {
       const { repositoryName, commitId } = input;
-      const opened = await openRepository(own, context, repositoryName);
+      const opened = await openSettled(own, context, repositoryName);
       if (!isObjectId(commitId)) {
         throw new ServiceError('InvalidCommitIdException', `The commit ID ${commitId.slice(0, 80)} is not valid.`);
       }
@@ -64,7 +65,7 @@ export const batchGetCommits = (own: OwnPorts): Operation<'codecommit:BatchGetCo
       if (commitIds.length > BATCH_MAX) {
         throw new ServiceError('CommitIdsLimitExceededException', `At most ${BATCH_MAX} commit IDs can be asked for at once.`);
       }
-      const opened = await openRepository(own, context, repositoryName);
+      const opened = await openSettled(own, context, repositoryName);
       const found = [];
       const errors = [];
       for (const commitId of commitIds) {
@@ -82,7 +83,7 @@ export const getDifferences = (own: OwnPorts): Operation<'codecommit:GetDifferen
     effect: 'read',
     needs: repositoryNeeds<'codecommit:GetDifferences'>('codecommit:GetDifferences'),
     async handle(input, context) {
-      const opened = await openRepository(own, context, input.repositoryName);
+      const opened = await openSettled(own, context, input.repositoryName);
       const limit = input.MaxResults ?? DIFFERENCES_PER_PAGE;
       if (limit < 1)
         throw new ServiceError('InvalidMaxResultsException', `The specified number of maximum results is not valid: ${limit}.`);

@@ -1,15 +1,16 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { openSettled } from '../change-references.ts';
 import { checkedPath, isObjectId, modeName, readBlob, readTree, resolveCommit, type TreeEntry, typeOf } from '../objects.ts';
 import type { OwnPorts } from '../ports.ts';
-import { openRepository, repositoryNeeds } from '../repository-access.ts';
+import { repositoryNeeds } from '../repository-access.ts';
 
 export const getBlob = (own: OwnPorts): Operation<'codecommit:GetBlob'> =>
   operation('codecommit:GetBlob', {
     effect: 'read',
     needs: repositoryNeeds<'codecommit:GetBlob'>('codecommit:GetBlob'),
     async handle({ repositoryName, blobId }, context) {
-      const opened = await openRepository(own, context, repositoryName);
+      const opened = await openSettled(own, context, repositoryName);
       if (!isObjectId(blobId))
         throw new ServiceError('InvalidBlobIdException', `The blob ID ${blobId.slice(0, 80)} is not valid.`);
       if ((await typeOf(own, opened, blobId)) !== 'blob') {
@@ -24,7 +25,7 @@ export const getFile = (own: OwnPorts): Operation<'codecommit:GetFile'> =>
     effect: 'read',
     needs: repositoryNeeds<'codecommit:GetFile'>('codecommit:GetFile'),
     async handle({ repositoryName, commitSpecifier, filePath }, context) {
-      const opened = await openRepository(own, context, repositoryName);
+      const opened = await openSettled(own, context, repositoryName);
       const path = checkedPath(filePath);
       const commitId = await resolveCommit(own, opened, commitSpecifier);
       const entry = (await readTree(own, opened, commitId, [], path)).find((one) => one.path === path);
@@ -42,7 +43,7 @@ export const getFolder = (own: OwnPorts): Operation<'codecommit:GetFolder'> =>
     effect: 'read',
     needs: repositoryNeeds<'codecommit:GetFolder'>('codecommit:GetFolder'),
     async handle({ repositoryName, commitSpecifier, folderPath }, context) {
-      const opened = await openRepository(own, context, repositoryName);
+      const opened = await openSettled(own, context, repositoryName);
       const path = /^\/*$/.test(folderPath) ? '' : checkedPath(folderPath);
       const commitId = await resolveCommit(own, opened, commitSpecifier);
       const folder =
