@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
 import { JOB_SESSION_POLICY } from '../../platform/authorization/job-session-policy.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { ACCOUNT, admin, approval, DeliveryRig, invoke, pipelineOf, REGION, source } from './delivery-rig.ts';
+import { ACCOUNT, admin, approval, build, DeliveryRig, invoke, pipelineOf, REGION, source } from './delivery-rig.ts';
 import { type HookRequest, receiveWebhook } from './receive-webhook.ts';
 
 const rigs: DeliveryRig[] = [];
@@ -144,6 +144,18 @@ test('what code in a job makes or starts has no more rights than the job, and ca
   ];
   assert.equal((await authorizer.authorize(job, needs)).allowed, false);
   assert.equal((await authorizer.authorize(admin, needs)).allowed, true);
+});
+
+test('values of variables and parameters of a pipeline are not in the ledger', async () => {
+  const rig = await rigOf();
+  const variables = { ProjectName: 'Unit', EnvironmentVariables: '[{"name":"TOKEN","value":"hidden-one"}]' };
+  const actions = [
+    build('Unit', { configuration: variables }),
+    invoke({ configuration: { FunctionName: 'f', UserParameters: 'hidden-two' } }),
+  ];
+  await rig.call('codepipeline:CreatePipeline', { pipeline: pipelineOf([['Run', actions]]) });
+  const ledger = JSON.stringify(await rig.store.ledger({ afterSequence: 0, limit: 100 }));
+  assert.ok(ledger.includes('TOKEN') && !ledger.includes('hidden'));
 });
 
 const newest = async (rig: DeliveryRig) =>

@@ -212,6 +212,14 @@ test('universal targets: known operations with input that fits; reading ones and
     assert.match(JSON.parse(sent.body).MessageBody, /^[0-9a-f]+$/);
   }));
 
+test('what a target gets is not in the ledger', () =>
+  withSchedules(async ({ call, store }) => {
+    const Target = { Arn: `arn:aws:sqs:us-east-1:${ACCOUNT}:q`, RoleArn: role, Input: 'hidden' };
+    await call('scheduler:CreateSchedule', asked({ Target }));
+    const ledger = JSON.stringify(await store.ledger({ afterSequence: 0, limit: 100 }));
+    assert.ok(ledger.includes('scheduler:CreateSchedule') && !ledger.includes('hidden'));
+  }));
+
 test('what bounds the session of whoever made a schedule bounds what the role does at its times', () =>
   withSchedules(async ({ call, notices }) => {
     const sessionPolicy = { Statement: [{ Effect: 'Deny', Action: 'sagemaker:UpdateModelPackage', Resource: '*' }] } as const;

@@ -13,7 +13,7 @@ import { decodePageToken, encodePageToken } from '../../../platform/resources/pa
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
-import { checkStructure, withDefaults } from '../decide-structure.ts';
+import { checkStructure, parseEnvironment, withDefaults } from '../decide-structure.ts';
 import { uuidOf } from '../names.ts';
 import { SERVICE } from '../perform.ts';
 import type { DeliveryPorts } from '../ports.ts';
@@ -245,4 +245,22 @@ const versionWrite = (context: OperationContext, document: PipelineDocument) => 
   });
 };
 
-const ledgerOf = ({ declaration }: PipelineDocument): JsonObject => JSON.parse(JSON.stringify(declaration)) as JsonObject;
+/** Values of a build's variables and a function's parameters may be secrets that somebody wrote there: the ledger has names alone. */
+function ledgerOf({ declaration }: PipelineDocument): JsonObject {
+  const stages = declaration.stages.map((stage) => ({
+    ...stage,
+    actions: stage.actions.map((action) => ({
+      ...action,
+      ...(action.configuration && { configuration: shownConfiguration(action.configuration) }),
+    })),
+  }));
+  return JSON.parse(JSON.stringify({ ...declaration, stages })) as JsonObject;
+}
+
+function shownConfiguration({ UserParameters: _text, ...configuration }: Record<string, string>): Record<string, string> {
+  const { EnvironmentVariables: text } = configuration;
+  const variables = text === undefined ? [] : parseEnvironment(text);
+  if (text === undefined || typeof variables === 'string') return configuration;
+  const names = variables.map(({ name, type }) => ({ name, type }));
+  return { ...configuration, EnvironmentVariables: JSON.stringify(names) };
+}

@@ -125,14 +125,15 @@ const createSchedule = (ports: SchedulesPorts) =>
 const dueOf = ({ next, state, modifiedAtMs }: ScheduleDocument): number | null =>
   next?.dueMs ?? (state === 'ENABLED' ? modifiedAtMs : null);
 
-/** What the ledger tells of a schedule: what a user said, not what follows from it. */
+/** What the ledger tells of a schedule: what a user said, not what follows from it, nor what a target gets, which may be a secret. */
 const told = ({
   next: _next,
   sender: _sender,
   anchorMs: _anchor,
   modifiedAtMs: _modified,
+  target: { Input: _input, ...target },
   ...document
-}: ScheduleDocument): JsonObject => document;
+}: ScheduleDocument): JsonObject => ({ ...document, target: target as JsonObject });
 
 const updateSchedule = (ports: SchedulesPorts) =>
   operation('scheduler:UpdateSchedule', {
