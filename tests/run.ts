@@ -36,6 +36,7 @@ const TEST_TIMEOUT_MS = 600_000;
 /** Returns the exit code. */
 export function runTests(extent: Extent): number {
   const checked = runCheck();
+  if (extent !== 'quick') run(process.execPath, ['tests/harness/prepare.ts']);
   const patterns = extent === 'quick' ? UNIT : extent === 'full' ? [...UNIT, ...SYSTEM] : [...UNIT, ...SYSTEM, ...LONG];
   const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
   const limit = extent === 'long' ? [] : [`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-force-exit'];
