@@ -167,15 +167,24 @@ def _note_not_built(http_response, parsed, model, **_):
             _seen_not_built.append(model.name)
 
 
-_arrives_after_s = [5]
-
-
 def _let_arrive(**_):
-    """What is published arrives soon, as on AWS; these tests look at once, also for what must not arrive.
+    """What is published arrives soon, as on AWS; these tests look at once, also for what must not arrive."""
+    time.sleep(0.8)
 
-    A server makes the key it signs messages of topics with when it first needs it, which takes it some seconds.
-    """
-    time.sleep(_arrives_after_s.pop() if _arrives_after_s else 0.8)
+
+def _make_signing_key():
+    """The server makes the key it signs messages of topics with for the first of them, which takes it seconds."""
+    sns, sqs = _client("sns"), _client("sqs")
+    topic = sns.create_topic(Name="first")["TopicArn"]
+    queue = sqs.create_queue(QueueName="first")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    sns.publish(TopicArn=topic, Message="first")
+    ends_at = time.monotonic() + TEST_TIMEOUT_S
+    while not sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5).get("Messages") and time.monotonic() < ends_at:
+        pass
+    sns.delete_topic(TopicArn=topic)
+    sqs.delete_queue(QueueUrl=queue)
 
 
 def _quietly(call, **kwargs):
@@ -414,6 +423,8 @@ _kept = {"buckets": set(), "roles": set()}
 
 def pytest_sessionstart(session):
     _own_key()
+    if any("test_sns" in arg for arg in session.config.args):
+        _make_signing_key()
     _kept["buckets"] = {b["Name"] for b in _client("s3").list_buckets()["Buckets"]}
     for page in _client("iam").get_paginator("list_roles").paginate():
         _kept["roles"] |= {r["RoleName"] for r in page["Roles"]}
