@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
+import { uuidOfText } from '../../platform/uuid-of-text.ts';
 
-/** Shaped as the random UUIDs of AWS, but always the same for the same parts. */
-export function uuidOf(...parts: readonly (string | number)[]): string {
-  const hex = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
-}
+/** The id of what is made of these parts. */
+export const uuidOf = (...parts: readonly (string | number)[]): string => uuidOfText(JSON.stringify(parts));
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 

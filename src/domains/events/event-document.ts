@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { eventTime, type StoredEvent } from '../../platform/events/event.ts';
 import type { JsonObject } from '../../platform/json.ts';
+import { uuidOfText } from '../../platform/uuid-of-text.ts';
 import { DEFAULT_BUS } from './resources.ts';
 
 /** An event as patterns and targets see it. */
@@ -9,13 +9,6 @@ export interface BusEvent {
   readonly document: JsonObject;
   readonly receivedAtMs: number;
   readonly hops: number;
-}
-
-/** A UUID that the same text always gives. */
-export function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 3) | 8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 export interface Envelope {
@@ -47,7 +40,7 @@ export function busEvent(event: StoredEvent): BusEvent {
   const { put } = event;
   const envelope: Envelope = {
     ...event,
-    id: put?.id ?? uuidOf(`event ${event.account} ${event.sequence}`),
+    id: put?.id ?? uuidOfText(`event ${event.account} ${event.sequence}`),
     account: put?.account ?? event.account,
     region: put?.region ?? event.region,
   };

@@ -5,7 +5,8 @@ import { placeOf } from '../../platform/resources/declaration.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import { decideFiring, parseRuleSchedule } from './decide-schedule.ts';
-import { eventDocument, uuidOf } from './event-document.ts';
+import { uuidOfText } from '../../platform/uuid-of-text.ts';
+import { eventDocument } from './event-document.ts';
 import { ruleWrite } from './operations/rules.ts';
 import { RULE_SCHEDULE, type RuleDocument } from './resources.ts';
 import { noticesOf } from './rule-notices.ts';
@@ -40,7 +41,7 @@ export const ruleScheduleReconciler = ({ store, clock }: EventsPorts): Reconcile
 /** Named by rule and time: the same time of a schedule is one event. */
 const scheduledEvent = (place: { account: string; region: string }, rule: RuleDocument, timeMs: number): JsonObject =>
   eventDocument({
-    id: uuidOf(`schedule ${rule.arn} ${rule.createdAtMs} ${timeMs}`),
+    id: uuidOfText(`schedule ${rule.arn} ${rule.createdAtMs} ${timeMs}`),
     source: 'aws.events',
     detailType: 'Scheduled Event',
     account: place.account,

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { InputOf, OutputOf } from '../../../contract/operations.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { INVOCATION_ENDED, type WithRequestId } from '../../../platform/ports/invocation.ts';
+import { uuidOfText } from '../../../platform/uuid-of-text.ts';
 import type { Json, JsonObject, WorkStep } from '../../../../sdk/definition/index.ts';
 import { isJsonObject } from '../../../../sdk/definition/index.ts';
 import type { Observation } from '../decide-execution.ts';
@@ -70,11 +70,8 @@ function invoke(work: Work, input: Invocation): Promise<OutputOf<'lambda:Invoke'
   return work.ports.calls.call(work.principal, work.origin, 'lambda:Invoke', { ...input, RequestId } as Invocation);
 }
 
-/** Shaped as the random UUIDs of Lambda, but the same however often it is asked for. */
-function requestId(executionName: string, jobName: string): string {
-  const hex = createHash('sha256').update(`${executionName}#${jobName}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
-}
+/** The same however often it is asked for. */
+const requestId = (executionName: string, jobName: string): string => uuidOfText(`${executionName}#${jobName}`);
 
 function observationOf(work: Work, Arn: string, answer: OutputOf<'lambda:Invoke'>): Observation | undefined {
   const { StatusCode, FunctionError, Payload } = answer;
