@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test';
 import { slipway } from '../harness/cli.ts';
 import { runToSuccess } from '../harness/client-program.ts';
 import { receiveMail } from '../harness/mail.ts';
+import { unprovenClaims } from '../harness/proof.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 
 /** Each is a unittest of its own subject; they share one server and keep to names of their own. */
@@ -30,6 +31,8 @@ suite('SNS and EventBridge Scheduler', () => {
       if (program.endsWith('.sh')) assert.match(printed, /^done$/m);
     });
   }
+  test('they prove what docs/api-coverage.md says', () =>
+    assert.deepEqual(unprovenClaims([...PROGRAMS, ...SCRIPTS].map(nameOf)), []));
   test('the ledger of all this is whole', async () => {
     const { code, stdout, stderr } = await slipway(['audit', 'verify', '--data', server.folder]);
     assert.equal(code, 0, stdout + stderr);
