@@ -29,6 +29,8 @@ const SYSTEM = [
   'examples/**/*.test.ts',
 ];
 const LONG = ['tests/long/**/*.test.ts'];
+/** Rooms that are tested with real git, beside those that are tested where they stand. */
+const ROOMS = ['tests/crash/git-room.test.ts'];
 
 /** A test that hangs fails then, and a failed one that left something open ends all the same; the long ones know their own limits. */
 const TEST_TIMEOUT_MS = 600_000;
@@ -37,7 +39,8 @@ const TEST_TIMEOUT_MS = 600_000;
 export function runTests(extent: Extent): number {
   const checked = runCheck();
   if (extent !== 'quick') run(process.execPath, ['tests/harness/prepare.ts']);
-  const patterns = extent === 'quick' ? UNIT : extent === 'full' ? [...UNIT, ...SYSTEM] : [...UNIT, ...SYSTEM, ...LONG];
+  const patterns =
+    extent === 'quick' ? [...UNIT, ...ROOMS] : extent === 'full' ? [...UNIT, ...SYSTEM] : [...UNIT, ...SYSTEM, ...LONG];
   const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
   const limit = extent === 'long' ? [] : [`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-force-exit'];
   const tested = run(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...limit, ...files]);
