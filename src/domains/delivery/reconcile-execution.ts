@@ -7,7 +7,7 @@ import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { type Decision, decideExecution, type Observation } from './decide-execution.ts';
 import { jobWrite, keptJob } from './jobs.ts';
 import { artifactKey, uuidOf } from './names.ts';
-import { approvalNotice } from './notices.ts';
+import { approvalNotice } from './approval-notice.ts';
 import { lookAtAction, type Running, startAction } from './perform.ts';
 import type { DeliveryPorts } from './ports.ts';
 import {

@@ -32,7 +32,7 @@ import {
   versionKey,
 } from '../resources.ts';
 import { readPipeline } from '../rows.ts';
-import { sourceChanges } from '../sources.ts';
+import { sourceChanges } from '../source-rows.ts';
 import { merged, newPipelineParts } from '../start-execution.ts';
 import { checkedTagList } from './tags.ts';
 
