@@ -120,8 +120,29 @@ reports:
         again = ended(codebuild.retry_build(id=build["id"])["build"]["id"])
         self.assertEqual((again["buildNumber"], again["buildStatus"]), (2, "SUCCEEDED"))
         self.assertEqual(codebuild.list_builds_for_project(projectName="app")["ids"], [again["id"], build["id"]])
+        self.assertIn(again["id"], codebuild.list_builds()["ids"])
+        self.assertIn(report["arn"], codebuild.list_reports()["reports"])
+        self.assertIn(report["arn"], codebuild.list_reports_for_report_group(reportGroupArn=report["reportGroupArn"])["reports"])
+        with self.assertRaisesRegex(ClientError, "InvalidInputException.*not one of code coverage"):
+            codebuild.describe_code_coverages(reportArn=report["arn"])
+        codebuild.delete_report(arn=report["arn"])
+        self.assertNotIn(report["arn"], codebuild.list_reports()["reports"])
+        codebuild.invalidate_project_cache(projectName="app")
         codebuild.batch_delete_builds(ids=[build["id"]])
         self.assertEqual(codebuild.batch_get_builds(ids=[build["id"]])["buildsNotFound"], [build["id"]])
+
+    def test_report_groups(self):
+        nowhere = {"exportConfigType": "NO_EXPORT"}
+        made = codebuild.create_report_group(name="of-its-own", type="TEST", exportConfig=nowhere)["reportGroup"]
+        with self.assertRaises(codebuild.exceptions.ResourceAlreadyExistsException):
+            codebuild.create_report_group(name="of-its-own", type="TEST", exportConfig=nowhere)
+        tags = [{"key": "team", "value": "a"}]
+        codebuild.update_report_group(arn=made["arn"], tags=tags)
+        got = codebuild.batch_get_report_groups(reportGroupArns=[made["arn"]])["reportGroups"][0]
+        self.assertEqual((got["name"], got["type"], got["tags"]), ("of-its-own", "TEST", tags))
+        codebuild.delete_report_group(arn=made["arn"])
+        found = codebuild.batch_get_report_groups(reportGroupArns=[made["arn"]])
+        self.assertEqual(found["reportGroupsNotFound"], [made["arn"]])
 
     def test_the_build_reaches_this_server_as_its_role(self):
         project("reaches", """
