@@ -12,10 +12,13 @@ import { checkExecutionsEndWhole } from './executions-end-whole.ts';
 import { checkJobsAreTheirWork, checkStepsAreTheirJobs } from './jobs-are-their-work.ts';
 import { checkKeptAsAsked, checkTimesInOrder } from './kept-as-asked.ts';
 import { checkLedgerChain } from './ledger-chain.ts';
+import { checkNoticesHandedOver } from './notices-handed-over.ts';
 import { checkNothingLeftRunning } from './nothing-left-running.ts';
 import { checkNothingOverwritten } from './nothing-overwritten.ts';
 import { checkParallelSteps } from './parallel-steps.ts';
 import { checkRetryPolicies } from './retry-policies.ts';
+import { checkRulesMeetEvents } from './rules-meet-events.ts';
+import { checkSchedulesFireOnce } from './schedules-fire-once.ts';
 import { checkStatusEvents } from './status-events.ts';
 import { checkStatusTransitions } from './status-transitions.ts';
 import { checkStepEffectsOnce } from './step-effects-once.ts';
@@ -50,6 +53,9 @@ export const allChecks = (watched: Watched, { reached }: SafetyOptions = {}): Ch
   checkChangesInLedger(watched),
   checkLedgerChain(watched),
   checkStatusEvents(watched),
+  checkRulesMeetEvents(watched),
+  checkSchedulesFireOnce(watched),
+  checkNoticesHandedOver(watched, reached),
   checkNothingOverwritten(),
   checkBlobsKept(watched),
   checkNoDanglingReference(watched),

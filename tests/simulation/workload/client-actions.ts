@@ -7,6 +7,7 @@ import { CLIENT_GROUP, bodyOf, hostingChoices, jobChoices, lookAtAll, objectChoi
 import { missedSteps } from './missed-steps.ts';
 import { ExpiredMessages } from './expired-messages.ts';
 import { answerCallbacks, lookAtPipelines, NAMES, pipelineChoices } from './pipeline-actions.ts';
+import { prepareRules, ruleChoices } from './rule-actions.ts';
 import { timelyChoices } from './timely-actions.ts';
 import type { PipelineOptions } from './random-pipeline.ts';
 import { SURROUNDINGS } from './step-shapes.ts';
@@ -31,6 +32,8 @@ export class Workload {
   readonly #options: WorkloadOptions;
   readonly #areas: readonly ((memory: Memory) => Choice[])[];
   readonly #off: ReadonlySet<string>;
+  /** Rules and schedules take part. */
+  readonly #rules: boolean;
   readonly #expired = new ExpiredMessages(NAMES);
 
   constructor(random: Random, options: WorkloadOptions = {}) {
@@ -38,7 +41,9 @@ export class Workload {
     const swarm = random.fork('swarm');
     const pipelines = { sharedEndpoints: true, flakyInputs: swarm.chance(0.3), ...options.pipelines };
     this.memory = new Memory(random.fork('memory'), options.count, pipelines);
-    this.#areas = [pipelineChoices, timelyChoices, ...AREAS.filter(() => swarm.chance(0.5))];
+    const areas = AREAS.filter(() => swarm.chance(0.5));
+    this.#rules = random.fork('rules').chance(0.3);
+    this.#areas = [pipelineChoices, timelyChoices, ...areas, ...(this.#rules ? [ruleChoices] : [])];
     const names = [pipelineChoices, timelyChoices].flatMap((area) => area(this.memory)).map(([, name]) => name);
     const needed = ['create a pipeline', 'start an execution', 'answer callbacks'];
     this.#off = new Set(names.filter((name) => swarm.chance(0.3) && !needed.includes(name)));
@@ -60,6 +65,7 @@ export class Workload {
     const Code = { ZipFile: zipOf(FUNCTION) };
     const runtime = { Runtime: 'python3.11', Handler: 'app.handler' } as const;
     await client.call('lambda:CreateFunction', { FunctionName: 'sim', Role: roleArn, ...runtime, Code });
+    if (this.#rules) await prepareRules(client);
     for (const ModelPackageGroupName of ['sim-group-a', 'sim-group-b', CLIENT_GROUP]) {
       await client.call('sagemaker:CreateModelPackageGroup', { ModelPackageGroupName });
     }
