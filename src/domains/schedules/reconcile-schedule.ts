@@ -35,16 +35,16 @@ export const scheduleReconciler = (ports: SchedulesPorts): Reconciler => ({
       const row = await readRow<ScheduleDocument>(ports.store, key);
       const over = { reconciler: SCHEDULE_TIMES, key, dueAtMs: null };
       if (!row || row.document.state === 'DISABLED') {
-        await ports.store.commit({ expect: [{ key, version: row?.version ?? 0 }], timers: [over] });
-        return;
+        const { outcome } = await ports.store.commit({ expect: [{ key, version: row?.version ?? 0 }], timers: [over] });
+        return outcome === 'done' ? undefined : { retryAtMs: ports.clock.now() };
       }
       const group = await readRow<GroupDocument>(ports.store, groupKey(key, row.document.group));
       if (group?.document.state === 'DELETING') return; // its reconciler takes the schedule and this timer away
       const { next } = row.document;
       if (next && next.dueMs > ports.clock.now()) {
         const later = { reconciler: SCHEDULE_TIMES, key, dueAtMs: next.dueMs };
-        await ports.store.commit({ expect: [{ key, version: row.version }], timers: [later] });
-        return;
+        const { outcome } = await ports.store.commit({ expect: [{ key, version: row.version }], timers: [later] });
+        return outcome === 'done' ? undefined : { retryAtMs: ports.clock.now() };
       }
       const commit = next ? fire(ports, row, next) : complete(ports, row);
       const expect = [...commit.expect, ...(group ? [{ key: group.key, version: group.version }] : [])];

@@ -278,3 +278,43 @@ test('groups: the default is there, another goes with its schedules', () =>
     clock.advance(60 * MINUTE);
     assert.deepEqual(await notices(), []);
   }));
+
+test('a change whose answer was lost on the way to the store is not made again: what it fired meanwhile fires once', () => {
+  let afterwards: (() => Promise<unknown>) | undefined;
+  return withRoom(
+    ({ store, clock }) =>
+      roomOver(
+        {
+          ...store,
+          async commit(commit) {
+            const result = await store.commit(commit);
+            const act = afterwards;
+            afterwards = undefined;
+            if (!act) return result;
+            await act();
+            return { outcome: 'unknown', reason: 'the answer is lost' };
+          },
+        },
+        clock,
+      ),
+    async ({ call, store, clock, settle }) => {
+      await call('scheduler:CreateSchedule', asked({ State: 'DISABLED' }));
+      clock.advance(MINUTE);
+      afterwards = settle;
+      await call('scheduler:UpdateSchedule', asked());
+      const { rows } = await listRows<{ next?: { timeMs: number } }>(store, {
+        account: ACCOUNT,
+        region: REGION,
+        kind: 'Schedule',
+        sortBy: 'name',
+        order: 'ascending',
+        limit: 9,
+      });
+      assert.deepEqual(
+        rows.map(({ document }) => document.next?.timeMs),
+        [START + 11 * MINUTE],
+      );
+    },
+    START,
+  );
+});

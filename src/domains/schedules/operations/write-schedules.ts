@@ -5,6 +5,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import { accepted, refuse } from '../../../platform/errors/rejection.ts';
 import { checkToken } from '../../../platform/idempotency.ts';
 import type { JsonObject } from '../../../platform/json.ts';
+import { canonicalJson } from '../../../platform/ledger/canonical.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { storedPrincipal } from '../../../platform/notices.ts';
@@ -125,6 +126,8 @@ const createSchedule = (ports: SchedulesPorts) =>
 const dueOf = ({ next, state, modifiedAtMs }: ScheduleDocument): number | null =>
   next?.dueMs ?? (state === 'ENABLED' ? modifiedAtMs : null);
 
+const withoutNext = ({ next: _next, ...document }: ScheduleDocument): string => canonicalJson(document);
+
 /** What the ledger tells of a schedule: what a user said, not what follows from it, nor what a target gets, which may be a secret. */
 const told = ({
   next: _next,
@@ -146,9 +149,11 @@ const updateSchedule = (ports: SchedulesPorts) =>
       await readSchedule(ports.store, context, groupOf(input), input.Name);
       await checkTarget(ports, input, context);
       const ScheduleArn = scheduleArn(placeOf(context), groupOf(input), input.Name);
-      await decideAndCommit(ports.store, async () => {
+      await decideAndCommit(ports.store, async (count) => {
         const { key, version, document: before } = await readSchedule(ports.store, context, groupOf(input), input.Name);
         const document = documentOf(input, context, before);
+        // our own change, whose answer was lost: its first time may have fired since, and would again
+        if (count > 0 && withoutNext(before) === withoutNext(document)) return { result: undefined };
         return {
           commit: {
             expect: [{ key, version }],
