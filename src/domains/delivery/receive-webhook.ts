@@ -1,7 +1,7 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { SourceRevisionOverride } from '../../contract/generated/codepipeline.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { isHookSigned } from '../../platform/hook-signature.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
@@ -74,24 +74,13 @@ export async function receiveWebhook(
   }
 }
 
-/** Signed with the secret, or from an address that may; compared in constant time. */
+/** Signed with the secret, or from an address that may. */
 function isGenuine({ sealingKey }: DeliveryPorts, document: WebhookDocument, { headers, body, sourceIp }: HookRequest): boolean {
   const { authentication, authenticationConfiguration } = document.definition;
   if (authentication === 'UNAUTHENTICATED') return true;
   if (authentication === 'IP') return isInRange(sourceIp, authenticationConfiguration.AllowedIPRange ?? '');
   const secret = secretOf(sealingKey, document);
-  if (secret === undefined) return false;
-  for (const [header, algorithm] of [
-    ['x-hub-signature-256', 'sha256'],
-    ['x-hub-signature', 'sha1'],
-  ] as const) {
-    const given = headers[header];
-    if (typeof given !== 'string') continue;
-    const wanted = Buffer.from(`${algorithm}=${createHmac(algorithm, secret).update(body).digest('hex')}`);
-    const said = Buffer.from(given);
-    return said.length === wanted.length && timingSafeEqual(said, wanted);
-  }
-  return false;
+  return secret !== undefined && isHookSigned(headers, body, secret);
 }
 
 /** What tells a message that is sent again from another: the sender's own id of it. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { isHookSigned } from '../../platform/hook-signature.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { principalOfRow } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
@@ -8,7 +9,6 @@ import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { changeReferences } from './change-references.ts';
 import { type FollowSecret, parseFollowSecret } from './decide-follow.ts';
-import { isSigned } from './follow-signature.ts';
 import type { OwnPorts } from './ports.ts';
 import {
   type FollowDocument,
@@ -134,7 +134,7 @@ export async function hearMessage(
   const secret = follow && (await secretOf(own, row.key, follow));
   const webhook = typeof secret === 'object' ? secret.webhook : undefined;
   // compared also when there is nothing to compare with: nobody learns from the time it takes which repositories there are
-  const signed = isSigned(headers, body, webhook ?? own.ids.uuid());
+  const signed = isHookSigned(headers, body, webhook ?? own.ids.uuid());
   if (!signed || webhook === undefined || !key) return false;
   await decideAndCommit(own.store, async () => {
     const now = await readRow<RepositoryDocument>(own.store, key);

@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { isHookSigned } from '../../platform/hook-signature.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { ReviewSettings } from '../../platform/settings.ts';
 import { readWebBody } from '../../platform/web-body.ts';
@@ -23,7 +23,7 @@ export const reviewRoute = (ports: ReviewPorts): WebRoute => ({
     const body = await readWebBody(request, BODY_BYTES_MAX);
     if (!body) return send(response, { status: 413, text: `A message has at most ${BODY_BYTES_MAX} bytes.` });
     const name = url.pathname.slice(REVIEWS_PATH.length);
-    send(response, await receiveMessage(ports, name, request.headers['x-hub-signature'], body));
+    send(response, await receiveMessage(ports, name, request.headers, body));
   },
 });
 
@@ -35,14 +35,14 @@ function send(response: ServerResponse, { status, text }: ReviewAnswer): void {
 const FORBIDDEN: ReviewAnswer = { status: 403, text: 'Forbidden: no hook of this address takes this message.' };
 
 /** Nothing of a message is read before its signature holds. */
-export async function receiveMessage(
+async function receiveMessage(
   ports: ReviewPorts,
   name: string,
-  signature: string | string[] | undefined,
+  headers: IncomingHttpHeaders,
   body: Buffer,
 ): Promise<ReviewAnswer> {
   const review = Object.hasOwn(ports.settings.reviews, name) ? ports.settings.reviews[name] : undefined;
-  if (!review || !isGenuine(review.secret, signature, body)) return FORBIDDEN;
+  if (!review || !isHookSigned(headers, body, review.secret)) return FORBIDDEN;
   let payload: unknown;
   try {
     payload = JSON.parse(body.toString('utf8'));
@@ -59,12 +59,6 @@ export async function receiveMessage(
     if (error instanceof BackendError) return { status: 503, text: 'The decision could not be recorded now; send it again.' };
     throw error;
   }
-}
-
-function isGenuine(secret: string, signature: string | string[] | undefined, body: Buffer): boolean {
-  const [, given] = /^sha256=([0-9a-f]{64})$/.exec(typeof signature === 'string' ? signature : '') ?? [];
-  if (given === undefined) return false;
-  return timingSafeEqual(createHmac('sha256', secret).update(body).digest(), Buffer.from(given, 'hex'));
 }
 
 /**
