@@ -275,6 +275,11 @@ test('webhooks: paths, filters, and what is wrong with a definition', () => {
   assert.deepEqual(parsePath("$.a[0]['b c'].d"), ['a', 0, 'b c', 'd']);
   assert.equal(parsePath('$..a'), undefined);
   assert.equal(parsePath('$.a[*]'), undefined);
+  assert.equal(
+    passesFilters({ filters: [{ jsonPath: '$.list.length' }] }, { list: [1] }, {}),
+    false,
+    'members of the document alone',
+  );
   const filters = [{ jsonPath: '$.ref', matchEquals: 'refs/heads/{Branch}' }, { jsonPath: '$.commits[0].id' }];
   const payload = { ref: 'refs/heads/main', commits: [{ id: 1 }] };
   assert.equal(passesFilters({ filters }, payload, { Branch: 'main' }), true);

@@ -1,33 +1,17 @@
 import type { WebhookDefinition } from '../../contract/generated/codepipeline.ts';
 import { parseAddress, parseNetwork } from '../../platform/authorization/addresses.ts';
 import type { Rejection } from '../../platform/errors/rejection.ts';
+import type { Json } from '../../platform/json.ts';
+import { type JsonPath, parseJsonPath, valueAt } from '../../platform/patterns/decide-json-path.ts';
 
 /** Which requests a webhook takes, and which of them start its pipeline. Pure. */
 
 const FILTERS_MAX = 5;
 
-/** `$.a.b`, `$['a']`, `$.a[0]`: names and positions alone, no wildcards; undefined for anything else. */
-export function parsePath(text: string): (string | number)[] | undefined {
-  if (!text.startsWith('$')) return undefined;
-  const steps: (string | number)[] = [];
-  let rest = text.slice(1);
-  while (rest !== '') {
-    const [whole, plain, quoted, position] = /^(?:\.([A-Za-z0-9_-]+)|\[['"]([^'"]+)['"]\]|\[(\d+)\])/.exec(rest) ?? [];
-    if (whole === undefined) return undefined;
-    steps.push(position === undefined ? (plain ?? quoted ?? '') : Number(position));
-    rest = rest.slice(whole.length);
-  }
-  return steps;
-}
-
-/** What stands at the path; undefined when nothing does. */
-export function valueAt(payload: unknown, path: readonly (string | number)[]): unknown {
-  let value: unknown = payload;
-  for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
-    value = (value as Record<string | number, unknown>)[step];
-  }
-  return value;
+/** Where a filter looks: one place, so no wildcards; undefined for anything else. */
+export function parsePath(text: string): JsonPath | undefined {
+  const path = parseJsonPath(text);
+  return path?.includes('*') ? undefined : path;
 }
 
 /** What is wrong with a webhook's definition. */
@@ -65,7 +49,7 @@ const authenticationFault = (message: string): Rejection => ({
 /** Whether a payload passes every filter; `{Name}` in what it must equal stands for the source action's configuration of that name. */
 export const passesFilters = (
   { filters }: Pick<WebhookDefinition, 'filters'>,
-  payload: unknown,
+  payload: Json,
   configuration: Readonly<Record<string, string>>,
 ): boolean =>
   filters.every(({ jsonPath, matchEquals }) => {

@@ -2,14 +2,16 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { SourceRevisionOverride } from '../../contract/generated/codepipeline.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { isHookSigned } from '../../platform/hook-signature.ts';
+import type { Json } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
+import { valueAt } from '../../platform/patterns/decide-json-path.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { readWebBody } from '../../platform/web-body.ts';
 import { repositoryOf } from './decide-sources.ts';
-import { isInRange, passesFilters, valueAt } from './decide-webhook.ts';
+import { isInRange, passesFilters } from './decide-webhook.ts';
 import { uuidOf } from './names.ts';
 import type { DeliveryPorts } from './ports.ts';
 import { executionKey, incarnationOf, plainWrite, webhookKey } from './resources.ts';
@@ -60,9 +62,9 @@ export async function receiveWebhook(
   const named = await readRow<HookDocument>(ports.store, hookKey(place, hook));
   const webhook = named && (await readRow<WebhookDocument>(ports.store, webhookKey(place, named.document.name)));
   if (!webhook || webhook.document.hook !== hook || !isGenuine(ports, webhook.document, request)) return REFUSED;
-  let payload: unknown;
+  let payload: Json;
   try {
-    payload = JSON.parse(request.body.toString('utf8'));
+    payload = JSON.parse(request.body.toString('utf8')) as Json;
   } catch {
     return { status: 400, text: 'Bad request: the message is no JSON.' };
   }
@@ -93,7 +95,7 @@ async function startByWebhook(
   ports: DeliveryPorts,
   place: Place,
   webhook: Read<WebhookDocument>,
-  payload: unknown,
+  payload: Json,
   delivery: string | undefined,
 ): Promise<HookAnswer> {
   const nowMs = ports.clock.now();
@@ -137,7 +139,7 @@ async function startByWebhook(
 }
 
 /** The commit that a push event names as the new head. */
-function pushedCommit(payload: unknown, actionName: string): SourceRevisionOverride[] {
+function pushedCommit(payload: Json, actionName: string): SourceRevisionOverride[] {
   const after = valueAt(payload, ['after']);
   if (typeof after !== 'string' || !/^[0-9a-f]{40}$/.test(after) || /^0+$/.test(after)) return [];
   return [{ actionName, revisionType: 'COMMIT_ID', revisionValue: after }];

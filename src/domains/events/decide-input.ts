@@ -1,7 +1,7 @@
 import type { InputTransformer, Target } from '../../contract/generated/events.ts';
 import type { Rejection } from '../../platform/errors/rejection.ts';
 import type { Json, JsonObject } from '../../platform/json.ts';
-import { parseJsonPath, valueAt } from './decide-json-path.ts';
+import { parseJsonPath, valueAt } from '../../platform/patterns/decide-json-path.ts';
 
 /** What an event is told with besides itself. */
 export interface Occasion {

@@ -1,6 +1,6 @@
-import type { Json } from '../../platform/json.ts';
+import type { Json } from '../json.ts';
 
-/** The part of JSONPath that EventBridge knows: members with letters, digits, dashes, underscores, indices, and `*`. */
+/** The part of JSONPath that EventBridge knows, and the filters of webhooks: names (`$.a`, `$['a b']`), positions (`$.a[0]`), and `*`. Pure. */
 export type JsonPath = readonly (string | number | '*')[];
 
 const STEP = /^(?:\.([^.[\]<>\s'"]+)|\[(?:'([^']*)'|"([^"]*)"|(\d+)|(\*))\])/;
