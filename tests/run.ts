@@ -34,6 +34,8 @@ const ROOMS = ['tests/crash/git-room.test.ts'];
 
 /** A test that hangs fails then, and a failed one that left something open ends all the same; the long ones know their own limits. */
 const TEST_TIMEOUT_MS = 600_000;
+/** Files side by side, on two cores: many wait for servers, builds and timers, and a third has the cores meanwhile. */
+const FILES_AT_ONCE = 3;
 
 /** Returns the exit code. */
 export function runTests(extent: Extent): number {
@@ -43,7 +45,13 @@ export function runTests(extent: Extent): number {
     extent === 'quick' ? [...UNIT, ...ROOMS] : extent === 'full' ? [...UNIT, ...SYSTEM] : [...UNIT, ...SYSTEM, ...LONG];
   const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
   const limit = extent === 'long' ? [] : [`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-force-exit'];
-  const tested = run(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...limit, ...files]);
+  const tested = run(process.execPath, [
+    '--test',
+    `--test-concurrency=${FILES_AT_ONCE}`,
+    '--test-reporter=spec',
+    ...limit,
+    ...files,
+  ]);
   return checked === 0 ? tested : checked;
 }
 
