@@ -4,7 +4,7 @@ import type { Service } from '../contract/services.ts';
 import { comesTooLate, hearLastAnswer } from '../platform/last-answer.ts';
 import { createServer } from '../platform/node-http.ts';
 import type { RegistryTokens } from '../platform/authorization/registry-token.ts';
-import type { WebRoute } from '../platform/ports/web.ts';
+import { LOOPBACK_HOSTS, type WebRoute } from '../platform/ports/web.ts';
 import { answer, type AnswerPorts } from './answer.ts';
 import type { Forward } from './forward.ts';
 import { answerGit, type GitFrontPorts } from './git/git-front.ts';
@@ -12,7 +12,7 @@ import { isGitRequest } from './git/git-request.ts';
 import { answerRegistry, isRegistryRequest } from './registry/registry.ts';
 import { awaitingContinue } from './respond.ts';
 import { createRoutingTable } from './routing.ts';
-import { answerWeb, isWebRequest, LOOPBACK_HOSTS } from './web.ts';
+import { answerWeb, isWebRequest } from './web.ts';
 
 export interface GatewayPorts extends Omit<AnswerPorts, 'routing'> {
   /** Opens the passwords of registry clients; without it `/v2/` is answered as any other path. */

@@ -11,8 +11,6 @@ export interface WebPorts {
   readonly log: GatewayLog;
 }
 
-export const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
-
 /** Whether the request is for a page; an unsigned GET of `/` is, a signed one is S3's ListBuckets. */
 export function isWebRequest(request: IncomingMessage): boolean {
   const url = request.url ?? '/';

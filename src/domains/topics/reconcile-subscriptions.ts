@@ -12,10 +12,10 @@ export const pendingReconciler = ({ store, clock }: TopicsPorts): Reconciler => 
     const row = await readRow<SubscriptionDocument>(store, key);
     const timer = { reconciler: PENDING_SUBSCRIPTION, key, dueAtMs: null };
     if (!row || row.document.confirmed) {
-      await store.commit({ expect: [{ key, version: row?.version ?? 0 }], timers: [timer] });
-      return;
+      const { outcome } = await store.commit({ expect: [{ key, version: row?.version ?? 0 }], timers: [timer] });
+      return outcome === 'done' ? undefined : { retryAtMs: clock.now() };
     }
-    await store.commit({
+    const { outcome } = await store.commit({
       ...unsubscribeParts(row),
       ledger: [
         ownEntry('topics', key, {
@@ -26,13 +26,14 @@ export const pendingReconciler = ({ store, clock }: TopicsPorts): Reconciler => 
         }),
       ],
     });
+    return outcome === 'done' ? undefined : { retryAtMs: clock.now() };
   },
 });
 
 const PAGE = 100;
 
 /** Removes what belonged to a topic that was deleted; key: its box, of which there is no row. */
-export const remainsReconciler = ({ store }: TopicsPorts): Reconciler => ({
+export const remainsReconciler = ({ store, clock }: TopicsPorts): Reconciler => ({
   name: TOPIC_REMAINS,
   async reconcile(key) {
     for (;;) {
@@ -47,7 +48,7 @@ export const remainsReconciler = ({ store }: TopicsPorts): Reconciler => ({
       });
       const parts = page.rows.map(unsubscribeParts);
       const done = page.next === undefined;
-      await store.commit({
+      const { outcome } = await store.commit({
         expect: parts.flatMap(({ expect }) => expect),
         remove: parts.flatMap(({ remove = [] }) => remove),
         timers: [
@@ -55,6 +56,7 @@ export const remainsReconciler = ({ store }: TopicsPorts): Reconciler => ({
           ...(done && parts.length === 0 ? [{ reconciler: TOPIC_REMAINS, key, dueAtMs: null }] : []),
         ],
       });
+      if (outcome !== 'done') return { retryAtMs: clock.now() };
       if (parts.length === 0) return;
     }
   },

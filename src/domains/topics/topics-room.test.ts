@@ -19,6 +19,7 @@ import type { WebRoute } from '../../platform/ports/web.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { listRows } from '../../platform/store/typed-rows.ts';
 import { stringToSign, type Unsigned } from './decide-envelope.ts';
+import { linkOrigin } from './links.ts';
 import { createTopicsRoom } from './room.ts';
 
 const keys = mkdtempSync(join(tmpdir(), 'slipway-topics-'));
@@ -256,6 +257,31 @@ test('the link of a mail shows a page, and only its button confirms', () =>
       assert.equal((await fetch(`${url}${link.pathname}${link.search}`, { method: 'POST' })).status, 200);
       assert.equal(await confirmed(), '1');
     });
+  }));
+
+test('links lead to where this server serves pages, whatever Host the subscriber named', () => {
+  const own = 'http://127.0.0.1:7600';
+  assert.equal(linkOrigin('http://localhost:7601', own), 'http://localhost:7601');
+  assert.equal(linkOrigin('http://box.example.com:7600', 'http://box.example.com:7600'), 'http://box.example.com:7600');
+  for (const foreign of ['http://evil.example.com', 'http://localhost@evil.example.com', 'http://', undefined]) {
+    assert.equal(linkOrigin(foreign, own), own);
+  }
+});
+
+test('who names a queue for dead letters must be allowed to write to it: they go with the rights of whoever subscribed', () =>
+  withTopics(async ({ needs }) => {
+    const SubscriptionArn = `arn:aws:sns:${REGION}:${ACCOUNT}:news:1`;
+    const set = async (AttributeName: string, AttributeValue: string) =>
+      (await needs('sns:SetSubscriptionAttributes', { SubscriptionArn, AttributeName, AttributeValue })).map(
+        ({ action, resources }) => [action, ...resources],
+      );
+    const own = ['sns:SetSubscriptionAttributes', `arn:aws:sns:${REGION}:${ACCOUNT}:news`];
+    assert.deepEqual(await set('RedrivePolicy', JSON.stringify({ deadLetterTargetArn: queue })), [
+      own,
+      ['sqs:SendMessage', queue],
+    ]);
+    assert.deepEqual(await set('RedrivePolicy', ''), [own]);
+    assert.deepEqual(await set('RawMessageDelivery', 'true'), [own]);
   }));
 
 test('our own ports, metadata addresses and what is no endpoint of its protocol are refused when they are subscribed', () =>

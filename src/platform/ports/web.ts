@@ -6,3 +6,6 @@ export interface WebRoute {
   readonly path: string;
   handle(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void>;
 }
+
+/** Host names under which pages are always served. */
+export const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];

@@ -12,6 +12,7 @@ import type { ListQuery } from '../../../platform/store/port.ts';
 import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { shownPolicy } from '../decide-retries.ts';
 import {
+  deadLetterOf,
   mergedAttributes,
   parseProtocol,
   rejectedEndpoint,
@@ -19,6 +20,7 @@ import {
   rejectedSubscriptionAttributes,
 } from '../decide-subscription.ts';
 import { invalidParameter } from '../decide-topic.ts';
+import { linkOrigin } from '../links.ts';
 import { confirm, newPending, subscriptionIndex, unsubscribeParts } from '../subscribing.ts';
 import {
   endpointDigest,
@@ -126,7 +128,7 @@ async function subscribeOnce(
     authenticated: confirmed,
     sender: storedPrincipal(context.principal),
     principalArn: context.principal.arn,
-    serverUrl: context.client?.endpoint ?? ports.serverUrl(),
+    serverUrl: linkOrigin(context.client?.endpoint, ports.serverUrl()),
   };
   const pending = confirmed ? undefined : await newPending(ports, context, topic, document);
   const written = pending?.document ?? document;
@@ -233,7 +235,12 @@ const getSubscriptionAttributes = (ports: TopicsPorts) =>
 const setSubscriptionAttributes = (ports: TopicsPorts) =>
   operation('sns:SetSubscriptionAttributes', {
     effect: 'change',
-    needs: subscriptionNeeds<'sns:SetSubscriptionAttributes'>('sns:SetSubscriptionAttributes'),
+    async needs(input, context) {
+      const needs = await subscriptionNeeds<'sns:SetSubscriptionAttributes'>('sns:SetSubscriptionAttributes')(input, context);
+      // letters go with the rights of whoever subscribed: nobody else may point them at a queue that is not theirs to write to
+      const letters = input.AttributeName === 'RedrivePolicy' ? deadLetterOf(input.AttributeValue) : undefined;
+      return letters === undefined ? needs : [...needs, { action: 'sqs:SendMessage', resources: [letters] }];
+    },
     async handle({ SubscriptionArn, AttributeName, AttributeValue = '' }, context) {
       await decideAndCommit(ports.store, async () => {
         const { key, version, document, index } = await readSubscription(ports.store, context, SubscriptionArn);
