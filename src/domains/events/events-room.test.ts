@@ -258,8 +258,10 @@ test('buses that lead in a circle: an event ends after so many rules, in the led
     assert.equal(ledger.filter(({ entry }) => entry.action === 'slipway:Event.Circled').length, 1);
   }));
 
-test('a pipeline that a rule starts again whenever it was started: bounded too', () =>
+/** The first start is refused in `refused` first, so that it is taken on a repetition. */
+const startsAgain = (refused: ServiceError[]) =>
   withEvents(async (rig) => {
+    rig.world.refusals = [...refused, undefined];
     const Arn = `arn:aws:sagemaker:${REGION}:${ACCOUNT}:pipeline/round`;
     rig.world.act = async ({ store }, { input }) => {
       const PipelineExecutionArn = `${Arn}/execution/${String(input['ClientRequestToken'])}`;
@@ -278,10 +280,15 @@ test('a pipeline that a rule starts again whenever it was started: bounded too',
     await put(rig.call, {});
     await rig.loop.idle();
     await rig.later(20_000, 50);
-    assert.equal(rig.world.heard.length, HOPS_MAX);
+    assert.equal(rig.world.heard.length, HOPS_MAX + refused.length);
     const ledger = await rig.store.ledger({ afterSequence: 0, limit: 1000 });
     assert.equal(ledger.filter(({ entry }) => entry.action === 'slipway:Event.Circled').length, 1);
-  }));
+  });
+
+test('a pipeline that a rule starts again whenever it was started: bounded too', () => startsAgain([]));
+
+test('a start that is taken on a repetition counts as one that is taken at once', () =>
+  startsAgain([new ServiceError('ThrottlingException', 'Rate exceeded')]));
 
 test('API destinations get requests with the secrets of their connection, which are shown to nobody', () =>
   withEvents(async (rig) => {

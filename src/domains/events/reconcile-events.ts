@@ -129,8 +129,13 @@ const placeText = ({ account, region }: Place): string => `${account}|${region}`
 const mayMeet = (event: { account: string; region: string; internal?: boolean }, { account, region }: Place): boolean =>
   event.internal !== true && event.account === account && event.region === region;
 
-const waitingNotices = (store: Store, place: Place): Promise<number> =>
-  store.count({ ...place, kind: 'Notice', parent: NOTICES_LINE, ordinalAbove: 0 });
+const countLine = (store: Store, place: Place, parent: string): Promise<number> =>
+  store.count({ ...place, kind: 'Notice', parent, ordinalAbove: 0 });
+
+async function waitingNotices(store: Store, place: Place): Promise<number> {
+  const counts = await Promise.all([NOTICES_LINE, STARTS_LINE].map((line) => countLine(store, place, line)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
 
 async function readRules(store: Store, place: Place): Promise<Rules> {
   const byBus = new Map<string, { rule: RuleDocument; pattern: Exclude<ReturnType<typeof parsePattern>, { code: string }> }[]>();
@@ -203,7 +208,7 @@ async function traceHits(
   const works = [...new Set(hits.flatMap(({ work }) => work ?? []))];
   if (works.length === 0) return { hits };
   // counted before it is looked for what they started: one that is taken in between is found
-  const starts = await store.count({ ...place, kind: 'Notice', parent: STARTS_LINE, ordinalAbove: 0 });
+  const starts = await countLine(store, place, STARTS_LINE);
   const rows = await store.getMany<CauseDocument>(works.map((work) => causeKey(place, work)));
   const hopsOf = new Map(rows.map((row, nth) => [works[nth], row?.document.hops]));
   const known = hits.map((hit) => {

@@ -75,7 +75,6 @@ export type RuleDocument = {
   state: RuleState;
   description?: string;
   roleArn?: string;
-  managedBy?: string;
   /** The newest event when it was enabled: it sees those that came later. */
   afterSequence: number;
   targets: TargetDocument[];

@@ -1,5 +1,5 @@
 import type { OperationName } from '../../contract/operations.ts';
-import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
+import type { Operation } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { parseArn } from '../../platform/resources/arn.ts';
 import { absentError, keyOf, type Place, placeOf } from '../../platform/resources/declaration.ts';
@@ -48,15 +48,6 @@ export async function readRule(store: Pick<Store, 'get'>, context: Place, bus: s
   const row = await findRule(store, context, bus, name);
   if (!row) throw absentError(RULE, placeOf(context), `${bus}/${name}`);
   return row;
-}
-
-/** Rules that a service made are changed by it alone, unless the caller insists. */
-export function checkUnmanaged({ document }: RuleRow, context: OperationContext, force = false): void {
-  if (document.managedBy === undefined || force || context.client === undefined) return;
-  throw new ServiceError(
-    'ManagedRuleException',
-    `Rule ${document.name} is managed by ${document.managedBy}, and only it can change it.`,
-  );
 }
 
 export const ruleNeeds =

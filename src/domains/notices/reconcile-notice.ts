@@ -17,13 +17,31 @@ type Row = Read<NoticeDocument>;
 export const noticeReconciler = (ports: NoticePorts): Reconciler => ({
   name: NOTICE,
   async reconcile(key) {
-    const row = await readRow<NoticeDocument>(ports.store, key);
-    if (!row) return;
+    const found = await readRow<NoticeDocument>(ports.store, key);
+    if (!found) return;
+    const row = await counted(ports, found);
+    if (!row) return { retryAtMs: ports.clock.now() };
     const end = await sendNotice(ports, key, row.document, row.index.createdAtMs);
     const nowMs = ports.clock.now();
-    await ports.store.commit(isRefused(end) ? afterRefusal(row, end, nowMs) : withCause(row, end, nowMs));
+    const commit = isRefused(end) ? afterRefusal(row, end, nowMs) : withCause(row, end, nowMs);
+    const { outcome } = await ports.store.commit(commit);
+    return outcome === 'done' ? undefined : { retryAtMs: nowMs };
   },
 });
+
+/**
+ * A start is counted in its line during each attempt, not only the first: until what it started is remembered, events of that work must find
+ * that a start is under way. Between attempts it is not, or one that is refused for a day would hold up all events of works. Undefined: the
+ * row was changed meanwhile.
+ */
+async function counted({ store }: NoticePorts, row: Row): Promise<Row | undefined> {
+  const { key, version, document, index } = row;
+  if (document.to.kind !== 'call' || index.ordinal !== 0) return row;
+  const again = { ...index, ordinal: 1 };
+  const write = [{ key, document: document as unknown as JsonObject, index: again }];
+  const { outcome } = await store.commit({ expect: [{ key, version }], write });
+  return outcome === 'done' ? { ...row, version: version + 1, index: again } : undefined;
+}
 
 /** Works end, and with them what they tell, long before. */
 const CAUSE_KEPT_MS = 30 * 24 * 3600 * 1000;
@@ -42,12 +60,17 @@ function withCause(row: Row, { work }: Taken, nowMs: number): Commit {
   };
 }
 
-export const causeReconciler = ({ store }: NoticePorts): Reconciler => ({
+export const causeReconciler = ({ store, clock }: NoticePorts): Reconciler => ({
   name: CAUSE,
   async reconcile(key) {
     const row = await store.get(key);
     const timers = [{ reconciler: CAUSE, key, dueAtMs: null }];
-    await store.commit({ expect: [{ key, version: row?.version ?? 0 }], ...(row && { remove: [key] }), timers });
+    const { outcome } = await store.commit({
+      expect: [{ key, version: row?.version ?? 0 }],
+      ...(row && { remove: [key] }),
+      timers,
+    });
+    return outcome === 'done' ? undefined : { retryAtMs: clock.now() };
   },
 });
 

@@ -29,7 +29,10 @@ export interface ClientOrigin {
 
 export interface Operation<N extends OperationName = OperationName> {
   readonly name: N;
-  /** Changes get a ledger entry in their own commit (made by the handler); reads do not. */
+  /**
+   * Changes get a ledger entry in their own commit (made by the handler); reads do not, nor does what only passes a message on (Publish,
+   * SendMessage, PutEvents): that changes no resource.
+   */
   readonly effect: 'read' | 'change';
   /** What the caller must be allowed to do; evaluated before the handler for clients and rooms alike. */
   needs(input: InputOf<N>, context: OperationContext): AuthorizationNeed[] | Promise<AuthorizationNeed[]>;

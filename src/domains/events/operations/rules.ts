@@ -1,4 +1,4 @@
-import type { PutRuleRequest, Rule } from '../../../contract/generated/events.ts';
+import type { Rule } from '../../../contract/generated/events.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
@@ -20,7 +20,7 @@ import { busWrite } from './buses.ts';
 import { parseRuleSchedule } from '../decide-schedule.ts';
 import { SERVICE } from '../decide-target.ts';
 import { newestSequence } from '../newest-sequence.ts';
-import { busNameOf, checkUnmanaged, findRule, pageOf, readBus, readRule, ruleNeeds, type RuleRow } from '../rule-access.ts';
+import { busNameOf, findRule, pageOf, readBus, readRule, ruleNeeds, type RuleRow } from '../rule-access.ts';
 import {
   type CursorDocument,
   cursorKey,
@@ -37,11 +37,6 @@ import type { EventsPorts } from '../ports.ts';
 
 const RULES_MAX = 300;
 
-/** How a room makes a rule that only it changes. */
-export interface WithManager {
-  readonly ManagedBy?: string;
-}
-
 export const putRule = (ports: EventsPorts): Operation<'events:PutRule'> =>
   operation('events:PutRule', {
     effect: 'change',
@@ -53,7 +48,7 @@ export const putRule = (ports: EventsPorts): Operation<'events:PutRule'> =>
       };
       return [need, ...(await passRoleNeeds(ports.roles, context.account, input.RoleArn, SERVICE))];
     },
-    async handle(input: PutRuleRequest & WithManager, context) {
+    async handle(input, context) {
       const bus = busNameOf(context, input.EventBusName);
       const pattern = input.EventPattern || undefined;
       const schedule = input.ScheduleExpression || undefined;
@@ -72,8 +67,7 @@ export const putRule = (ports: EventsPorts): Operation<'events:PutRule'> =>
       await decideAndCommit(ports.store, async () => {
         const busRow = await readBus(ports.store, context, bus);
         const row = await findRule(ports.store, context, bus, input.Name);
-        if (row) checkUnmanaged(row, context);
-        else await checkRuleQuota(ports, context, bus);
+        if (!row) await checkRuleQuota(ports, context, bus);
         const commit = await ruleCommit(ports, context, row, {
           name: input.Name,
           bus,
@@ -83,7 +77,6 @@ export const putRule = (ports: EventsPorts): Operation<'events:PutRule'> =>
           state: (input.State as RuleState | undefined) ?? 'ENABLED',
           ...(input.Description !== undefined && { description: input.Description }),
           ...(input.RoleArn !== undefined && { roleArn: input.RoleArn }),
-          ...(context.client === undefined && input.ManagedBy !== undefined && { managedBy: input.ManagedBy }),
           afterSequence: row?.document.afterSequence ?? 0,
           targets: row?.document.targets ?? [],
           createdAtMs: row?.document.createdAtMs ?? context.nowMs,
@@ -181,7 +174,6 @@ const switchRule = (name: 'events:EnableRule' | 'events:DisableRule', state: Rul
       const bus = busNameOf(context, input.EventBusName);
       await decideAndCommit(ports.store, async () => {
         const row = await readRule(ports.store, context, bus, input.Name);
-        checkUnmanaged(row, context);
         if (row.document.state === state) return { result: undefined };
         const { nextAtMs: _next, ...document } = row.document;
         return { commit: await ruleCommit(ports, context, row, { ...document, state }), result: undefined };
@@ -203,7 +195,6 @@ export const deleteRule = (ports: EventsPorts): Operation<'events:DeleteRule'> =
       await decideAndCommit(ports.store, async () => {
         const row = await findRule(ports.store, context, bus, input.Name);
         if (!row) return { result: undefined }; // as at AWS
-        checkUnmanaged(row, context, input.Force);
         if (row.document.targets.length > 0) {
           throw new ServiceError('ValidationException', "Rule can't be deleted since it has targets.");
         }
@@ -240,7 +231,6 @@ const summaryOf = (rule: RuleDocument): Rule => ({
   ...(rule.description !== undefined && { Description: rule.description }),
   ...(rule.schedule !== undefined && { ScheduleExpression: rule.schedule }),
   ...(rule.roleArn !== undefined && { RoleArn: rule.roleArn }),
-  ...(rule.managedBy !== undefined && { ManagedBy: rule.managedBy }),
   EventBusName: rule.bus,
 });
 

@@ -7,7 +7,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { storedPrincipal } from '../../../platform/notices.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { rejectedForm, rejectedTarget, SERVICE } from '../decide-target.ts';
-import { busNameOf, checkUnmanaged, readRule, ruleNeeds } from '../rule-access.ts';
+import { busNameOf, readRule, ruleNeeds } from '../rule-access.ts';
 import { ruleArn, type TargetDocument } from '../resources.ts';
 import { ruleWrite } from './rules.ts';
 import type { EventsPorts } from '../ports.ts';
@@ -36,7 +36,6 @@ export const putTargets = (ports: EventsPorts): Operation<'events:PutTargets'> =
       const putBy = storedPrincipal(context.principal);
       await decideAndCommit(ports.store, async () => {
         const row = await readRule(ports.store, context, bus, input.Rule);
-        checkUnmanaged(row, context);
         const { key, version, document } = row;
         const kept = document.targets.filter(({ target }) => !ids.includes(target.Id));
         const targets: TargetDocument[] = [...kept, ...input.Targets.map((target) => ({ target, putBy }))];
@@ -69,7 +68,6 @@ export const removeTargets = (ports: EventsPorts): Operation<'events:RemoveTarge
       const bus = busNameOf(context, input.EventBusName);
       await decideAndCommit(ports.store, async () => {
         const row = await readRule(ports.store, context, bus, input.Rule);
-        checkUnmanaged(row, context, input.Force);
         const { key, version, document } = row;
         const targets = document.targets.filter(({ target }) => !input.Ids.includes(target.Id));
         if (targets.length === document.targets.length) return { result: undefined };
