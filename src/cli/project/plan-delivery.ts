@@ -42,6 +42,8 @@ export interface DeliveryPlan {
 }
 
 const BRANCH = 'main';
+/** Of builds; their projects are named by them. */
+const KINDS = ['build', 'release'] as const;
 const IMAGE = 'aws/codebuild/amazonlinux-x86_64-standard:5.0';
 
 export function planDelivery(project: Project, place: Place): DeliveryPlan {
@@ -91,7 +93,7 @@ function buildRole({ project, bucket, arn, role }: Names): PlannedRole {
       ['CreateReportGroup', 'CreateReport', 'UpdateReport', 'BatchPutTestCases', 'BatchPutCodeCoverages'].map(
         (name) => `codebuild:${name}`,
       ),
-      arn('codebuild', `report-group/${project}-*`),
+      KINDS.map((kind) => arn('codebuild', `report-group/${project}-${kind}-*`)),
     ),
     allow(
       [
@@ -116,14 +118,17 @@ function deliveryRole({ modelPackageGroup }: Project, names: Names, approvesByRu
       arn('codecommit', project),
     ),
     allow(['s3:Get*', 's3:List*', 's3:PutObject'], [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`]),
-    allow(['codebuild:StartBuild', 'codebuild:StopBuild', 'codebuild:BatchGetBuilds'], arn('codebuild', `project/${project}-*`)),
+    allow(
+      ['codebuild:StartBuild', 'codebuild:StopBuild', 'codebuild:BatchGetBuilds'],
+      KINDS.map((kind) => arn('codebuild', `project/${project}-${kind}`)),
+    ),
     allow(
       ['StartPipelineExecution', 'StopPipelineExecution', 'DescribePipelineExecution', 'ListPipelineExecutionSteps'].map(
         (name) => `sagemaker:${name}`,
       ),
       [arn('sagemaker', `pipeline/${project.toLowerCase()}`), arn('sagemaker', `pipeline/${project.toLowerCase()}/*`)],
     ),
-    allow(['codepipeline:StartPipelineExecution'], arn('codepipeline', `${project}*`)),
+    allow(['codepipeline:StartPipelineExecution'], [arn('codepipeline', project), arn('codepipeline', `${project}-release`)]),
     allow(['sns:Publish'], arn('sns', `${project}-approvals`)),
     ...(approvesByRule
       ? [allow(['sagemaker:UpdateModelPackage'], arn('sagemaker', `model-package/${modelPackageGroup.toLowerCase()}/*`))]
@@ -136,7 +141,7 @@ function deliveryRole({ modelPackageGroup }: Project, names: Names, approvesByRu
   };
 }
 
-function build({ project, bucket, role }: Names, kind: 'build' | 'release', buildspec: string): CreateProjectInput {
+function build({ project, bucket, role }: Names, kind: (typeof KINDS)[number], buildspec: string): CreateProjectInput {
   const variables = { SAGEMAKER_PIPELINE_ROLE_ARN: role(JOBS_ROLE), ARTIFACT_BUCKET: bucket };
   return {
     name: `${project}-${kind}`,
