@@ -6,7 +6,7 @@ import { parseReference } from '../../sdk/definition/references.ts';
 import { resolveParameters } from '../../sdk/definition/parameters.ts';
 import { pickFrom, type Random, seededRandom } from '../../src/contract/generate-text.ts';
 import { parseFunctionName } from '../../src/domains/functions/decide-names.ts';
-import { findZipDirectory, readZipDirectory } from '../../src/domains/functions/decide-zip.ts';
+import { findZipDirectory, findZipEntry, readZipDirectory } from '../../src/platform/objects/decide-zip.ts';
 import { zipOf } from '../../src/domains/functions/functions-rig.ts';
 import { parseConfig, parseManifest } from '../../src/domains/images/decide-manifest.ts';
 import { parseRedrive } from '../../src/domains/queues/decide-attributes.ts';
@@ -85,6 +85,7 @@ const READERS: Readonly<Record<string, (random: Random) => unknown>> = {
     const directory = findZipDirectory(bytes, bytes.length);
     return directory && readZipDirectory(bytes.subarray(directory.startByte, directory.endByte), directory.entries);
   },
+  'zip entry': (random) => findZipEntry(mutateBytes(ARCHIVE, random), 'app.py'),
   signature: (random) => {
     const request = { method: 'GET', url: new URL('http://127.0.0.1/b/k?x=y'), service: 's3', credentials, region: 'us-east-1' };
     const nowMs = 1_700_000_000_000;

@@ -1,7 +1,7 @@
 import { inflateRawSync } from 'node:zlib';
 import { ServiceError } from '../../platform/errors/families.ts';
+import { findZipEntry } from '../../platform/objects/decide-zip.ts';
 import type { Work } from './actions/action-kind.ts';
-import { findZipEntry } from './decide-zip-entry.ts';
 
 const ARCHIVE_BYTES_MAX = 256 * 1024 * 1024;
 const FILE_BYTES_MAX = 1024 * 1024;

@@ -3,9 +3,9 @@ import type { FunctionCode } from '../../contract/generated/lambda.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { InvariantError, ServiceError } from '../../platform/errors/families.ts';
 import { missing, rejectionError } from '../../platform/errors/rejection.ts';
+import { findZipDirectory, leadsOut, readZipDirectory, ZIP_TAIL_BYTES } from '../../platform/objects/decide-zip.ts';
 import type { BlobBody } from '../../platform/objects/port.ts';
 import type { CodeFacts } from './decide-config.ts';
-import { findZipDirectory, leadsOut, readZipDirectory, ZIP_TAIL_BYTES } from './decide-zip.ts';
 import type { FunctionsPorts } from './ports.ts';
 
 /** AWS's limits of a deployment package. */

@@ -5,9 +5,7 @@ import { checkConfig, runtimeKind } from './decide-config.ts';
 import { decideEventEnd, type EventPolicy } from './decide-event.ts';
 import { parseFunctionName } from './decide-names.ts';
 import { exited } from './decide-outcome.ts';
-import { findZipDirectory, leadsOut, readZipDirectory } from './decide-zip.ts';
 import type { InvocationDocument } from './invocations.ts';
-import { zipOf } from './functions-rig.ts';
 
 const PLACE = { account: '123456789012', region: 'us-east-1' };
 
@@ -53,32 +51,6 @@ test('what cannot be run is refused, and what AWS reserves', () => {
   assert.equal(code({ Environment: { Variables: { BIG: 'x'.repeat(5000) } } }), 'InvalidParameterValueException');
   assert.equal(code({ DeadLetterConfig: { TargetArn: 'arn:aws:sqs:us-east-1:123456789012:q' } }), undefined);
   assert.equal(code({ DeadLetterConfig: { TargetArn: 'arn:aws:sns:us-east-1:123456789012:t' } }), 'NotImplementedException');
-});
-
-test('a zip file tells its members and their size; whatever is cut or changed in it never makes the reader fail', () => {
-  const bytes = zipOf({ 'a.py': 'x = 1', 'b/c.py': 'y'.repeat(1000) });
-  const directory = findZipDirectory(bytes, bytes.length);
-  assert.ok(directory);
-  const read = readZipDirectory(bytes.subarray(directory.startByte, directory.endByte), directory.entries);
-  assert.deepEqual(read, { names: ['a.py', 'b/c.py'], unpackedBytes: 1005 });
-  assert.equal(findZipDirectory(Buffer.from('no zip'), 6), undefined);
-  for (let at = 0; at < bytes.length; at += 1) {
-    const cut = bytes.subarray(0, at);
-    assert.equal(findZipDirectory(cut, cut.length), undefined);
-    const changed = Buffer.from(bytes);
-    changed[at] = (changed[at] ?? 0) ^ 0xff;
-    const found = findZipDirectory(changed, changed.length);
-    if (found) readZipDirectory(changed.subarray(found.startByte, found.endByte), found.entries);
-  }
-  assert.deepEqual(['a/b', '../a', 'a/../../b', '/a', '\\a', 'a\\..\\..\\b', 'a..b/c'].map(leadsOut), [
-    false,
-    true,
-    true,
-    true,
-    true,
-    true,
-    false,
-  ]);
 });
 
 test('the end of a process is told in the words of Lambda', () => {
@@ -131,18 +103,4 @@ test('a failed event is tried again until retries or age are used up; then it go
   assert.deepEqual(conditions(decide(event, failed, { retries: 0 })), ['RetriesExhausted', undefined]);
   assert.deepEqual(conditions(decide(event, failed, { maxAgeMs: 30_000 })), ['EventAgeExceeded', undefined]);
   assert.deepEqual(conditions(decide(event, { payload: '1' })), ['Success']);
-});
-
-test('a zip file that says less of itself than a reader unpacks is none', () => {
-  const whole = zipOf({ 'a.py': 'x = 1', 'b.py': 'y'.repeat(1000) });
-  const end = whole.lastIndexOf(Buffer.from('PK\x05\x06'));
-  const fewer = Buffer.from(whole);
-  fewer.writeUInt16LE(1, end + 10); // entries: Python goes on to the directory's end
-  const directory = findZipDirectory(fewer, fewer.length);
-  assert.ok(directory);
-  assert.equal(readZipDirectory(fewer.subarray(directory.startByte, directory.endByte), directory.entries), undefined);
-  const locator = Buffer.alloc(20);
-  locator.write('PK\x06\x07', 'latin1'); // of a second directory, which Python prefers
-  const twice = Buffer.concat([whole.subarray(0, end), locator, whole.subarray(end)]);
-  assert.equal(findZipDirectory(twice, twice.length), undefined);
 });
