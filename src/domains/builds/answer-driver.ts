@@ -1,5 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { isSeal, seal } from '../../platform/authorization/seal.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { throwPassing } from '../../platform/errors/passing.ts';
 import { readObjectText } from '../../platform/objects/read-object-text.ts';
@@ -26,22 +26,20 @@ import { BUILD_RECONCILER, type BuildDocument, type BuildKeeps, buildKey, isEnde
 export const DRIVER_PATH = '/_slipway/builds/';
 const QUESTION_BYTES_MAX = 4 * 1024 * 1024;
 const BUILDSPEC_BYTES_MAX = 512 * 1024;
+const TOKEN_PURPOSE = 'build-driver';
 
 export type Problem = { readonly problem: { readonly statusCode: string; readonly message: string } };
 
-/** `<account>|<region>|<build id>|<signature>`: nothing about it is stored. */
+/** `<account>|<region>|<build id>|<seal>`: nothing about it is stored. */
 export function driverToken({ sealingKey }: Pick<BuildsPorts, 'sealingKey'>, { account, region, name }: ResourceKey): string {
   const text = [account, region, name].join('|');
-  return `${text}|${signature(sealingKey, text).toString('base64url')}`;
+  return `${text}|${seal(sealingKey, TOKEN_PURPOSE, text)}`;
 }
-
-const signature = (key: string, text: string): Buffer => createHmac('sha256', key).update(`build-driver:${text}`).digest();
 
 function keyOfToken({ sealingKey }: Pick<BuildsPorts, 'sealingKey'>, token: string): ResourceKey | undefined {
   const [account = '', region = '', id = '', given = ''] = token.split('|');
-  const expected = signature(sealingKey, [account, region, id].join('|'));
-  const found = Buffer.from(given, 'base64url');
-  return found.length === expected.length && timingSafeEqual(found, expected) ? buildKey({ account, region }, id) : undefined;
+  const text = [account, region, id].join('|');
+  return isSeal(sealingKey, TOKEN_PURPOSE, text, given) ? buildKey({ account, region }, id) : undefined;
 }
 
 export const driverRoute = (ports: BuildsPorts): WebRoute => ({

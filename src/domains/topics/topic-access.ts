@@ -1,7 +1,8 @@
-import { hash, createHmac, timingSafeEqual } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { OperationName } from '../../contract/operations.ts';
 import { evaluateTrust } from '../../platform/authorization/evaluate.ts';
 import type { AuthorizationNeed, PolicyDocument } from '../../platform/authorization/policy.ts';
+import { isSeal, seal } from '../../platform/authorization/seal.ts';
 import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { rejectionError } from '../../platform/errors/rejection.ts';
@@ -132,12 +133,10 @@ export const subscriptionNeeds =
 export const endpointDigest = (protocol: string, endpoint: string): string => hash('sha256', `${protocol}\n${endpoint}`);
 export const tokenDigest = (token: string): string => hash('sha256', token);
 
-/** What an unsubscribe link carries besides the ARN, which others may know. */
-export const unsubscribeSeal = (sealingKey: string, arn: string): string =>
-  createHmac('sha256', Buffer.from(sealingKey, 'hex')).update(`unsubscribe\n${arn}`).digest('hex').slice(0, 40);
+const UNSUBSCRIBE = 'unsubscribe';
 
-export function isUnsubscribeSeal(sealingKey: string, arn: string, seal: string): boolean {
-  const expected = Buffer.from(unsubscribeSeal(sealingKey, arn));
-  const given = Buffer.from(seal);
-  return given.length === expected.length && timingSafeEqual(given, expected);
-}
+/** What an unsubscribe link carries besides the ARN, which others may know. */
+export const unsubscribeSeal = (sealingKey: string, arn: string): string => seal(sealingKey, UNSUBSCRIBE, arn);
+
+export const isUnsubscribeSeal = (sealingKey: string, arn: string, given: string): boolean =>
+  isSeal(sealingKey, UNSUBSCRIBE, arn, given);
