@@ -103,7 +103,7 @@ export class DeliveryRig {
     };
     const serverUrl = () => 'http://127.0.0.1:7600';
     const sealingKey = '5a'.repeat(32);
-    this.ports = { store, calls, authorizer, roles: this.#roles, clock, ids: systemIds, serverUrl, sealingKey };
+    this.ports = { store, calls, authorizer, roles: this.#roles, clock, ids: systemIds, log: SILENT, serverUrl, sealingKey };
     const room = createDeliveryRoom(this.ports);
     this.#dispatcher = createDispatcher({
       operations: [...room.operations, ...this.#standIns()],

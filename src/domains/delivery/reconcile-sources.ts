@@ -30,10 +30,11 @@ const SOURCES_PAGE = 200;
 const LOOK_GIT_MS = 60_000;
 const LOOK_OBJECT_MS = 15_000;
 const LOOK_SOON_MS = 1_000;
+/** Of a repository; what a pipeline with a trigger misses beyond is told to the log, once. */
 const BRANCHES_MAX = 1_000;
 
 /** Looks at one place, such as a repository, for all pipelines that watch it, and starts those whose source has changed. */
-export const sourceReconciler = (ports: DeliveryPorts, places: Set<string>): Reconciler => ({
+export const sourceReconciler = (ports: DeliveryPorts, places: Set<string>, crowded = new Set<string>()): Reconciler => ({
   name: SOURCE_RECONCILER,
   async reconcile(key) {
     const place = await ports.store.get(key);
@@ -50,7 +51,7 @@ export const sourceReconciler = (ports: DeliveryPorts, places: Set<string>): Rec
       // a pipeline that watches it was just made
       return outcome === 'done' ? undefined : { retryAtMs: ports.clock.now() };
     }
-    const waits = await Promise.all(rows.map((row) => lookAt(ports, key, row)));
+    const waits = await Promise.all(rows.map((row) => lookAt(ports, key, row, crowded)));
     const everyMs = key.name.startsWith('git/') ? LOOK_GIT_MS : LOOK_OBJECT_MS;
     return { retryAtMs: ports.clock.now() + (waits.includes('soon') ? LOOK_SOON_MS : everyMs) };
   },
@@ -79,7 +80,12 @@ async function sourcesAt(store: Store, { account, region, name: parent }: Resour
 
 type Heads = { [ref: string]: string };
 
-async function lookAt(ports: DeliveryPorts, place: ResourceKey, row: Read<SourceDocument>): Promise<'soon' | 'later'> {
+async function lookAt(
+  ports: DeliveryPorts,
+  place: ResourceKey,
+  row: Read<SourceDocument>,
+  crowded: Set<string>,
+): Promise<'soon' | 'later'> {
   const { document } = row;
   const pipeline = await readRow<PipelineDocument>(ports.store, pipelineKey(place, document.pipelineName));
   if (!pipeline || incarnationOf(pipeline.document) !== document.incarnation) return 'later';
@@ -88,7 +94,7 @@ async function lookAt(ports: DeliveryPorts, place: ResourceKey, row: Read<Source
   let heads: Heads;
   let changed: readonly Changed[];
   try {
-    const looking = { ports, place, principal: await principalOf(ports, place, pipeline.document) };
+    const looking = { ports, place, principal: await principalOf(ports, place, pipeline.document), crowded };
     heads = await headsOf(looking, document.watched);
     changed = before === 'unknown' ? [] : await changesOf(looking, document.watched, before, heads);
   } catch (error) {
@@ -193,6 +199,8 @@ interface Looking {
   readonly ports: DeliveryPorts;
   readonly place: ResourceKey;
   readonly principal: Principal;
+  /** Repositories with more branches than are looked at, of which the log was told. */
+  readonly crowded: Set<string>;
 }
 
 const principalOf = ({ roles }: DeliveryPorts, { account }: ResourceKey, { declaration, name, arn }: PipelineDocument) =>
@@ -208,7 +216,7 @@ async function headsOf(looking: Looking, watched: Watched): Promise<Heads> {
     return VersionId === undefined || VersionId === 'null' ? {} : { '': VersionId };
   }
   const branches = watched.push ? await branchesOf(looking, watched.repository) : [watched.branch];
-  const meant = branches.filter((branch) => !watched.push || isBranchMeant(watched.push, branch)).slice(0, BRANCHES_MAX);
+  const meant = branches.filter((branch) => !watched.push || isBranchMeant(watched.push, branch));
   const heads: Heads = {};
   for (const branchName of meant) {
     const input = { repositoryName: watched.repository, branchName };
@@ -226,8 +234,17 @@ async function branchesOf(looking: Looking, repositoryName: string): Promise<str
     const page = await looking.ports.calls.call(looking.principal, originOf(looking), 'codecommit:ListBranches', input);
     found.push(...(page.branches ?? []));
     nextToken = page.nextToken;
-  } while (nextToken !== undefined && found.length < BRANCHES_MAX);
-  return found;
+  } while (nextToken !== undefined && found.length <= BRANCHES_MAX);
+  if (found.length > BRANCHES_MAX) tellCrowded(looking, repositoryName);
+  return found.slice(0, BRANCHES_MAX);
+}
+
+function tellCrowded({ ports, place, crowded }: Looking, repository: string): void {
+  const id = keyText(place);
+  if (crowded.has(id)) return;
+  crowded.add(id);
+  const text = `Only the first ${BRANCHES_MAX} branches of the repository are looked at: pushes to others start no pipeline.`;
+  ports.log.warn({ repository, region: place.region }, text);
 }
 
 async function changesOf(looking: Looking, watched: Watched, before: Heads, heads: Heads): Promise<Changed[]> {
