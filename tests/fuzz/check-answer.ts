@@ -147,6 +147,7 @@ function violationFault(
 function named(path: string, text: string): boolean {
   if (path === '' || text.includes(`'${path}'`)) return true;
   if (/no-such-value|at least one \w+RequestEntry/.test(text)) return true; // SQS names the value
+  if (text.includes('The repository name is not valid.')) return true; // CodeCommit's words for every member that names one
   const member =
     path
       .split('.')
