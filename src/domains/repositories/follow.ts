@@ -4,7 +4,7 @@ import { isHookSigned } from '../../platform/hook-signature.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { principalOfRow } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
-import type { ResourceKey } from '../../platform/resource-key.ts';
+import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { changeReferences } from './change-references.ts';
@@ -104,7 +104,12 @@ function credentialsOf({ username = 'git', password }: FollowSecret): { [name: s
 }
 
 /** The secret as whoever set up the following may read it; a text says why not. */
-async function secretOf(own: OwnPorts, { region }: ResourceKey, follow: FollowDocument): Promise<FollowSecret | string> {
+async function secretOf(own: OwnPorts, key: ResourceKey, follow: FollowDocument): Promise<FollowSecret | string> {
+  const secret = await readSecret(own, key, follow);
+  return secret instanceof ServiceError ? `The secret ${follow.secret} cannot be read: ${secret.message}` : secret;
+}
+
+async function readSecret(own: OwnPorts, { region }: ResourceKey, follow: FollowDocument): Promise<FollowSecret | ServiceError> {
   if (follow.secret === undefined) return {};
   try {
     const principal = principalOfRow(follow.sender);
@@ -113,29 +118,46 @@ async function secretOf(own: OwnPorts, { region }: ResourceKey, follow: FollowDo
     });
     return parseFollowSecret(SecretString ?? '');
   } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    return `The secret ${follow.secret} cannot be read: ${error.message}`;
+    if (error instanceof ServiceError) return error;
+    throw error;
   }
 }
 
-/** See GitService. A message that was sent before does no more than a fetch that finds nothing. */
+type Following = Read<RepositoryDocument> & { readonly document: { readonly follow: FollowDocument } };
+
+/** The repository of a webhook's address, if it follows another one. */
+export async function followingOf(own: OwnPorts, id: string): Promise<Following | undefined> {
+  const { account, region } = own.settings;
+  const [, otherRegion = region, name = ''] = /^(?:([a-z0-9-]{1,32})\/)?([a-f0-9-]{36})$/.exec(id) ?? [];
+  const known = await readRow<ReferencesDocument>(own.store, referencesKey({ account, region: otherRegion }, name));
+  const row = known && (await readRow<RepositoryDocument>(own.store, repositoryKey(known.key, known.document.repositoryName)));
+  return row?.document.follow ? (row as Following) : undefined;
+}
+
+/** By repository, the version of its row with which its secret was denied. */
+export type DeniedSecrets = Map<string, number>;
+
+/**
+ * See GitService. A message that was sent before does no more than a fetch that finds nothing. A secret that may not be read is asked for once
+ * until the repository changes, as it does with the next look that finds the secret readable: whoever cannot sign fills no ledger with denials.
+ */
 export async function hearMessage(
   own: OwnPorts,
+  denied: DeniedSecrets,
   id: string,
   headers: Readonly<Record<string, string | undefined>>,
   body: Uint8Array,
 ): Promise<boolean> {
-  const { account, region } = own.settings;
-  const [, otherRegion = region, name = ''] = /^(?:([a-z0-9-]{1,32})\/)?([a-f0-9-]{36})$/.exec(id) ?? [];
-  const known = await readRow<ReferencesDocument>(own.store, referencesKey({ account, region: otherRegion }, name));
-  const key = known && repositoryKey(known.key, known.document.repositoryName);
-  const row = key && (await readRow<RepositoryDocument>(own.store, key));
-  const follow = row?.document.follow;
-  const secret = follow && (await secretOf(own, row.key, follow));
-  const webhook = typeof secret === 'object' ? secret.webhook : undefined;
-  // compared also when there is nothing to compare with: nobody learns from the time it takes which repositories there are
-  const signed = isHookSigned(headers, body, webhook ?? own.ids.uuid());
-  if (!signed || webhook === undefined || !key) return false;
+  const row = await followingOf(own, id);
+  if (!row || denied.get(keyText(row.key)) === row.version) return false;
+  const { key } = row;
+  const secret = await readSecret(own, key, row.document.follow);
+  if (secret instanceof ServiceError) {
+    if (/^AccessDenied/.test(secret.code)) denied.set(keyText(key), row.version);
+    return false;
+  }
+  denied.delete(keyText(key));
+  if (secret.webhook === undefined || !isHookSigned(headers, body, secret.webhook)) return false;
   await decideAndCommit(own.store, async () => {
     const now = await readRow<RepositoryDocument>(own.store, key);
     if (!now?.document.follow) return { result: undefined };

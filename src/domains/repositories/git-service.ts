@@ -4,7 +4,7 @@ import { recordDenial } from '../../platform/calls/dispatch.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { GitCaller, GitService, GitVersion } from '../../platform/ports/git-service.ts';
 import { openSettled } from './change-references.ts';
-import { hearMessage } from './follow.ts';
+import { type DeniedSecrets, followingOf, hearMessage } from './follow.ts';
 import type { OwnPorts } from './ports.ts';
 import { performPush } from './push.ts';
 import { openRepository, pullNeed, pushNeed } from './repository-access.ts';
@@ -16,6 +16,7 @@ const FETCH_MS = 3_600_000;
 /** Repositories as clients of git see them. */
 export function createGitService(own: OwnPorts): GitService {
   let fetches = 0;
+  const denied: DeniedSecrets = new Map();
   return {
     async advertise(caller, name, command, version) {
       const context = contextOf(own, caller, name);
@@ -47,7 +48,8 @@ export function createGitService(own: OwnPorts): GitService {
       const { row } = await openRepository(own, context, name);
       return performPush(own, { context, repository: row, body, version });
     },
-    hear: (id, headers, body) => hearMessage(own, id, headers, body),
+    hears: async (id) => (await followingOf(own, id)) !== undefined,
+    hear: (id, headers, body) => hearMessage(own, denied, id, headers, body),
   };
 }
 

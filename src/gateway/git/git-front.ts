@@ -184,7 +184,10 @@ async function bounded(body: AsyncIterable<Uint8Array>, bytesMax: number): Promi
   return Buffer.concat(pieces);
 }
 
-/** Whoever cannot sign learns nothing: neither which repositories there are nor which of them follow another. */
+/**
+ * Whoever cannot sign gets one answer, whether there is such a repository and whether it follows another or not. That the body of a message to
+ * none is left unread can be told from outside, and so can the time a secret takes: ids are random, and whoever knows one knows that much.
+ */
 async function answerHook(
   { service }: GitFrontPorts,
   id: string,
@@ -193,13 +196,15 @@ async function answerHook(
   sendContinue: () => void,
 ): Promise<void> {
   if (request.method !== 'POST') return sendText(request, response, 405, 'A webhook is a POST.');
+  const refused = 'The signature is not that of this webhook.';
+  if (!(await service.hears(id))) return sendText(request, response, 403, refused);
   const body = await readBody(request, HOOK_BYTES_MAX, sendContinue);
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [name, typeof value === 'string' ? value : undefined]),
   );
   const taken = await service.hear(id, headers, body);
   if (taken) sendText(request, response, 202, 'The remote will be fetched.');
-  else sendText(request, response, 403, 'The signature is not that of this webhook.');
+  else sendText(request, response, 403, refused);
 }
 
 const packet = (text: string): Buffer => {

@@ -23,6 +23,8 @@ export interface GitService {
   uploadPack(caller: GitCaller, name: string, request: Uint8Array, version: GitVersion): Promise<AsyncIterable<Uint8Array>>;
   /** The report, when what it says is durable. */
   receivePack(caller: GitCaller, name: string, body: AsyncIterable<Uint8Array>, version: GitVersion): Promise<Uint8Array>;
+  /** Whether the repository of this id follows a remote, so that it is worth to take a message in. */
+  hears(repositoryId: string): Promise<boolean>;
   /** A message of the remote that the repository of this id follows. False: nobody here, or not signed as agreed; nothing was done. */
   hear(repositoryId: string, headers: Readonly<Record<string, string | undefined>>, body: Uint8Array): Promise<boolean>;
 }
