@@ -1,6 +1,6 @@
 import { call } from './api.ts';
 import { deedForm, type Keep } from './deed.ts';
-import { type ActionState, type Attempt, type Delivery, readExecution } from './delivery-reads.ts';
+import { type Attempt, type Delivery, readExecution, type ShownAttempt } from './delivery-reads.ts';
 import { h } from './dom.ts';
 import { packagesIn } from './format.ts';
 import { commitLink, outwardLink } from './links.ts';
@@ -13,11 +13,7 @@ const CANDIDATES_SHOWN = 2;
 
 /** What is asked of the reviewer, what it is about, and the answer. The right to give it is checked by the server, not here. */
 export async function approvalReview(
-  delivery: Delivery,
-  stage: string,
-  action: string,
-  attempt: Attempt,
-  state: ActionState | undefined,
+  { delivery, stage, action, attempt, state }: ShownAttempt,
   keep: Keep,
 ): Promise<(Node | undefined)[]> {
   const {

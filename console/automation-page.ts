@@ -1,6 +1,6 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { ApiError, call, callAll } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import { h } from './dom.ts';
 import { lastPart } from './format.ts';
 import { linkOfArn } from './links.ts';

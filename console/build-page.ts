@@ -1,5 +1,5 @@
 import { call } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import { type Build, buildView } from './build-view.ts';
 import { deedForm, type Keep, keeper } from './deed.ts';
 import { h } from './dom.ts';

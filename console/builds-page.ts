@@ -1,5 +1,5 @@
 import { call, callAll } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import type { Build } from './build-view.ts';
 import { h } from './dom.ts';
 import { durationText } from './format.ts';

@@ -1,6 +1,6 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { call, callAll } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import { isRunning, type Summary, waitingApprovals } from './delivery-reads.ts';
 import { h } from './dom.ts';
 import { durationText, shortId, shortRevision } from './format.ts';

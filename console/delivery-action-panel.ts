@@ -7,10 +7,10 @@ import type { Panel } from './delivery-page.ts';
 import {
   type Action,
   actionStateOf,
-  type ActionState,
   type Attempt,
   type Delivery,
   latestAttempt,
+  type ShownAttempt,
   stageOf,
   stageStateOf,
 } from './delivery-reads.ts';
@@ -40,7 +40,7 @@ export async function actionPanel(delivery: Delivery, choices: Route['choices'],
     isOther
       ? h('p', { class: 'reason' }, 'The request that this address is about is not there any more. This is the newest.')
       : undefined,
-    ...(attempt ? await attemptView(delivery, stage, action, attempt, state, keep) : [notYet(declared)]),
+    ...(attempt ? await attemptView({ delivery, stage, action, attempt, state }, keep) : [notYet(declared)]),
   ].filter((node) => node !== undefined);
   return { title, content: [h('div', { 'data-key': `${title} ${attempt?.actionExecutionId ?? ''}` }, content)] };
 }
@@ -85,21 +85,15 @@ async function findRequest(pipelineName: string, request: string): Promise<Attem
   return found.get(request);
 }
 
-async function attemptView(
-  delivery: Delivery,
-  stage: string,
-  action: string,
-  attempt: Attempt,
-  state: ActionState | undefined,
-  keep: Keep,
-): Promise<(Node | undefined)[]> {
+async function attemptView(shown: ShownAttempt, keep: Keep): Promise<(Node | undefined)[]> {
+  const { delivery, attempt, state } = shown;
   const { input = {}, output = {} } = attempt;
   const isApproval = input.actionTypeId?.category === 'Approval';
   const { errorDetails: error, externalExecutionSummary: summary } = output.executionResult ?? {};
   const percent = state?.latestExecution?.percentComplete;
   return [
     error ? h('p', { class: 'reason' }, [error.code, error.message].filter(Boolean).join(': ')) : undefined,
-    ...(isApproval ? await approvalReview(delivery, stage, action, attempt, state, keep) : []),
+    ...(isApproval ? await approvalReview(shown, keep) : []),
     isApproval ? h('h3', { class: 'section' }, 'This run of it') : undefined,
     listOf([
       ['Execution', executionLink(delivery, attempt.pipelineExecutionId ?? '')],

@@ -1,5 +1,5 @@
 import { call } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import { deedForm, folded, type Keep, keeper } from './deed.ts';
 import { actionPanel } from './delivery-action-panel.ts';
 import { deliveryBoard } from './delivery-board.ts';

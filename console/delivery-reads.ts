@@ -24,6 +24,15 @@ export interface Delivery {
   readonly attempts: ReadonlyMap<string, readonly Attempt[]>;
 }
 
+/** An attempt that a panel is about, and what its stage says of the action now. */
+export interface ShownAttempt {
+  readonly delivery: Delivery;
+  readonly stage: string;
+  readonly action: string;
+  readonly attempt: Attempt;
+  readonly state: ActionState | undefined;
+}
+
 export const EXECUTIONS_SHOWN = 50;
 
 /** Reads a pipeline again and again; what has ended is asked for once. */

@@ -1,6 +1,6 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { ApiError, call } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import { h, placeOf } from './dom.ts';
 import { packageName } from './format.ts';
 import { card, command, copyable, empty, listOf, type Row, statusBadge, tableOf, timeOf } from './parts.ts';

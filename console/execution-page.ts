@@ -1,6 +1,6 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { call, callAll } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import { type GraphNode, graphOf, notTaken } from './definition-graph.ts';
 import { h, placeOf } from './dom.ts';
 import { durationText, lastPart } from './format.ts';

@@ -1,6 +1,6 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { call, callAll } from './api.ts';
-import type { Page } from './app.ts';
+import type { Page } from './page.ts';
 import { h } from './dom.ts';
 import { lastPart } from './format.ts';
 import { card, command, empty, type Row, statusBadge, tableOf, timeOf } from './parts.ts';

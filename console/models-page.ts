@@ -1,6 +1,6 @@
 import type { OutputOf } from '../src/contract/operations.ts';
 import { call } from './api.ts';
-import type { Page, View } from './app.ts';
+import type { Page, View } from './page.ts';
 import { deedForm, folded, type Keep, keeper } from './deed.ts';
 import { h } from './dom.ts';
 import { packageName } from './format.ts';
