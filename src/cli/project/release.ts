@@ -6,8 +6,8 @@ import type { OutputOf } from '../../contract/operations.ts';
 import { AwsError, callerIdentity, callJson, defaultRoleArn, getObject, invokeEndpoint } from '../client.ts';
 import type { Connection } from '../connection.ts';
 import { failed } from '../exit.ts';
-import { type Output, statusWord } from '../output.ts';
-import { pause } from '../wait.ts';
+import type { Output } from '../output.ts';
+import { waitInService } from '../wait-in-service.ts';
 import { type Environment, environmentOf, type Project } from './environments.ts';
 import { unmetExpectations } from './smoke-test.ts';
 
@@ -200,23 +200,7 @@ async function moveEndpoint(release: Release, endpoint: string, config: string):
     await tag(connection, arnOf(release, 'endpoint', endpoint), PREVIOUS_TAG, before.EndpointConfigName ?? '');
     await callJson(connection, 'sagemaker:UpdateEndpoint', { EndpointName: endpoint, EndpointConfigName: config });
   }
-  await waitServing(release, endpoint, config);
-}
-
-async function waitServing({ connection, output }: Release, endpoint: string, config: string): Promise<void> {
-  let printed = '';
-  for (;;) {
-    const described = await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
-    const status = described.EndpointStatus ?? '';
-    if (status !== printed) output.line(`  endpoint ${endpoint}  ${statusWord(output, status)}`);
-    printed = status;
-    if (status === 'InService' && described.EndpointConfigName === config) return;
-    if (['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed'].includes(status))
-      throw failed(
-        `endpoint ${endpoint} is ${status} and does not serve ${config}: ${described.FailureReason ?? 'no reason given'}`,
-      );
-    await pause(200);
-  }
+  await waitInService(connection, release.output, endpoint, config);
 }
 
 /** Runs the environment's smoke test and marks the configuration that passed it. Returns what was wrong. */

@@ -2,10 +2,10 @@ import { AwsError, callJson, defaultRoleArn, invokeEndpoint } from '../client.ts
 import type { Connection } from '../connection.ts';
 import { dataFlag } from '../data-folder-option.ts';
 import { failed, wrongUse } from '../exit.ts';
-import { forTerminal, type Output, statusWord } from '../output.ts';
+import { forTerminal, type Output } from '../output.ts';
 import { packageArnOf } from '../references.ts';
 import { type GlobalOptions, openSession } from '../session.ts';
-import { pause } from '../wait.ts';
+import { waitInService } from '../wait-in-service.ts';
 import { readFileSync } from 'node:fs';
 
 export interface DeployOptions extends GlobalOptions {
@@ -100,23 +100,6 @@ async function createOrUpdate(connection: Connection, endpoint: string, config: 
       })
     ).EndpointArn ?? ''
   );
-}
-
-/** Waits until the endpoint serves `config`; one line per change. */
-async function waitInService(connection: Connection, output: Output, endpoint: string, config: string): Promise<void> {
-  let printed = '';
-  for (;;) {
-    const described = await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
-    const status = described.EndpointStatus ?? '';
-    if (status !== printed) output.line(`  endpoint ${endpoint}  ${statusWord(output, status)}`);
-    printed = status;
-    if (status === 'InService' && described.EndpointConfigName === config) return;
-    if (['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed'].includes(status)) {
-      const outcome = status === 'InService' ? 'was not moved and goes on with what it served' : `is ${status}`;
-      throw failed(`endpoint ${endpoint} ${outcome}: ${described.FailureReason ?? 'no reason given'}`);
-    }
-    await pause(200);
-  }
 }
 
 /** `slipway invoke ENDPOINT --content-type T --body TEXT|@FILE|-` */
