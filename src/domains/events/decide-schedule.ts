@@ -1,7 +1,10 @@
 import { isRejection, type Rejection } from '../../platform/errors/rejection.ts';
 import { nextTimeMs, parseScheduleExpression, type Schedule } from '../../platform/schedule-expression.ts';
 
-/** A time that was missed for longer than this, while no server ran, does not come any more. */
+/**
+ * A time that was missed for longer than this, while no server ran, does not come any more. A rule has no age of its own that would say; the
+ * schedules of EventBridge Scheduler do: see decideTurn in schedules/decide-times.ts.
+ */
 export const CATCH_UP_MS = 3_600_000;
 
 const INVALID: Rejection = { code: 'ValidationException', message: 'Parameter ScheduleExpression is not valid.' };

@@ -64,7 +64,8 @@ export interface Turn {
 
 /**
  * What a schedule does whose next time is due. Of times that passed while nobody was there the latest counts, and only while it is
- * younger than messages of the schedule may get (MaximumEventAgeInSeconds).
+ * younger than messages of the schedule may get (MaximumEventAgeInSeconds). The schedules of rules, which have no such age, keep to an hour:
+ * see CATCH_UP_MS in events/decide-schedule.ts.
  */
 export function decideTurn(timing: Timing, id: string, due: Times, ageMsMax: number, nowMs: number): Turn {
   const latestMs = latestTime(timing, due.timeMs, nowMs) ?? due.timeMs;
