@@ -11,7 +11,7 @@ import { put, refusals } from './publish.ts';
 import { type BuildDocument, cacheKey, type CacheDocument } from './resources.ts';
 import { CACHE_FILE } from './specify-work.ts';
 
-/** The cache of a project, kept by content in this data folder (LOCAL) or as an object in S3. */
+/** The cache of a project, kept by content in this data folder (LOCAL; not what a restricted build leaves) or as an object in S3. */
 
 /** What an earlier build left; a cache that cannot be read is none. */
 export async function restoredCache(
@@ -56,6 +56,8 @@ export async function keepCache(
     const done = await refusals(Bucket, Key, () => put(session, Bucket, Key, file));
     return 'problem' in done ? done : {};
   }
+  // the next build, which may have all rights of the role, would run what code of a job left here
+  if (build.restricted) return {};
   const { digest, sizeBytes } = await ports.blobs.write(file.open());
   const own = cacheKey(key, build.projectName);
   const row = await readRow<CacheDocument>(ports.store, own);

@@ -1,11 +1,17 @@
 import type { Report, ReportType } from '../../contract/generated/codebuild.ts';
+import type { OperationName } from '../../contract/operations.ts';
+import { recordDenial } from '../../platform/calls/dispatch.ts';
+import type { OperationContext } from '../../platform/calls/operation.ts';
 import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
 import type { JsonObject } from '../../platform/json.ts';
+import { changedMembers, type LedgerInput } from '../../platform/ledger/entry.ts';
+import { entryOf } from '../../platform/ledger/entry-of.ts';
 import type { WorkOutputFile } from '../../platform/ports/work.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { arnOf, keyOf, keyOfArn } from '../../platform/resources/declaration.ts';
 import type { Commit, Write } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
+import type { BuildSession } from './build-session.ts';
 import { COVERAGE_FORMATS, type ReportSpec } from './decide-buildspec.ts';
 import { type FileCoverage, coverageSummary, readCoverage } from './decide-coverage.ts';
 import type { BuildRecords } from './decide-phases.ts';
@@ -24,27 +30,33 @@ export const REPORT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 export interface KeptReports {
   readonly reportArns: readonly string[];
   readonly lines: readonly string[];
-  readonly commit: Required<Pick<Commit, 'expect' | 'write' | 'timers'>>;
+  readonly commit: Required<Pick<Commit, 'expect' | 'write' | 'timers' | 'ledger'>>;
 }
 
 type Details = readonly CaseFound[] | readonly FileCoverage[];
 
-/** Under names made of the build's: read again after a crash, they are the same reports. */
+/**
+ * Under names made of the build's: read again after a crash, they are the same reports. What the build's role may not write is the build's
+ * failure and comes back as its reason, as at AWS.
+ */
 export async function keepReports(
   ports: BuildsPorts,
+  session: BuildSession,
   key: ResourceKey,
   build: BuildDocument,
-  specs: readonly ReportSpec[],
   records: BuildRecords,
-): Promise<KeptReports> {
-  const kept: KeptReports = { reportArns: [], lines: [], commit: { expect: [], write: [], timers: [] } };
+): Promise<KeptReports | { readonly problem: string }> {
+  const specs = build.keeps?.reports ?? [];
+  const kept: KeptReports = { reportArns: [], lines: [], commit: { expect: [], write: [], timers: [], ledger: [] } };
   if (records.reports.size === 0) return kept;
   const { files } = await ports.backend.outputs(build.workId, 'reports');
   let { reportArns, lines, commit } = kept;
   for (const [at, spec] of specs.entries()) {
     const paths = records.reports.get(at);
     if (!paths) continue;
-    const group = await groupOf(ports, key, build, spec);
+    const group = await groupOf(ports, session, key, build, spec);
+    const refused = await refusalOf(ports, session, key, group);
+    if (refused) return { problem: `Error in UPLOAD_ARTIFACTS phase: [${spec.group}: [${refused}]]` };
     const own = files.filter(({ relativePath }) => relativePath.startsWith(`${at}/`));
     const read = await readReport(spec, own, paths);
     const report = reportOf(group.document, key, build, read);
@@ -63,6 +75,7 @@ export async function keepReports(
         ...commit.timers,
         { reconciler: EXPIRY_RECONCILER, key: keyOf(REPORT, key, nameOf(report.arn)), dueAtMs: report.expired ?? 0 },
       ],
+      ledger: [...commit.ledger, ...group.ledger],
     };
   }
   return { reportArns, lines, commit };
@@ -78,14 +91,22 @@ interface FoundGroup {
   readonly document: ReportGroupDocument;
   readonly expect: Commit['expect'];
   readonly write: readonly Write[];
+  /** Of one that is made. */
+  readonly ledger: readonly LedgerInput[];
 }
 
 /** A group that exists is named by its ARN; another name is that of the project's own group, made when it is first needed. */
-async function groupOf(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, spec: ReportSpec): Promise<FoundGroup> {
+async function groupOf(
+  ports: BuildsPorts,
+  session: BuildSession,
+  key: ResourceKey,
+  build: BuildDocument,
+  spec: ReportSpec,
+): Promise<FoundGroup> {
   const name = keyOfArn(REPORT_GROUP, spec.group)?.name ?? `${build.projectName}-${spec.group}`;
   const groupKey = keyOf(REPORT_GROUP, key, name);
   const row = await readRow<ReportGroupDocument>(ports.store, groupKey);
-  if (row) return { document: row.document, expect: [{ key: groupKey, version: row.version }], write: [] };
+  if (row) return { document: row.document, expect: [{ key: groupKey, version: row.version }], write: [], ledger: [] };
   const nowMs = ports.clock.now();
   const document: ReportGroupDocument = {
     group: {
@@ -101,7 +122,43 @@ async function groupOf(ports: BuildsPorts, key: ResourceKey, build: BuildDocumen
     modifiedAtMs: nowMs,
     requestId: build.requestId,
   };
-  return { document, expect: [{ key: groupKey, version: 0 }], write: [groupWrite(groupKey, document)] };
+  const { group } = document;
+  const made = changedMembers(undefined, group as unknown as JsonObject);
+  const entry = entryOf(contextOf(session, key, nowMs, CREATE_GROUP), CREATE_GROUP, [group.arn], made);
+  return { document, expect: [{ key: groupKey, version: 0 }], write: [groupWrite(groupKey, document)], ledger: [entry] };
+}
+
+const CREATE_GROUP = 'codebuild:CreateReportGroup';
+
+const contextOf = (
+  { principal, origin }: BuildSession,
+  { account, region }: ResourceKey,
+  nowMs: number,
+  operation: OperationName,
+): OperationContext => ({ operation, principal, account, region, requestId: origin.requestId ?? '', nowMs });
+
+/** Why the role of the build may not write a report of this group; what AWS's agent would call is asked one by one. */
+async function refusalOf(
+  ports: BuildsPorts,
+  session: BuildSession,
+  key: ResourceKey,
+  { document: { group }, ledger }: FoundGroup,
+): Promise<string | undefined> {
+  const put = group.type === 'TEST' ? 'BatchPutTestCases' : 'BatchPutCodeCoverages';
+  const calls: [action: string, doing: string][] = [
+    ...(ledger.length > 0 ? [[CREATE_GROUP, 'creating report group'] as [string, string]] : []),
+    ['codebuild:CreateReport', 'creating report'],
+    [`codebuild:${put}`, 'writing report'],
+  ];
+  const nowMs = ports.clock.now();
+  for (const [action, doing] of calls) {
+    const need = { action, resources: [group.arn] };
+    const decision = await ports.authorizer.authorize(session.principal, [need], { nowMs, region: key.region });
+    if (decision.allowed) continue;
+    await recordDenial(ports.store, decision.need, decision.message, contextOf(session, key, nowMs, CREATE_GROUP));
+    return `error ${doing}: AccessDeniedException: ${decision.message}`;
+  }
+  return undefined;
 }
 
 export const groupWrite = (key: ResourceKey, document: ReportGroupDocument): Write => ({

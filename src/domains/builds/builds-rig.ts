@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbox/sandbox-backend.ts';
 import type { Build, CreateProjectInput, StartBuildInput } from '../../contract/generated/codebuild.ts';
 import { createAdmission } from '../../platform/admission/admission.ts';
+import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
 import type { AssumeForService } from '../../platform/authorization/port.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import type { WorkAccess } from '../../platform/authorization/work-credentials.ts';
@@ -130,6 +131,7 @@ export class BuildsRig extends RegistryRig {
       }),
       admission: createAdmission({ capacity: { cpus, memoryMiB: 8192 } }),
       logFiles,
+      authorizer: createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] }),
       roles: {
         resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),
         assume: async (request: AssumeForService): Promise<Principal> => ({

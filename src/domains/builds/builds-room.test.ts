@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Build } from '../../contract/generated/codebuild.ts';
 import { zipOf } from '../functions/functions-rig.ts';
 import { refusal, user } from '../registry/registry-rig.ts';
 import { BuildsRig, Front, phasesOf, unzipped } from './builds-rig.ts';
@@ -214,7 +215,10 @@ test('a cache is there again in the next build of its project', async () => {
   assert.ok((await rig.log(await rig.run({ projectName: 'cached' }))).includes('cold'));
   assert.ok((await rig.log(await rig.run({ projectName: 'cached' }))).includes('warm'));
   await rig.call('codebuild:InvalidateProjectCache', { projectName: 'cached' });
-  assert.ok((await rig.log(await rig.run({ projectName: 'cached' }))).includes('cold'));
+  const job = { ...user('admin'), sessionPolicy: { Statement: { Effect: 'Allow' as const, Action: '*', Resource: '*' } } };
+  await rig.ended(await rig.startBuild({ projectName: 'cached' }, job));
+  const next = await rig.log(await rig.run({ projectName: 'cached' }));
+  assert.ok(next.includes('cold'), 'what code of a job leaves is given to no build with more rights');
   await rig.call('s3:CreateBucket', { Bucket: 'caches' });
   const inS3 = { projectName: 'cached', cacheOverride: { type: 'S3' as const, location: 'caches/here' } };
   await rig.run(inS3);
@@ -255,6 +259,35 @@ test('reports are read and kept; one that cannot be read is incomplete', async (
   await assert.rejects(rig.call('codebuild:DeleteReportGroup', { arn: group }), refusal('InvalidInputException', /has reports/));
   await rig.call('codebuild:DeleteReportGroup', { arn: group, deleteReports: true });
   assert.deepEqual((await rig.call('codebuild:BatchGetReports', { reportArns: [reportArn] })).reportsNotFound, [reportArn]);
+});
+
+test('a build writes only reports that its role may write', async () => {
+  const junit = '<testsuite name="s"><testcase name="a"/></testsuite>';
+  const reports = { unit: { files: ['one.xml'] } };
+  await rig.project('denied', spec({ build: commands(`echo '${junit}' > one.xml`) }, { reports }));
+  const role = 'SageMakerPipelineExecutionRole';
+  const groups = async () => (await rig.ledger()).filter((action) => action === 'codebuild:CreateReportGroup').length;
+  const earlier = await groups();
+  const before = rig.policies.get(role) ?? [];
+  const deny = (Action: string) => ({ Statement: { Effect: 'Deny' as const, Action, Resource: '*' } });
+  rig.policies.set(role, [...before, deny('codebuild:CreateReportGroup')]);
+  const refused = await rig.run({ projectName: 'denied' });
+  assert.equal(refused.buildStatus, 'FAILED');
+  const problemOf = ({ phases = [] }: Build) => phases.find(({ phaseType }) => phaseType === 'UPLOAD_ARTIFACTS')?.contexts?.[0];
+  const problem = problemOf(refused);
+  assert.equal(problem?.statusCode, 'CLIENT_ERROR');
+  assert.match(
+    problem.message ?? '',
+    /\[unit: \[error creating report group: AccessDeniedException: User: .* codebuild:CreateReportGroup /,
+  );
+  assert.ok((await rig.log(refused)).some((line) => line.includes('AccessDeniedException')));
+  assert.deepEqual(refused.reportArns ?? [], []);
+  rig.policies.set(role, before);
+  assert.equal((await rig.run({ projectName: 'denied' })).reportArns?.length, 1);
+  rig.policies.set(role, [...before, deny('codebuild:CreateReport')]);
+  assert.match(problemOf(await rig.run({ projectName: 'denied' }))?.message ?? '', /creating report: /);
+  rig.policies.set(role, before);
+  assert.equal(await groups(), earlier + 2, 'one denied, one made');
 });
 
 const WAITS = commands('echo waiting', 'while [ ! -e /tmp/go ]; do sleep 0.05; done');
@@ -435,8 +468,10 @@ test('killed before and after every commit and effect: each build runs exactly o
     rig = await BuildsRig.start({ front, folder });
     const build = await rig.ended(await rig.startBuild(token));
     assert.deepEqual([build.buildStatus, phasesOf(build)], ['SUCCEEDED', ALL_PHASES], `killed at ${dieAt}`);
-    const began = (await rig.log(build)).filter((line) => line === 'began');
-    assert.equal(began.length, 1, `killed at ${dieAt}`);
+    const log = await rig.log(build);
+    for (const once of [/^began$/, / Phase complete: UPLOAD_ARTIFACTS /, / Uploaded 1 file/]) {
+      assert.equal(log.filter((line) => once.test(line)).length, 1, `killed at ${dieAt}: ${once}`);
+    }
     assert.deepEqual(unzipped(await rig.text('kills', 'made.zip')), { made: 'x\n' });
     await rig.abandon();
     if (survived) break;

@@ -1,3 +1,4 @@
+import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { keepCache } from './build-cache.ts';
@@ -10,7 +11,7 @@ import type { BuildDocument } from './resources.ts';
 import { logStreamOf } from './specify-work.ts';
 
 export type Upload =
-  | { readonly members: Partial<BuildDocument>; readonly commit: Pick<Commit, 'expect' | 'write' | 'timers'> }
+  | { readonly members: Partial<BuildDocument>; readonly commit: Pick<Commit, 'expect' | 'write' | 'timers' | 'ledger'> }
   | { readonly problem: string };
 
 /** What the driver gathered goes to its places: artifacts to S3, reports and cache to theirs. All of it can be done again. */
@@ -28,7 +29,8 @@ export async function finishUpload(
   if ('problem' in published) return failed(ports, key, build, published.problem);
   const cache = records.cached ? await keepCache(ports, session, key, build) : {};
   if ('problem' in cache) return failed(ports, key, build, cache.problem);
-  const reports = await keepReports(ports, key, build, keeps.reports, records);
+  const reports = await keepReports(ports, session, key, build, records);
+  if ('problem' in reports) return failed(ports, key, build, reports.problem);
   await say(ports, key, build, [
     ...published.lines,
     ...reports.lines,
@@ -36,10 +38,15 @@ export async function finishUpload(
     'Phase context status code:  Message: ',
   ]);
   const { lines: _lines, ...members } = published;
-  const { expect, write, timers } = reports.commit;
+  const { expect, write, timers, ledger } = reports.commit;
   return {
     members: { ...members, ...(reports.reportArns.length > 0 && { reportArns: reports.reportArns }) },
-    commit: { expect: [...expect, ...(cache.commit?.expect ?? [])], write: [...write, ...(cache.commit?.write ?? [])], timers },
+    commit: {
+      expect: [...expect, ...(cache.commit?.expect ?? [])],
+      write: [...write, ...(cache.commit?.write ?? [])],
+      timers,
+      ledger,
+    },
   };
 }
 
@@ -51,12 +58,31 @@ async function failed(ports: BuildsPorts, key: ResourceKey, build: BuildDocument
   return { problem };
 }
 
-/** In the words of the driver, which has ended by now. */
+/**
+ * In the words of the driver, which has ended by now. Before the commit that ends the build, so that whoever sees its end finds them; what a
+ * server said that died in between is not said again.
+ */
 async function say(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, texts: readonly string[]): Promise<void> {
+  const stream = logStreamOf(key, build);
+  if (await isSaid(ports, stream, texts)) return;
   const timeMs = ports.clock.now();
   const stamp = new Date(timeMs).toISOString().replace('T', ' ').replaceAll('-', '/').replace('Z', '000');
   await ports.logFiles.append(
-    logStreamOf(key, build),
+    stream,
     texts.map((text) => ({ timeMs, text: `[Container] ${stamp} ${text}` })),
   );
+}
+
+const STAMP = /^\[Container\] \S+ \S+ /;
+/** Time and stamp of a line are shorter. */
+const STAMP_BYTES = 100;
+
+/** Whether these are the last lines. */
+async function isSaid({ logFiles }: BuildsPorts, stream: LogStreamName, texts: readonly string[]): Promise<boolean> {
+  const lines = texts.flatMap((text) => text.split(/\r?\n/));
+  const tailBytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + STAMP_BYTES, 0);
+  const fromByte = Math.max(0, (await logFiles.sizeBytes(stream)) - tailBytes);
+  const { events } = await logFiles.read(stream, fromByte, tailBytes);
+  const last = events.slice(-lines.length).map(({ text }) => text.replace(STAMP, '').trimEnd());
+  return last.join('\n') === lines.map((line) => line.trimEnd()).join('\n');
 }

@@ -1,6 +1,6 @@
 import type { InstanceLimits } from '../../platform/admission/instance-sizes.ts';
 import type { Admission } from '../../platform/admission/port.ts';
-import type { RoleSessions } from '../../platform/authorization/port.ts';
+import type { Authorizer, RoleSessions } from '../../platform/authorization/port.ts';
 import type { WorkCredentials } from '../../platform/authorization/work-credentials.ts';
 import type { Calls } from '../../platform/calls/operation.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -23,6 +23,7 @@ export interface BuildsPorts {
   readonly backend: WorkBackend;
   readonly admission: Admission;
   readonly logFiles: LogFiles;
+  readonly authorizer: Authorizer;
   readonly roles: RoleSessions;
   readonly credentials: Pick<WorkCredentials, 'environment'>;
   readonly instanceLimits: (instanceType: string) => InstanceLimits;

@@ -114,7 +114,10 @@ class BuildReconciler implements Reconciler {
         return this.#settle(failing, 'FAILED', { statusCode: 'CLIENT_ERROR', message: pinned.problem }, row.document);
       }
       const { sources } = pinned;
-      for (const { digest } of sources.flatMap(({ entries }) => entries)) await this.#ports.blobs.keep(digest);
+      for (const { digest } of sources.flatMap(({ entries }) => entries)) {
+        // collected between the reading and this: read again, it has its content back or is another
+        if (!(await this.#ports.blobs.keep(digest))) return { retryAtMs: this.#now() };
+      }
       const version = sources[0]?.version;
       build = {
         ...build,
@@ -207,6 +210,7 @@ class BuildReconciler implements Reconciler {
       expect: [...commit.expect, ...(further.expect ?? [])],
       write: [...(commit.write ?? []), ...(further.write ?? [])],
       timers: [...(commit.timers ?? []), ...(further.timers ?? [])],
+      ledger: [...(further.ledger ?? []), ...(commit.ledger ?? [])],
     });
     if (outcome !== 'done') return { retryAtMs: this.#now() };
     this.#index.forget(build.workId);
