@@ -15,7 +15,7 @@ export interface Field {
 
 export type Values = Readonly<Record<string, string>>;
 
-export interface Deed {
+interface Deed {
   readonly label: string;
   /** Default: the one thing to do here. */
   readonly look?: 'main' | 'good' | 'bad' | 'plain';
@@ -67,7 +67,7 @@ export function deedForm(fields: readonly Field[], deeds: readonly Deed[]): HTML
   return form;
 }
 
-export const faultText = (error: unknown): string =>
+const faultText = (error: unknown): string =>
   error instanceof ApiError ? `${error.code}: ${error.message}` : String((error as Error).message);
 
 function inputOf(field: Field, id: string): HTMLInputElement | HTMLTextAreaElement {

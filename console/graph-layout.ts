@@ -13,7 +13,7 @@ export interface Point {
   readonly y: number;
 }
 
-export interface Layout {
+interface Layout {
   /** Upper left corners by step name. */
   readonly corners: ReadonlyMap<string, Point>;
   readonly edges: readonly {

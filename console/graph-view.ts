@@ -9,7 +9,7 @@ const WIDE = 760;
 const NEAREST = { block: 'nearest', inline: 'nearest' } as const;
 
 /** How a step stands. */
-export interface NodeState {
+interface NodeState {
   readonly status: string | undefined;
   /** e.g. `3.6 s`; of a condition its outcome. */
   readonly took: string;

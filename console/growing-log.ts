@@ -13,7 +13,7 @@ export interface LogStream {
   readonly label: string;
 }
 
-export interface LogSource {
+interface LogSource {
   /** What it is the log of, for those who do not see the page. */
   readonly about: string;
   readonly group: string;

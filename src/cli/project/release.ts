@@ -55,7 +55,7 @@ const tag = (connection: Connection, arn: string, Key: string, Value: string) =>
   callJson(connection, 'sagemaker:AddTags', { ResourceArn: arn, Tags: [{ Key, Value }] });
 
 /** An endpoint's description; undefined when there is none. */
-export async function findEndpoint(connection: Connection, name: string) {
+async function findEndpoint(connection: Connection, name: string) {
   try {
     return await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: name });
   } catch (error) {
@@ -90,7 +90,7 @@ async function modelDigest(connection: Connection, described: Package): Promise<
     .digest('hex');
 }
 
-export interface Promotion {
+interface Promotion {
   readonly to: string;
   /** The environment whose package moves; by default the one that the policy comes after. */
   readonly from?: string;

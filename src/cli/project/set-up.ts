@@ -10,7 +10,7 @@ import { PROJECT_TAG, unlessThere } from './release.ts';
 /** Most retrainings a project may ask for: rules beyond what it asks for now are taken away. */
 const ATTEMPTS_MAX = 5;
 
-export interface SetUp {
+interface SetUp {
   readonly cloneUrl: string;
   readonly plan: DeliveryPlan;
 }

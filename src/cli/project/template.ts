@@ -8,7 +8,7 @@ const CHECKOUT = resolve(import.meta.dirname, '../../..');
 const TEMPLATE = join(CHECKOUT, 'templates/codepipeline');
 const SDK = join(CHECKOUT, 'sdk');
 
-export type Language = 'typescript' | 'python';
+type Language = 'typescript' | 'python';
 
 /** Writes the project's files; returns their names. Nothing that is there is written over. */
 export function writeProject(folder: string, project: string, language: Language): string[] {

@@ -25,9 +25,9 @@ import { type BuildDocument, REPORT, REPORT_GROUP, type ReportDocument, type Rep
 const FILE_BYTES_MAX = 32 * 1024 * 1024;
 const ITEMS_MAX = 10_000;
 /** As AWS keeps test cases. */
-export const REPORT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
+const REPORT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 
-export interface KeptReports {
+interface KeptReports {
   readonly reportArns: readonly string[];
   readonly lines: readonly string[];
   readonly commit: Required<Pick<Commit, 'expect' | 'write' | 'timers' | 'ledger'>>;

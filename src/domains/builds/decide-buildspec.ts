@@ -24,7 +24,7 @@ export interface Buildspec {
 }
 
 export const PHASE_KEYS = ['install', 'pre_build', 'build', 'post_build'] as const;
-export type PhaseKey = (typeof PHASE_KEYS)[number];
+type PhaseKey = (typeof PHASE_KEYS)[number];
 
 export interface BuildspecPhase {
   readonly commands: readonly string[];
@@ -47,7 +47,7 @@ export interface ArtifactSpec {
   readonly s3Prefix?: string;
 }
 
-export const TEST_FORMATS = ['JUNITXML', 'CUCUMBERJSON', 'NUNITXML', 'NUNIT3XML', 'TESTNGXML', 'VISUALSTUDIOTRX'] as const;
+const TEST_FORMATS = ['JUNITXML', 'CUCUMBERJSON', 'NUNITXML', 'NUNIT3XML', 'TESTNGXML', 'VISUALSTUDIOTRX'] as const;
 export const COVERAGE_FORMATS = ['CLOVERXML', 'COBERTURAXML', 'JACOCOXML', 'SIMPLECOV'] as const;
 export type ReportFormat = (typeof TEST_FORMATS)[number] | (typeof COVERAGE_FORMATS)[number];
 
@@ -60,7 +60,7 @@ export interface ReportSpec {
   readonly format: ReportFormat;
 }
 
-export interface BuildspecProblem {
+interface BuildspecProblem {
   readonly problem: string;
 }
 

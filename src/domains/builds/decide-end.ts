@@ -4,7 +4,7 @@ import type { BuildRecords } from './decide-phases.ts';
 
 /** What the end of a build's work means for the build. Pure. */
 
-export interface BuildEnd {
+interface BuildEnd {
   readonly status: StatusType;
   /** Of the phase that was open. */
   readonly phaseStatus: StatusType;

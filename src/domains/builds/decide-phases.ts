@@ -2,7 +2,7 @@ import type { BuildPhase, PhaseContext, StatusType } from '../../contract/genera
 
 /** The phases of a build, in the order in which CodeBuild names them. Pure. */
 
-export type PhaseName =
+type PhaseName =
   | 'SUBMITTED'
   | 'QUEUED'
   | 'PROVISIONING'

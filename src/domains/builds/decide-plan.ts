@@ -7,7 +7,7 @@ import type { BuildDocument, BuildKeeps, KeptArtifact } from './resources.ts';
 /** What a build's driver is told once its buildspec is read (runtimes/build/driver). Pure. */
 
 /** Where the sandbox shows a build's folders. */
-export interface BuildRoots {
+interface BuildRoots {
   readonly sources: string;
 }
 export const ROOTS: BuildRoots = { sources: '/codebuild/output/src' };

@@ -4,7 +4,7 @@ import type { BuildDocument, BuildSettings } from './resources.ts';
 
 /** Where a build's sources and its buildspec are. Pure. */
 
-export type BuildspecPlace =
+type BuildspecPlace =
   | { readonly kind: 'inline'; readonly text: string }
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 's3'; readonly bucket: string; readonly key: string };

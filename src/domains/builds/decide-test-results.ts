@@ -5,7 +5,7 @@ import { all, attribute, child, descendants, parseXml, textOf, type XmlNode } fr
 /** Files of test results, of every format that CodeBuild takes, as test cases. Pure. */
 
 export type CaseFound = Pick<TestCase, 'name' | 'prefix' | 'status' | 'durationInNanoSeconds' | 'message' | 'testSuiteName'>;
-export type Cases = { readonly cases: readonly CaseFound[] } | { readonly problem: string };
+type Cases = { readonly cases: readonly CaseFound[] } | { readonly problem: string };
 
 const MESSAGE_MAX = 4_000;
 

@@ -9,7 +9,7 @@ import { bucketPath } from './decide-settings.ts';
 import { sourcesOf, versionOf } from './decide-source.ts';
 import type { BuildDocument, PinnedSource } from './resources.ts';
 
-export type PinnedSources = { readonly sources: readonly PinnedSource[] } | { readonly problem: string };
+type PinnedSources = { readonly sources: readonly PinnedSource[] } | { readonly problem: string };
 
 /** What the sources of a build are at this moment, by digest, read with the rights of its role. Repositories are cloned in the sandbox. */
 export async function pinSources(session: BuildSession, build: BuildDocument): Promise<PinnedSources> {

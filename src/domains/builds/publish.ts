@@ -8,7 +8,7 @@ import type { BuildRecords } from './decide-phases.ts';
 import { artifactKey } from './decide-plan.ts';
 import type { BuildKeeps, KeptArtifact } from './resources.ts';
 
-export interface PublishedArtifacts {
+interface PublishedArtifacts {
   readonly artifacts?: BuildArtifacts;
   readonly secondaryArtifacts: readonly BuildArtifacts[];
   readonly lines: readonly string[];

@@ -5,7 +5,7 @@ import type { BuildSession } from './build-session.ts';
 import type { Buildspec } from './decide-buildspec.ts';
 import type { ResolvedVariables } from './decide-plan.ts';
 
-export interface VariableProblem {
+interface VariableProblem {
   readonly statusCode: string;
   readonly problem: string;
 }

@@ -6,7 +6,7 @@ import { SERVICE } from './perform.ts';
 import { type ActionRecord, actionArn, type ExecutionDocument } from './resources.ts';
 
 /** Where a person decides; the page asks who they are. */
-export const reviewLink = (serverUrl: string, execution: ExecutionDocument, action: ActionRecord): string => {
+const reviewLink = (serverUrl: string, execution: ExecutionDocument, action: ActionRecord): string => {
   const path = [execution.pipelineName, action.stage, action.name].map(encodeURIComponent).join('/');
   return `${serverUrl}/_slipway/ui/#/delivery/${path}/approve/${action.id}`;
 };

@@ -347,7 +347,7 @@ export const artifactsOf = (execution: ExecutionDocument): Map<string, ArtifactR
   new Map(succeededActions(execution).flatMap(({ outputs = [] }) => outputs.map((output) => [output.name, output] as const)));
 
 /** What references in a configuration stand for. */
-export function namespacesOf(execution: ExecutionDocument, structure: PipelineDeclaration): Namespaces {
+function namespacesOf(execution: ExecutionDocument, structure: PipelineDeclaration): Namespaces {
   const namespaces = new Map<string, Readonly<Record<string, string>>>([
     ['codepipeline', { PipelineExecutionId: execution.executionId }],
     ['variables', Object.fromEntries(execution.variables.map(({ name, value }) => [name, value]))],

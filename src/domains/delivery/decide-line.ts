@@ -3,7 +3,7 @@ import type { LineDocument, StageLine } from './resources.ts';
 
 /** Executions of modes SUPERSEDED and QUEUED have a stage to themselves and wait in line before it. Pure. */
 
-export interface Arrival {
+interface Arrival {
   readonly executionId: string;
   readonly number: number;
   readonly mode: ExecutionMode;

@@ -318,7 +318,7 @@ function environmentProblem(text: string): string | undefined {
   return typeof parsed === 'string' ? parsed : undefined;
 }
 
-export interface BuildVariable {
+interface BuildVariable {
   readonly name: string;
   readonly value: string;
   readonly type: 'PLAINTEXT' | 'PARAMETER_STORE' | 'SECRETS_MANAGER';

@@ -39,7 +39,7 @@ export const admin: Principal = {
 /** Where the server is to die. Memory is lost, the store and the world outside stay. */
 export class Crash extends Error {}
 
-export interface StandInBuild {
+interface StandInBuild {
   readonly id: string;
   readonly input: InputOf<'codebuild:StartBuild'> & WithPipelineOrigin;
   status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';

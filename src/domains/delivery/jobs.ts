@@ -5,7 +5,7 @@ import { uuidOf } from './names.ts';
 import { type ActionRecord, type ExecutionDocument, jobKey, type JobDocument, plainWrite } from './resources.ts';
 
 /** A function's job: which call of the function an answer is for. */
-export interface KeptJob {
+interface KeptJob {
   /** Counts the calls of one attempt at an action, from 1: each continuation token is followed by another. */
   readonly serial: number;
   readonly continuationToken?: string;

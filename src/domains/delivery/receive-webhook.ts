@@ -28,7 +28,7 @@ export interface HookRequest {
   readonly sourceIp: string;
 }
 
-export interface HookAnswer {
+interface HookAnswer {
   readonly status: number;
   readonly text: string;
 }

@@ -38,7 +38,7 @@ export const DELIVERY_WEBHOOK: ResourceDeclaration = {
 };
 
 /** A transition into a stage that somebody disabled, or enabled again. */
-export type StoredTransition = { enabled: boolean; reason?: string; by: string; atMs: number };
+type StoredTransition = { enabled: boolean; reason?: string; by: string; atMs: number };
 
 export type PipelineDocument = {
   name: string;
@@ -76,7 +76,7 @@ export type LineDocument = {
 
 export type ArtifactRecord = { name: string; bucket: string; key: string };
 
-export type RevisionRecord = {
+type RevisionRecord = {
   name: string;
   revisionId: string;
   revisionSummary?: string;
@@ -84,7 +84,7 @@ export type RevisionRecord = {
   createdAtMs?: number;
 };
 
-export type ActionStatus = 'InProgress' | 'Succeeded' | 'Failed' | 'Abandoned';
+type ActionStatus = 'InProgress' | 'Succeeded' | 'Failed' | 'Abandoned';
 
 /** One attempt at an action. */
 export type ActionRecord = {

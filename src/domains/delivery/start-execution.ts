@@ -23,9 +23,9 @@ import { EMPTY_LINE, readLine } from './rows.ts';
 import { changeEvent } from './transitions.ts';
 
 /** "Maximum number of concurrent executions in QUEUED or PARALLEL mode", per pipeline (AWS's quotas). */
-export const CONCURRENT_MAX = 50;
+const CONCURRENT_MAX = 50;
 
-export interface StartRequest {
+interface StartRequest {
   readonly executionId: string;
   readonly trigger: { readonly type: TriggerType; readonly detail: string };
   readonly variables?: readonly { readonly name: string; readonly value: string }[];
@@ -169,7 +169,7 @@ export async function rollbackParts(
   return rollbackOf(row, structure, line, { executionId, stage, trigger, restricted: failed.document.restricted }, nowMs);
 }
 
-export interface RollbackRequest {
+interface RollbackRequest {
   readonly executionId: string;
   readonly stage: string;
   readonly trigger: StartRequest['trigger'];

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../../platform/json.ts';
 import { parseJsonPath, valueAt } from '../../platform/patterns/decide-json-path.ts';
 
 /** What an event is told with besides itself. */
-export interface Occasion {
+interface Occasion {
   readonly ruleArn: string;
   readonly ruleName: string;
   readonly ingestedAtMs: number;

@@ -11,7 +11,7 @@ export interface BusEvent {
   readonly hops: number;
 }
 
-export interface Envelope {
+interface Envelope {
   readonly id: string;
   readonly source: string;
   readonly detailType: string;

@@ -34,7 +34,7 @@ import { ruleScheduleReconciler } from './reconcile-schedule.ts';
 import { BUS, CONNECTION, DESTINATION, RULE } from './resources.ts';
 import type { EventsPorts } from './ports.ts';
 
-export interface EventsRoom extends Room {
+interface EventsRoom extends Room {
   /** For the room that sends notices. */
   readonly destinations: ApiDestinations;
 }

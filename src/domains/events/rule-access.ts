@@ -9,7 +9,7 @@ import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { BUS, type BusDocument, busArn, busKey, DEFAULT_BUS, RULE, type RuleDocument, ruleArn, ruleKey } from './resources.ts';
 
 export type RuleRow = Read<RuleDocument>;
-export type BusRow = Read<BusDocument>;
+type BusRow = Read<BusDocument>;
 
 /** A bus is named by its name or ARN; no name means the default one. */
 export function busNameOf(context: Place, text: string | undefined): string {

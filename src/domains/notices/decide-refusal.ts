@@ -43,7 +43,7 @@ export function refusalOfStatus(status: number): Refusal {
   };
 }
 
-export type NextStep =
+type NextStep =
   | { readonly step: 'again'; readonly atMs: number }
   | { readonly step: 'end' /** What ran out, in the words of dead letters. */; readonly exhausted?: string };
 

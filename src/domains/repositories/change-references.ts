@@ -88,7 +88,7 @@ async function begin(own: OwnPorts, key: ResourceKey, name: string, cause: Cause
 }
 
 /** What is on the disk is recorded, once in the life of this process: for readers that may come before the first change. */
-export async function settleOnce(own: OwnPorts, key: ResourceKey): Promise<void> {
+async function settleOnce(own: OwnPorts, key: ResourceKey): Promise<void> {
   if (!own.seen.has(key.name)) await own.turns.take(key.name, () => settle(own, key));
 }
 

@@ -13,7 +13,7 @@ export interface FileChange {
   };
 }
 
-export interface NewCommit {
+interface NewCommit {
   readonly branch: string;
   readonly parent: string | undefined;
   readonly name: string;

@@ -31,7 +31,7 @@ export function parseTagSettings(tags: readonly Tag[]): TagSettings | Rejection 
 }
 
 /** Why an address is not fetched from: only http and https, which run no program and read no file of this machine. */
-export function rejectRemote(address: string): string | undefined {
+function rejectRemote(address: string): string | undefined {
   const url = /^https?:\/\/[\x21-\x7e]+$/.test(address) ? URL.parse(address) : null;
   if (!url) return `"${address.slice(0, 200)}" is no http:// or https:// address; other ways to fetch are refused.`;
   if (url.username !== '' || url.password !== '') {

@@ -18,7 +18,7 @@ export interface PushHead {
 /** Of one push, as at AWS. */
 export const COMMANDS_MAX = 4000;
 /** All references of a repository. */
-export const REFERENCES_MAX = 20_000;
+const REFERENCES_MAX = 20_000;
 export const HEAD_BYTES_MAX = 4 * 1024 * 1024;
 export const isAbsent = (id: string): boolean => /^0+$/.test(id);
 
@@ -29,7 +29,7 @@ export const pktLine = (text: string | Buffer): Buffer => {
 export const FLUSH = Buffer.from('0000');
 
 /** The packets of `bytes`: undefined stands for a flush. `rest` is what is no whole packet yet. */
-export function readPackets(bytes: Buffer): { packets: (Buffer | undefined)[]; ends: number[]; broken: boolean } {
+function readPackets(bytes: Buffer): { packets: (Buffer | undefined)[]; ends: number[]; broken: boolean } {
   const packets: (Buffer | undefined)[] = [];
   const ends: number[] = [];
   let at = 0;
@@ -83,7 +83,7 @@ export function printPushHead(head: PushHead, commands: readonly RefCommand[]): 
   return Buffer.concat([...head.shallow.map((line) => pktLine(line)), ...lines, FLUSH]);
 }
 
-export interface PushRules {
+interface PushRules {
   /** Branches that are neither deleted nor rewritten. */
   readonly protected: readonly string[];
   readonly known: { readonly [name: string]: string };

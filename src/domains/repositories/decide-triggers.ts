@@ -10,7 +10,7 @@ const EVENT_OF = (change: ReferenceChange): string =>
   change.before === null ? 'createReference' : change.after === null ? 'deleteReference' : 'updateReference';
 
 /** Those of the changes that a trigger asks for. A trigger of certain branches hears nothing of tags. */
-export function heardBy(trigger: TriggerDocument, changes: readonly ReferenceChange[]): ReferenceChange[] {
+function heardBy(trigger: TriggerDocument, changes: readonly ReferenceChange[]): ReferenceChange[] {
   return changes.filter((change) => {
     const branch = branchOf(change.name);
     const isEvent = trigger.events.includes('all') || trigger.events.includes(EVENT_OF(change));

@@ -35,7 +35,7 @@ export async function resolveCommit(own: OwnPorts, opened: From, specifier: stri
   throw new ServiceError('CommitDoesNotExistException', `The commit ${specifier ?? 'HEAD'} does not exist in the repository.`);
 }
 
-export interface CommitObject {
+interface CommitObject {
   readonly commitId: string;
   readonly treeId: string;
   readonly parents: string[];
@@ -51,7 +51,7 @@ export async function readCommit(own: OwnPorts, { place }: From, id: string): Pr
   return exitCode === 0 ? parseCommit(id, output.toString('utf8')) : undefined;
 }
 
-export function parseCommit(commitId: string, text: string): CommitObject {
+function parseCommit(commitId: string, text: string): CommitObject {
   const end = text.indexOf('\n\n');
   const lines = (end < 0 ? text : text.slice(0, end)).split('\n');
   const valuesOf = (name: string) =>

@@ -23,7 +23,7 @@ import type { OwnPorts } from './ports.ts';
 import { pushNeed } from './repository-access.ts';
 import { gitPlaceOf, type ReferencesDocument, referencesKey, type RepositoryDocument } from './resources.ts';
 
-export interface PushRequest {
+interface PushRequest {
   readonly context: OperationContext;
   readonly repository: Read<RepositoryDocument>;
   readonly body: AsyncIterable<Uint8Array>;

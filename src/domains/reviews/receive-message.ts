@@ -10,7 +10,7 @@ import type { ReviewPorts } from './ports.ts';
 const REVIEWS_PATH = '/_slipway/hooks/reviews/';
 const BODY_BYTES_MAX = 1024 * 1024;
 
-export interface ReviewAnswer {
+interface ReviewAnswer {
   readonly status: number;
   readonly text: string;
 }

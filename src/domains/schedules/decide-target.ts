@@ -21,7 +21,7 @@ export interface Firing {
 /** AWS writes times to the second. */
 export const timeText = (timeMs: number): string => new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
 
-export function withContext(text: string, firing: Firing): string {
+function withContext(text: string, firing: Firing): string {
   const values: Readonly<Record<string, string>> = {
     'schedule-arn': firing.scheduleArn,
     'scheduled-time': timeText(firing.timeMs),

@@ -14,7 +14,7 @@ import {
 } from './resources.ts';
 
 export type ScheduleRow = Read<ScheduleDocument>;
-export type GroupRow = Read<GroupDocument>;
+type GroupRow = Read<GroupDocument>;
 type Reads = Pick<Store, 'get'>;
 
 export async function readSchedule(store: Reads, context: OperationContext, group: string, name: string): Promise<ScheduleRow> {

@@ -55,7 +55,7 @@ export const unsignedNotification = (document: MessageDocument, arn: string, pro
   Timestamp: new Date(document.sentAtMs).toISOString(),
 });
 
-export type ShownAttributes = { readonly [name: string]: StoredAttribute } | undefined;
+type ShownAttributes = { readonly [name: string]: StoredAttribute } | undefined;
 
 /** The JSON that queues and URLs get. */
 export const envelope = (

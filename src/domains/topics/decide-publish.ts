@@ -5,7 +5,7 @@ import type { StoredAttribute } from './resources.ts';
 
 /** What may be published; pure. Rules and words are those of AWS's Publish and PublishBatch. */
 
-export const MESSAGE_BYTES_MAX = 262_144;
+const MESSAGE_BYTES_MAX = 262_144;
 const SUBJECT_MAX = 100;
 const GROUP = /^[!-~]{1,128}$/;
 

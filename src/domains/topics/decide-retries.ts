@@ -12,7 +12,7 @@ export interface RetryPolicy {
   readonly backoffFunction: 'linear' | 'arithmetic' | 'geometric' | 'exponential';
 }
 
-export const DEFAULT_RETRIES: RetryPolicy = {
+const DEFAULT_RETRIES: RetryPolicy = {
   minDelayTarget: 20,
   maxDelayTarget: 20,
   numRetries: 3,

@@ -118,7 +118,7 @@ const LENDABLE = [
   'SetTopicAttributes',
 ];
 
-export interface Permission {
+interface Permission {
   readonly label: string;
   readonly accounts: readonly string[];
   readonly actions: readonly string[];

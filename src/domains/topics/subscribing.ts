@@ -21,7 +21,7 @@ import {
 import { endpointDigest, type SubscriptionRow, tokenDigest, type TopicRow } from './topic-access.ts';
 
 /** How long a token confirms, and a subscription waits for that; AWS says two days. */
-export const PENDING_MS = 2 * 24 * 3600 * 1000;
+const PENDING_MS = 2 * 24 * 3600 * 1000;
 const HOUR_SECONDS = 3600;
 
 export const subscriptionIndex = ({ box, confirmed }: SubscriptionDocument, createdAtMs: number, nowMs: number): RowIndex => ({
@@ -103,7 +103,7 @@ export const messageHeaders = (
   ...(subscription !== undefined && { 'x-amz-sns-subscription-arn': subscription }),
 });
 
-export interface Confirmation {
+interface Confirmation {
   readonly nowMs: number;
   readonly authenticated: boolean;
   readonly guarded: boolean;

@@ -28,7 +28,7 @@ export type SubscriptionRow = Read<SubscriptionDocument>;
 type Reads = Pick<Store, 'get'>;
 
 /** The topic's name. What belongs to another account or region is not there for this caller. */
-export function topicNameOf(context: OperationContext, text: string, member = 'TopicArn'): string {
+function topicNameOf(context: OperationContext, text: string, member = 'TopicArn'): string {
   const arn = parseArn(text);
   if (arn?.service !== 'sns') {
     const parts = text.split(':').length;
@@ -49,7 +49,7 @@ export async function readTopic(store: Reads, context: OperationContext, arn: st
 }
 
 /** `<topic>:<id>`, what a subscription's ARN ends in. */
-export function subscriptionNameOf(context: OperationContext, text: string): string {
+function subscriptionNameOf(context: OperationContext, text: string): string {
   const arn = parseArn(text);
   if (!arn || !/^[^:]+:[^:]+$/.test(arn.resource)) throw rejectionError(invalidParameter('SubscriptionArn'));
   if (arn.service !== 'sns' || arn.account !== context.account || arn.region !== context.region)

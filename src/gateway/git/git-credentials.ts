@@ -14,7 +14,7 @@ export interface GitCredentialPorts {
 }
 
 /** What the signed form signs besides the time. */
-export interface SignedPlace {
+interface SignedPlace {
   readonly path: string;
   /** Without port. */
   readonly host: string;

@@ -50,7 +50,7 @@ export function parseDestination(text: string): Destination | { readonly problem
   return { url, host, port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port) };
 }
 
-export interface OwnAddresses {
+interface OwnAddresses {
   /** Of this machine's network interfaces; loopback needs no mention. */
   readonly addresses: readonly string[];
   /** That this server and its router listen on. */

@@ -7,7 +7,7 @@ import { request as requestHttp } from '../node-http.ts';
 import type { OutgoingFailure, OutgoingHttp, OutgoingRequest, OutgoingResult } from '../ports/outgoing-http.ts';
 import { addressProblem, type Destination, type OutgoingRules, parseDestination } from './decide-destination.ts';
 
-export interface OutgoingHttpOptions {
+interface OutgoingHttpOptions {
   readonly rules: OutgoingRules;
   /** Ports of this server and its router: a request to them on this machine would be one of ours that nobody signed. */
   readonly ownPorts: () => readonly number[];

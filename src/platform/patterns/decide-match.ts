@@ -9,7 +9,7 @@ interface Field {
 }
 
 /** An event as patterns see it: values by path. Fields under one array must be of one element of it to match together. */
-export type Flat = ReadonlyMap<string, readonly Field[]>;
+type Flat = ReadonlyMap<string, readonly Field[]>;
 
 const NOWHERE: readonly number[] = [];
 

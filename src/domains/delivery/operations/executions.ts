@@ -23,7 +23,7 @@ import { readPipeline } from '../rows.ts';
 import { merged, resolveVariables, startParts } from '../start-execution.ts';
 import { changeEvent } from '../transitions.ts';
 
-export interface FoundExecution {
+interface FoundExecution {
   readonly pipeline: Read<PipelineDocument>;
   readonly execution: Read<ExecutionDocument>;
 }
