@@ -34,8 +34,8 @@ const ROOMS = ['tests/crash/git-room.test.ts'];
 
 /** A test that hangs fails then, and a failed one that left something open ends all the same; the long ones know their own limits. */
 const TEST_TIMEOUT_MS = 600_000;
-/** Files side by side, on two cores: many wait for servers, builds and timers, and a third has the cores meanwhile. */
-const FILES_AT_ONCE = 3;
+/** Files side by side: one for each core of a small machine. */
+const FILES_AT_ONCE = 2;
 
 /** Returns the exit code. */
 export function runTests(extent: Extent): number {
