@@ -9,8 +9,7 @@ import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbo
 import type { Build, CreateProjectInput, StartBuildInput } from '../../contract/generated/codebuild.ts';
 import { createAdmission } from '../../platform/admission/admission.ts';
 import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
-import type { AssumeForService } from '../../platform/authorization/port.ts';
-import type { Principal } from '../../platform/authorization/principal.ts';
+import { GRANTED_ROLES } from '../../platform/authorization/roles-rig.ts';
 import type { WorkAccess } from '../../platform/authorization/work-credentials.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
 import { systemIds } from '../../platform/ids.ts';
@@ -132,17 +131,7 @@ export class BuildsRig extends RegistryRig {
       admission: createAdmission({ capacity: { cpus, memoryMiB: 8192 } }),
       logFiles,
       authorizer: createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] }),
-      roles: {
-        resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),
-        assume: async (request: AssumeForService): Promise<Principal> => ({
-          kind: 'role-session',
-          account: request.account,
-          arn: request.roleArn,
-          userId: 'AROA',
-          name: 'SageMakerPipelineExecutionRole',
-        }),
-        credentials: () => assert.fail('no credentials are asked for'),
-      },
+      roles: GRANTED_ROLES,
       credentials: {
         environment: async (access) => {
           this.accesses.push(access);

@@ -7,8 +7,7 @@ import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbo
 import { locateWorkRuntime } from '../../backends/sandbox/node-runtime.ts';
 import type { InvocationRequest } from '../../contract/generated/lambda.ts';
 import { createAdmission } from '../../platform/admission/admission.ts';
-import type { AssumeForService } from '../../platform/authorization/port.ts';
-import type { Principal } from '../../platform/authorization/principal.ts';
+import { GRANTED_ROLES } from '../../platform/authorization/roles-rig.ts';
 import type { WorkAccess } from '../../platform/authorization/work-credentials.ts';
 import type { Room } from '../../platform/calls/operation.ts';
 import { type Clock, systemClock } from '../../platform/clock.ts';
@@ -154,17 +153,7 @@ export class FunctionsRig extends RegistryRig {
       }),
       logFiles,
       admission: createAdmission({ capacity: { cpus: 2, memoryMiB: 4096 } }),
-      roles: {
-        resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),
-        assume: async (request: AssumeForService): Promise<Principal> => ({
-          kind: 'role-session',
-          account: request.account,
-          arn: request.roleArn,
-          userId: 'AROA',
-          name: 'SageMakerPipelineExecutionRole',
-        }),
-        credentials: () => assert.fail('no credentials are asked for'),
-      },
+      roles: GRANTED_ROLES,
       workCredentials: {
         environment: async (access) => {
           this.accesses.push(access);

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
@@ -8,8 +7,7 @@ import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbo
 import type { DescribeEndpointOutput } from '../../contract/generated/sagemaker.ts';
 import { signRequest } from '../../gateway/signature/sign.ts';
 import { createAdmission } from '../../platform/admission/admission.ts';
-import type { AssumeForService } from '../../platform/authorization/port.ts';
-import type { Principal } from '../../platform/authorization/principal.ts';
+import { GRANTED_ROLES } from '../../platform/authorization/roles-rig.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { createLogFiles } from '../../platform/log-files.ts';
@@ -133,17 +131,7 @@ export class HostingRig extends RegistryRig {
         resolve: (name) =>
           name.includes('unknown') ? { problem: `The image ${name} is not known here.` } : { ...image, image: name },
       },
-      roles: {
-        resolve: async (_account, roleArn) => ({ effectiveRoleArn: roleArn }),
-        assume: async (request: AssumeForService): Promise<Principal> => ({
-          kind: 'role-session',
-          account: request.account,
-          arn: request.roleArn,
-          userId: 'AROA',
-          name: 'SageMakerPipelineExecutionRole',
-        }),
-        credentials: () => assert.fail('no credentials are asked for'),
-      },
+      roles: GRANTED_ROLES,
       settings: {
         ...this.settings,
         get approval() {
