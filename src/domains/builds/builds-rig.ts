@@ -167,6 +167,7 @@ export class BuildsRig extends RegistryRig {
     this.#front.drop();
     const stopped = this.loop.stop();
     if (!this.death.isDead) await stopped; // what a dead one has under way never ends
+    await this.death.settled();
     this.#closed = true;
     this.#clock.stop();
     await this.#room.stop?.();

@@ -48,6 +48,7 @@ export class Death {
   readonly #at: number;
   steps = 0;
   readonly #died = Promise.withResolvers<void>();
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(at = Infinity) {
     this.#at = at;
@@ -61,6 +62,11 @@ export class Death {
     return this.steps >= this.#at;
   }
 
+  /** What was under way at the death is done: another process would not go on with it beside the next server. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
   /** The method as it is until the death, and never answered from then on. */
   until<A extends unknown[], R>(act: (...given: A) => Promise<R>): (...given: A) => Promise<R> {
     const never = new Promise<never>(() => undefined);
@@ -71,7 +77,9 @@ export class Death {
     };
     return async (...given) => {
       if (this.isDead || step()) return never;
-      const result = await act(...given);
+      const acting = act(...given);
+      this.#underWay.add(acting);
+      const result = await acting.finally(() => this.#underWay.delete(acting));
       return this.isDead || step() ? never : result;
     };
   }
@@ -189,6 +197,7 @@ export class FunctionsRig extends RegistryRig {
   async abandon(): Promise<string> {
     const stopped = this.loop.stop();
     if (!this.death.isDead) await stopped; // what a dead one has under way never ends
+    await this.death.settled();
     this.#closed = true;
     this.#clock.stop();
     this.backend.close();
