@@ -33,6 +33,13 @@ victim = start("victim", ["echo here > /tmp/victims-file", "echo here > $CODEBUI
                env={"parameter-store": {"SECRET": "/victim"}})
 until(victim, lambda build: build["currentPhase"] == "BUILD")
 uuid = victim.split(":")[1]
+# `ask URL AUTHORIZATION [BODY]`, of what every build has
+asks = """ask() { python3 -c '
+import sys, urllib.request as web
+url, authorization, *body = sys.argv[1:]
+web.urlopen(web.Request(url, *(text.encode() for text in body), headers={"authorization": authorization})).read()
+' "$@" 2> /dev/null; }"""
+own_credentials = 'ask "$AWS_CONTAINER_CREDENTIALS_FULL_URI" "$AWS_CONTAINER_AUTHORIZATION_TOKEN" && echo asked'
 # each prints `reached` where it should not have got
 tries = {
     "files of another build": "find / -xdev -name victims-file 2>/dev/null | grep . && echo reached",
@@ -41,17 +48,17 @@ tries = {
     "the run folder of another build": "ls -A %s/runs/build-%s 2>/dev/null | grep . && echo reached" % (data, uuid),
     "the environment of another build": "grep -l victims-secret-value /proc/[0-9]*/environ 2>/dev/null | grep . && echo reached",
     "a process of another build": "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q '^sleep 300' && echo reached; done",
-    "credentials of another build": "curl -sf -H \"authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" $AWS_ENDPOINT_URL/_slipway/credentials/build-%s && echo reached" % uuid,
-    "the plan of another build": "curl -sf -X POST -H \"authorization: 123456789012|us-east-1|%s|x\" -d '{\"kind\":\"plan\"}' $AWS_ENDPOINT_URL/_slipway/builds/build-%s && echo reached" % (victim, uuid),
+    "credentials of another build": "ask $AWS_ENDPOINT_URL/_slipway/credentials/build-%s \"$AWS_CONTAINER_AUTHORIZATION_TOKEN\" && echo reached" % uuid,
+    "the plan of another build": "ask $AWS_ENDPOINT_URL/_slipway/builds/build-%s '123456789012|us-east-1|%s|x' '{\"kind\":\"plan\"}' && echo reached" % (uuid, victim),
     "the runtime it shares": "echo x > $(dirname $(command -v slipway-build))/docker && echo reached",
     "the system": "touch /usr/bin/mine && echo reached",
     "its own token on disk": "cat /opt/ml/build/start.json 2>/dev/null && echo reached",
 }
-build = until(start("attacker", ["command -v curl > /dev/null || echo 'no curl'"] + ["%s; echo 'tried %s'" % (command, what) for what, command in tries.items()]),
+build = until(start("attacker", [asks, own_credentials] + ["%s; echo 'tried %s'" % (command, what) for what, command in tries.items()]),
               lambda build: build["buildComplete"])
 lines = log(build)
 assert build["buildStatus"] == "SUCCEEDED", lines
-assert "no curl" not in lines, "the attacks by curl were none"
+assert "asked" in lines, "what asks does not work: the attacks by it were none"
 assert [line for line in lines if line.startswith("tried ")] == ["tried " + what for what in tries], lines
 own = [line for line in lines if not line.startswith("[Container]")]
 assert not any("reached" in line for line in own), own
