@@ -25,6 +25,12 @@ test('a rate begins at its anchor, a cron at its next time, and neither before i
   );
   assert.equal(firstTime(timing('cron(0 10 * * ? *)', { startMs: start }), 'x', NOW)?.timeMs, at('2026-03-02T10:00:00Z'));
   assert.equal(firstTime(timing('cron(0 10 * * ? *)', { endMs: at('2026-03-02T09:00:00Z') }), 'x', NOW), undefined);
+  const fired = at('2026-03-02T10:00:00Z');
+  assert.equal(
+    firstTime(timing('cron(0 10 * * ? *)'), 'x', fired + 1_000, fired)?.timeMs,
+    at('2026-03-03T10:00:00Z'),
+    'changed just after it fired: not that time again',
+  );
   assert.equal(firstTime(timing('at(2026-03-01T11:00:00)'), 'x', NOW), undefined, 'over before it began');
   assert.equal(firstTime(timing('at(2026-03-05T11:00:00)', { endMs: NOW }), 'x', NOW)?.timeMs, at('2026-03-05T11:00:00Z'));
 });

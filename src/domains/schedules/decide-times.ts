@@ -26,9 +26,9 @@ export function timeAfter(timing: Timing, afterMs: number): number | undefined {
   return next === undefined || (!isOnce && endMs !== undefined && next > endMs) ? undefined : next;
 }
 
-/** What comes first of a schedule that was made, or changed, at `nowMs`. */
-export const firstTime = (timing: Timing, id: string, nowMs: number): Times | undefined =>
-  withDue(timing, id, timeAfter(timing, nowMs - GRACE_MS));
+/** What comes first of a schedule that was made, or changed, at `nowMs`; of one that has fired, a later time than `firedMs`. */
+export const firstTime = (timing: Timing, id: string, nowMs: number, firedMs = -Infinity): Times | undefined =>
+  withDue(timing, id, timeAfter(timing, Math.max(nowMs - GRACE_MS, firedMs)));
 
 /** Spread over the window by the name and the time, so that it stays the same however often it is asked. */
 export function withDue({ windowMs }: Timing, id: string, timeMs: number | undefined): Times | undefined {

@@ -64,7 +64,8 @@ function fire(ports: SchedulesPorts, row: ScheduleRow, due: Times): Commit {
   const notice = turn.fire && noticeOf(ports, row, turn.fire);
   const made = notice && newNotice(notice.key, notice.document, nowMs);
   const { next: _gone, ...rest } = document;
-  const after: ScheduleDocument = { ...rest, ...(turn.next && { next: turn.next }) };
+  const firedMs = turn.fire?.timeMs ?? due.timeMs;
+  const after: ScheduleDocument = { ...rest, firedMs, ...(turn.next && { next: turn.next }) };
   return {
     expect: [{ key, version }],
     write: [{ key, document: after, index: scheduleIndex(after) }, ...(made ? [made.write] : [])],

@@ -48,6 +48,8 @@ export type ScheduleDocument = {
   sender: JsonObject;
   /** The time that comes next, and when it is acted on; absent when there is none. */
   next?: { timeMs: number; dueMs: number };
+  /** The newest time that was acted on: a change of the schedule brings it up no second time. */
+  firedMs?: number;
 };
 
 export type GroupDocument = { name: string; state: 'ACTIVE' | 'DELETING'; createdAtMs: number; modifiedAtMs: number };

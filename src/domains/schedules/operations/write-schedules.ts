@@ -73,7 +73,7 @@ function documentOf(input: CreateScheduleInput, context: OperationContext, befor
   const asked = accepted(parseAsked(input, nowMs, before?.startMs));
   const timing = { ...asked, anchorMs: asked.startMs ?? nowMs };
   const group = groupOf(input);
-  const next = asked.state === 'ENABLED' ? firstTime(timing, rowName(group, input.Name), nowMs) : undefined;
+  const next = asked.state === 'ENABLED' ? firstTime(timing, rowName(group, input.Name), nowMs, before?.firedMs) : undefined;
   return {
     ...timing,
     name: input.Name,
@@ -82,6 +82,7 @@ function documentOf(input: CreateScheduleInput, context: OperationContext, befor
     modifiedAtMs: nowMs,
     sender: storedPrincipal(context.principal),
     ...(next && { next }),
+    ...(before?.firedMs !== undefined && { firedMs: before.firedMs }),
   };
 }
 
@@ -126,11 +127,12 @@ const createSchedule = (ports: SchedulesPorts) =>
 const dueOf = ({ next, state, modifiedAtMs }: ScheduleDocument): number | null =>
   next?.dueMs ?? (state === 'ENABLED' ? modifiedAtMs : null);
 
-const withoutNext = ({ next: _next, ...document }: ScheduleDocument): string => canonicalJson(document);
+const withoutNext = ({ next: _next, firedMs: _fired, ...document }: ScheduleDocument): string => canonicalJson(document);
 
 /** What the ledger tells of a schedule: what a user said, not what follows from it, nor what a target gets, which may be a secret. */
 const told = ({
   next: _next,
+  firedMs: _fired,
   sender: _sender,
   anchorMs: _anchor,
   modifiedAtMs: _modified,
