@@ -43,7 +43,7 @@ test('wrong use exits 2', async () => {
 
 test('verbs and chapters of later versions say that they are not there yet', async () => {
   for (const args of [
-    ['promote', 'e'],
+    ['monitor', 'e'],
     ['demo', 'release'],
     ['graph', '--to', 'x'],
   ]) {
