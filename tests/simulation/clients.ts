@@ -36,6 +36,11 @@ export class Clients {
     return this.busy > 0 ? undefined : this.#action(this.workload.finishing());
   }
 
+  /** Has nothing started any more but by clients. */
+  stopStarting(): Promise<void> {
+    return this.workload.stopStarting(this.#world);
+  }
+
   /** Everything rests: is each execution as its definition permits, and is there what was acknowledged? */
   judge(): Promise<string[]> {
     return this.workload.judge(this.#world);

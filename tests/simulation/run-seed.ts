@@ -20,8 +20,14 @@ async function runPipelinesSeed(seed: number, options: SeedOptions): Promise<See
   await run.begin();
   const rest = async () => {
     const faultless = run.events;
+    let isStarting = true;
     while (run.isClean && !(await scheduler.rests())) {
-      if (run.events - faultless < REST_EVENTS_MAX) continue;
+      const events = run.events - faultless;
+      if (isStarting && events > REST_EVENTS_MAX / 2) {
+        isStarting = false;
+        await scheduler.until(clients.stopStarting());
+      }
+      if (events < REST_EVENTS_MAX) continue;
       world.problem('everything ends once faults stop', machine.unfinished().join('; '));
     }
   };

@@ -1,5 +1,5 @@
 import 'reflect-metadata'; // the certificate library needs it before it is loaded
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPrivateKey, randomUUID, webcrypto } from 'node:crypto';
 import {
@@ -13,17 +13,12 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { dataPaths } from '../../platform/data-folder.ts';
+import { type KeyPair, readKeyPair, writeKeyPair } from '../../platform/key-pair-file.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3650;
 const LEAF_DAYS = 30;
-
-/** A certificate with its key, both PEM. */
-export interface KeyPair {
-  readonly certificate: string;
-  readonly key: string;
-}
 
 /**
  * The certificate authority of a data folder, made at its first use. It signs only names of AWS hosts that `slipway exec` answers, for a
@@ -31,7 +26,7 @@ export interface KeyPair {
  */
 export async function authorityOf(folder: string): Promise<KeyPair> {
   const path = join(dataPaths(folder).keys, 'exec-authority.pem');
-  return readPair(path) ?? writePair(path, await makeAuthority());
+  return lastingPair(path) ?? writeKeyPair(path, await makeAuthority());
 }
 
 /** A certificate for these host names (a leading `*.` is one label), for as long as one command may run. */
@@ -89,34 +84,11 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
 const importKey = (pem: string): Promise<webcrypto.CryptoKey> =>
   webcrypto.subtle.importKey('pkcs8', createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' }), ALGORITHM, false, ['sign']);
 
-/** One file holds both, so that there is never a certificate without its key. Undefined when there is none that still lasts. */
-function readPair(path: string): KeyPair | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  const [certificate = '', key = ''] = text.split(/(?=-----BEGIN PRIVATE KEY-----)/);
-  const lasts = Date.now() + LEAF_DAYS * DAY_MS < new X509Certificate(certificate).notAfter.getTime();
-  return lasts && key !== '' ? { certificate, key } : undefined;
-}
-
-/** Of several commands that make the first authority at once, all use the one that was first on the disk. */
-function writePair(path: string, pair: KeyPair): KeyPair {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-  writeFileSync(temporary, `${pair.certificate.trimEnd()}\n${pair.key}`, { mode: 0o600, flush: true });
-  try {
-    if (readPair(path) === undefined) rmSync(path, { force: true }); // one that no longer lasts
-    linkSync(temporary, path);
-    return pair;
-  } catch (error) {
-    const first = readPair(path);
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !first) throw error;
-    return first;
-  } finally {
-    rmSync(temporary, { force: true });
-  }
+/** Undefined when there is none that still lasts; one that does not is gone then. */
+function lastingPair(path: string): KeyPair | undefined {
+  const pair = readKeyPair(path);
+  if (!pair) return undefined;
+  if (Date.now() + LEAF_DAYS * DAY_MS < new X509Certificate(pair.certificate).notAfter.getTime()) return pair;
+  rmSync(path, { force: true });
+  return undefined;
 }

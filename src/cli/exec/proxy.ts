@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { KeyPair } from './certificates.ts';
+import type { KeyPair } from '../../platform/key-pair-file.ts';
 import { connectThrough, type UpstreamProxy } from './upstream-proxy.ts';
 
 export interface ProxyOptions {

@@ -1,4 +1,4 @@
-import { eventTime, type StoredEvent } from '../../platform/events/event.ts';
+import { type EventInput, eventTime, type StoredEvent } from '../../platform/events/event.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { uuidOfText } from '../../platform/uuid-of-text.ts';
 import { DEFAULT_BUS } from './resources.ts';
@@ -11,16 +11,7 @@ export interface BusEvent {
   readonly hops: number;
 }
 
-interface Envelope {
-  readonly id: string;
-  readonly source: string;
-  readonly detailType: string;
-  readonly account: string;
-  readonly region: string;
-  readonly timeMs: number;
-  readonly resources: readonly string[];
-  readonly detail: JsonObject;
-}
+type Envelope = { readonly id: string } & Omit<EventInput, 'internal' | 'put'>;
 
 /** The event's JSON; members in the order that AWS's have, times to the second. */
 export const eventDocument = (event: Envelope): JsonObject => ({

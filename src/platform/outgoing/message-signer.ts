@@ -1,12 +1,6 @@
 import { hash, randomUUID, sign, webcrypto } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { type KeyPair, readKeyPair, writeKeyPair } from '../key-pair-file.ts';
 import type { MessageSigner } from '../ports/message-signer.ts';
-
-interface Pair {
-  readonly certificate: string;
-  readonly key: string;
-}
 
 const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
 const DAY_MS = 86_400_000;
@@ -14,7 +8,7 @@ const LIFETIME_DAYS = 3650;
 
 /** A key of the data folder in one file with its certificate, made when first used: most servers sign nothing. */
 export function createMessageSigner(path: string): MessageSigner {
-  let pair: Promise<Pair> | undefined;
+  let pair: Promise<KeyPair> | undefined;
   const opened = () => {
     pair ??= openPair(path);
     pair.catch(() => {
@@ -32,34 +26,9 @@ export function createMessageSigner(path: string): MessageSigner {
   };
 }
 
-async function openPair(path: string): Promise<Pair> {
-  const found = readPair(path);
-  if (found) return found;
-  const made = await makePair();
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileSync(temporary, `${made.certificate.trimEnd()}\n${made.key}`, { mode: 0o600, flush: true });
-  try {
-    linkSync(temporary, path); // whole or not at all, also when the process dies here
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-  return made;
-}
+const openPair = async (path: string): Promise<KeyPair> => readKeyPair(path) ?? writeKeyPair(path, await makePair());
 
-function readPair(path: string): Pair | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  const [certificate = '', key = ''] = text.split(/(?=-----BEGIN PRIVATE KEY-----)/);
-  return { certificate, key };
-}
-
-async function makePair(): Promise<Pair> {
+async function makePair(): Promise<KeyPair> {
   await import('reflect-metadata'); // the certificate library needs it before it is loaded
   const { X509CertificateGenerator, KeyUsageFlags, KeyUsagesExtension } = await import('@peculiar/x509');
   const keys = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;

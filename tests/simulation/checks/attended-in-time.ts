@@ -17,14 +17,17 @@ export function checkAttendedInTime({ disk, works, nowMs, faults }: Watched): Ch
   // what a fault kept from being done waits for the slow look, and may
   const isLate = (sinceMs: unknown): boolean =>
     typeof sinceMs === 'number' && sinceMs > faultAtMs && nowMs() - Math.max(sinceMs, calmSinceMs) > SOON_MS;
+  // a step that is tried again may come to a job that ended long ago
+  const executingSinceMs = new Map<string, number>();
   const unheard = ({ key, document }: Row): string[] => {
     if (textOf(document, 'status') !== 'Executing') return [];
     const kind = JOBS.find((one) => textOf(document, 'metadata', one, 'Arn') !== undefined);
     const job = kind && disk.rows.get(keyOfArn(textOf(document, 'metadata', kind, 'Arn') ?? '', kind));
-    if (!job || !isSettled(job.key.kind, job.document) || !isLate(memberOf(job.document, 'endedAtMs'))) return [];
-    return [
-      `${shown(key)} is Executing, though ${shown(job.key)} ended ${nowMs() - Number(memberOf(job.document, 'endedAtMs'))} ms ago`,
-    ];
+    if (!job || !isSettled(job.key.kind, job.document)) return [];
+    const sinceMs = Math.max(Number(memberOf(job.document, 'endedAtMs')), executingSinceMs.get(shown(key)) ?? 0);
+    return isLate(sinceMs)
+      ? [`${shown(key)} is Executing, though ${shown(job.key)} has ended: unheard for ${nowMs() - sinceMs} ms`]
+      : [];
   };
   const unnoticed = ({ key, document }: Row): string[] => {
     const [base, attempt] = [textOf(document, 'workId') ?? '', memberOf(document, 'attempt')];
@@ -44,6 +47,14 @@ export function checkAttendedInTime({ disk, works, nowMs, faults }: Watched): Ch
     promise: 'whoever waits for an end or a time is woken by it, without a slow look',
     onCalm(isCalm) {
       calmSinceMs = isCalm ? nowMs() : Number.POSITIVE_INFINITY;
+      return [];
+    },
+    onCommit({ changes }) {
+      for (const { key, before, after } of changes) {
+        if (key.kind !== 'PipelineExecutionStep') continue;
+        if (textOf(after?.document, 'status') !== 'Executing') executingSinceMs.delete(shown(key));
+        else if (textOf(before?.document, 'status') !== 'Executing') executingSinceMs.set(shown(key), nowMs());
+      }
       return [];
     },
     afterEvent() {

@@ -255,6 +255,9 @@ test('retries: as many as the policies say, and not before their time', () => {
   silent(make());
   silent(go(world, 'A', 'Starting', { attemptCount: 3 }));
   says(go(world, 'A', 'Starting', { attemptCount: 4 }), /A has attempt 4, its policies allow 3/);
+  go(world, 'A', 'Stopped', { attemptCount: 4 });
+  go(world, 'A', 'Starting', { attemptCount: 1 });
+  silent(make());
   go(world, 'B', 'Executing');
   says(go(world, 'B', 'Starting', { attemptCount: 2 }), /B has attempt 2, its policies allow 1/);
 });

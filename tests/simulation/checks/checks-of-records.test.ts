@@ -77,7 +77,10 @@ test('time: ends and due timers are attended to soon, once there are no faults',
   now = 2_000;
   world.safety.calm(true);
   silent(at(152_000));
-  says(at(152_001), /A is Executing, though TrainingJob j ended 151001 ms ago/);
+  says(at(152_001), /A is Executing, though TrainingJob j has ended: unheard for 151001 ms/);
+  world.commit({ rows: [[step('A'), { status: 'Starting' }]] });
+  world.commit({ rows: [[step('A'), { status: 'Executing', metadata }]] });
+  silent(at(152_002));
   world.commit({ rows: [[step('A'), { status: 'Succeeded', metadata }]] });
   world.commit({ timers: [{ reconciler: 'training-job', key: JOB, dueAtMs: 200_000 }] });
   silent(at(300_000));

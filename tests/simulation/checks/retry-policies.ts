@@ -1,6 +1,7 @@
-import { type Check, memberOf, type RowChange, shown, textOf, type Watched } from './check.ts';
+import { type Check, memberOf, type RowChange, shown, type Watched } from './check.ts';
 import { planOfListed } from './definition-order.ts';
 import { createPlans, executionOf, stepNameOf } from './execution-steps.ts';
+import { isSettled } from './statuses.ts';
 import { REQUEST } from './step-effects-once.ts';
 
 /** RetryPolicies of a step: how many attempts, and how long between them at least. */
@@ -26,7 +27,7 @@ export function checkRetryPolicies({ disk, nowMs }: Watched): Check {
     onCommit: ({ changes, ledger }) => [
       ...changes.flatMap((change) => {
         // when it begins anew in a retried execution, it has no attempts behind it
-        if (textOf(change.before?.document, 'status') === 'Failed') earliestMs.delete(change.key.name.toLowerCase());
+        if (isSettled(change.key.kind, change.before?.document)) earliestMs.delete(change.key.name.toLowerCase());
         return onRow(change);
       }),
       ...ledger.flatMap(({ entry }) => {

@@ -7,7 +7,7 @@ import { CLIENT_GROUP, bodyOf, hostingChoices, jobChoices, lookAtAll, objectChoi
 import { missedSteps } from './missed-steps.ts';
 import { ExpiredMessages } from './expired-messages.ts';
 import { answerCallbacks, lookAtPipelines, NAMES, pipelineChoices } from './pipeline-actions.ts';
-import { prepareRules, ruleChoices } from './rule-actions.ts';
+import { deleteSchedules, prepareRules, ruleChoices } from './rule-actions.ts';
 import { timelyChoices } from './timely-actions.ts';
 import type { PipelineOptions } from './random-pipeline.ts';
 import { SURROUNDINGS } from './step-shapes.ts';
@@ -96,6 +96,11 @@ export class Workload {
       await this.#expired.looked(this.memory, client, SURROUNDINGS.queueUrl, messages);
     };
     return { name: 'answer callbacks', perform };
+  }
+
+  /** What clients do about pipelines that are started without end. */
+  stopStarting(client: Client): Promise<void> {
+    return deleteSchedules(this.memory, client);
   }
 
   /** Everything rests: is each execution as its definition permits, and everything acknowledged there? */

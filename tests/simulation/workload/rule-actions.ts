@@ -91,6 +91,11 @@ async function setSchedule(memory: Memory, client: Client, Name: string): Promis
   if (heard === 'refused') await memory.ask(client, 'scheduler:UpdateSchedule', one(input));
 }
 
+/** One that starts executions faster than they end would never let anything come to rest. */
+export async function deleteSchedules(memory: Memory, client: Client): Promise<void> {
+  for (const { name } of memory.registers('schedule ')) await deleteSchedule(memory, client, name.slice('schedule '.length));
+}
+
 async function deleteSchedule(memory: Memory, client: Client, Name: string): Promise<void> {
   await memory.ask(client, 'scheduler:DeleteSchedule', one({ Name }));
 }
