@@ -90,6 +90,11 @@ test('what a dead server handed over is absent to the next, may yet be claimed, 
   assert.equal(host.actions().length, 0);
   await third.start(spec('two')); // handed over again
   act('two is claimed');
+
+  await third.start({ ...spec('three'), kind: 'service' });
+  const fourth = openSimBackend(host, { clock });
+  await fourth.release('three');
+  assert.deepEqual(host.ends.at(-1), { workId: 'three', reason: 'lost', planned: false, atMs: clock.now() });
 });
 
 test('a change is told once it is reported, twice, late, or only by the slow look', async () => {

@@ -130,6 +130,9 @@ export class SimHost {
     }
     const work = this.works.get(id);
     if (work?.spec.kind === 'job' && work.end) this.#released.add(id);
+    // handed over by a server that died: whoever counted on it finds it gone
+    if (work?.spec.kind === 'service' && work.phase === 'staged')
+      this.ends.push({ workId: id, reason: 'lost', planned: false, atMs: this.#now() });
     this.works.delete(id);
   }
 
