@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { loadService } from '../../../models/load.ts';
 import type { ActionDeclaration, PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
 import type { InputOf, OperationName, OutputOf } from '../../contract/operations.ts';
@@ -72,6 +73,8 @@ export class DeliveryRig {
   loop!: RunnableLoop;
   ports!: DeliveryPorts;
   #dispatcher!: ReturnType<typeof createDispatcher>;
+  #meanwhile: { readonly meant: (commit: Commit) => boolean; readonly work: () => Promise<unknown> } | undefined;
+  #closed = false;
 
   constructor() {
     const store = createSqliteStore({ path: join(this.folder, 'store.db'), clock: this.clock });
@@ -79,7 +82,17 @@ export class DeliveryRig {
     this.store = { ...store, commit: (commit) => this.#commit(commit) };
   }
 
+  /** Does `work` once, just before the first commit of the room that is meant: after what it was decided on was read. */
+  meanwhile(meant: (commit: Commit) => boolean, work: () => Promise<unknown>): void {
+    this.#meanwhile = { meant, work };
+  }
+
   async #commit(commit: Commit): Promise<CommitResult> {
+    const meanwhile = this.#meanwhile;
+    if (meanwhile?.meant(commit)) {
+      this.#meanwhile = undefined;
+      await meanwhile.work();
+    }
     this.fault('before commit');
     const result = await this.#kept.commit(commit);
     this.fault('after commit');
@@ -125,6 +138,8 @@ export class DeliveryRig {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     await this.loop.stop();
     await this.#kept.close();
     rmSync(this.folder, { recursive: true, force: true });
@@ -341,3 +356,87 @@ export const pipelineOf = (
   stages: [{ name: 'Source', actions: [source()] }, ...stages.map(([name, actions, rest = {}]) => ({ name, actions, ...rest }))],
   ...more,
 });
+
+const rigs: DeliveryRig[] = [];
+after(async () => {
+  for (const rig of rigs) await rig.close();
+});
+
+/** A started one, which is closed after the tests of a file. */
+export async function rigOf(): Promise<DeliveryRig> {
+  const rig = new DeliveryRig();
+  rigs.push(rig);
+  await rig.start();
+  return rig;
+}
+
+/** A pipeline and the execution it was made with, as far as that comes by itself. */
+export async function made(pipeline: PipelineDeclaration): Promise<{ rig: DeliveryRig; execution: string }> {
+  const rig = await rigOf();
+  await rig.call('codepipeline:CreatePipeline', { pipeline });
+  await rig.loop.idle();
+  return { rig, execution: (await executions(rig))[0]?.pipelineExecutionId ?? '' };
+}
+
+/** Newest first. */
+export const executions = async (rig: DeliveryRig) =>
+  (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries ?? [];
+
+export const statusOf = async (rig: DeliveryRig, id: string) =>
+  (await executions(rig)).find(({ pipelineExecutionId }) => pipelineExecutionId === id)?.status;
+
+export async function start(rig: DeliveryRig): Promise<string> {
+  const { pipelineExecutionId = '' } = await rig.call('codepipeline:StartPipelineExecution', { name: 'P' });
+  await rig.loop.idle();
+  return pipelineExecutionId;
+}
+
+export async function stop(rig: DeliveryRig, pipelineExecutionId: string, abandon = true): Promise<void> {
+  await rig.call('codepipeline:StopPipelineExecution', { pipelineName: 'P', pipelineExecutionId, abandon });
+  await rig.loop.idle();
+}
+
+export async function retry(rig: DeliveryRig, stageName: string, pipelineExecutionId: string): Promise<void> {
+  const input = { pipelineName: 'P', stageName, pipelineExecutionId, retryMode: 'FAILED_ACTIONS' as const };
+  await rig.call('codepipeline:RetryStageExecution', input);
+  await rig.loop.idle();
+}
+
+/** Of the request for approval that a stage waits for. */
+export async function tokenOf(rig: DeliveryRig, stage: string): Promise<string | undefined> {
+  const { stageStates = [] } = await rig.call('codepipeline:GetPipelineState', { name: 'P' });
+  const states = stageStates.find(({ stageName }) => stageName === stage)?.actionStates ?? [];
+  return states.map(({ latestExecution }) => latestExecution?.token).find((token) => token !== undefined);
+}
+
+type Answer = 'Approved' | 'Rejected';
+
+export const answer = (rig: DeliveryRig, stage: string, token: string, status: Answer = 'Approved', principal = admin) => {
+  const action = { pipelineName: 'P', stageName: stage, actionName: 'Approve' };
+  return rig.call('codepipeline:PutApprovalResult', { ...action, result: { status, summary: 'looked at' }, token }, principal);
+};
+
+export async function approve(rig: DeliveryRig, stage: string): Promise<void> {
+  await answer(rig, stage, (await tokenOf(rig, stage)) ?? '');
+  await rig.loop.idle();
+}
+
+export async function endAll(rig: DeliveryRig, status: 'SUCCEEDED' | 'FAILED' = 'SUCCEEDED'): Promise<void> {
+  for (const one of rig.running()) await rig.endBuild(one, status);
+  await rig.loop.idle();
+}
+
+export async function actionsOf(rig: DeliveryRig, pipelineExecutionId: string) {
+  const input = { pipelineName: 'P', filter: { pipelineExecutionId } };
+  return (await rig.call('codepipeline:ListActionExecutions', input)).actionExecutionDetails ?? [];
+}
+
+/** What events said, in order. */
+export async function told(rig: DeliveryRig, kind: 'Pipeline' | 'Stage' | 'Action'): Promise<string[]> {
+  const events = await rig.store.events({ afterSequence: 0, limit: 1_000 });
+  return events
+    .filter(({ detailType }) => detailType === `CodePipeline ${kind} Execution State Change`)
+    .map(({ detail }) => [detail['stage'], detail['action'], detail['state']].filter(Boolean).join(' '));
+}
+
+export const refused = (code: string) => (error: unknown) => error instanceof ServiceError && error.code === code;

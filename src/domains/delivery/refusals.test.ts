@@ -1,62 +1,45 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
 import { JOB_SESSION_POLICY } from '../../platform/authorization/job-session-policy.ts';
-import { ServiceError } from '../../platform/errors/families.ts';
-import { ACCOUNT, admin, approval, build, DeliveryRig, invoke, pipelineOf, REGION, source } from './delivery-rig.ts';
+import {
+  ACCOUNT,
+  admin,
+  answer,
+  approval,
+  build,
+  type DeliveryRig,
+  executions,
+  invoke,
+  made,
+  pipelineOf,
+  REGION,
+  refused,
+  retry,
+  rigOf,
+  source,
+  stop,
+  tokenOf,
+} from './delivery-rig.ts';
 import { type HookRequest, receiveWebhook } from './receive-webhook.ts';
 
-const rigs: DeliveryRig[] = [];
-after(async () => {
-  for (const rig of rigs) await rig.close();
-});
-
-async function rigOf(): Promise<DeliveryRig> {
-  const rig = new DeliveryRig();
-  rigs.push(rig);
-  await rig.start();
-  return rig;
-}
-
 const ASK = pipelineOf([['Ask', [approval({ timeoutInMinutes: 5 })]]]);
-const refused = (code: string) => (error: unknown) => error instanceof ServiceError && error.code === code;
-
-async function tokenOf(rig: DeliveryRig): Promise<string> {
-  const { stageStates = [] } = await rig.call('codepipeline:GetPipelineState', { name: 'P' });
-  return stageStates[1]?.actionStates?.[0]?.latestExecution?.token ?? '';
-}
-
-const answer = (rig: DeliveryRig, token: string, status: 'Approved' | 'Rejected' = 'Approved') =>
-  rig.call('codepipeline:PutApprovalResult', {
-    pipelineName: 'P',
-    stageName: 'Ask',
-    actionName: 'Approve',
-    result: { status, summary: 's' },
-    token,
-  });
 
 test('an approval token that was used, has expired or was for an earlier attempt approves nothing', async () => {
-  const rig = await rigOf();
-  await rig.call('codepipeline:CreatePipeline', { pipeline: ASK });
+  const { rig, execution } = await made(ASK);
+  const rejected = (await tokenOf(rig, 'Ask')) ?? '';
+  await answer(rig, 'Ask', rejected, 'Rejected');
   await rig.loop.idle();
-  const rejected = await tokenOf(rig);
-  await answer(rig, rejected, 'Rejected');
-  await rig.loop.idle();
-  await assert.rejects(answer(rig, rejected), refused('ApprovalAlreadyCompletedException'));
-  const [execution] =
-    (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries ?? [];
-  const pipelineExecutionId = execution?.pipelineExecutionId ?? '';
-  const retry = { pipelineName: 'P', stageName: 'Ask', pipelineExecutionId, retryMode: 'FAILED_ACTIONS' as const };
-  await rig.call('codepipeline:RetryStageExecution', retry);
-  await rig.loop.idle();
-  const second = await tokenOf(rig);
+  await assert.rejects(answer(rig, 'Ask', rejected), refused('ApprovalAlreadyCompletedException'));
+  await retry(rig, 'Ask', execution);
+  const second = (await tokenOf(rig, 'Ask')) ?? '';
   assert.notEqual(second, rejected);
-  await assert.rejects(answer(rig, rejected), refused('ApprovalAlreadyCompletedException'));
+  await assert.rejects(answer(rig, 'Ask', rejected), refused('ApprovalAlreadyCompletedException'));
   rig.clock.advance(6 * 60_000);
   await rig.loop.idle();
-  await assert.rejects(answer(rig, second), refused('ApprovalAlreadyCompletedException'));
-  await assert.rejects(answer(rig, '00000000-0000-4000-8000-000000000000'), refused('InvalidApprovalTokenException'));
+  await assert.rejects(answer(rig, 'Ask', second), refused('ApprovalAlreadyCompletedException'));
+  await assert.rejects(answer(rig, 'Ask', '00000000-0000-4000-8000-000000000000'), refused('InvalidApprovalTokenException'));
 });
 
 test('a message whose signature, address or sender is not the webhook’s starts nothing', async () => {
@@ -101,8 +84,7 @@ test('a message whose signature, address or sender is not the webhook’s starts
     ['a'.repeat(40), { headers: { 'x-hub-signature-256': sign('right') } }],
   ];
   for (const [hook, request] of forged) assert.equal((await send(hook, request)).status, 403, JSON.stringify(request.headers));
-  const count = async () =>
-    (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries?.length;
+  const count = async () => (await executions(rig)).length;
   assert.equal(await count(), 1);
   const stored = JSON.stringify(
     (await rig.store.get({ account: ACCOUNT, region: REGION, kind: 'CodePipelineWebhook', name: 'signed' }))?.document,
@@ -121,15 +103,15 @@ test('what code in a job makes or starts has no more rights than the job, and ca
   await rig.loop.idle();
   assert.deepEqual(await policiesOf(rig), new Set([JOB_SESSION_POLICY]));
   await rig.call('codepipeline:UpdatePipeline', { pipeline: stages });
-  await stop(rig);
+  await stop(rig, await newest(rig));
   await rig.call('codepipeline:StartPipelineExecution', { name: 'P' });
   await rig.loop.idle();
   assert.deepEqual(await policiesOf(rig), new Set([undefined]), 'an administrator made it anew, and started it');
-  await stop(rig);
+  await stop(rig, await newest(rig));
   await rig.call('codepipeline:StartPipelineExecution', { name: 'P' }, job);
   await rig.loop.idle();
   assert.deepEqual(await policiesOf(rig), new Set([JOB_SESSION_POLICY]));
-  await stop(rig);
+  await stop(rig, await newest(rig));
   const filters = [{ jsonPath: '$.ref' }];
   const webhook = { name: 'open', targetPipeline: 'P', targetAction: 'Fetch', filters, authenticationConfiguration: {} };
   const put = await rig.call('codepipeline:PutWebhook', { webhook: { ...webhook, authentication: 'UNAUTHENTICATED' } }, job);
@@ -158,19 +140,11 @@ test('values of variables and parameters of a pipeline are not in the ledger', a
   assert.ok(ledger.includes('TOKEN') && !ledger.includes('hidden'));
 });
 
-const newest = async (rig: DeliveryRig) =>
-  (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries?.[0]
-    ?.pipelineExecutionId;
+const newest = async (rig: DeliveryRig) => (await executions(rig))[0]?.pipelineExecutionId ?? '';
 
 /** The session policies under which the newest execution acts. */
 async function policiesOf(rig: DeliveryRig): Promise<Set<unknown>> {
-  const id = (await newest(rig)) ?? '';
+  const id = await newest(rig);
   const own = rig.sessions.filter(({ arn }) => arn.endsWith(id));
   return new Set(own.map(({ sessionPolicy }) => sessionPolicy));
-}
-
-async function stop(rig: DeliveryRig): Promise<void> {
-  const pipelineExecutionId = (await newest(rig)) ?? '';
-  await rig.call('codepipeline:StopPipelineExecution', { pipelineName: 'P', pipelineExecutionId, abandon: true });
-  await rig.loop.idle();
 }

@@ -1,76 +1,29 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import type { PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
+import { test } from 'node:test';
 import { ServiceError } from '../../platform/errors/families.ts';
-import { approval, build, Crash, DeliveryRig, deploy, invoke, pipelineOf, source } from './delivery-rig.ts';
-
-const rigs: DeliveryRig[] = [];
-after(async () => {
-  for (const rig of rigs) await rig.close();
-});
-
-async function rigOf(): Promise<DeliveryRig> {
-  const rig = new DeliveryRig();
-  rigs.push(rig);
-  await rig.start();
-  return rig;
-}
-
-async function made(pipeline: PipelineDeclaration): Promise<{ rig: DeliveryRig; execution: string }> {
-  const rig = await rigOf();
-  await rig.call('codepipeline:CreatePipeline', { pipeline });
-  await rig.loop.idle();
-  return { rig, execution: (await executions(rig))[0]?.pipelineExecutionId ?? '' };
-}
-
-const executions = async (rig: DeliveryRig) =>
-  (await rig.call('codepipeline:ListPipelineExecutions', { pipelineName: 'P' })).pipelineExecutionSummaries ?? [];
-
-const statusOf = async (rig: DeliveryRig, id: string) =>
-  (await executions(rig)).find(({ pipelineExecutionId }) => pipelineExecutionId === id)?.status;
-
-async function start(rig: DeliveryRig): Promise<string> {
-  const { pipelineExecutionId = '' } = await rig.call('codepipeline:StartPipelineExecution', { name: 'P' });
-  await rig.loop.idle();
-  return pipelineExecutionId;
-}
-
-async function tokenOf(rig: DeliveryRig, stage: string): Promise<string | undefined> {
-  const { stageStates = [] } = await rig.call('codepipeline:GetPipelineState', { name: 'P' });
-  const states = stageStates.find(({ stageName }) => stageName === stage)?.actionStates ?? [];
-  return states.map(({ latestExecution }) => latestExecution?.token).find((token) => token !== undefined);
-}
-
-async function approve(rig: DeliveryRig, stage: string, status: 'Approved' | 'Rejected' = 'Approved'): Promise<void> {
-  const token = (await tokenOf(rig, stage)) ?? '';
-  await rig.call('codepipeline:PutApprovalResult', {
-    pipelineName: 'P',
-    stageName: stage,
-    actionName: 'Approve',
-    result: { status, summary: 'looked at' },
-    token,
-  });
-  await rig.loop.idle();
-}
-
-async function endAll(rig: DeliveryRig, status: 'SUCCEEDED' | 'FAILED' = 'SUCCEEDED'): Promise<void> {
-  for (const one of rig.running()) await rig.endBuild(one, status);
-  await rig.loop.idle();
-}
-
-async function actionsOf(rig: DeliveryRig, pipelineExecutionId: string) {
-  const input = { pipelineName: 'P', filter: { pipelineExecutionId } };
-  return (await rig.call('codepipeline:ListActionExecutions', input)).actionExecutionDetails ?? [];
-}
-
-async function told(rig: DeliveryRig, kind: 'Pipeline' | 'Stage' | 'Action'): Promise<string[]> {
-  const events = await rig.store.events({ afterSequence: 0, limit: 1_000 });
-  return events
-    .filter(({ detailType }) => detailType === `CodePipeline ${kind} Execution State Change`)
-    .map(({ detail }) => [detail['stage'], detail['action'], detail['state']].filter(Boolean).join(' '));
-}
-
-const refused = (code: string) => (error: unknown) => error instanceof ServiceError && error.code === code;
+import {
+  actionsOf,
+  admin,
+  answer,
+  approval,
+  approve,
+  build,
+  Crash,
+  type DeliveryRig,
+  deploy,
+  endAll,
+  executions,
+  invoke,
+  made,
+  pipelineOf,
+  refused,
+  retry,
+  rigOf,
+  start,
+  statusOf,
+  tokenOf,
+  told,
+} from './delivery-rig.ts';
 
 const DELIVERY = pipelineOf([
   [
@@ -121,21 +74,6 @@ test('a push goes through parallel builds, an approval and a deployment; events 
   );
 });
 
-test('each push starts an execution of its own commit, also one that came while nobody looked', async () => {
-  const { rig } = await made(pipelineOf([['Ask', [approval()]]], { pipelineType: 'V2', executionMode: 'QUEUED' }));
-  rig.clock.advance(1_100);
-  await rig.loop.idle();
-  await rig.push('main', 'c2');
-  await rig.loop.idle();
-  await rig.push('other', 'x1');
-  await rig.loop.idle();
-  rig.heads.set('main', 'c3'); // its event is lost with the server
-  await rig.restart();
-  await rig.loop.idle();
-  const revisions = (await executions(rig)).map(({ sourceRevisions }) => sourceRevisions?.[0]?.revisionId);
-  assert.deepEqual(revisions, ['c3', 'c2', 'c1']);
-});
-
 test('killed between any two lines, a delivery is the same: no build and no deployment twice', async () => {
   for (let point = 1; ; point += 1) {
     const rig = await rigOf();
@@ -157,7 +95,6 @@ test('killed between any two lines, a delivery is the same: no build and no depl
     assert.deepEqual(await told(rig, 'Pipeline'), ['STARTED', 'SUCCEEDED'], `point ${point}`);
     assert.equal((await told(rig, 'Action')).length, 12, `point ${point}: events`);
     await rig.close();
-    rigs.splice(rigs.indexOf(rig), 1);
     if (!reached) {
       assert.ok(point > 30, 'the crashes went through the whole delivery');
       return;
@@ -208,13 +145,7 @@ test('a failed build fails the stage once its neighbours are through; retrying r
   await rig.endBuild(pack);
   await rig.loop.idle();
   assert.equal(await statusOf(rig, execution), 'Failed');
-  await rig.call('codepipeline:RetryStageExecution', {
-    pipelineName: 'P',
-    stageName: 'Build',
-    pipelineExecutionId: execution,
-    retryMode: 'FAILED_ACTIONS',
-  });
-  await rig.loop.idle();
+  await retry(rig, 'Build', execution);
   assert.deepEqual(
     rig.running().map(({ input }) => input.projectName),
     ['Unit'],
@@ -326,7 +257,7 @@ test('an approval with a topic leaves a message for it in the commit that makes 
   assert.equal(await statusOf(rig, execution), 'InProgress');
 });
 
-test('an endpoint that goes back to what it had fails its action; a package that is no variable yet fails with its name', async () => {
+test('an endpoint that goes back to what it had fails its action', async () => {
   const { rig, execution } = await made(pipelineOf([['Production', [deploy()]]]));
   rig.endpoint.config = 'before';
   await rig.endDeployment(true);
@@ -334,6 +265,22 @@ test('an endpoint that goes back to what it had fails its action; a package that
   assert.equal(await statusOf(rig, execution), 'Failed');
   const [action] = await actionsOf(rig, execution);
   assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /still serves before/);
+});
+
+test('a package that no action before named is not deployed; the action fails with the name of the variable', async () => {
+  const named = deploy({
+    configuration: { EndpointName: 'e', ModelPackageArn: '#{Registered.ModelPackageArn}', ExecutionRoleArn: 'role' },
+  });
+  const { rig, execution } = await made(
+    pipelineOf([
+      ['Build', [build('Unit', { namespace: 'Registered' })]],
+      ['Production', [named]],
+    ]),
+  );
+  await endAll(rig);
+  const [action] = await actionsOf(rig, execution);
+  assert.deepEqual([action?.actionName, action?.status, rig.deployed], ['Deploy', 'Failed', []]);
+  assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /#\{Registered\.ModelPackageArn\}/);
 });
 
 test('a deployment of somebody else that fails meanwhile is not the action’s own; its own is, also after a restart', async () => {
@@ -381,13 +328,7 @@ test('what an action may not do, and roles that are not there, are told as such'
   const [action] = await actionsOf(rig, execution);
   assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /Could not assume role/);
   rig.policies.set('narrow', [{ Statement: { Effect: 'Allow', Action: 's3:*', Resource: '*' } }]);
-  await rig.call('codepipeline:RetryStageExecution', {
-    pipelineName: 'P',
-    stageName: 'Build',
-    pipelineExecutionId: execution,
-    retryMode: 'FAILED_ACTIONS',
-  });
-  await rig.loop.idle();
+  await retry(rig, 'Build', execution);
   const [again] = await actionsOf(rig, execution);
   assert.equal(again?.output?.executionResult?.errorDetails?.code, 'PermissionError');
   assert.equal(rig.builds.size, 0, 'the rights of neither the caller nor the pipeline leaked');
@@ -398,7 +339,7 @@ test('what an action may not do, and roles that are not there, are told as such'
 test('whoever may not pass the role or approve is refused', async () => {
   const { rig } = await made(pipelineOf([['Ask', [approval()]]]));
   const scientist = {
-    ...(await import('./delivery-rig.ts')).admin,
+    ...admin,
     name: 'scientist',
     arn: 'arn:aws:iam::123456789012:user/scientist',
   };
@@ -413,14 +354,7 @@ test('whoever may not pass the role or approve is refused', async () => {
   const pipeline = { ...pipelineOf([['Ask', [approval()]]]), name: 'Q' };
   await assert.rejects(rig.call('codepipeline:CreatePipeline', { pipeline }, scientist), /iam:PassRole/);
   const token = (await tokenOf(rig, 'Ask')) ?? '';
-  const answer = {
-    pipelineName: 'P',
-    stageName: 'Ask',
-    actionName: 'Approve',
-    result: { status: 'Approved' as const, summary: '' },
-    token,
-  };
-  await assert.rejects(rig.call('codepipeline:PutApprovalResult', answer, scientist), /PutApprovalResult/);
+  await assert.rejects(answer(rig, 'Ask', token, 'Approved', scientist), /PutApprovalResult/);
 });
 
 test('a deleted pipeline leaves nothing behind, also one that is made anew under its name', async () => {
@@ -435,105 +369,4 @@ test('a deleted pipeline leaves nothing behind, also one that is made anew under
   rig.clock.advance(61_000);
   await rig.loop.idle();
   assert.deepEqual(await rig.store.timers({ limit: 10 }), []);
-});
-
-test('a source is watched, also after a restart, that is declared just when nothing seemed to watch its repository', async () => {
-  const { rig } = await made(pipelineOf([['Ask', [approval()]]]));
-  await rig.call('codepipeline:DeletePipeline', { name: 'P' });
-  await rig.loop.idle();
-  const { commit } = rig.store;
-  let between = async (): Promise<void> => {
-    between = async () => {};
-    await rig.call('codepipeline:CreatePipeline', { pipeline: pipelineOf([['Ask', [approval()]]]) });
-  };
-  Object.assign(rig.store, {
-    commit: async (asked: Parameters<typeof commit>[0]) => {
-      if (asked.timers?.some(({ key, dueAtMs }) => key.kind === 'CodePipelineSourcePlace' && dueAtMs === null)) await between();
-      return commit(asked);
-    },
-  });
-  rig.clock.advance(61_000);
-  await rig.loop.idle();
-  assert.equal((await executions(rig)).length, 1, 'it was declared in between');
-  await rig.restart();
-  await rig.loop.idle();
-  await rig.push('main', 'c2');
-  await rig.loop.idle();
-  assert.equal((await executions(rig)).length, 2);
-});
-
-test('an execution that comes before a closed stage just when it is opened goes on', async () => {
-  const { rig } = await made(pipelineOf([['Ask', [approval()]]], { executionMode: 'PARALLEL', pipelineType: 'V2' }));
-  const transition = { pipelineName: 'P', stageName: 'Ask', transitionType: 'Inbound' as const };
-  await rig.call('codepipeline:DisableStageTransition', { ...transition, reason: 'r' });
-  const { commit } = rig.store;
-  let between = async (): Promise<void> => {
-    between = async () => {};
-    await rig.call('codepipeline:EnableStageTransition', transition);
-  };
-  Object.assign(rig.store, {
-    commit: async (asked: Parameters<typeof commit>[0]) => {
-      if (asked.write?.some(({ document }) => document['place'] === 'waiting' && document['stage'] === 1)) await between();
-      return commit(asked);
-    },
-  });
-  const second = await start(rig);
-  const actions = (await actionsOf(rig, second)).map(({ actionName }) => actionName);
-  assert.ok(actions.includes('Approve'), 'it is asked for approval');
-});
-
-test('a source whose changes are not watched starts nothing; a trigger starts for the branches it means', async () => {
-  const quiet = await made(
-    pipelineOf([['Ask', [approval()]]], {
-      stages: [
-        {
-          name: 'Source',
-          actions: [source({ configuration: { RepositoryName: 'repo', BranchName: 'main', PollForSourceChanges: 'false' } })],
-        },
-        { name: 'Ask', actions: [approval()] },
-      ],
-    }),
-  );
-  await quiet.rig.push('main', 'c2');
-  await quiet.rig.loop.idle();
-  assert.equal((await executions(quiet.rig)).length, 1);
-
-  const connection: PipelineDeclaration = pipelineOf([], {
-    pipelineType: 'V2',
-    executionMode: 'PARALLEL',
-    stages: [
-      {
-        name: 'Source',
-        actions: [
-          source({
-            actionTypeId: { category: 'Source', owner: 'AWS', provider: 'CodeStarSourceConnection', version: '1' },
-            configuration: {
-              ConnectionArn: 'arn:aws:codestar-connections:us-east-1:123456789012:connection/1',
-              FullRepositoryId: 'team/repo',
-              BranchName: 'main',
-            },
-          }),
-        ],
-      },
-      { name: 'Ask', actions: [approval()] },
-    ],
-    triggers: [
-      {
-        providerType: 'CodeStarSourceConnection',
-        gitConfiguration: {
-          sourceActionName: 'Fetch',
-          push: [{ branches: { includes: ['feature/**'], excludes: ['feature/no'] } }],
-        },
-      },
-    ],
-  });
-  const { rig } = await made(connection);
-  for (const branch of ['main', 'feature/no', 'feature/yes']) {
-    await rig.push(branch, `of-${branch}`);
-    await rig.loop.idle();
-  }
-  const [newest, ...others] = await executions(rig);
-  assert.equal(others.length, 1, 'the one it was made with');
-  assert.equal(newest?.sourceRevisions?.[0]?.revisionId, 'of-feature/yes');
-  assert.equal(newest?.trigger?.triggerType, 'WebhookV2');
 });
