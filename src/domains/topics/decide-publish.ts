@@ -51,15 +51,15 @@ export function parseMessage(asked: Asked): Content | Rejection {
   const group = asked.MessageGroupId;
   if (group !== undefined && !GROUP.test(group))
     return invalidParameter('MessageGroupId Reason: it has 1 to 128 letters, digits and punctuation characters');
-  // ASCII that can be printed, from its first character on: it becomes a line of a mail's head
-  if (Subject !== undefined && (Subject.length > SUBJECT_MAX || !/^[!-~][ -~]*$/.test(Subject)))
+  // it becomes one line of a mail's head
+  if (Subject !== undefined && ([...Subject].length > SUBJECT_MAX || !/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u.test(Subject)))
     return invalidParameter('Subject');
   const attributes = parseAttributes(asked.MessageAttributes ?? {});
-  if ('rejection' in attributes) return attributes.rejection as Rejection;
+  if (!Array.isArray(attributes)) return attributes;
   const common = {
     ...(Subject !== undefined && { subject: Subject }),
     ...(group !== undefined && { group }),
-    ...(Object.keys(attributes).length > 0 && { attributes: attributes as { [name: string]: StoredAttribute } }),
+    ...(attributes.length > 0 && { attributes: Object.fromEntries(attributes) }),
   };
   if (MessageStructure === undefined) return { ...common, message: Message };
   if (MessageStructure !== 'json')
@@ -85,14 +85,12 @@ function structured(text: string, common: Omit<Content, 'message'>): Content | R
   return { ...common, message, byProtocol };
 }
 
-const badAttribute = (message: string): { rejection: Rejection } => ({ rejection: { code: 'ParameterValueInvalid', message } });
+const badAttribute = (message: string): Rejection => ({ code: 'ParameterValueInvalid', message });
 
-function parseAttributes(asked: {
-  readonly [name: string]: MessageAttributeValue;
-}): { [name: string]: StoredAttribute } | { readonly rejection: Rejection } {
-  const stored: { [name: string]: StoredAttribute } = {};
+function parseAttributes(asked: { readonly [name: string]: MessageAttributeValue }): [string, StoredAttribute][] | Rejection {
+  const stored: [string, StoredAttribute][] = [];
   for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(asked)) {
-    if (name === 'rejection' || !/^[A-Za-z0-9_.-]{1,256}$/.test(name) || /^(aws|amazon)\.|^\.|\.$|\.\./i.test(name)) {
+    if (!/^[A-Za-z0-9_.-]{1,256}$/.test(name) || /^(aws|amazon)\.|^\.|\.$|\.\./i.test(name)) {
       return badAttribute(`The message attribute name '${name.slice(0, 300)}' is invalid.`);
     }
     const [base] = DataType.split('.');
@@ -106,7 +104,8 @@ function parseAttributes(asked: {
         return badAttribute(
           `The message attribute '${name}' must contain non-empty message attribute value for message attribute type '${DataType}'.`,
         );
-      stored[name] = { Type: DataType, Value: btoa(Array.from(BinaryValue, (byte) => String.fromCharCode(byte)).join('')) };
+      const bytes = Array.from(BinaryValue, (byte) => String.fromCharCode(byte)).join('');
+      stored.push([name, { Type: DataType, Value: btoa(bytes) }]);
       continue;
     }
     if (!StringValue)
@@ -116,7 +115,7 @@ function parseAttributes(asked: {
     if (base === 'Number' && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(StringValue)) {
       return badAttribute(`Could not cast message attribute '${name}' value to number.`);
     }
-    stored[name] = { Type: DataType, Value: StringValue };
+    stored.push([name, { Type: DataType, Value: StringValue }]);
   }
   return stored;
 }

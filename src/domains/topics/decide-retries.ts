@@ -122,15 +122,13 @@ function backoffSeconds({ minDelayTarget: least, maxDelayTarget: most, backoffFu
 }
 
 /** The policy a subscription's messages go by: its own unless the topic forbids that, then the topic's, then AWS's default. */
-export function effectivePolicy(
-  topic: string | undefined,
-  own: string | undefined,
-): Required<Omit<DeliveryPolicy, 'overridesDisabled'>> {
+export function effectivePolicy(topic: string | undefined, own: string | undefined): Required<DeliveryPolicy> {
   const ofTopic = topic ? parseDeliveryPolicy(topic, 'topic') : {};
   const ofOwn = own ? parseDeliveryPolicy(own, 'subscription') : {};
   const fromTopic: DeliveryPolicy = 'rejection' in ofTopic ? {} : ofTopic;
   const fromOwn: DeliveryPolicy = 'rejection' in ofOwn || fromTopic.overridesDisabled ? {} : ofOwn;
   return {
+    overridesDisabled: fromTopic.overridesDisabled ?? false,
     retries: fromOwn.retries ?? fromTopic.retries ?? DEFAULT_RETRIES,
     contentType: fromOwn.contentType ?? fromTopic.contentType ?? 'text/plain; charset=UTF-8',
   };
@@ -138,11 +136,11 @@ export function effectivePolicy(
 
 /** As GetSubscriptionAttributes and GetTopicAttributes show it. */
 export function shownPolicy(topic: string | undefined, own: string | undefined, of: 'topic' | 'subscription'): string {
-  const { retries, contentType } = effectivePolicy(topic, own);
+  const { retries, contentType, overridesDisabled: disableSubscriptionOverrides } = effectivePolicy(topic, own);
   const request = { headerContentType: contentType };
   return JSON.stringify(
     of === 'topic'
-      ? { http: { defaultHealthyRetryPolicy: retries, disableSubscriptionOverrides: false, defaultRequestPolicy: request } }
+      ? { http: { defaultHealthyRetryPolicy: retries, disableSubscriptionOverrides, defaultRequestPolicy: request } }
       : { healthyRetryPolicy: retries, sicklyRetryPolicy: null, throttlePolicy: null, requestPolicy: request, guaranteed: false },
   );
 }

@@ -141,7 +141,9 @@ export function withPermission(policy: PolicyDocument, arn: string, permission: 
     Action: listed.length === 1 ? (listed[0] as string) : listed,
     Resource: arn,
   };
-  return { ...policy, Statement: [...statements, statement] };
+  const next = { ...policy, Statement: [...statements, statement] };
+  // a policy that cannot be read back would lose every other statement too
+  return rejectionOf(parseTopicPolicy(JSON.stringify(next))) ?? next;
 }
 
 export function withoutPermission(policy: PolicyDocument, label: string): PolicyDocument {

@@ -87,11 +87,11 @@ async function handPage(ports: TopicsPorts, { key, version, document, index }: M
   return true; // a conflict looks again too; when the row is gone there is nothing left
 }
 
-function wants({ attributes }: SubscriptionDocument, message: MessageDocument): boolean {
+function wants({ attributes, protocol }: SubscriptionDocument, message: MessageDocument): boolean {
   const policy = attributes['FilterPolicy'];
   if (policy === undefined || policy === '{}') return true;
   const filter = parseFilter(policy, scopeOf(attributes));
-  return !('rejection' in filter) && passesFilter(filter, message);
+  return !('rejection' in filter) && passesFilter(filter, textFor(message, protocol), message.attributes);
 }
 
 async function noticeFor(

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { OperationName } from '../../contract/operations.ts';
-import { evaluateTrust } from '../../platform/authorization/evaluate.ts';
-import type { AuthorizationNeed, PolicyDocument } from '../../platform/authorization/policy.ts';
+import { evaluatePolicies, evaluateTrust } from '../../platform/authorization/evaluate.ts';
+import type { AuthorizationNeed, PolicyDocument, PolicyStatement } from '../../platform/authorization/policy.ts';
 import { isSeal, seal } from '../../platform/authorization/seal.ts';
 import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
@@ -94,8 +94,9 @@ export async function topicNeed(
   const row = name === undefined ? undefined : await readRow<TopicDocument>(store, topicKey(placeOf(context), name));
   const resourcePolicy = row?.document.attributes['Policy'] === undefined ? undefined : policyOf(row);
   const { Source, ...need } = more;
-  if (Source && resourcePolicy && allowsService(resourcePolicy, action, Source)) return [];
-  return [{ action, resources: [topicArn(context, name ?? '*')], ...need, ...(resourcePolicy && { resourcePolicy }) }];
+  const arn = topicArn(context, name ?? '*');
+  if (Source && resourcePolicy && allowsService(resourcePolicy, action, arn, Source)) return [];
+  return [{ action, resources: [arn], ...need, ...(resourcePolicy && { resourcePolicy }) }];
 }
 
 /** What an ARN of SNS names in this account and region. */
@@ -107,6 +108,7 @@ function ownName(context: OperationContext, text: string): string | undefined {
 function allowsService(
   document: PolicyDocument,
   action: string,
+  topic: string,
   { service, arn, account }: NonNullable<WithSource['Source']>,
 ): boolean {
   const context = new Map([
@@ -114,7 +116,13 @@ function allowsService(
     ['aws:sourceaccount', [account]],
     ['aws:sourceowner', [account]],
   ]);
-  return evaluateTrust(document, { action, caller: { service }, context }) === 'allow';
+  // a trust policy names no resources, so statements about other topics are left out before
+  const isHere = ({ Action, NotAction, Resource, NotResource }: PolicyStatement): boolean => {
+    const Statement = { Effect: 'Allow', Action, NotAction, Resource, NotResource } as const;
+    return evaluatePolicies([{ Statement }], { action, resource: topic, context }) === 'allow';
+  };
+  const Statement = [document.Statement].flat().filter((one) => isHere(one as PolicyStatement)) as PolicyStatement[];
+  return evaluateTrust({ Statement }, { action, caller: { service }, context }) === 'allow';
 }
 
 export const topicNeeds =

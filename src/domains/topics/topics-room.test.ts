@@ -339,13 +339,16 @@ test('what may be published: sizes, subjects, structures, attributes, batches', 
       assert.rejects(call('sns:Publish', { TopicArn, Message: 'm', ...input }), code(error, message));
     await refused({ Message: '' }, 'InvalidParameter', /Empty/);
     await refused({ Message: 'é'.repeat(131_073) }, 'InvalidParameter', /too long/);
-    await refused({ Subject: 'a\nb' }, 'InvalidParameter', /Subject/);
+    for (const Subject of ['a\nb', 'a\u0007', 'a\u2028b', '', 'x'.repeat(101)])
+      await refused({ Subject }, 'InvalidParameter', /Subject/);
+    await call('sns:Publish', { TopicArn, Message: 'm', Subject: 'Größe ≥ 3' });
+    assert.equal(JSON.parse((await notices())[0]?.body ?? '').Subject, 'Größe ≥ 3');
     await refused({ MessageStructure: 'json', Message: '{"sqs":"x"}' }, 'InvalidParameter', /default/);
     await refused({ MessageGroupId: 'a b', Message: 'x' }, 'InvalidParameter', /MessageGroupId/);
     await refused({ MessageAttributes: { a: { DataType: 'Thing', StringValue: 'x' } } }, 'ParameterValueInvalid');
     await refused({ TopicArn: `${TopicArn}-none` }, 'NotFound');
     await call('sns:Publish', { TopicArn, MessageStructure: 'json', Message: '{"default":"d","sqs":"for queues"}' });
-    assert.equal(JSON.parse((await notices())[0]?.body ?? '').Message, 'for queues');
+    assert.ok((await notices()).some(({ body }) => JSON.parse(body).Message === 'for queues'));
     const { Successful, Failed } = await call('sns:PublishBatch', {
       TopicArn,
       PublishBatchRequestEntries: [
@@ -364,6 +367,49 @@ test('what may be published: sizes, subjects, structures, attributes, batches', 
       }),
       code('BatchEntryIdsNotDistinct'),
     );
+  }));
+
+test('a policy on bodies reads the text that the subscription would get', () =>
+  withTopics(async ({ call, notices }) => {
+    const TopicArn = await topic(call);
+    const subscribe = (Endpoint: string, kind: string) => {
+      const Attributes = { FilterPolicyScope: 'MessageBody', FilterPolicy: JSON.stringify({ kind: [kind] }) };
+      return call('sns:Subscribe', { TopicArn, Protocol: 'sqs', Endpoint, Attributes });
+    };
+    await subscribe(`${queue}-default`, 'default');
+    await subscribe(`${queue}-own`, 'own');
+    const Message = JSON.stringify({ default: '{"kind":"default"}', sqs: '{"kind":"own"}' });
+    await call('sns:Publish', { TopicArn, MessageStructure: 'json', Message });
+    assert.deepEqual(
+      (await notices()).map(({ to }) => to.arn),
+      [`${queue}-own`],
+    );
+  }));
+
+test('an attribute may have any name of letters, digits and punctuation, and arrives', () =>
+  withTopics(async ({ call, notices }) => {
+    const TopicArn = await topic(call);
+    await call('sns:Subscribe', { TopicArn, Protocol: 'sqs', Endpoint: queue });
+    const value = { DataType: 'String', StringValue: 'x' };
+    await call('sns:Publish', {
+      TopicArn,
+      Message: 'm',
+      MessageAttributes: JSON.parse(JSON.stringify({ rejection: value, PROTO: value }).replace('PROTO', '__proto__')),
+    });
+    const { MessageAttributes } = JSON.parse((await notices())[0]?.body ?? '{}');
+    assert.deepEqual(Object.keys(MessageAttributes ?? {}).toSorted(), ['__proto__', 'rejection']);
+  }));
+
+test('what is shown of a delivery policy is what counts', () =>
+  withTopics(async ({ call }) => {
+    const TopicArn = await topic(call);
+    const shown = async () =>
+      JSON.parse((await call('sns:GetTopicAttributes', { TopicArn })).Attributes?.['EffectiveDeliveryPolicy'] ?? '').http
+        .disableSubscriptionOverrides;
+    assert.equal(await shown(), false);
+    const AttributeValue = JSON.stringify({ http: { disableSubscriptionOverrides: true } });
+    await call('sns:SetTopicAttributes', { TopicArn, AttributeName: 'DeliveryPolicy', AttributeValue });
+    assert.equal(await shown(), true);
   }));
 
 test("a topic's policy lets in the services that it names, for the sources that it names", () =>
@@ -385,6 +431,9 @@ test("a topic's policy lets in the services that it names, for the sources that 
     assert.deepEqual(await publish('events.amazonaws.com', rule), []);
     assert.equal((await publish('events.amazonaws.com', `${rule}-other`)).length, 1);
     assert.equal((await publish('s3.amazonaws.com', rule)).length, 1);
+    const elsewhere = JSON.stringify({ Statement: [{ ...statement, Resource: `${TopicArn}-other` }] });
+    await call('sns:SetTopicAttributes', { TopicArn, AttributeName: 'Policy', AttributeValue: elsewhere });
+    assert.equal((await publish('events.amazonaws.com', rule)).length, 1, 'a statement about another topic says nothing of this');
   }));
 
 test('permissions and policies: lent, shown, taken back; what is none is refused', () =>
@@ -401,6 +450,10 @@ test('permissions and policies: lent, shown, taken back; what is none is refused
       call('sns:AddPermission', { TopicArn, Label: 'one', AWSAccountId: ['999999999999'], ActionName: ['Publish'] }),
       code('InvalidParameter', /already exists/),
     );
+    for (const wrong of [{ AWSAccountId: ['99'] }, { AWSAccountId: [] }, { ActionName: [] }, { ActionName: ['Burn'] }]) {
+      const asked = { TopicArn, Label: 'two', AWSAccountId: ['999999999999'], ActionName: ['Publish'], ...wrong };
+      await assert.rejects(call('sns:AddPermission', asked), code('InvalidParameter'), 'the whole policy would be lost with it');
+    }
     await call('sns:RemovePermission', { TopicArn, Label: 'one' });
     assert.equal((await policy()).length, 1);
     const set = (AttributeValue: string) => call('sns:SetTopicAttributes', { TopicArn, AttributeName: 'Policy', AttributeValue });
