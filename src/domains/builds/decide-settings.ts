@@ -133,13 +133,31 @@ export function refusedProject(project: Project): Rejection | undefined {
         `2 to 255 characters; "${name}" does not.`,
     );
   }
-  return (
-    refusedSource(project.source ?? { type: 'NO_SOURCE' }, project.environment) ??
-    refusedSecondary(project) ??
-    refusedArtifacts(project.artifacts, project.source) ??
-    refusedRest(project)
-  );
+  return refusedDescription(project) ?? refusedPair(project);
 }
+
+/** What the start of a build makes of its project; what a delivery pipeline gives it has been checked there. */
+export function refusedStart(settings: BuildSettings, input: StartBuildInput & WithPipelineOrigin): Rejection | undefined {
+  if (input.PipelineOrigin) return refusedSource(settings.source, settings.environment) ?? refusedRest(settings);
+  const { logsConfigOverride: logsConfig, fleetOverride: fleet, autoRetryLimitOverride: autoRetryLimit } = input;
+  const environment = { ...settings.environment, ...(fleet && { fleet }) };
+  return refusedDescription({
+    ...settings,
+    environment,
+    ...(logsConfig && { logsConfig }),
+    ...(autoRetryLimit !== undefined && { autoRetryLimit }),
+  });
+}
+
+type Described = Readonly<
+  Pick<Project, 'source' | 'artifacts' | 'environment' | 'cache' | 'logsConfig' | 'autoRetryLimit' | 'fileSystemLocations'>
+> & { readonly secondarySources?: readonly ProjectSource[]; readonly secondaryArtifacts?: readonly ProjectArtifacts[] };
+
+const refusedDescription = (described: Described): Rejection | undefined =>
+  refusedSource(described.source ?? { type: 'NO_SOURCE' }, described.environment) ??
+  refusedSecondary(described) ??
+  refusedArtifacts(described.artifacts) ??
+  refusedRest(described);
 
 export function refusedSource(source: ProjectSource, environment: ProjectEnvironment | undefined): Rejection | undefined {
   const { type, location } = source;
@@ -163,7 +181,7 @@ export function refusedSource(source: ProjectSource, environment: ProjectEnviron
 /** `bucket/key` of what may be written as an ARN too. */
 export const bucketPath = (location: string): string => location.replace(/^arn:aws[a-z-]*:s3:::/, '').replace(/^s3:\/\//, '');
 
-function refusedSecondary(project: Project): Rejection | undefined {
+function refusedSecondary(project: Described): Rejection | undefined {
   const sources = project.secondarySources ?? [];
   const artifacts = project.secondaryArtifacts ?? [];
   if (sources.length > SECONDARY_MAX || artifacts.length > SECONDARY_MAX) {
@@ -191,18 +209,17 @@ function refusedSecondary(project: Project): Rejection | undefined {
   return twice === undefined ? undefined : refused(`The identifier ${twice.slice(2)} is given twice.`);
 }
 
-function refusedArtifacts(artifacts: ProjectArtifacts | undefined, source: ProjectSource | undefined): Rejection | undefined {
-  if (artifacts?.type === 'S3' && !artifacts.location) {
-    return refused('Invalid artifacts: location must be set for artifacts type S3.');
-  }
-  const pipeline = [artifacts?.type === 'CODEPIPELINE', source?.type === 'CODEPIPELINE'];
-  if (pipeline[0] !== pipeline[1]) {
-    return refused('Invalid input: source and artifacts must both be of type CODEPIPELINE, or neither.');
-  }
-  return undefined;
-}
+const refusedArtifacts = (artifacts: ProjectArtifacts | undefined): Rejection | undefined =>
+  artifacts?.type === 'S3' && !artifacts.location
+    ? refused('Invalid artifacts: location must be set for artifacts type S3.')
+    : undefined;
 
-function refusedRest(project: Project): Rejection | undefined {
+const refusedPair = ({ artifacts, source }: Project): Rejection | undefined =>
+  (artifacts?.type === 'CODEPIPELINE') === (source?.type === 'CODEPIPELINE')
+    ? undefined
+    : refused('Invalid input: source and artifacts must both be of type CODEPIPELINE, or neither.');
+
+function refusedRest(project: Described): Rejection | undefined {
   const names = (project.environment?.environmentVariables ?? []).map(({ name }) => name);
   const bad = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (bad !== undefined) return refused(`Invalid environment variable name: "${bad}".`);
@@ -211,5 +228,14 @@ function refusedRest(project: Project): Rejection | undefined {
   if (project.cache?.type === 'S3' && !project.cache.location)
     return refused('Invalid cache: location is required for the type S3.');
   if ((project.fileSystemLocations ?? []).length > 0) return refused('fileSystemLocations (EFS) are not available here.');
+  if (project.logsConfig?.s3Logs?.status === 'ENABLED') {
+    return refused(
+      'Logs in S3 (s3Logs) are not implemented: builds are logged in CloudWatch Logs. Set their status to DISABLED.',
+    );
+  }
+  if (project.environment?.fleet) return refused('Fleets are not implemented: builds run on this machine. Leave fleet out.');
+  if ((project.autoRetryLimit ?? 0) > 0) {
+    return refused('autoRetryLimit is not implemented: leave it out, and start a build that failed again with RetryBuild.');
+  }
   return undefined;
 }

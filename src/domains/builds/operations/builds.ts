@@ -14,7 +14,7 @@ import type { ListQuery } from '../../../platform/store/port.ts';
 import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
 import { buildEvents, buildWrite, describeBuild } from '../build-rows.ts';
 import { begun, next } from '../decide-phases.ts';
-import { decideSettings, refusedSource } from '../decide-settings.ts';
+import { decideSettings, refusedStart } from '../decide-settings.ts';
 import type { BuildsPorts } from '../ports.ts';
 import { BUILD, BUILD_RECONCILER, type BuildDocument, counterKey, isEnded, type ProjectDocument } from '../resources.ts';
 import { checkRole, nameOf, projectNeed, requireProject } from './projects.ts';
@@ -120,7 +120,7 @@ function newBuild(
   { number, restricted }: { readonly number: number; readonly restricted: boolean },
 ): BuildDocument {
   const settings = accepted(decideSettings(project, input, uuid));
-  refuse(refusedSource(settings.source, settings.environment));
+  refuse(refusedStart(settings, input));
   const id = `${project.name}:${uuid}`;
   const atMs = context.nowMs;
   const phases = next([begun('SUBMITTED', atMs)], 'QUEUED', atMs);

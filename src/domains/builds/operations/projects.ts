@@ -45,7 +45,7 @@ async function projectNeeds(
   input: Pick<UpdateProjectInput, 'name' | 'serviceRole' | 'tags' | 'buildBatchConfig'>,
   context: OperationContext,
 ): Promise<AuthorizationNeed[]> {
-  const need = projectNeed(action, input.name, context);
+  const need = projectNeed(action, nameOf(input.name), context);
   return [
     { ...need, ...(input.tags && { context: tagContext(upperTags(input.tags)) }) },
     ...(await passRoleNeeds(ports.roles, context.account, input.serviceRole, ROLE_SERVICE)),

@@ -43,7 +43,11 @@ function ownKey(declaration: typeof REPORT | typeof REPORT_GROUP, arn: string, {
 
 const invalid = (message: string) => new ServiceError('InvalidInputException', message);
 
-const groupNeed = (action: string, arn: string) => [{ action, resources: [arn] }];
+/** By the group's own ARN, however it is written: policies name that one. */
+const groupNeed = (action: string, arn: string, context: OperationContext) => {
+  const key = ownKey(REPORT_GROUP, arn, context);
+  return [{ action, resources: [key ? arnOf(REPORT_GROUP, key, key.name) : arn] }];
+};
 
 /** Rights to a report are those to its group. */
 function reportNeed(action: string, arns: readonly string[], context: OperationContext) {
@@ -54,6 +58,7 @@ function reportNeed(action: string, arns: readonly string[], context: OperationC
 }
 
 const upperTags = (tags: readonly Tag[] = []) => tags.map(({ key = '', value = '' }) => ({ Key: key, Value: value }));
+const lowerTags = (tags: Awaited<ReturnType<typeof readTags>>) => tags.map(({ Key, Value }) => ({ key: Key, value: Value }));
 
 function refuseExport(config: ReportGroup['exportConfig']): void {
   if (config?.exportConfigType === 'S3') {
@@ -75,7 +80,7 @@ async function requireGroup(ports: BuildsPorts, context: OperationContext, arn: 
 const createReportGroup = (ports: BuildsPorts) =>
   operation('codebuild:CreateReportGroup', {
     effect: 'change',
-    needs: ({ name }, context) => groupNeed('codebuild:CreateReportGroup', arnOf(REPORT_GROUP, context, name)),
+    needs: ({ name }, context) => groupNeed('codebuild:CreateReportGroup', arnOf(REPORT_GROUP, context, name), context),
     async handle(input, context) {
       refuseExport(input.exportConfig);
       const arn = arnOf(REPORT_GROUP, context, input.name);
@@ -112,7 +117,7 @@ const createReportGroup = (ports: BuildsPorts) =>
 const updateReportGroup = (ports: BuildsPorts) =>
   operation('codebuild:UpdateReportGroup', {
     effect: 'change',
-    needs: ({ arn }) => groupNeed('codebuild:UpdateReportGroup', arn),
+    needs: ({ arn }, context) => groupNeed('codebuild:UpdateReportGroup', arn, context),
     async handle(input, context) {
       refuseExport(input.exportConfig);
       return decideAndCommit(ports.store, async () => {
@@ -122,13 +127,16 @@ const updateReportGroup = (ports: BuildsPorts) =>
           ...(input.exportConfig && { exportConfig: input.exportConfig }),
           lastModified: context.nowMs,
         };
-        const tagged = input.tags && tagsWrite(input.arn, upperTags(input.tags), context.nowMs);
+        const { arn } = document.group;
+        const tags = input.tags ? upperTags(input.tags) : await readTags(ports.store, arn);
+        const tagged = input.tags && tagsWrite(arn, tags, context.nowMs);
         return {
-          result: { reportGroup: { ...group, ...(input.tags && { tags: input.tags }) } },
+          result: { reportGroup: { ...group, tags: lowerTags(tags) } },
           commit: {
             expect: [{ key, version }],
             write: [groupWrite(key, { ...document, group, modifiedAtMs: context.nowMs }), ...(tagged ? [tagged] : [])],
-            ledger: [entryOf(context, context.operation, [input.arn])],
+            ...(input.tags?.length === 0 && { remove: [tagsKey(arn)] }),
+            ledger: [entryOf(context, context.operation, [arn])],
           },
         };
       });
@@ -151,7 +159,7 @@ const REMOVED_AT_ONCE = 100;
 const deleteReportGroup = (ports: BuildsPorts) =>
   operation('codebuild:DeleteReportGroup', {
     effect: 'change',
-    needs: ({ arn }) => groupNeed('codebuild:DeleteReportGroup', arn),
+    needs: ({ arn }, context) => groupNeed('codebuild:DeleteReportGroup', arn, context),
     async handle({ arn, deleteReports = false }, context) {
       const key = ownKey(REPORT_GROUP, arn, context);
       if (!key) throw invalid(`Invalid report group ARN: ${arn}`);
@@ -164,13 +172,14 @@ const deleteReportGroup = (ports: BuildsPorts) =>
             throw invalid(`The report group ${arn} has reports. Delete them first, or set deleteReports.`);
           }
           const last = rows.length < REMOVED_AT_ONCE;
+          const { arn: own } = row.document.group;
           return {
             result: last,
             commit: {
               expect: [{ key, version: row.version }, ...rows.map((one) => ({ key: one.key, version: one.version }))],
-              remove: [...rows.map((one) => one.key), ...(last ? [key, tagsKey(arn)] : [])],
+              remove: [...rows.map((one) => one.key), ...(last ? [key, tagsKey(own)] : [])],
               timers: rows.map((one) => ({ reconciler: EXPIRY_RECONCILER, key: one.key, dueAtMs: null })),
-              ledger: [entryOf(context, context.operation, [arn])],
+              ledger: [entryOf(context, context.operation, [own])],
             },
           };
         });
@@ -182,7 +191,8 @@ const deleteReportGroup = (ports: BuildsPorts) =>
 const batchGetReportGroups = (ports: BuildsPorts) =>
   operation('codebuild:BatchGetReportGroups', {
     effect: 'read',
-    needs: ({ reportGroupArns }) => reportGroupArns.flatMap((arn) => groupNeed('codebuild:BatchGetReportGroups', arn)),
+    needs: ({ reportGroupArns }, context) =>
+      reportGroupArns.flatMap((arn) => groupNeed('codebuild:BatchGetReportGroups', arn, context)),
     async handle({ reportGroupArns }, context) {
       const reportGroups: ReportGroup[] = [];
       const reportGroupsNotFound: string[] = [];
@@ -193,8 +203,8 @@ const batchGetReportGroups = (ports: BuildsPorts) =>
           reportGroupsNotFound.push(arn);
           continue;
         }
-        const tags = await readTags(ports.store, arn);
-        reportGroups.push({ ...row.document.group, tags: tags.map(({ Key, Value }) => ({ key: Key, value: Value })) });
+        const { group } = row.document;
+        reportGroups.push({ ...group, tags: lowerTags(await readTags(ports.store, group.arn)) });
       }
       return { reportGroups, reportGroupsNotFound };
     },
@@ -217,7 +227,7 @@ const pageOf = (input: PageInput): Pick<ListQuery, 'after' | 'limit' | 'order'> 
 const listReportGroups = (ports: BuildsPorts) =>
   operation('codebuild:ListReportGroups', {
     effect: 'read',
-    needs: () => groupNeed('codebuild:ListReportGroups', '*'),
+    needs: () => [{ action: 'codebuild:ListReportGroups', resources: ['*'] }],
     async handle(input, context) {
       const query = { ...placeOf(context), kind: REPORT_GROUP.kind, sortBy: SORTS[input.sortBy ?? 'CREATED_TIME'] };
       const page = await listRows<ReportGroupDocument>(ports.store, { ...query, ...pageOf(input) });
@@ -236,7 +246,7 @@ async function listReportArns(ports: BuildsPorts, context: OperationContext, inp
 const listReports = (ports: BuildsPorts) =>
   operation('codebuild:ListReports', {
     effect: 'read',
-    needs: () => groupNeed('codebuild:ListReports', '*'),
+    needs: () => [{ action: 'codebuild:ListReports', resources: ['*'] }],
     handle: (input, context) =>
       listReportArns(ports, context, input, { ...(input.filter?.status && { status: input.filter.status }) }),
   });
@@ -244,7 +254,7 @@ const listReports = (ports: BuildsPorts) =>
 const listReportsForReportGroup = (ports: BuildsPorts) =>
   operation('codebuild:ListReportsForReportGroup', {
     effect: 'read',
-    needs: ({ reportGroupArn }) => groupNeed('codebuild:ListReportsForReportGroup', reportGroupArn),
+    needs: ({ reportGroupArn }, context) => groupNeed('codebuild:ListReportsForReportGroup', reportGroupArn, context),
     async handle(input, context) {
       const { key } = await requireGroup(ports, context, input.reportGroupArn);
       return listReportArns(ports, context, input, {
