@@ -104,7 +104,7 @@ suite('approval by an issue tracker (a fake with the shapes of Jira)', () => {
   /** Jira's `jira:issue_updated`, signed with the secret unless told otherwise. */
   async function send(arn: string, status: string, { secret = SECRET, hook = 'tracker' } = {}) {
     const body = JSON.stringify({
-      timestamp: 1_795_000_000_000,
+      timestamp: Date.now(),
       webhookEvent: 'jira:issue_updated',
       issue_event_type_name: 'issue_generic',
       user: { accountId: '5b10', displayName: 'Ada Lovelace', active: true },

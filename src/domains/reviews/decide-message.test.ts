@@ -7,6 +7,7 @@ const ARN = 'arn:aws:sagemaker:eu-west-1:123456789012:model-package/tumour/3';
 
 /** As Jira Cloud sends it, less what is not read. */
 const message = (status: string, description = `About ${ARN}.`, field = 'status') => ({
+  timestamp: 1_795_000_000_000,
   webhookEvent: 'jira:issue_updated',
   user: { displayName: 'Ada Lovelace' },
   issue: { key: 'MOD-12', fields: { description } },
@@ -20,6 +21,7 @@ test('a move to a status that the settings name is a verdict on the package of t
     region: 'eu-west-1',
     verdict: 'Approved',
     description: 'Approved in MOD-12 by Ada Lovelace',
+    sentAtMs: 1_795_000_000_000,
   });
   assert.equal((parseMessage(message('Rejected'), SETTINGS) as { verdict: string }).verdict, 'Rejected');
 });

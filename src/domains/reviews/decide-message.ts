@@ -10,13 +10,15 @@ export type Message =
       readonly region: string;
       readonly verdict: 'Approved' | 'Rejected';
       readonly description: string;
+      /** When the issue was moved, by the tracker's clock. */
+      readonly sentAtMs: number;
     };
 
 const PACKAGE_ARN = /arn:aws:sagemaker:([a-z0-9-]+):\d{12}:model-package\/[A-Za-z0-9-]+\/\d+/g;
 const DESCRIPTION_MAX = 1024;
 
 /**
- * Reads a webhook message in Jira's shape (`jira:issue_updated`: `issue.key`, `issue.fields`, `changelog.items`, `user`): an issue that was moved to a
+ * Reads a webhook message in Jira's shape (`jira:issue_updated`: `timestamp`, `issue.key`, `issue.fields`, `changelog.items`, `user`): an issue that was moved to a
  * status which the settings call an approval or a rejection. The issue's description names the one package it is about.
  */
 export function parseMessage(payload: unknown, { approved, rejected }: Pick<ReviewSettings, 'approved' | 'rejected'>): Message {
@@ -36,10 +38,13 @@ export function parseMessage(payload: unknown, { approved, rejected }: Pick<Revi
     return { kind: 'refused', why: 'The description of the issue names no version of a model package.' };
   if (others.length > 0)
     return { kind: 'refused', why: 'The description of the issue names several versions: it must be about one.' };
+  const sentAtMs = valueAt(payload, 'timestamp');
+  if (typeof sentAtMs !== 'number' || !Number.isSafeInteger(sentAtMs) || sentAtMs < 0)
+    return { kind: 'refused', why: 'The message has no timestamp, in milliseconds: it could be of any time.' };
   const verdict = isApproved ? 'Approved' : 'Rejected';
   const who = textAt(payload, 'user', 'displayName') ?? textAt(payload, 'user', 'name') ?? 'nobody named';
   const description = `${verdict} in ${textAt(payload, 'issue', 'key') ?? 'an issue'} by ${who}`.slice(0, DESCRIPTION_MAX);
-  return { kind: 'verdict', packageArn, region, verdict, description };
+  return { kind: 'verdict', packageArn, region, verdict, description, sentAtMs };
 }
 
 function valueAt(payload: unknown, ...path: readonly string[]): unknown {
