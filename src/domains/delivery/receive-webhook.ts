@@ -7,7 +7,7 @@ import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { valueAt } from '../../platform/patterns/decide-json-path.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
-import { decideAndCommit } from '../../platform/store/attempt.ts';
+import { type Attempt, decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import { readWebBody } from '../../platform/web-body.ts';
 import { repositoryOf } from './decide-sources.ts';
@@ -59,21 +59,40 @@ export async function receiveWebhook(
   hook: string,
   request: HookRequest,
 ): Promise<HookAnswer> {
-  const named = await readRow<HookDocument>(ports.store, hookKey(place, hook));
-  const webhook = named && (await readRow<WebhookDocument>(ports.store, webhookKey(place, named.document.name)));
-  if (!webhook || webhook.document.hook !== hook || !isGenuine(ports, webhook.document, request)) return REFUSED;
-  let payload: Json;
+  const nowMs = ports.clock.now();
+  const unique = deliveryOf(request) ?? ports.ids.uuid();
+  const payload = parsePayload(request.body);
   try {
-    payload = JSON.parse(request.body.toString('utf8')) as Json;
-  } catch {
-    return { status: 400, text: 'Bad request: the message is no JSON.' };
-  }
-  try {
-    return await startByWebhook(ports, place, webhook, payload, deliveryOf(request));
+    return await decideAndCommit(ports.store, async () => {
+      const webhook = await findWebhook(ports, place, hook, request);
+      if (!webhook) return { result: REFUSED };
+      if (payload === undefined) return { result: { status: 400, text: 'Bad request: the message is no JSON.' } };
+      return startByWebhook(ports, place, webhook, payload, unique, nowMs);
+    });
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return { status: 409, text: error.message };
   }
+}
+
+function parsePayload(body: Buffer): Json | undefined {
+  try {
+    return JSON.parse(body.toString('utf8')) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The webhook of an address as it is now, if it takes the message. */
+async function findWebhook(
+  ports: DeliveryPorts,
+  place: Place,
+  hook: string,
+  request: HookRequest,
+): Promise<Read<WebhookDocument> | undefined> {
+  const named = await readRow<HookDocument>(ports.store, hookKey(place, hook));
+  const webhook = named && (await readRow<WebhookDocument>(ports.store, webhookKey(place, named.document.name)));
+  return webhook?.document.hook === hook && isGenuine(ports, webhook.document, request) ? webhook : undefined;
 }
 
 /** Signed with the secret, or from an address that may. */
@@ -96,46 +115,38 @@ async function startByWebhook(
   place: Place,
   webhook: Read<WebhookDocument>,
   payload: Json,
-  delivery: string | undefined,
-): Promise<HookAnswer> {
-  const nowMs = ports.clock.now();
-  const { definition, arn } = webhook.document;
-  const unique = delivery ?? ports.ids.uuid();
-  return decideAndCommit(ports.store, async () => {
-    const pipeline = await readPipeline(ports.store, place, definition.targetPipeline);
-    const { declaration } = pipeline.document;
-    const action = declaration.stages[0]?.actions.find(({ name }) => name === definition.targetAction);
-    if (!action || !passesFilters(definition, payload, action.configuration ?? {})) {
-      return { result: { status: 200, text: 'The message passes no filter; nothing was started.' } };
-    }
-    const incarnation = incarnationOf(pipeline.document);
-    const executionId = uuidOf('webhook', incarnation, arn, unique);
-    const result = { status: 200, text: executionId };
-    if (await ports.store.get(executionKey(place, incarnation, executionId))) return { result };
-    const trigger = { type: 'Webhook' as const, detail: arn };
-    const isGit = repositoryOf(action.actionTypeId.provider, action.configuration ?? {}) !== undefined;
-    const overrides = isGit ? pushedCommit(payload, action.name) : [];
-    const variables = resolveVariables(declaration);
-    const { restricted } = webhook.document;
-    const request = { executionId, trigger, overrides, variables, restricted };
-    const parts = await startParts(ports.store, place, pipeline, request, nowMs);
-    const document: WebhookDocument = { ...webhook.document, lastTriggeredAtMs: nowMs };
-    return {
-      result,
-      commit: merged(parts, {
-        expect: [{ key: webhook.key, version: (await ports.store.get(webhook.key))?.version ?? 0 }],
-        write: [plainWrite(webhook.key, document, { ...webhook.index, modifiedAtMs: nowMs })],
-        ledger: [
-          ownEntry('delivery', place, {
-            timeMs: nowMs,
-            action: 'slipway:CodePipelineWebhook.Received',
-            resources: [arn, pipeline.document.arn],
-            changes: { executionId: [null, executionId] },
-          }),
-        ],
-      }),
-    };
+  unique: string,
+  nowMs: number,
+): Promise<Attempt<HookAnswer>> {
+  const { definition, arn, restricted } = webhook.document;
+  const pipeline = await readPipeline(ports.store, place, definition.targetPipeline);
+  const { declaration } = pipeline.document;
+  const action = declaration.stages[0]?.actions.find(({ name }) => name === definition.targetAction);
+  if (!action || !passesFilters(definition, payload, action.configuration ?? {})) {
+    return { result: { status: 200, text: 'The message passes no filter; nothing was started.' } };
+  }
+  const incarnation = incarnationOf(pipeline.document);
+  const executionId = uuidOf('webhook', incarnation, arn, unique);
+  const result = { status: 200, text: executionId };
+  if (await ports.store.get(executionKey(place, incarnation, executionId))) return { result };
+  const trigger = { type: 'Webhook' as const, detail: arn };
+  const isGit = repositoryOf(action.actionTypeId.provider, action.configuration ?? {}) !== undefined;
+  const overrides = isGit ? pushedCommit(payload, action.name) : [];
+  const variables = resolveVariables(declaration);
+  const parts = await startParts(ports.store, place, pipeline, { executionId, trigger, overrides, variables, restricted }, nowMs);
+  const document: WebhookDocument = { ...webhook.document, lastTriggeredAtMs: nowMs };
+  const entry = ownEntry('delivery', place, {
+    timeMs: nowMs,
+    action: 'slipway:CodePipelineWebhook.Received',
+    resources: [arn, pipeline.document.arn],
+    changes: { executionId: [null, executionId] },
   });
+  const received = {
+    expect: [{ key: webhook.key, version: webhook.version }],
+    write: [plainWrite(webhook.key, document, { ...webhook.index, modifiedAtMs: nowMs })],
+    ledger: [entry],
+  };
+  return { result, commit: merged(parts, received) };
 }
 
 /** The commit that a push event names as the new head. */
