@@ -17,6 +17,8 @@ export interface Observation {
   readonly action: string;
   /** `begun`: it is under way; `told`: still under way, but something about it is new. */
   readonly seen: 'begun' | 'told' | 'succeeded' | 'failed';
+  /** Of a function: which of its calls is told of, from 1. */
+  readonly call?: number;
   readonly error?: { readonly code: string; readonly message: string };
   readonly changes?: Partial<
     Pick<
@@ -101,10 +103,10 @@ class Course {
     };
   }
 
-  /** What is told of an action that is over already comes too late. */
-  observe({ action: id, seen, error, changes = {} }: Observation): void {
+  /** What is told of an action that is over already comes too late, also of a call that asked for another. */
+  observe({ action: id, seen, call, error, changes = {} }: Observation): void {
     const action = this.#execution.actions.find((one) => one.id === id);
-    if (action?.status !== 'InProgress') return;
+    if (action?.status !== 'InProgress' || (call !== undefined && call < Number(action.kept?.['serial'] ?? 1))) return;
     const { againAtMs: _over, ...rest } = action;
     const after = { ...rest, ...changes };
     if (seen === 'succeeded') this.#end(after, 'Succeeded');

@@ -13,12 +13,18 @@ interface KeptJob {
 
 export const keptJob = ({ kept }: ActionRecord): KeptJob => (kept ? (kept as unknown as KeptJob) : { serial: 1 });
 
-export const jobIdOf = (action: Pick<ActionRecord, 'id'>, serial: number): string => uuidOf('job', action.id, serial);
+/** Of a job: whoever knows it may answer, so that only the function is told. `sealingKey`: nobody can work it out. */
+export const jobIdOf = (sealingKey: string, action: Pick<ActionRecord, 'id'>, serial: number): string =>
+  uuidOf('job', sealingKey, action.id, serial);
+
+/** Of the function's invocation for a job; it is shown. */
+export const invocationIdOf = (action: Pick<ActionRecord, 'id'>, serial: number): string =>
+  uuidOf('invocation', action.id, serial);
 
 /** The row by which an answer finds its action. */
-export function jobWrite(execution: ResourceKey, actionId: string, serial: number, nowMs: number): Write {
+export function jobWrite(sealingKey: string, execution: ResourceKey, actionId: string, serial: number, nowMs: number): Write {
   const document: JobDocument = { executionKey: keyText(execution), actionId, serial, status: 'open' };
-  return plainWrite(jobKey(execution, jobIdOf({ id: actionId }, serial)), document, {
+  return plainWrite(jobKey(execution, jobIdOf(sealingKey, { id: actionId }, serial)), document, {
     parent: execution.name,
     createdAtMs: nowMs,
     modifiedAtMs: nowMs,

@@ -71,7 +71,12 @@ async function moveOn(
       watchFor(watch, key, row.document); // before the look, so that no end goes by between the two
       observations = await lookAround(ports, { key, execution: row.document, structure });
     }
-    const { decision, outcome } = await decideAndCommitOnce(ports, row, structure, observations);
+    const committed = await decideAndCommitOnce(ports, row, structure, observations);
+    if (!committed) {
+      await clearTimer(ports, key, row);
+      return undefined;
+    }
+    const { decision, outcome } = committed;
     if (outcome === 'conflict') {
       conflicts += 1;
       continue;
@@ -156,10 +161,12 @@ async function decideAndCommitOnce(
   row: Read<ExecutionDocument>,
   structure: PipelineDeclaration,
   observations: readonly Observation[],
-): Promise<Committed> {
+): Promise<Committed | undefined> {
   const { key } = row;
   const nowMs = ports.clock.now();
   const line = await readLine(ports.store, key, incarnationIn(key));
+  // every pipeline has a line: it was deleted, and what it was about to do is not done
+  if (line.version === 0) return undefined;
   const decision = decideExecution({
     execution: row.document,
     structure,
@@ -175,9 +182,8 @@ async function decideAndCommitOnce(
   const rollback = decision.rollback && (await rollbackParts(ports, row, structure, decision.line, decision.rollback, nowMs));
   const parts: Partial<Commit>[] = rollback ? [commit, rollback.parts] : [commit];
   const lineAfter = rollback?.line ?? decision.line;
-  if (lineAfter !== line.document) parts.push(lineParts(line, lineAfter, nowMs));
-  // in mode PARALLEL nobody stands in the line: whoever opens the stage just now looks for those that wait as they were before
-  else if (decision.execution.place === 'waiting') parts.push({ expect: [{ key: line.key, version: line.version }] });
+  // who comes before a stage is in the line, or in mode PARALLEL writes it as it is: whoever opens the stage just now looks for them anew
+  if (lineAfter !== line.document || decision.execution.place === 'waiting') parts.push(lineParts(line, lineAfter, nowMs));
   const { outcome } = await ports.store.commit(merged(...parts));
   if (outcome === 'unknown') throw new BackendError('storage', 'A commit was not answered.', { retryable: true });
   return { decision, outcome };
@@ -201,7 +207,8 @@ function commitOf(
   for (const action of execution.actions) {
     const earlier = before.actions.find(({ id }) => id === action.id);
     if (action.status !== 'InProgress') continue;
-    if (!earlier && isFunction(structure, action)) write.push(jobWrite(key, action.id, keptJob(action).serial, nowMs));
+    if (!earlier && isFunction(structure, action))
+      write.push(jobWrite(ports.sealingKey, key, action.id, keptJob(action).serial, nowMs));
     const notice =
       earlier?.token === action.token ? undefined : approvalNotice(key, execution, structure, action, ports.serverUrl(), nowMs);
     if (!notice) continue;

@@ -5,6 +5,7 @@ import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
 import { JOB_SESSION_POLICY } from '../../platform/authorization/job-session-policy.ts';
 import {
   ACCOUNT,
+  actionsOf,
   admin,
   answer,
   approval,
@@ -126,6 +127,23 @@ test('what code in a job makes or starts has no more rights than the job, and ca
   ];
   assert.equal((await authorizer.authorize(job, needs)).allowed, false);
   assert.equal((await authorizer.authorize(admin, needs)).allowed, true);
+});
+
+test('the id of a job, which lets answer it, is told to its function alone', async () => {
+  const { rig, execution } = await made(pipelineOf([['Call', [invoke()]]]));
+  const event = rig.invoked[0]?.event as { 'CodePipeline.job': { id: string } };
+  const { id } = event['CodePipeline.job'];
+  const shown = [
+    await actionsOf(rig, execution),
+    await rig.call('codepipeline:GetPipelineState', { name: 'P' }),
+    await rig.store.events({ afterSequence: 0, limit: 100 }),
+    await rig.store.ledger({ afterSequence: 0, limit: 100 }),
+  ];
+  assert.ok(JSON.stringify(shown).includes(execution) && !JSON.stringify(shown).includes(id));
+  const [action] = await actionsOf(rig, execution);
+  for (const jobId of [action?.actionExecutionId, action?.output?.executionResult?.externalExecutionId, rig.invoked[0]?.id]) {
+    await assert.rejects(rig.call('codepipeline:PutJobSuccessResult', { jobId: jobId ?? '' }), refused('JobNotFoundException'));
+  }
 });
 
 test('values of variables and parameters of a pipeline are not in the ledger', async () => {

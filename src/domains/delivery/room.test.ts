@@ -203,28 +203,37 @@ test('a function answers its job, asks to be called again, and fails', async () 
     id: string;
     event: { 'CodePipeline.job': { id: string; data: { actionConfiguration: { configuration: object } } } };
   };
-  assert.equal(job.event['CodePipeline.job'].id, job.id);
+  const jobId = job.event['CodePipeline.job'].id;
   assert.deepEqual(job.event['CodePipeline.job'].data.actionConfiguration.configuration, {
     FunctionName: 'f',
     UserParameters: 'c1',
   });
-  const details = await rig.call('codepipeline:GetJobDetails', { jobId: job.id });
+  const details = await rig.call('codepipeline:GetJobDetails', { jobId });
   assert.equal(details.jobDetails?.data?.pipelineContext?.pipelineExecutionId, execution);
-  await rig.call('codepipeline:PutJobSuccessResult', { jobId: job.id, continuationToken: 'more' });
+  await rig.call('codepipeline:PutJobSuccessResult', { jobId, continuationToken: 'more' });
   await rig.loop.idle();
-  await assert.rejects(rig.call('codepipeline:PutJobSuccessResult', { jobId: job.id }), refused('InvalidJobStateException'));
+  await assert.rejects(rig.call('codepipeline:PutJobSuccessResult', { jobId }), refused('InvalidJobStateException'));
   await rig.restart();
   rig.clock.advance(10_000);
   await rig.loop.idle();
   assert.equal(rig.invoked.length, 2);
-  const again = rig.invoked[1] as { id: string; event: { 'CodePipeline.job': { data: { continuationToken: string } } } };
+  const again = rig.invoked[1] as {
+    id: string;
+    event: { 'CodePipeline.job': { id: string; data: { continuationToken: string } } };
+  };
   assert.equal(again.event['CodePipeline.job'].data.continuationToken, 'more');
-  await rig.call('codepipeline:PutJobSuccessResult', { jobId: again.id, outputVariables: { Found: 'it' } });
+  await rig.call('codepipeline:PutJobSuccessResult', {
+    jobId: again.event['CodePipeline.job'].id,
+    outputVariables: { Found: 'it' },
+  });
   await rig.loop.idle();
   const [ask] = await actionsOf(rig, execution);
   assert.deepEqual(ask?.input?.resolvedConfiguration, { CustomData: 'it' });
   await assert.rejects(
-    rig.call('codepipeline:PutJobFailureResult', { jobId: again.id, failureDetails: { type: 'JobFailed', message: 'late' } }),
+    rig.call('codepipeline:PutJobFailureResult', {
+      jobId: again.event['CodePipeline.job'].id,
+      failureDetails: { type: 'JobFailed', message: 'late' },
+    }),
     refused('InvalidJobStateException'),
   );
 });

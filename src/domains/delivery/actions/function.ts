@@ -2,23 +2,25 @@ import type { AWSSessionCredentials, JobData } from '../../../contract/generated
 import type { InputOf, OutputOf } from '../../../contract/operations.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { INVOCATION_ENDED, type WithRequestId } from '../../../platform/ports/invocation.ts';
-import { jobDataOf, jobIdOf, keptJob } from '../jobs.ts';
+import { invocationIdOf, jobDataOf, jobIdOf, keptJob } from '../jobs.ts';
 import { type ActionKind, failed, type Seen, type Work } from './action-kind.ts';
 
 const CREDENTIALS_SECONDS = 3600;
 const MESSAGE_CHARS_MAX = 500;
 
 /**
- * Has a function run, which answers with PutJobSuccessResult or PutJobFailureResult, then or later. The request id is the job's: a job is
+ * Has a function run, which answers with PutJobSuccessResult or PutJobFailureResult, then or later. The request id is made of the job's call: it is
  * given to the function once. A function that breaks off will not answer, so the action has failed.
  */
 export const lambdaInvoke: ActionKind = {
   calls: ['lambda:Invoke'],
   async start(work) {
     const data: JobData = { ...jobDataOf(work.execution, work.structure, work.action), artifactCredentials: credentialsOf(work) };
-    const event = { 'CodePipeline.job': { id: jobId(work), accountId: work.key.account, data } };
+    const event = {
+      'CodePipeline.job': { id: jobIdOf(work.ports.sealingKey, work.action, callOf(work)), accountId: work.key.account, data },
+    };
     const answer = await invoke(work, { InvocationType: 'RequestResponse', Payload: Buffer.from(JSON.stringify(event)) });
-    return observe(work, answer) ?? { seen: 'begun', changes: { externalExecutionId: jobId(work) } };
+    return observe(work, answer) ?? { seen: 'begun', call: callOf(work), changes: { externalExecutionId: requestIdOf(work) } };
   },
   async look(work) {
     try {
@@ -35,7 +37,8 @@ export const lambdaInvoke: ActionKind = {
   },
 };
 
-const jobId = ({ action }: Work): string => jobIdOf(action, keptJob(action).serial);
+const callOf = ({ action }: Work): number => keptJob(action).serial;
+const requestIdOf = (work: Work): string => invocationIdOf(work.action, callOf(work));
 
 type Invocation = Omit<InputOf<'lambda:Invoke'>, 'FunctionName'> & WithRequestId;
 
@@ -44,12 +47,12 @@ function invoke(work: Work, input: Invocation): Promise<OutputOf<'lambda:Invoke'
   const asked: Invocation & { FunctionName: string } = {
     ...input,
     FunctionName: configuration['FunctionName'] ?? '',
-    RequestId: jobId(work),
+    RequestId: requestIdOf(work),
   };
   return ports.calls.call(principal, origin, 'lambda:Invoke', asked);
 }
 
-function observe({ configuration }: Work, { FunctionError, Payload }: OutputOf<'lambda:Invoke'>): Seen | undefined {
+function observe(work: Work, { FunctionError, Payload }: OutputOf<'lambda:Invoke'>): Seen | undefined {
   if (FunctionError === undefined) return undefined;
   const text =
     Payload === undefined
@@ -57,11 +60,12 @@ function observe({ configuration }: Work, { FunctionError, Payload }: OutputOf<'
       : Buffer.from(Payload as Uint8Array)
           .toString('utf8')
           .slice(0, MESSAGE_CHARS_MAX);
-  return failed(
+  const seen = failed(
     'JobFailed',
-    `The AWS Lambda function ${configuration['FunctionName']} failed to return a result. Check the function to verify that it ` +
+    `The AWS Lambda function ${work.configuration['FunctionName']} failed to return a result. Check the function to verify that it ` +
       `calls PutJobSuccessResult and may do so. The function failed (${FunctionError}): ${text}`,
   );
+  return { ...seen, call: callOf(work) };
 }
 
 /** Of the action's role, for the objects of the artifact bucket alone. */

@@ -142,7 +142,7 @@ async function continued(
   const kept: JsonObject = { serial, continuationToken };
   const { externalExecutionId: _earlier, ...rest } = told;
   const after: ActionRecord = { ...rest, begun: false, againAtMs: context.nowMs + CONTINUE_MS, kept };
-  const job = jobWrite(found.execution.key, found.action.id, serial, context.nowMs);
+  const job = jobWrite(ports.sealingKey, found.execution.key, found.action.id, serial, context.nowMs);
   return merged(await answer(ports, context, found, 'Succeeded', after), {
     expect: [{ key: job.key, version: 0 }],
     write: [job],
