@@ -43,7 +43,7 @@ export const retryStageExecution = (ports: DeliveryPorts) =>
       decideAndCommit(ports.store, async (count) => {
         const { pipeline, execution } = await findExecution(ports.store, context, pipelineName, pipelineExecutionId);
         checkStage(pipeline.document, stageName);
-        const { key, version, document } = execution;
+        const { key, document } = execution;
         const result = { pipelineExecutionId };
         if (count > 0 && isRetriedBy(document, stageName, context.nowMs)) return { result };
         const line = await readLine(ports.store, context, incarnationOf(pipeline.document));
@@ -59,7 +59,7 @@ export const retryStageExecution = (ports: DeliveryPorts) =>
           { of: 'stage', stage: stageName, state: 'RESUMED' },
         ] as const;
         const parts = merged(lineAfter === line.document ? {} : lineParts(line, lineAfter, context.nowMs), {
-          expect: [{ key, version }],
+          expect: [pipeline, execution].map((read) => ({ key: read.key, version: read.version })),
           write: [executionWrite(key, after)],
           timers: [{ reconciler: EXECUTION_RECONCILER, key, dueAtMs: context.nowMs }],
           events: changes.map((change) => changeEvent(context, after, declaration, change, context.nowMs)),
