@@ -67,6 +67,16 @@ test('rules: an event that fits has one notice in the commit that moves the curs
   silent(world.said());
 });
 
+test('rules: what sixteen rules in a row led to is not passed on', () => {
+  const world = watchDisk(checkRulesMeetEvents, { nowMs: () => 10_000_000 });
+  const cause = key('NoticeCause', 'r');
+  world.commit({ rows: [[RULE, rule('ENABLED')]] });
+  world.commit({ events: [EVENT], rows: [[cause, { hops: 15 }]] });
+  says(world.commit({ rows: [[CURSOR, { sequence: 1 }]] }), /target t is not told/);
+  world.commit({ events: [EVENT], rows: [[cause, { hops: 16 }]] });
+  silent(world.commit({ rows: [[CURSOR, { sequence: 2 }]] }));
+});
+
 test('rules: an event that nobody holds against them is missed at last', () => {
   let nowMs = 100;
   const world = watchDisk(checkRulesMeetEvents, { nowMs: () => nowMs });

@@ -3,6 +3,8 @@ import { type Check, listOf, memberOf, type RowChange, type SeenCommit, shown, t
 
 /** Longer than anything that looks again of its own accord. */
 const AT_LAST_MS = 660_000;
+/** Rules in a row, after which the product takes them for a circle. */
+const HOPS_MAX = 16;
 
 /** A rule as it is, and the last event that was there when it became so. */
 interface InForce {
@@ -17,6 +19,8 @@ interface InForce {
 export function checkRulesMeetEvents({ disk, nowMs }: Watched): Check {
   const rules = new Map<string, InForce>();
   const made = new Set<string>();
+  /** What so many rules in a row led to: its events go no further. */
+  const circling = new Set<string>();
   let events: StoredEvent[] = [];
   let calmSinceMs = Number.POSITIVE_INFINITY;
 
@@ -27,15 +31,18 @@ export function checkRulesMeetEvents({ disk, nowMs }: Watched): Check {
     const from = Number(memberOf(before?.document, 'sequence') ?? 0);
     const to = Number(memberOf(after?.document, 'sequence') ?? 0);
     const passed = events.filter(({ sequence }) => sequence > from && sequence <= to);
+    const isCircling = ({ resources }: StoredEvent) => resources.some((arn) => circling.has(arn));
     events = events.filter(({ sequence }) => sequence > to);
     const problems = to < from ? [`the cursor went back from ${from} to ${to}`] : [];
     for (const [name, rule] of rules) {
-      const expected = passed.filter((event) => meets(rule, event)).map(told);
+      const met = passed.filter((event) => meets(rule, event));
+      const expected = met.map(told);
+      const goOn = met.filter((event) => !isCircling(event)).map(told);
       const [isCertain, targets] = [rule.sinceSequence <= from, listOf(rule.document, 'targets')];
       for (const put of targets) {
         const target = textOf(put, 'target', 'Id') ?? '';
         const got = notices.filter(({ key }) => isOf(key.name, name, target)).map(({ after: row }) => toldBy(row?.document));
-        const missed = without(expected, got);
+        const missed = without(goOn, got);
         const more = isCertain ? without(got, expected) : [];
         if (missed.length > 0) problems.push(`${missed[0]} met rule ${name}, and target ${target} is not told`);
         if (more.length > 0) problems.push(`target ${target} of rule ${name} is told of ${more[0]}, which it did not meet`);
@@ -60,6 +67,8 @@ export function checkRulesMeetEvents({ disk, nowMs }: Watched): Check {
       for (const one of changes) {
         if (one.key.kind === 'EventCursor') problems.push(...cursorMoves(one, notices));
         if (one.key.kind === 'EventRule') change(one);
+        if (one.key.kind === 'NoticeCause' && Number(memberOf(one.after?.document, 'hops')) >= HOPS_MAX)
+          circling.add(one.key.name);
       }
       return problems;
     },

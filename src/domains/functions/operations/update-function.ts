@@ -148,7 +148,8 @@ const deleteFunction = (ports: FunctionsPorts, environments: Environments) =>
       }
       await decideAndCommit(ports.store, async (count) => {
         const row = await readFunction(ports.store, context, name).catch((error: unknown) => {
-          if (count > 0) return undefined; // gone by an attempt of ours whose answer was lost
+          // gone by an attempt of ours whose answer was lost
+          if (count > 0 && error instanceof ServiceError && error.finding === 'absent') return undefined;
           throw error;
         });
         if (!row) return { result: undefined };
