@@ -1,4 +1,4 @@
-import type { Report, ReportType } from '../../contract/generated/codebuild.ts';
+import type { Report, ReportType, TestCase } from '../../contract/generated/codebuild.ts';
 import type { OperationName } from '../../contract/operations.ts';
 import { recordDenial } from '../../platform/calls/dispatch.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
@@ -13,17 +13,19 @@ import type { Commit, Write } from '../../platform/store/port.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import type { BuildSession } from './build-session.ts';
 import { COVERAGE_FORMATS, type ReportSpec } from './decide-buildspec.ts';
-import { type FileCoverage, coverageSummary, readCoverage } from './decide-coverage.ts';
+import { type FileCoverage, coverageSummary } from './decide-coverage.ts';
 import type { BuildRecords } from './decide-phases.ts';
-import { type CaseFound, readTestResults, summaryOf } from './decide-test-results.ts';
+import { type CaseFound, summaryOf } from './decide-test-results.ts';
 import type { BuildsPorts } from './ports.ts';
+import { ITEMS_MAX, openReportReader } from './read-report-files.ts';
 import { type BuildDocument, REPORT, REPORT_GROUP, type ReportDocument, type ReportGroupDocument } from './resources.ts';
 
 /** Files of results that a build left, as reports of their groups. */
 
-/** Of one report; what is beyond is left out, and the report says that it is truncated. */
-const FILE_BYTES_MAX = 32 * 1024 * 1024;
-const ITEMS_MAX = 10_000;
+/** Of all files of one report. */
+const REPORT_BYTES_MAX = 64 * 1024 * 1024;
+/** That the log tells. */
+const PROBLEMS_MAX = 100;
 /** As AWS keeps test cases. */
 const REPORT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 
@@ -58,7 +60,7 @@ export async function keepReports(
     const refused = await refusalOf(ports, session, key, group);
     if (refused) return { problem: `Error in UPLOAD_ARTIFACTS phase: [${spec.group}: [${refused}]]` };
     const own = files.filter(({ relativePath }) => relativePath.startsWith(`${at}/`));
-    const read = await readReport(spec, own, paths);
+    const read = await readReport(ports.clock, spec, own, paths);
     const report = reportOf(group.document, key, build, read);
     if (reportArns.includes(report.arn)) continue; // the same group twice
     reportArns = [...reportArns, report.arn];
@@ -177,32 +179,50 @@ interface ReadReport {
   readonly truncated: boolean;
 }
 
-async function readReport(spec: ReportSpec, files: readonly WorkOutputFile[], paths: readonly string[]): Promise<ReadReport> {
-  const type = typeOf(spec);
+async function readReport(
+  clock: BuildsPorts['clock'],
+  spec: ReportSpec,
+  files: readonly WorkOutputFile[],
+  paths: readonly string[],
+): Promise<ReadReport> {
   const details: (CaseFound | FileCoverage)[] = [];
   const problems: string[] = [];
   if (files.length === 0) problems.push(`No files of the report ${spec.group} were found`);
-  for (const file of files) {
-    const path = paths[Number(file.relativePath.split('/')[1])] ?? file.relativePath;
-    const text = file.sizeBytes > FILE_BYTES_MAX ? undefined : await textOf(file);
-    const found =
-      text === undefined
-        ? { problem: `the file has ${file.sizeBytes} bytes; at most ${FILE_BYTES_MAX} are read` }
-        : type === 'TEST'
-          ? readTestResults(spec.format, text)
-          : readCoverage(spec.format, text);
-    if ('problem' in found) problems.push(`Report ${spec.group}: ${path}: ${found.problem}`);
-    else if ('cases' in found) details.push(...found.cases.map((one) => ({ ...one, testRawDataPath: path })));
-    else details.push(...found.files);
+  const reader = openReportReader(clock);
+  let sizeBytes = 0;
+  try {
+    for (const file of files) {
+      if (details.length > ITEMS_MAX) break;
+      const path = paths[Number(file.relativePath.split('/')[1])] ?? file.relativePath;
+      sizeBytes += file.sizeBytes;
+      const found =
+        sizeBytes > REPORT_BYTES_MAX
+          ? { problem: `the files of a report may have ${REPORT_BYTES_MAX} bytes together; with this one they have ${sizeBytes}` }
+          : await reader.read(spec.format, await contentOf(file));
+      if ('problem' in found) problems.push(`Report ${spec.group}: ${path}: ${found.problem}`);
+      else for (const item of found.items) details.push('filePath' in item ? item : rawOf(item, path));
+    }
+  } finally {
+    await reader.close();
   }
   const truncated = details.length > ITEMS_MAX;
-  return { type, details: details.slice(0, ITEMS_MAX) as Details, problems, truncated };
+  return {
+    type: typeOf(spec),
+    details: details.slice(0, ITEMS_MAX) as Details,
+    problems: problems.slice(0, PROBLEMS_MAX),
+    truncated,
+  };
 }
 
-async function textOf(file: WorkOutputFile): Promise<string> {
+const rawOf = (one: CaseFound, testRawDataPath: string): CaseFound & Pick<TestCase, 'testRawDataPath'> => ({
+  ...one,
+  testRawDataPath,
+});
+
+async function contentOf(file: WorkOutputFile): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of file.open()) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function reportOf(

@@ -85,14 +85,18 @@ function readSimplecov(text: string): Coverage {
     return { problem: 'the file is no JSON' };
   }
   if (typeof suites !== 'object' || suites === null) return { problem: 'the file holds no suites' };
-  const files = Object.values(suites as Record<string, { coverage?: Record<string, unknown> } | null>).flatMap((suite) =>
-    Object.entries(suite?.coverage ?? {}).map(([filePath, found]): FileCoverage => {
-      const lines = Array.isArray(found) ? found : ((found as { lines?: unknown[] } | null)?.lines ?? []);
-      const counted = (lines as unknown[]).filter((hits) => typeof hits === 'number');
+  const files: FileCoverage[] = [];
+  for (const suite of Object.values(suites as Record<string, { coverage?: unknown } | null>)) {
+    const coverage = suite?.coverage ?? {};
+    if (typeof coverage !== 'object') return { problem: 'the coverage of a suite is no mapping of files' };
+    for (const [filePath, found] of Object.entries(coverage as Record<string, unknown>)) {
+      const lines: unknown = Array.isArray(found) ? found : ((found as { lines?: unknown } | null)?.lines ?? []);
+      if (!Array.isArray(lines)) return { problem: `the lines of "${filePath.slice(0, 200)}" are no list` };
+      const counted = lines.filter((hits) => typeof hits === 'number');
       const linesCovered = counted.filter((hits) => hits > 0).length;
-      return { filePath, linesCovered, linesMissed: counted.length - linesCovered, branchesCovered: 0, branchesMissed: 0 };
-    }),
-  );
+      files.push({ filePath, linesCovered, linesMissed: counted.length - linesCovered, branchesCovered: 0, branchesMissed: 0 });
+    }
+  }
   return { files: merged(files) };
 }
 

@@ -107,39 +107,52 @@ function trxCase(node: XmlNode): CaseFound {
   };
 }
 
-interface CucumberStep {
-  readonly result?: { readonly status?: string; readonly duration?: number; readonly error_message?: string };
-}
+const CUCUMBER = new Map([
+  ['passed', 'SUCCEEDED'],
+  ['failed', 'FAILED'],
+  ['skipped', 'SKIPPED'],
+  ['pending', 'SKIPPED'],
+]);
 
-const CUCUMBER: Readonly<Record<string, string>> = {
-  passed: 'SUCCEEDED',
-  failed: 'FAILED',
-  skipped: 'SKIPPED',
-  pending: 'SKIPPED',
-};
+type Members = Readonly<Record<string, unknown>>;
+const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Undefined: no list of mappings. */
+const listOf = (value: unknown = []): readonly Members[] | undefined =>
+  Array.isArray(value) && value.every(isMembers) ? value : undefined;
 
 function readCucumber(text: string): Cases {
-  let features: unknown;
+  let tree: unknown;
   try {
-    features = JSON.parse(text);
+    tree = JSON.parse(text);
   } catch {
     return { problem: 'the file is no JSON' };
   }
-  if (!Array.isArray(features)) return { problem: 'the file is no list of features' };
-  const cases = (features as { name?: string; elements?: { name?: string; steps?: CucumberStep[] }[] }[]).flatMap((feature) =>
-    (feature?.elements ?? []).map((scenario): CaseFound => {
-      const results = (scenario.steps ?? []).map(({ result }) => result ?? {});
-      const worst = results.find(({ status }) => status === 'failed') ?? results.find(({ status }) => status !== 'passed');
-      return {
-        name: String(scenario.name ?? ''),
-        prefix: String(feature.name ?? ''),
-        status: CUCUMBER[worst?.status ?? 'passed'] ?? 'UNKNOWN',
-        durationInNanoSeconds: nanoseconds(results.reduce((sum, { duration = 0 }) => sum + duration, 0)),
-        message: shortened(worst?.error_message ?? ''),
-      };
-    }),
-  );
+  const features = listOf(tree);
+  if (!features) return { problem: 'the file is no list of features' };
+  const cases: CaseFound[] = [];
+  for (const feature of features) {
+    const scenarios = listOf(feature['elements']);
+    if (!scenarios) return { problem: 'the elements of a feature are no list of scenarios' };
+    for (const scenario of scenarios) {
+      if (!Array.isArray(scenario['steps'] ?? [])) return { problem: 'the steps of a scenario of a feature are no list' };
+      cases.push(scenarioCase(feature, scenario));
+    }
+  }
   return { cases };
+}
+
+function scenarioCase(feature: Members, scenario: Members): CaseFound {
+  const steps = (scenario['steps'] ?? []) as readonly unknown[];
+  const results = steps.map((step): Members => (isMembers(step) && isMembers(step['result']) ? step['result'] : {}));
+  const worst = results.find(({ status }) => status === 'failed') ?? results.find(({ status }) => status !== 'passed');
+  const durations = results.map(({ duration }) => (typeof duration === 'number' ? duration : 0));
+  return {
+    name: String(scenario['name'] ?? ''),
+    prefix: String(feature['name'] ?? ''),
+    status: CUCUMBER.get(String(worst ? worst['status'] : 'passed')) ?? 'UNKNOWN',
+    durationInNanoSeconds: nanoseconds(durations.reduce((sum, one) => sum + one, 0)),
+    message: shortened(String(worst?.['error_message'] ?? '')),
+  };
 }
 
 const nanoseconds = (value: number): number => (Number.isFinite(value) && value > 0 ? Math.round(value) : 0);
