@@ -13,7 +13,7 @@ import { BUCKET, modelArchive, ROLE, seededRandom, SERVING_IMAGE } from './workl
 
 const JOBS = 8;
 const FILES = 3;
-const SEED = Number(process.env['SLIPWAY_CRASH_SEED'] ?? 11);
+const SEED = Number(process.env['CRASH_SEED'] ?? 11);
 
 /** From the call that creates a transform job to its record: whenever the server is killed, it is done once and as a whole. */
 test(`transform jobs over deaths of the server at any moment (seed ${SEED})`, async () => {

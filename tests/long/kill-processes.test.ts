@@ -11,8 +11,8 @@ import { seededRandom } from '../crash/workload.ts';
 import { AwsClient, Refused, Unanswered } from '../harness/aws-client.ts';
 import { endOfScript, logOfScript, startScript, until } from '../harness/script-job.ts';
 
-/** Each process beside the server is killed over and over, at any step of what it does; `CRASH_SEED` repeats the moments. */
-const kills = Number(process.env['CRASH_KILLS'] ?? 20);
+/** Each process beside the server is killed `CRASH_PROCESS_KILLS` times, at any step of what it does; `CRASH_SEED` repeats the moments. */
+const kills = Number(process.env['CRASH_PROCESS_KILLS'] ?? 20);
 const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 
 suite(`${kills} kills of each process beside the server; CRASH_SEED=${seed}`, () => {

@@ -13,7 +13,7 @@ import { openSimStore } from './sim-store.ts';
 import type { Fault } from './swarm.ts';
 
 /** Things to do that are rows of their own. */
-const TO_DO = new Set(['Delivery', 'PipelineRemains', 'Notice']);
+const TO_DO = new Set(['PipelineRemains', 'Notice']);
 
 /** An endpoint that serves is looked at for as long as it is there. */
 const isToDo = (kind: string, document: JsonObject | undefined): boolean =>

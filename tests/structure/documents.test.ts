@@ -28,11 +28,29 @@ test('every npm script and verb that the readme names exists', () => {
 });
 
 test('every test that the page on security names exists', () => {
-  const named = [...textOf('docs/security.md').matchAll(/`([a-z/-]+\.test\.ts)`: "([^"]+)"/g)];
+  const files = textOf('docs/security.md').matchAll(/`([a-z/-]+\.test\.ts)`: ("[^"]+"(?:(?:,| and|, and) "[^"]+")*)/g);
+  const named = [...files].flatMap(([, path = '', names = '']) =>
+    [...names.matchAll(/"([^"]+)"/g)].map(([, name = '']) => ({ path, name })),
+  );
   assert.ok(named.length > 40, `${named.length} tests`);
-  const absent = named.filter(([, path = '', name = '']) => !existsSync(join(ROOT, path)) || !textOf(path).includes(name));
+  const absent = named.filter(({ path, name }) => !existsSync(join(ROOT, path)) || !textOf(path).includes(name));
+  assert.deepEqual(absent, []);
+});
+
+test('every source file that the page on architecture names exists', () => {
+  const spans = [...textOf('ARCHITECTURE.md').matchAll(/`([\w./{},-]+\.(?:ts|py|mjs))`/g)].flatMap(([, name = '']) =>
+    alternatives(name),
+  );
+  assert.ok(spans.length > 60, `${spans.length} files`);
+  const files = projectFiles();
   assert.deepEqual(
-    absent.map(([, path, name]) => `${path}: ${name}`),
+    spans.filter((name) => !files.some((file) => `/${file}`.endsWith(`/${name}`))),
     [],
   );
 });
+
+/** `a/{b,c}.ts` as a/b.ts and a/c.ts. */
+function alternatives(name: string): string[] {
+  const [, before = '', inner = '', behind = ''] = /^([^{]*)\{([^}]*)\}(.*)$/.exec(name) ?? [];
+  return inner === '' ? [name] : inner.split(',').map((one) => `${before}${one}${behind}`);
+}

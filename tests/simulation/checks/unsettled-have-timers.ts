@@ -3,7 +3,7 @@ import { type Check, listOf, shown, textOf, type Watched } from './check.ts';
 import { isUnsettled } from './statuses.ts';
 
 /** Things to do that are rows of their own: as long as the row is there, it is to be done. */
-const TO_DO = new Set(['Delivery', 'FunctionEnvironment', 'Notice']);
+const TO_DO = new Set(['FunctionEnvironment', 'Notice']);
 /** Timers that may stay though nothing is to be done now: what serves is looked at at every start. */
 const STAYING = new Set(['Endpoint']);
 
@@ -54,7 +54,6 @@ const OF_ROWS = new Set([
   'Function',
   'FunctionInvocation',
   'FunctionEnvironment',
-  'Delivery',
   'Notice',
   'Schedule',
 ]);

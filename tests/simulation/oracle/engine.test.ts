@@ -9,8 +9,8 @@ import { checkExecution } from './check-execution.ts';
 import { observeExecution } from './observe-execution.ts';
 import { runOnEngine } from './run-on-engine.ts';
 
-/** Pipelines on the real room, store and loop; what other rooms do, stand-ins do. More: `SIM_SEEDS=2000 node --test …`. */
-const SEEDS = Number(process.env['SIM_SEEDS'] ?? 100);
+/** Pipelines on the real room, store and loop; what other rooms do, stand-ins do. More: `ORACLE_SEEDS=2000 node --test …`. */
+const SEEDS = Number(process.env['ORACLE_SEEDS'] ?? 100);
 /** What a world holds grows, and with it what a look at it costs. */
 const PER_WORLD = 20;
 
