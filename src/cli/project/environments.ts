@@ -87,7 +87,7 @@ function parseJson(file: string): unknown {
 }
 
 export function environmentOf(project: Project, name: string): Environment {
-  const found = project.environments[name];
+  const found = Object.hasOwn(project.environments, name) ? project.environments[name] : undefined;
   if (found) return found;
   throw wrongUse(`There is no environment "${name}": ${ENVIRONMENTS_FILE} has ${Object.keys(project.environments).join(', ')}.`);
 }

@@ -8,7 +8,8 @@ import type { Connection } from '../connection.ts';
 import { failed } from '../exit.ts';
 import type { Output } from '../output.ts';
 import { waitInService } from '../wait-in-service.ts';
-import { type Environment, environmentOf, type Project } from './environments.ts';
+import { clientVariables, UNSET } from '../client-environment.ts';
+import { type Environment, environmentOf, ENVIRONMENTS_FILE, type Project } from './environments.ts';
 import { unmetExpectations } from './smoke-test.ts';
 
 /** Tags of what a project made; the template's deploy.py sets the same. */
@@ -16,7 +17,11 @@ export const PROJECT_TAG = 'slipway:project';
 const PACKAGE_TAG = 'slipway:package';
 const DIGEST_TAG = 'slipway:model-digest';
 const SMOKE_TAG = 'slipway:smoke-test';
+/** What the endpoint served when its last move was asked for. It serves that still where the move failed: then it is the one before that counts. */
 const PREVIOUS_TAG = 'slipway:previous-config';
+const OLDER_TAG = 'slipway:older-config';
+/** Statuses of an endpoint that is about to serve something else, or to serve at all. */
+const IN_BETWEEN = ['Creating', 'Updating', 'SystemUpdating', 'RollingBack'];
 
 type Package = OutputOf<'sagemaker:DescribeModelPackage'>;
 
@@ -51,8 +56,11 @@ async function tagsOf(connection: Connection, arn: string): Promise<Map<string, 
   return new Map(Tags.map(({ Key, Value }) => [Key, Value]));
 }
 
-const tag = (connection: Connection, arn: string, Key: string, Value: string) =>
-  callJson(connection, 'sagemaker:AddTags', { ResourceArn: arn, Tags: [{ Key, Value }] });
+const tag = (connection: Connection, arn: string, tags: Readonly<Record<string, string>>) =>
+  callJson(connection, 'sagemaker:AddTags', {
+    ResourceArn: arn,
+    Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+  });
 
 /** An endpoint's description; undefined when there is none. */
 async function findEndpoint(connection: Connection, name: string) {
@@ -64,11 +72,13 @@ async function findEndpoint(connection: Connection, name: string) {
   }
 }
 
-/** What an environment serves now; undefined when it serves nothing. */
+/** What an environment serves now; undefined when it serves nothing. Refuses to say while it is being moved. */
 export async function servedBy(release: Release, name: string): Promise<Served | undefined> {
   const { endpoint } = environmentOf(release.project, name);
   const described = await findEndpoint(release.connection, endpoint);
-  if (described?.EndpointStatus !== 'InService') return undefined;
+  const { EndpointStatus: status = '' } = described ?? {};
+  if (IN_BETWEEN.includes(status)) throw failed(`${name}: endpoint ${endpoint} is ${status}. Try again when it is InService.`);
+  if (described === undefined || status !== 'InService') return undefined;
   const config = described.EndpointConfigName ?? '';
   const tags = await tagsOf(release.connection, arnOf(release, 'endpoint-config', config));
   return {
@@ -152,7 +162,8 @@ async function makeConfig(
   digest: string,
 ): Promise<string> {
   const { endpoint, instanceType, instanceCount } = environment;
-  const content = [described.ModelPackageArn, digest, instanceType, String(instanceCount)].join('|');
+  // the endpoint's whole name, too: what the smoke test of one environment marks must be no other's
+  const content = [endpoint, described.ModelPackageArn, digest, instanceType, String(instanceCount)].join('|');
   const suffix = createHash('sha256').update(content).digest('hex').slice(0, 12);
   const name = `${endpoint.slice(0, 40)}-${described.ModelPackageVersion ?? 0}-${suffix}`;
   const Tags = Object.entries({
@@ -189,15 +200,24 @@ export async function unlessThere(call: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** The endpoint onto the configuration, waiting until it serves it; what it had before is remembered for a rollback. */
+/**
+ * The endpoint onto the configuration, waiting until it serves it; what it had before is remembered for a rollback, before it moves. Asked again
+ * while the move is under way, it only waits.
+ */
 async function moveEndpoint(release: Release, endpoint: string, config: string): Promise<void> {
   const { connection, project } = release;
   const before = await findEndpoint(connection, endpoint);
   if (before === undefined) {
     const Tags = [{ Key: PROJECT_TAG, Value: project.project }];
     await callJson(connection, 'sagemaker:CreateEndpoint', { EndpointName: endpoint, EndpointConfigName: config, Tags });
-  } else if (before.EndpointConfigName !== config) {
-    await tag(connection, arnOf(release, 'endpoint', endpoint), PREVIOUS_TAG, before.EndpointConfigName ?? '');
+  } else if (before.EndpointConfigName !== config && before.PendingDeploymentSummary?.EndpointConfigName !== config) {
+    const arn = arnOf(release, 'endpoint', endpoint);
+    const serving = before.EndpointConfigName ?? '';
+    const previous = (await tagsOf(connection, arn)).get(PREVIOUS_TAG);
+    await tag(connection, arn, {
+      [PREVIOUS_TAG]: serving,
+      ...(previous !== undefined && previous !== serving && { [OLDER_TAG]: previous }),
+    });
     await callJson(connection, 'sagemaker:UpdateEndpoint', { EndpointName: endpoint, EndpointConfigName: config });
   }
   await waitInService(connection, release.output, endpoint, config);
@@ -215,7 +235,9 @@ export async function runSmokeTest(release: Release, name: string): Promise<{ se
       ? runScript(release, smokeTest.script, served.endpoint)
       : await ask(connection, served.endpoint, { ...smokeTest, body: resolve(project.folder, smokeTest.body) });
   const config = arnOf(release, 'endpoint-config', served.config);
-  if (problems.length === 0) await tag(connection, config, SMOKE_TAG, new Date().toISOString());
+  if ((await servedBy(release, name))?.config !== served.config)
+    throw failed(`${name} was moved while it was tested, so nothing is known of either version. Run the smoke test again.`);
+  if (problems.length === 0) await tag(connection, config, { [SMOKE_TAG]: new Date().toISOString() });
   else await callJson(connection, 'sagemaker:DeleteTags', { ResourceArn: config, TagKeys: [SMOKE_TAG] });
   return { served, problems };
 }
@@ -225,32 +247,43 @@ async function ask(
   endpoint: string,
   test: { contentType: string; body: string; expect: Parameters<typeof unmetExpectations>[0] },
 ): Promise<string[]> {
-  const answer = await invokeEndpoint(connection, endpoint, { body: readFileSync(test.body), contentType: test.contentType });
-  return unmetExpectations(test.expect, answer.body.toString('utf8'), answer.headers['content-type'] ?? '');
+  const body = readRequest(test.body);
+  try {
+    const answer = await invokeEndpoint(connection, endpoint, { body, contentType: test.contentType });
+    return unmetExpectations(test.expect, answer.body.toString('utf8'), answer.headers['content-type'] ?? '');
+  } catch (error) {
+    // an error is an answer, and a wrong one; whoever may not ask has tested nothing
+    if (!(error instanceof AwsError) || error.status === 403) throw error;
+    return [`the endpoint answered ${error.code}: ${error.message}`];
+  }
+}
+
+function readRequest(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw failed(
+      `${file}: ${isAbsent ? 'no such file' : (error as Error).message}. smokeTest.body in ${ENVIRONMENTS_FILE} names it.`,
+    );
+  }
 }
 
 function runScript({ connection, project }: Release, script: string, endpoint: string): string[] {
-  const env = {
-    ...process.env,
-    ENDPOINT_NAME: endpoint,
-    AWS_ENDPOINT_URL: connection.url,
-    AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: connection.runtimeUrl,
-    AWS_ACCESS_KEY_ID: connection.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: connection.secretAccessKey,
-    AWS_DEFAULT_REGION: connection.region,
-    AWS_REGION: connection.region,
-  };
-  const { status, error } = spawnSync(script, { shell: true, cwd: project.folder, env, stdio: ['ignore', 2, 2] });
+  const env: NodeJS.ProcessEnv = { ...process.env, ...clientVariables(connection), ENDPOINT_NAME: endpoint };
+  for (const name of UNSET) delete env[name];
+  const { status, signal, error } = spawnSync(script, { shell: true, cwd: project.folder, env, stdio: ['ignore', 2, 2] });
   if (error) return [`${script}: ${error.message}`];
-  return status === 0 ? [] : [`${script} ended with exit code ${status}`];
+  return status === 0 ? [] : [`${script} ended with ${signal ?? `exit code ${status}`}`];
 }
 
-/** Puts an environment back onto the configuration it had before the last move. */
+/** Puts an environment back onto the configuration that it served before the one that it serves. */
 export async function rollbackEnvironment(release: Release, name: string): Promise<Served> {
   const { connection } = release;
   const served = await servedBy(release, name);
   if (!served) throw failed(`${name} serves nothing, so there is nothing to roll back.`);
-  const previous = (await tagsOf(connection, arnOf(release, 'endpoint', served.endpoint))).get(PREVIOUS_TAG);
+  const tags = await tagsOf(connection, arnOf(release, 'endpoint', served.endpoint));
+  const previous = [tags.get(PREVIOUS_TAG), tags.get(OLDER_TAG)].find((config) => config !== served.config);
   if (previous === undefined) throw failed(`${name} has served nothing else before.`);
   await moveEndpoint(release, served.endpoint, previous);
   const now = await servedBy(release, name);

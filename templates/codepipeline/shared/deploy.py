@@ -137,7 +137,7 @@ class Release:
         environment = self.environment(name)
         package, digest = self.choose(name, arn)
         arn, endpoint = package["ModelPackageArn"], environment["endpoint"]
-        made_of = "|".join([arn, digest, environment["instanceType"], str(environment["instanceCount"])])
+        made_of = "|".join([endpoint, arn, digest, environment["instanceType"], str(environment["instanceCount"])])
         config = f"{endpoint[:40]}-{package.get('ModelPackageVersion', 0)}-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
         tags = [
             {"Key": "slipway:project", "Value": self.project},
@@ -177,13 +177,19 @@ class Release:
                 raise
 
     def move(self, endpoint, config, tags):
-        """The endpoint onto the configuration; what it had before is remembered for `slipway rollback`."""
+        """
+        The endpoint onto the configuration; what it had before is remembered for `slipway rollback`, before it moves: where the move fails, the
+        one before that counts. Asked again while the move is under way, it only waits.
+        """
         before = self.describe(endpoint)
         if before is None:
             self.sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=config, Tags=tags)
-        elif before["EndpointConfigName"] != config:
-            previous = [{"Key": "slipway:previous-config", "Value": before["EndpointConfigName"]}]
-            self.sagemaker.add_tags(ResourceArn=self.arn("endpoint", endpoint), Tags=previous)
+        elif config not in (before["EndpointConfigName"], before.get("PendingDeploymentSummary", {}).get("EndpointConfigName")):
+            serving, previous = before["EndpointConfigName"], self.tags("endpoint", endpoint).get("slipway:previous-config")
+            remembered = [{"Key": "slipway:previous-config", "Value": serving}]
+            if previous not in (None, serving):
+                remembered.append({"Key": "slipway:older-config", "Value": previous})
+            self.sagemaker.add_tags(ResourceArn=self.arn("endpoint", endpoint), Tags=remembered)
             self.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
         while True:
             described = self.sagemaker.describe_endpoint(EndpointName=endpoint)
@@ -203,6 +209,8 @@ class Release:
             return
         described = self.sagemaker.describe_endpoint(EndpointName=endpoint)
         problems = self.problems(test, endpoint)
+        if self.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"] != described["EndpointConfigName"]:
+            sys.exit(f"{name} was moved while it was tested, so nothing is known of either version. Run the smoke test again.")
         config = self.arn("endpoint-config", described["EndpointConfigName"])
         if problems:
             self.sagemaker.delete_tags(ResourceArn=config, TagKeys=["slipway:smoke-test"])
@@ -217,9 +225,17 @@ class Release:
         if "script" in test:
             script = subprocess.run(test["script"], shell=True, env={**os.environ, "ENDPOINT_NAME": endpoint}, check=False)
             return [] if script.returncode == 0 else [f"{test['script']} ended with exit code {script.returncode}"]
-        answer = self.session.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=endpoint, ContentType=test["contentType"], Body=pathlib.Path(test["body"]).read_bytes()
-        )
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self.session.client("sagemaker-runtime").invoke_endpoint(
+                EndpointName=endpoint, ContentType=test["contentType"], Body=pathlib.Path(test["body"]).read_bytes()
+            )
+        except ClientError as error:
+            # an error is an answer, and a wrong one; whoever may not ask has tested nothing
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 403:
+                raise
+            return [f"the endpoint answered {error.response['Error']['Code']}: {error.response['Error']['Message']}"]
         text = answer["Body"].read().decode()
         print(f"{endpoint} answered {text.strip()[:200]}")
         return unmet(test, text, answer["ContentType"])
