@@ -17,13 +17,23 @@ const DATA_PLANE = ['InvokeEndpoint', 'InvokeEndpointAsync', 'InvokeEndpointWith
   (name) => `sagemaker:${name}`,
 );
 
-/** Operations of the rooms, as their source defines them: `operation('sagemaker:CreateModel', …)`. */
+/** For whom IAM has the same operations under names that differ by this; those that it lacks are in no model. */
+const HOLDERS = ['User', 'Role', 'Group'];
+
+/** Operations of the rooms, as their source defines them. */
 export function implementedOperations(): Set<string> {
-  const files = globSync('src/domains/**/*.ts', { cwd: ROOT }).filter((file) => !file.endsWith('.test.ts'));
-  const names = files.flatMap((file) => [
-    ...readFileSync(join(ROOT, file), 'utf8').matchAll(/\boperation\(\s*'([a-z0-9-]+:[A-Za-z0-9]+)'/g),
-  ]);
-  return new Set([...DATA_PLANE, ...names.map((match) => match[1] ?? '')]);
+  const files = globSync('src/domains/**/*.ts', { cwd: ROOT }).filter((file) => !/(?:\.test|-rig)\.ts$/.test(file));
+  return new Set([...DATA_PLANE, ...files.flatMap((file) => definedOperations(readFileSync(join(ROOT, file), 'utf8')))]);
+}
+
+/** `operation('iam:GetUser', …)`, `` operation(`iam:Tag${kind}`, …) ``, and those of a function that takes `name: 'a:B' | 'a:C'`. */
+function definedOperations(source: string): string[] {
+  const literal = [...source.matchAll(/\boperation\(\s*'([a-z0-9-]+:[A-Za-z0-9]+)'/g)].map(([, name = '']) => name);
+  const patterns = [...source.matchAll(/\boperation\(\s*`([a-z0-9-]+:[A-Za-z]*)\$\{kind\}([A-Za-z]*)`/g)];
+  const ofHolders = patterns.flatMap(([, before = '', after = '']) => HOLDERS.map((kind) => `${before}${kind}${after}`));
+  const unions = /\boperation\(name,/.test(source) ? source.matchAll(/\bname:((?:\s*\|?\s*'[a-z0-9-]+:[A-Za-z0-9]+')+)/g) : [];
+  const ofUnions = [...unions].flatMap(([, union = '']) => [...union.matchAll(/'([^']+)'/g)].map(([, name = '']) => name));
+  return [...literal, ...ofHolders, ...ofUnions];
 }
 
 const readProofs = (): Proofs => JSON.parse(readFileSync(PROOFS, 'utf8')) as Proofs;

@@ -35,6 +35,7 @@ export function faultOf(request: FuzzRequest, outcome: Outcome): string | undefi
     const fault = generalFault(request, each);
     if (fault !== undefined) return fault;
   }
+  if (request.kind === 'unbuilt' && answer.status < 300) return 'answered, though no room is known to define it';
   if (expect.kind === 'valid') return validFault(request, answer);
   return expect.kind === 'violation' ? violationFault(request, expect, answer) : undefined;
 }
