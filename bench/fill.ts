@@ -10,12 +10,12 @@ import {
   MODEL_PACKAGE_GROUP,
   type PackageDocument,
 } from '../src/domains/registry/resources.ts';
-import { writeOf } from '../src/domains/pipelines/rows.ts';
 import { groupWrite, packageWrite } from '../src/domains/registry/rows.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { keyOf } from '../src/platform/resources/declaration.ts';
 import type { Row, Store, Write } from '../src/platform/store/port.ts';
 import { createSqliteStore } from '../src/platform/store/sqlite/sqlite-store.ts';
+import { writeOf } from '../src/platform/store/typed-rows.ts';
 import { AwsClient, optionsOf } from '../tests/harness/aws-client.ts';
 import { startServer } from '../tests/harness/server.ts';
 

@@ -17,7 +17,7 @@ export interface TokenUse {
   readonly operation: string;
   readonly token: string;
   /** The validated input; the token member itself may be part of it. */
-  readonly request: JsonObject;
+  readonly request: object;
 }
 
 export type TokenCheck =
@@ -70,7 +70,7 @@ const tokenKey = (place: Place, { operation, token }: Pick<TokenUse, 'operation'
 });
 
 /** The same for two requests with the same members, in whatever order. */
-export const requestDigest = (request: JsonObject): string => hash('sha256', canonicalJson(request));
+export const requestDigest = (request: object): string => hash('sha256', canonicalJson(request));
 
 /** What a call answers whose token was used for another request. */
 export const tokenMismatch = (operation: string, token: string, code: ErrorCode = 'ConflictException'): ServiceError =>

@@ -1,9 +1,8 @@
 import { ServiceError } from '../../platform/errors/families.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import type { BlobBody } from '../../platform/objects/port.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Commit } from '../../platform/store/port.ts';
-import { readRow } from '../../platform/store/typed-rows.ts';
+import { readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import type { BuildSession } from './build-session.ts';
 import { bucketPath } from './decide-settings.ts';
 import type { BuildsPorts } from './ports.ts';
@@ -63,6 +62,6 @@ export async function keepCache(
   const row = await readRow<CacheDocument>(ports.store, own);
   const document: CacheDocument = { digest, sizeBytes };
   const index = { createdAtMs: row?.index.createdAtMs ?? build.createdAtMs, modifiedAtMs: build.createdAtMs };
-  const write = { key: own, document: document as unknown as JsonObject, index, blobs: [digest] };
+  const write = writeOf(own, document, index, [digest]);
   return { commit: { expect: [{ key: own, version: row?.version ?? 0 }], write: [write] } };
 }

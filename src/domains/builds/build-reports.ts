@@ -3,14 +3,13 @@ import type { OperationName } from '../../contract/operations.ts';
 import { recordDenial } from '../../platform/calls/dispatch.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { EXPIRY_RECONCILER } from '../../platform/idempotency.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers, type LedgerInput } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import type { WorkOutputFile } from '../../platform/ports/work.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { arnOf, keyOf, keyOfArn } from '../../platform/resources/declaration.ts';
 import type { Commit, Write } from '../../platform/store/port.ts';
-import { readRow } from '../../platform/store/typed-rows.ts';
+import { readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import type { BuildSession } from './build-session.ts';
 import { COVERAGE_FORMATS, type ReportSpec } from './decide-buildspec.ts';
 import { type FileCoverage, coverageSummary } from './decide-coverage.ts';
@@ -125,7 +124,7 @@ async function groupOf(
     requestId: build.requestId,
   };
   const { group } = document;
-  const made = changedMembers(undefined, group as unknown as JsonObject);
+  const made = changedMembers(undefined, group);
   const entry = entryOf(contextOf(session, key, nowMs, CREATE_GROUP), CREATE_GROUP, [group.arn], made);
   return { document, expect: [{ key: groupKey, version: 0 }], write: [groupWrite(groupKey, document)], ledger: [entry] };
 }
@@ -163,11 +162,8 @@ async function refusalOf(
   return undefined;
 }
 
-export const groupWrite = (key: ResourceKey, document: ReportGroupDocument): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
-});
+export const groupWrite = (key: ResourceKey, document: ReportGroupDocument): Write =>
+  writeOf(key, document, { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs });
 
 const typeOf = ({ format }: ReportSpec): ReportType =>
   (COVERAGE_FORMATS as readonly string[]).includes(format) ? 'CODE_COVERAGE' : 'TEST';
@@ -253,15 +249,15 @@ function reportOf(
 
 function reportWrite(key: ResourceKey, report: ReportDocument['report'], detailsDigest: string, build: BuildDocument): Write {
   const document = { report, detailsDigest, createdAtMs: build.createdAtMs, expiresAtMs: report.expired ?? 0 };
-  return {
+  return writeOf(
     key,
-    document: document as unknown as JsonObject,
-    index: {
+    document,
+    {
       parent: keyOfArn(REPORT_GROUP, report.reportGroupArn ?? '')?.name ?? '',
       status: report.status ?? 'SUCCEEDED',
       createdAtMs: build.createdAtMs,
       modifiedAtMs: build.createdAtMs,
     },
-    blobs: [detailsDigest],
-  };
+    [detailsDigest],
+  );
 }

@@ -5,25 +5,26 @@ import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { formatArn } from '../../platform/resources/arn.ts';
 import type { Commit, Write } from '../../platform/store/port.ts';
-import type { Read } from '../../platform/store/typed-rows.ts';
+import { type Read, writeOf } from '../../platform/store/typed-rows.ts';
 import { BUILD_RECONCILER, type BuildDocument, isEnded } from './resources.ts';
 
 /** How long the files of a build that has ended stay. */
 export const RELEASE_AFTER_MS = 60_000;
 
-export const buildWrite = (key: ResourceKey, build: BuildDocument): Write => ({
-  key,
-  document: build as unknown as JsonObject,
-  index: {
-    parent: build.projectName,
-    status: build.status,
-    facet: isEnded(build.status) ? 'ended' : 'active',
-    createdAtMs: build.createdAtMs,
-    modifiedAtMs: build.modifiedAtMs,
-    ordinal: build.number,
-  },
-  blobs: isEnded(build.status) ? [] : blobsOf(build),
-});
+export const buildWrite = (key: ResourceKey, build: BuildDocument): Write =>
+  writeOf(
+    key,
+    build,
+    {
+      parent: build.projectName,
+      status: build.status,
+      facet: isEnded(build.status) ? 'ended' : 'active',
+      createdAtMs: build.createdAtMs,
+      modifiedAtMs: build.modifiedAtMs,
+      ordinal: build.number,
+    },
+    isEnded(build.status) ? [] : blobsOf(build),
+  );
 
 const blobsOf = ({ sources = [] }: BuildDocument): string[] => [
   ...new Set(sources.flatMap(({ entries }) => entries.map(({ digest }) => digest))),

@@ -1,6 +1,6 @@
-import type { JsonObject } from '../../platform/json.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Write } from '../../platform/store/port.ts';
+import { writeOf } from '../../platform/store/typed-rows.ts';
 import type { Outcome } from './decide-outcome.ts';
 
 /** Invocations that outlive their call: asynchronous ones, and those that a room asked for under a request id. */
@@ -33,8 +33,10 @@ export const invocationKey = (fn: Pick<ResourceKey, 'account' | 'region'>, name:
   name: `${name}/${requestId}`,
 });
 
-export const invocationWrite = (key: ResourceKey, document: InvocationDocument, nowMs: number): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { parent: document.functionName, status: document.status, createdAtMs: document.queuedAtMs, modifiedAtMs: nowMs },
-});
+export const invocationWrite = (key: ResourceKey, document: InvocationDocument, nowMs: number): Write =>
+  writeOf(key, document, {
+    parent: document.functionName,
+    status: document.status,
+    createdAtMs: document.queuedAtMs,
+    modifiedAtMs: nowMs,
+  });

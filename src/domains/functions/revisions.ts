@@ -1,10 +1,10 @@
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { FunctionConfiguration } from '../../contract/generated/lambda.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import { formatArn } from '../../platform/resources/arn.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Write } from '../../platform/store/port.ts';
+import { writeOf } from '../../platform/store/typed-rows.ts';
 import { describeConfig, type Revision, runtimeKind } from './decide-config.ts';
 import type { FunctionsPorts } from './ports.ts';
 import { functionArn, type FunctionConfig, type FunctionDocument, LATEST } from './resources.ts';
@@ -27,12 +27,10 @@ export function newRevision({ ids }: FunctionsPorts, { nowMs, principal }: Opera
   };
 }
 
-export const functionWrite = (key: ResourceKey, document: FunctionDocument, nowMs: number): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { status: document.State, createdAtMs: document.createdAtMs, modifiedAtMs: nowMs },
-  blobs: [document.latest.codeDigest],
-});
+export const functionWrite = (key: ResourceKey, document: FunctionDocument, nowMs: number): Write =>
+  writeOf(key, document, { status: document.State, createdAtMs: document.createdAtMs, modifiedAtMs: nowMs }, [
+    document.latest.codeDigest,
+  ]);
 
 /** A version of a function as its operations answer it; `qualifier` is how it was asked for, null: the ARN names none. */
 export function described(
@@ -54,11 +52,11 @@ function runtimeArn({ runtimes }: FunctionsPorts, region: string, runtime: strin
 }
 
 /** For the ledger: which variables a function has is told, what they hold is not. */
-export function auditable({ latest, ...rest }: FunctionDocument): JsonObject {
+export function auditable({ latest, ...rest }: FunctionDocument): object {
   const { variables, ...config } = latest;
   const names = variables && Object.keys(variables);
   const { requestId: _request, createdAtMs: _created, policies, ...shown } = rest;
-  return { ...shown, ...config, policies, ...(names && { EnvironmentVariables: names }) } as unknown as JsonObject;
+  return { ...shown, ...config, policies, ...(names && { EnvironmentVariables: names }) };
 }
 
 /** Whoever names a revision wants to change that one only. */

@@ -1,10 +1,10 @@
 import { assumptionOf, type WorkAccess } from '../../platform/authorization/work-credentials.ts';
 import { openLogStream } from '../../platform/log-streams.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { Write } from '../../platform/store/port.ts';
+import { writeOf } from '../../platform/store/typed-rows.ts';
 import type { Bootstraps } from './bootstraps.ts';
 import { runtimeKind } from './decide-config.ts';
 import { planEnvironment } from './decide-work.ts';
@@ -50,11 +50,12 @@ export const logStreamOf = ({ key, document }: NewEnvironment): LogStreamName =>
   stream: document.logStream,
 });
 
-export const environmentWrite = (key: ResourceKey, document: EnvironmentDocument): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { parent: document.functionName, createdAtMs: document.createdAtMs, modifiedAtMs: document.createdAtMs },
-});
+export const environmentWrite = (key: ResourceKey, document: EnvironmentDocument): Write =>
+  writeOf(key, document, {
+    parent: document.functionName,
+    createdAtMs: document.createdAtMs,
+    modifiedAtMs: document.createdAtMs,
+  });
 
 /** The row first: whatever happens after it, its timer leads to the process and to its end. */
 export async function startEnvironment(

@@ -1,11 +1,10 @@
 import { ServiceError } from '../../platform/errors/families.ts';
 import { throwPassing } from '../../platform/errors/passing.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import type { AcceptedInvocation, Answered, AsyncInvocation } from '../../platform/ports/routes.ts';
 import type { ReconcileResult, Reconciler } from '../../platform/reconcile/port.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import { keyOf } from '../../platform/resources/declaration.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { type AsyncOutcome, type AsyncRun, runAsync, writeFailure } from './async-run.ts';
 import { type AsyncInvocationDocument, concurrencyOf, pickForAsync, planAsync } from './decide-async.ts';
 import type { HostingPorts } from './ports.ts';
@@ -79,11 +78,7 @@ export class AsyncInvocations implements Reconciler {
     const { outcome } = await store.commit({
       expect: [{ key, version: 0 }],
       write: [
-        {
-          key,
-          document: planned as unknown as JsonObject,
-          index: { parent: EndpointArn, createdAtMs: planned.receivedAtMs, modifiedAtMs: planned.receivedAtMs },
-        },
+        writeOf(key, planned, { parent: EndpointArn, createdAtMs: planned.receivedAtMs, modifiedAtMs: planned.receivedAtMs }),
       ],
       timers: [{ reconciler: ASYNC_RECONCILER, key, dueAtMs: planned.receivedAtMs }],
     });

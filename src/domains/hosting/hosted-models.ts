@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { ERROR_CATALOGUE } from '../../platform/errors/catalogue.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { pinObject, type PinnedObject } from '../../platform/objects/pin.ts';
 import { parseS3Uri } from '../../platform/objects/s3-uri.ts';
@@ -12,7 +11,7 @@ import { MODELS_FOLDER } from '../../platform/serving/plan-model-server.ts';
 import type { PinnedContainer } from '../../platform/serving/pinned-container.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit, Cursor } from '../../platform/store/port.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { modelFolder, modelUri } from './decide-hosted-model.ts';
 import type { HostingPorts } from './ports.ts';
 import {
@@ -126,7 +125,7 @@ export class HostedModels {
         { key, version: 0 },
         { key: endpoint.key, version: endpoint.version },
       ],
-      write: [{ key, document: document as unknown as JsonObject, index, blobs: [document.object.digest] }],
+      write: [writeOf(key, document, index, [document.object.digest])],
       ledger: [entry],
     };
   }
@@ -166,8 +165,8 @@ export class HostedModels {
         sortBy: 'name',
         order: 'ascending',
       } as const;
-      const page = await store.list({ ...query, ...(after && { after }), limit: ROWS_PAGE });
-      const stale = page.rows.filter(({ document }) => !inUse.has((document as unknown as HostedModelDocument).pinnedIn));
+      const page = await listRows<HostedModelDocument>(store, { ...query, ...(after && { after }), limit: ROWS_PAGE });
+      const stale = page.rows.filter(({ document }) => !inUse.has(document.pinnedIn));
       if (stale.length > 0) {
         const expect = stale.map(({ key, version }) => ({ key, version }));
         await store.commit({ expect, remove: stale.map(({ key }) => key) });

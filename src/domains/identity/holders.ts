@@ -7,7 +7,7 @@ import type { ResourceKey } from '../../platform/resource-key.ts';
 import { absentError, arnOf, keyOf, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit, Store, Write } from '../../platform/store/port.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import type { OperationPorts } from './ports.ts';
 import { GROUP, type GroupDocument, type HolderDocument, ROLE, type RoleDocument, USER, type UserDocument } from './resources.ts';
 
@@ -45,11 +45,8 @@ export async function readHolder<K extends HolderKind>(
   return row;
 }
 
-export const holderWrite = (key: ResourceKey, document: HolderDocument, nowMs: number): Write => ({
-  key,
-  document: document as JsonObject,
-  index: { createdAtMs: document.CreateDate, modifiedAtMs: nowMs },
-});
+export const holderWrite = (key: ResourceKey, document: HolderDocument, nowMs: number): Write =>
+  writeOf(key, document, { createdAtMs: document.CreateDate, modifiedAtMs: nowMs });
 
 /** What an operation on a holder needs. The path of one that exists is part of its ARN. */
 export const holderNeed =
@@ -78,7 +75,7 @@ export async function changeHolder<K extends HolderKind>(
   await decideAndCommit(store, async () => {
     const row = await readHolder(store, context, kind, name);
     const { document: after, also } = await change(row.document);
-    const changes = changedMembers(row.document as JsonObject, after as JsonObject);
+    const changes = changedMembers(row.document, after);
     if (Object.keys(changes).length === 0) return { result: undefined };
     return {
       result: undefined,

@@ -1,6 +1,5 @@
 import type { Principal } from '../../platform/authorization/principal.ts';
 import type { CallOrigin } from '../../platform/calls/operation.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import type { LogStreamName } from '../../platform/ports/log-files.ts';
 import type { ResolvedImage } from '../../platform/ports/runtime.ts';
 import type { WorkEnd, WorkOutput } from '../../platform/ports/work.ts';
@@ -21,7 +20,7 @@ export interface JobRecordKind<D extends AnyJobRecord = AnyJobRecord> {
   /** Name of the reconciler, and prefix of work ids. */
   readonly reconciler: string;
   readonly eventType: string;
-  describe(job: D): JsonObject;
+  describe(job: D): object;
   stopping(job: D, atMs: number): D;
   /** Of all hosts and attempts; the document's own `workId` when not given. */
   workIds?(job: D): readonly string[];

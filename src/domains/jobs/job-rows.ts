@@ -1,20 +1,17 @@
-import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers } from '../../platform/ledger/entry.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import type { EventInput } from '../../platform/events/event.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Commit, TimerChange, Write } from '../../platform/store/port.ts';
-import type { Read } from '../../platform/store/typed-rows.ts';
+import { type Read, writeOf } from '../../platform/store/typed-rows.ts';
 import type { JobRecordKind } from './job-kind.ts';
 import { type AnyJobRecord, isSettled } from './resources.ts';
 
-export const jobWrite = <D extends AnyJobRecord>(kind: JobRecordKind<D>, key: ResourceKey, document: D): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { status: document.status, createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
-  ...(kind.blobs && { blobs: kind.blobs(document) }),
-});
+export const jobWrite = <D extends AnyJobRecord>(kind: JobRecordKind<D>, key: ResourceKey, document: D): Write => {
+  const { status, createdAtMs, modifiedAtMs } = document;
+  return writeOf(key, document, { status, createdAtMs, modifiedAtMs }, kind.blobs?.(document));
+};
 
 export function jobEvent<D extends AnyJobRecord>(kind: JobRecordKind<D>, key: ResourceKey, job: D): EventInput {
   return {

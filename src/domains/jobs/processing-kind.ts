@@ -1,4 +1,3 @@
-import type { JsonObject } from '../../platform/json.ts';
 import { cut, REASON_CHARS_MAX } from './decide-end.ts';
 import { processingChannels } from './decide-processing-request.ts';
 import { workIdsOf } from './decide-hosts.ts';
@@ -40,7 +39,7 @@ export const PROCESSING_KIND: JobKind<ProcessingJobDocument> = {
   files: processingFiles,
   outputs: ({ request }) => processingOutputs(request).map(({ name, path }) => ({ name, path })),
   synced: ({ request }) => processingOutputs(request).filter(({ continuous }) => continuous),
-  describe: (job) => describeProcessingJob(job) as unknown as JsonObject,
+  describe: describeProcessingJob,
   waiting: (job, reason, atMs) => ({ ...job, waitingReason: reason, modifiedAtMs: atMs }),
   restarting: (job, _reason, atMs) => ({ ...job, modifiedAtMs: atMs }),
   running: (job, { startedAtMs }) => ({ ...job, startedAtMs, modifiedAtMs: startedAtMs }),

@@ -1,5 +1,4 @@
 import type { SecondaryStatus } from '../../contract/generated/sagemaker.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import type { WorkOutputTree } from '../../platform/ports/work.ts';
 import { MetricScan } from './decide-metrics.ts';
 import { mergedOutputs } from './host-outputs.ts';
@@ -46,7 +45,7 @@ export const TRAINING_KIND: JobKind<TrainingJobDocument> = {
   files: trainingFiles,
   outputs: (job) => [MODEL_OUTPUT, DATA_OUTPUT, ...syncedOutputs(job).map(({ name, path }) => ({ name, path }))],
   synced: syncedOutputs,
-  describe: (job) => describeTrainingJob(job) as unknown as JsonObject,
+  describe: describeTrainingJob,
   waiting: (job, reason, atMs) => ({ ...moved(job, 'Pending', atMs, reason), waitingReason: reason }),
   restarting: (job, reason, atMs) => moved(job, 'Restarting', atMs, reason),
   running,

@@ -1,6 +1,5 @@
 import { containerBlobs } from '../../platform/serving/pinned-container.ts';
 import type { DescribeTransformJobResponse, TransformJobSummary } from '../../contract/generated/sagemaker.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import type { JobRecordKind } from './job-kind.ts';
 import { transformWorks } from './plan-transform.ts';
 import { isSettled, TRANSFORM_JOB, type TransformJobDocument } from './resources.ts';
@@ -11,7 +10,7 @@ export const TRANSFORM_KIND: JobRecordKind<TransformJobDocument> = {
   words: 'transform job',
   reconciler: 'transform-job',
   eventType: 'SageMaker Transform Job State Change',
-  describe: (job) => describeTransformJob(job) as unknown as JsonObject,
+  describe: describeTransformJob,
   stopping: (job, atMs) => ({ ...job, status: 'Stopping', modifiedAtMs: atMs }),
   workIds: (job) => transformWorks(job).map(({ workId }) => workId),
   blobs: (job) => (isSettled(job.status) ? [] : transformBlobs(job)),

@@ -1,9 +1,8 @@
-import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { CAUSE, causeKey, type NoticeDocument, NOTICE } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import type { Commit, RowIndex } from '../../platform/store/port.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { decideRefused, type Refusal } from './decide-refusal.ts';
 import type { NoticePorts } from './ports.ts';
 import { isRefused, sendNotice, type Taken } from './send-notice.ts';
@@ -38,7 +37,7 @@ async function counted({ store }: NoticePorts, row: Row): Promise<Row | undefine
   const { key, version, document, index } = row;
   if (document.to.kind !== 'call' || index.ordinal !== 0) return row;
   const again = { ...index, ordinal: 1 };
-  const write = [{ key, document: document as unknown as JsonObject, index: again }];
+  const write = [writeOf(key, document, again)];
   const { outcome } = await store.commit({ expect: [{ key, version }], write });
   return outcome === 'done' ? { ...row, version: version + 1, index: again } : undefined;
 }
@@ -90,13 +89,7 @@ function afterRefusal(row: Row, refusal: Refusal, nowMs: number): Commit {
   if (next.step === 'again') {
     return {
       expect: [{ key, version }],
-      write: [
-        {
-          key,
-          document: { ...document, attempts } as unknown as JsonObject,
-          index: { ...index, modifiedAtMs: nowMs, ...waiting(index) },
-        },
-      ],
+      write: [writeOf(key, { ...document, attempts }, { ...index, modifiedAtMs: nowMs, ...waiting(index) })],
       timers: [{ reconciler: NOTICE, key, dueAtMs: next.atMs }],
     };
   }
@@ -113,13 +106,7 @@ function afterRefusal(row: Row, refusal: Refusal, nowMs: number): Commit {
   if (!letter) return { ...taken(row), ledger };
   return {
     expect: [{ key, version }],
-    write: [
-      {
-        key,
-        document: letter as unknown as JsonObject,
-        index: { ...index, createdAtMs: nowMs, modifiedAtMs: nowMs, ...waiting(index) },
-      },
-    ],
+    write: [writeOf(key, letter, { ...index, createdAtMs: nowMs, modifiedAtMs: nowMs, ...waiting(index) })],
     timers: [{ reconciler: NOTICE, key, dueAtMs: nowMs }],
     ledger,
   };

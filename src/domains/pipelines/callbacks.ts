@@ -4,10 +4,9 @@ import type { JsonObject } from '../../platform/json.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import type { Commit, Store } from '../../platform/store/port.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import type { OutputParameterDefinition } from '../../../sdk/definition/index.ts';
 import { toBase36 } from './decide-names.ts';
-import { writeOf } from './rows.ts';
 
 /** "A callback step waits at most seven days" (SageMaker's default time-out of the step). */
 export const CALLBACK_TIMEOUT_MS = 7 * 24 * 3600 * 1000;

@@ -2,7 +2,7 @@ import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import type { Reconciler, ReconcileResult } from '../../platform/reconcile/port.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Write } from '../../platform/store/port.ts';
-import { readRow } from '../../platform/store/typed-rows.ts';
+import { readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import type { GraphStep, JsonObject } from '../../../sdk/definition/index.ts';
 import { resolve, resolveConditions } from '../../../sdk/definition/index.ts';
 import {
@@ -30,7 +30,6 @@ import {
   stepIndex,
   stepKey,
 } from './resources.ts';
-import { writeOf } from './rows.ts';
 import { type ExecutionRun, originOf, scopeOf } from './run.ts';
 import { lookAtStep, startStep, stopStep } from './steps/perform.ts';
 import { STEP_KINDS } from './steps/table.ts';

@@ -3,9 +3,8 @@ import { BackendError } from '../../platform/errors/families.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Store, TimerChange } from '../../platform/store/port.ts';
-import { listRows, type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { type DefinitionDocument, definitionKey, REMAINS_RECONCILER, type VersionDocument } from './resources.ts';
-import { writeOf } from './rows.ts';
 
 const PAGE = 200;
 /** Each may have a definition of its own to look at. */

@@ -1,6 +1,5 @@
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import { changedMembers } from '../../platform/ledger/entry.ts';
 import { entryOf } from '../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
@@ -10,7 +9,7 @@ import { type Tag, tagsKey, tagsWrite } from '../../platform/resources/tags.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit, ListQuery, Store, Write } from '../../platform/store/port.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { RECORD_ONLY, type StudioRecord } from './resources.ts';
 
 /** Create, describe, list, update, delete: all that this room does with its records. */
@@ -23,28 +22,19 @@ interface Described {
 
 type Row<D> = Read<StudioRecord<D>>;
 
-const writeOf = <D extends Described>(key: ResourceKey, record: StudioRecord<D>): Write => {
+const recordWrite = <D extends Described>(key: ResourceKey, record: StudioRecord<D>): Write => {
   const { CreationTime = 0, LastModifiedTime = 0, ...rest } = record.described;
   const { Status, NotebookInstanceStatus, DomainId } = rest as Readonly<Record<string, string | undefined>>;
-  return {
-    key,
-    document: record as unknown as JsonObject,
-    index: {
-      createdAtMs: CreationTime,
-      modifiedAtMs: LastModifiedTime,
-      ...((Status ?? NotebookInstanceStatus) !== undefined && { status: Status ?? NotebookInstanceStatus }),
-      ...(DomainId !== undefined && { parent: DomainId }),
-    },
-  };
+  return writeOf(key, record, {
+    createdAtMs: CreationTime,
+    modifiedAtMs: LastModifiedTime,
+    ...((Status ?? NotebookInstanceStatus) !== undefined && { status: Status ?? NotebookInstanceStatus }),
+    ...(DomainId !== undefined && { parent: DomainId }),
+  });
 };
 
-const entry = (context: OperationContext, arn: string, before: unknown, after: unknown) => ({
-  ...entryOf(
-    context,
-    context.operation,
-    [arn],
-    changedMembers(before as JsonObject | undefined, after as JsonObject | undefined),
-  ),
+const entry = (context: OperationContext, arn: string, before: object | undefined, after: object | undefined) => ({
+  ...entryOf(context, context.operation, [arn], changedMembers(before, after)),
   reason: RECORD_ONLY,
 });
 
@@ -72,7 +62,7 @@ async function ownerPart(store: Store, owners: readonly Owner[], from: ResourceK
   );
   return {
     expect: rows.map(({ key, version }) => ({ key, version })),
-    write: rows.map(({ key, document }) => writeOf(key, document)),
+    write: rows.map(({ key, document }) => recordWrite(key, document)),
     refer: rows.map(({ key }) => ({ from, to: key })),
   };
 }
@@ -99,7 +89,7 @@ export async function createRecord<D extends Described>(
     if (existing?.document.requestId === context.requestId) return { result: arn };
     if (existing) throw existsError(declaration, context, name);
     const owned = await ownerPart(store, owners, key, context);
-    const write = writeOf(key, { described, requestId: context.requestId });
+    const write = recordWrite(key, { described, requestId: context.requestId });
     const commit: Commit = {
       expect: [{ key, version: 0 }, ...owned.expect],
       write: [write, ...owned.write, ...(tagged ? [tagged] : [])],
@@ -123,7 +113,7 @@ export async function changeRecord<D extends Described>(
     const { key, version, document } = await requireRecord<D>(store, declaration, name, context);
     if (document.requestId === context.requestId) return { result: arn };
     const next = { ...change(document.described), LastModifiedTime: context.nowMs };
-    const write = writeOf(key, { described: next, requestId: context.requestId });
+    const write = recordWrite(key, { described: next, requestId: context.requestId });
     return {
       result: arn,
       commit: { expect: [{ key, version }], write: [write], ledger: [entry(context, arn, document.described, next)] },
@@ -132,7 +122,7 @@ export async function changeRecord<D extends Described>(
 }
 
 /** Refuses while another record refers to it. */
-export async function removeRecord<D>(
+export async function removeRecord<D extends Described>(
   store: Store,
   declaration: ResourceDeclaration,
   name: string,
@@ -168,9 +158,9 @@ export async function listRecords<D>(
   context: OperationContext,
   more: Pick<ListQuery, 'parent'> = {},
 ): Promise<{ readonly all: D[]; readonly NextToken: string | undefined }> {
-  const { rows, next } = await store.list({ ...listQuery(declaration.kind, context, input), ...more });
+  const { rows, next } = await listRows<StudioRecord<D>>(store, { ...listQuery(declaration.kind, context, input), ...more });
   return {
-    all: rows.map(({ document }) => (document as unknown as StudioRecord<D>).described),
+    all: rows.map(({ document }) => document.described),
     NextToken: encodePageToken(next),
   };
 }

@@ -38,13 +38,14 @@ export interface LedgerHead {
 
 /** Ledger `changes` between two documents: only top-level members that differ. */
 export function changedMembers(
-  before: JsonObject | undefined,
-  after: JsonObject | undefined,
+  before: object | undefined,
+  after: object | undefined,
 ): { [member: string]: readonly [Json, Json] } {
+  const [from, to] = [before, after] as (JsonObject | undefined)[];
   const changes: { [member: string]: readonly [Json, Json] } = {};
-  for (const member of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
-    const old = before?.[member] ?? null;
-    const now = after?.[member] ?? null;
+  for (const member of new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})])) {
+    const old = from?.[member] ?? null;
+    const now = to?.[member] ?? null;
     if (JSON.stringify(old) !== JSON.stringify(now)) changes[member] = [old, now];
   }
   return changes;

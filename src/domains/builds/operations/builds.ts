@@ -60,7 +60,7 @@ async function start(
   const uuid = ports.ids.uuid();
   return decideAndCommit(ports.store, async () => {
     const { idempotencyToken: token, ...request } = input;
-    const use = { operation: 'StartBuild', token: token ?? '', request: request as unknown as JsonObject };
+    const use = { operation: 'StartBuild', token: token ?? '', request };
     const check = token === undefined ? undefined : await checkToken(ports.store, context, use, 'InvalidInputException');
     if (check?.outcome === 'repeat') return { result: { build: await repeated(ports, context, check.response) } };
     const project = await requireProject(ports, context, input.projectName);

@@ -4,7 +4,6 @@ import type { AuthorizationNeed } from '../../../platform/authorization/policy.t
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { readTags, tagContext } from '../../../platform/resources/change-tags.ts';
@@ -13,7 +12,7 @@ import { decodePageToken, encodePageToken } from '../../../platform/resources/pa
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Write } from '../../../platform/store/port.ts';
-import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { formatArn } from '../../../platform/resources/arn.ts';
 import { QUEUED_MINUTES_DEFAULT, refusedProject, TIMEOUT_MINUTES_DEFAULT } from '../decide-settings.ts';
 import type { BuildsPorts } from '../ports.ts';
@@ -66,11 +65,8 @@ export async function checkRole(ports: BuildsPorts, account: string, roleArn: st
   }
 }
 
-const projectWrite = (key: Read<unknown>['key'], document: ProjectDocument): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
-});
+const projectWrite = (key: Read<unknown>['key'], document: ProjectDocument): Write =>
+  writeOf(key, document, { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs });
 
 export async function requireProject(
   ports: BuildsPorts,
@@ -120,13 +116,13 @@ const createProject = (ports: BuildsPorts) =>
   });
 
 /** Values of variables may be secrets that somebody put there in plain text: the ledger has their names. */
-function shown(project: Project): JsonObject {
+function shown(project: Project): object {
   const { environment, ...rest } = project;
   const names = (environment?.environmentVariables ?? []).map(({ name, type = 'PLAINTEXT' }) => ({ name, type }));
   return {
     ...rest,
     ...(environment && { environment: { ...environment, environmentVariables: names } }),
-  } as unknown as JsonObject;
+  };
 }
 
 function newProject(input: CreateProjectInput, context: OperationContext): ProjectDocument['project'] {

@@ -2,7 +2,6 @@ import type { CodeCoverage, ReportGroup, Tag, TestCase } from '../../../contract
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { EXPIRY_RECONCILER } from '../../../platform/idempotency.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { readTags } from '../../../platform/resources/change-tags.ts';
@@ -106,7 +105,7 @@ const createReportGroup = (ports: BuildsPorts) =>
           commit: {
             expect: [{ key, version: 0 }],
             write: [groupWrite(key, document), ...(tagged ? [tagged] : [])],
-            ledger: [entryOf(context, context.operation, [arn], changedMembers(undefined, group as unknown as JsonObject))],
+            ledger: [entryOf(context, context.operation, [arn], changedMembers(undefined, group))],
           },
         };
       });

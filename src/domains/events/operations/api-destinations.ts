@@ -1,12 +1,11 @@
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import type { OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, placeOf } from '../../../platform/resources/declaration.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { listRows } from '../../../platform/store/typed-rows.ts';
+import { listRows, writeOf } from '../../../platform/store/typed-rows.ts';
 import { type DestinationRow, findConnection, findDestination, nameOfArn } from '../connections.ts';
 import { keyInPlace, pageOf } from '../rule-access.ts';
 import { CONNECTION, DESTINATION, type DestinationDocument } from '../resources.ts';
@@ -82,9 +81,9 @@ async function destinationCommit(
       { key: connection.key, version: connection.version },
     ],
     write: [
-      { key, document: document as unknown as JsonObject, index: { parent: document.connectionArn, createdAtMs, modifiedAtMs } },
+      writeOf(key, document, { parent: document.connectionArn, createdAtMs, modifiedAtMs }),
       // written again, so that its deletion meets a newer version of it
-      { key: connection.key, document: connection.document as unknown as JsonObject, index: connection.index },
+      writeOf(connection.key, connection.document, connection.index),
     ],
     ledger: [
       entryOf(context, context.operation, [document.arn], { destination: [row ? told(row.document) : null, told(document)] }),

@@ -9,7 +9,7 @@ import { existsError, type Place, placeOf } from '../../../platform/resources/de
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { busNameOf, busNeeds, pageOf, readBus } from '../rule-access.ts';
 import { BUS, type BusDocument, busArn, busKey, DEFAULT_BUS, RULE } from '../resources.ts';
 import type { EventsPorts } from '../ports.ts';
@@ -67,11 +67,8 @@ async function checkBusQuota({ store }: EventsPorts, context: OperationContext):
   throw new ServiceError('LimitExceededException', 'The requested resource exceeds the maximum number allowed.');
 }
 
-export const busWrite = (place: Place, document: BusDocument) => ({
-  key: busKey(place, document.name),
-  document: document as unknown as JsonObject,
-  index: { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
-});
+export const busWrite = (place: Place, document: BusDocument) =>
+  writeOf(busKey(place, document.name), document, { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs });
 
 export const deleteEventBus = (ports: EventsPorts): Operation<'events:DeleteEventBus'> =>
   operation('events:DeleteEventBus', {

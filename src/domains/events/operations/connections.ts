@@ -8,12 +8,11 @@ import { sealText } from '../../../platform/authorization/session-token.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { missing, refuse } from '../../../platform/errors/rejection.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, placeOf } from '../../../platform/resources/declaration.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { listRows } from '../../../platform/store/typed-rows.ts';
+import { listRows, writeOf } from '../../../platform/store/typed-rows.ts';
 import { type ConnectionRow, findConnection, openConnection } from '../connections.ts';
 import { keyInPlace, pageOf } from '../rule-access.ts';
 import {
@@ -67,13 +66,7 @@ function connectionCommit(context: Parameters<typeof entryOf>[0], row: Connectio
   const told = ({ type, subject }: ConnectionDocument) => ({ type, subject });
   return {
     expect: [{ key, version: row?.version ?? 0 }],
-    write: [
-      {
-        key,
-        document: document as unknown as JsonObject,
-        index: { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs },
-      },
-    ],
+    write: [writeOf(key, document, { createdAtMs: document.createdAtMs, modifiedAtMs: document.modifiedAtMs })],
     ledger: [
       entryOf(context, context.operation, [document.arn], { connection: [row ? told(row.document) : null, told(document)] }),
     ],

@@ -4,7 +4,7 @@ import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { operation, type Operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { accepted } from '../../../platform/errors/rejection.ts';
-import type { Json, JsonObject } from '../../../platform/json.ts';
+import type { Json } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { parsePattern } from '../../../platform/patterns/decide-pattern.ts';
@@ -15,7 +15,7 @@ import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { nextTimeMs } from '../../../platform/schedule-expression.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Commit } from '../../../platform/store/port.ts';
-import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { busWrite } from './buses.ts';
 import { parseRuleSchedule } from '../decide-schedule.ts';
 import { SERVICE } from '../decide-target.ts';
@@ -153,11 +153,13 @@ function timesOf(
   return { scheduleAnchorMs: nowMs, ...(nextAtMs !== undefined && { nextAtMs }) };
 }
 
-export const ruleWrite = (key: RuleRow['key'], document: RuleDocument, nowMs: number) => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { parent: document.bus, status: document.state, createdAtMs: document.createdAtMs, modifiedAtMs: nowMs },
-});
+export const ruleWrite = (key: RuleRow['key'], document: RuleDocument, nowMs: number) =>
+  writeOf(key, document, {
+    parent: document.bus,
+    status: document.state,
+    createdAtMs: document.createdAtMs,
+    modifiedAtMs: nowMs,
+  });
 
 /** A rule as the ledger tells of its changes. */
 function shownRule(rule: RuleDocument | undefined): { [member: string]: Json } {

@@ -1,7 +1,6 @@
 import type { AliasConfiguration, AliasRoutingConfiguration } from '../../../contract/generated/lambda.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { ResourceKey } from '../../../platform/resource-key.ts';
@@ -9,7 +8,7 @@ import { absentError, existsError } from '../../../platform/resources/declaratio
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Write } from '../../../platform/store/port.ts';
-import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import { type AliasDocument, FUNCTION_ALIAS, functionArn } from '../resources.ts';
 import { checkRevision, functionWrite } from '../revisions.ts';
@@ -35,11 +34,8 @@ const aliasAnswer = (context: OperationContext, name: string, { ...alias }: Alia
     Object.keys(alias.weights).length > 0 && { RoutingConfig: { AdditionalVersionWeights: { ...alias.weights } } }),
 });
 
-const aliasWrite = (key: ResourceKey, name: string, document: AliasDocument, nowMs: number): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: { parent: name, facet: document.FunctionVersion, createdAtMs: nowMs, modifiedAtMs: nowMs },
-});
+const aliasWrite = (key: ResourceKey, name: string, document: AliasDocument, nowMs: number): Write =>
+  writeOf(key, document, { parent: name, facet: document.FunctionVersion, createdAtMs: nowMs, modifiedAtMs: nowMs });
 
 /** Other versions that get a share of the invocations; they must exist, and the rest stays with the alias's own. */
 async function checkedWeights(
@@ -149,13 +145,7 @@ const aliasEntry = (
   name: string,
   before: AliasDocument | undefined,
   after: AliasDocument | undefined,
-) =>
-  entryOf(
-    context,
-    context.operation,
-    [functionArn(context, name, (before ?? after)?.Name)],
-    changedMembers(before as unknown as JsonObject, after as unknown as JsonObject),
-  );
+) => entryOf(context, context.operation, [functionArn(context, name, (before ?? after)?.Name)], changedMembers(before, after));
 
 const getAlias = (ports: FunctionsPorts) =>
   operation('lambda:GetAlias', {

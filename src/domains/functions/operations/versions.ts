@@ -1,12 +1,11 @@
 import { type AnyOperation, operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { ResourceKey } from '../../../platform/resource-key.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Write } from '../../../platform/store/port.ts';
-import { listRows, type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import type { FunctionsPorts } from '../ports.ts';
 import { FUNCTION_VERSION, functionArn, type FunctionDocument, LATEST, type VersionDocument } from '../resources.ts';
 import { checkRevision, described, functionWrite } from '../revisions.ts';
@@ -20,12 +19,12 @@ export const versionOperations = (ports: FunctionsPorts): AnyOperation[] => [pub
 export const publishedVersion = (key: ResourceKey, { latest }: FunctionDocument, version: string, nowMs: number): Write => {
   const document: VersionDocument = { Version: version, config: latest, createdAtMs: nowMs };
   const name = key.name;
-  return {
-    key: versionKey(key, name, version),
-    document: document as unknown as JsonObject,
-    index: { parent: name, createdAtMs: nowMs, modifiedAtMs: nowMs, ordinal: Number(version) },
-    blobs: [latest.codeDigest],
-  };
+  return writeOf(
+    versionKey(key, name, version),
+    document,
+    { parent: name, createdAtMs: nowMs, modifiedAtMs: nowMs, ordinal: Number(version) },
+    [latest.codeDigest],
+  );
 };
 
 /** The next version, unless nothing changed since the last one: Lambda then answers that. */
@@ -81,7 +80,7 @@ const publishVersion = (ports: FunctionsPorts) =>
 function withDescription(write: Write, Description: string): Write {
   if (write.key.kind !== FUNCTION_VERSION.kind) return write;
   const document = write.document as unknown as VersionDocument;
-  return { ...write, document: { ...document, config: { ...document.config, Description } } as unknown as JsonObject };
+  return writeOf(write.key, { ...document, config: { ...document.config, Description } }, write.index, write.blobs);
 }
 
 const listVersions = (ports: FunctionsPorts) =>

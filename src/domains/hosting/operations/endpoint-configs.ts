@@ -1,7 +1,6 @@
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
@@ -9,7 +8,7 @@ import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { checkConfig } from '../decide-config.ts';
 import { describeEndpointConfig } from '../describe-endpoint.ts';
@@ -59,12 +58,7 @@ const createEndpointConfig = ({ store, roles }: HostingPorts) =>
         const existing = await readRow<EndpointConfigDocument>(store, key);
         if (existing?.document.requestId === context.requestId) return { result: { EndpointConfigArn } };
         if (existing) throw existsError(ENDPOINT_CONFIG, context, input.EndpointConfigName);
-        const entry = entryOf(
-          context,
-          context.operation,
-          [EndpointConfigArn],
-          changedMembers(undefined, created as unknown as JsonObject),
-        );
+        const entry = entryOf(context, context.operation, [EndpointConfigArn], changedMembers(undefined, created));
         const write = [plainWrite(key, document), ...(tags ? [tags] : [])];
         return { result: { EndpointConfigArn }, commit: { expect: [{ key, version: 0 }], write, ledger: [entry] } };
       });
@@ -87,9 +81,9 @@ const listEndpointConfigs = ({ store }: HostingPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListEndpointConfigs', resources: ['*'] }],
     async handle(input, context) {
-      const page = await store.list(listQuery(ENDPOINT_CONFIG.kind, context, input));
+      const page = await listRows<EndpointConfigDocument>(store, listQuery(ENDPOINT_CONFIG.kind, context, input));
       const EndpointConfigs = page.rows.map(({ document }) => {
-        const { EndpointConfigName, EndpointConfigArn, CreationTime } = document as unknown as EndpointConfigDocument;
+        const { EndpointConfigName, EndpointConfigArn, CreationTime } = document;
         return { EndpointConfigName, EndpointConfigArn, CreationTime };
       });
       return { EndpointConfigs, NextToken: encodePageToken(page.next) };
@@ -107,12 +101,7 @@ const deleteEndpointConfig = ({ store }: HostingPorts) =>
         if (!row && count > 0) return { result: {} };
         if (!row) throw absentError(ENDPOINT_CONFIG, context, EndpointConfigName);
         const { EndpointConfigArn } = row.document;
-        const entry = entryOf(
-          context,
-          context.operation,
-          [EndpointConfigArn],
-          changedMembers(row.document as unknown as JsonObject, undefined),
-        );
+        const entry = entryOf(context, context.operation, [EndpointConfigArn], changedMembers(row.document, undefined));
         return {
           result: {},
           commit: { expect: [{ key, version: row.version }], remove: [key, tagsKey(EndpointConfigArn)], ledger: [entry] },

@@ -5,7 +5,7 @@ import { absentError, arnOf, keyOf } from '../../../platform/resources/declarati
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { describeEndpoint, endpointEvents, summarizeEndpoint } from '../describe-endpoint.ts';
 import type { EndpointRoutes } from '../endpoint-routes.ts';
 import type { HostingPorts } from '../ports.ts';
@@ -47,9 +47,9 @@ const listEndpoints = ({ store }: HostingPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListEndpoints', resources: ['*'] }],
     async handle(input, context) {
-      const page = await store.list(listQuery(ENDPOINT.kind, context, input));
+      const page = await listRows<EndpointDocument>(store, listQuery(ENDPOINT.kind, context, input));
       return {
-        Endpoints: page.rows.map(({ document }) => summarizeEndpoint(document as unknown as EndpointDocument)),
+        Endpoints: page.rows.map(({ document }) => summarizeEndpoint(document)),
         NextToken: encodePageToken(page.next),
       };
     },

@@ -3,7 +3,6 @@ import type { ContainerDefinition, CreateModelInput } from '../../../contract/ge
 import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import type { AuthorizationNeed } from '../../../platform/authorization/policy.ts';
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError, keyOf } from '../../../platform/resources/declaration.ts';
@@ -11,7 +10,7 @@ import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { accepted, refuse } from '../../../platform/errors/rejection.ts';
 import { dataSourceOf } from '../../../platform/serving/model-container.ts';
 import { readArtifact, servingImage } from '../../../platform/serving/pin-containers.ts';
@@ -50,12 +49,7 @@ const createModel = (ports: HostingPorts) =>
         const result = { ModelArn: document.ModelArn };
         if (existing?.document.requestId === context.requestId) return { result };
         if (existing) throw existsError(MODEL, context, input.ModelName);
-        const entry = entryOf(
-          context,
-          context.operation,
-          [document.ModelArn],
-          changedMembers(undefined, created as unknown as JsonObject),
-        );
+        const entry = entryOf(context, context.operation, [document.ModelArn], changedMembers(undefined, created));
         return {
           result,
           commit: { expect: [{ key, version: 0 }], write: [plainWrite(key, document), ...(tags ? [tags] : [])], ledger: [entry] },
@@ -117,9 +111,9 @@ const listModels = ({ store }: HostingPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListModels', resources: ['*'] }],
     async handle(input, context) {
-      const page = await store.list(listQuery(MODEL.kind, context, input));
+      const page = await listRows<ModelDocument>(store, listQuery(MODEL.kind, context, input));
       const Models = page.rows.map(({ document }) => {
-        const { ModelName, ModelArn, CreationTime } = document as unknown as ModelDocument;
+        const { ModelName, ModelArn, CreationTime } = document;
         return { ModelName, ModelArn, CreationTime };
       });
       return { Models, NextToken: encodePageToken(page.next) };
@@ -137,12 +131,7 @@ const deleteModel = ({ store }: HostingPorts) =>
         if (!row && count > 0) return { result: {} };
         if (!row) throw absentError(MODEL, context, ModelName);
         const { ModelArn } = row.document;
-        const entry = entryOf(
-          context,
-          context.operation,
-          [ModelArn],
-          changedMembers(row.document as unknown as JsonObject, undefined),
-        );
+        const entry = entryOf(context, context.operation, [ModelArn], changedMembers(row.document, undefined));
         return {
           result: {},
           commit: { expect: [{ key, version: row.version }], remove: [key, tagsKey(ModelArn)], ledger: [entry] },

@@ -55,7 +55,7 @@ export const createGroup = (ports: OperationPorts) =>
         const row = await findHolder(ports.store, context, 'Group', GroupName);
         if (row?.document.GroupId === document.GroupId) return { result: undefined };
         if (row) throw existsError(GROUP, context, GroupName);
-        const ledger = [entryOf(context, 'iam:CreateGroup', [document.Arn], changedMembers(undefined, document as JsonObject))];
+        const ledger = [entryOf(context, 'iam:CreateGroup', [document.Arn], changedMembers(undefined, document))];
         const write = [holderWrite(key, document, context.nowMs)];
         return { result: undefined, commit: { expect: [{ key, version: 0 }], write, ledger } };
       });
@@ -103,7 +103,7 @@ export const updateGroup = (ports: OperationPorts) =>
         const document: GroupDocument = { ...row.document, GroupName: NewGroupName, Path: path, Arn };
         const renamed = NewGroupName !== GroupName;
         const members = renamed ? await memberRows(ports, context, GroupName) : [];
-        const changes = changedMembers(row.document as JsonObject, document as JsonObject);
+        const changes = changedMembers(row.document, document);
         return {
           result: members.map(({ key }) => key),
           commit: {
@@ -151,7 +151,7 @@ export const deleteGroup = (ports: OperationPorts) =>
         const row = await readHolder(ports.store, context, 'Group', GroupName);
         const members = await membersOf(ports, context.account, GroupName);
         refuse(rejectDeletion(row.document, { members: members.length > 0 }));
-        const changes = changedMembers(row.document as JsonObject, undefined);
+        const changes = changedMembers(row.document, undefined);
         const ledger = [entryOf(context, 'iam:DeleteGroup', [row.document.Arn], changes)];
         return { result: undefined, commit: { expect: [{ key, version: row.version }], remove: [key], ledger } };
       });

@@ -3,7 +3,6 @@ import { idText } from '../../../platform/authorization/session-token.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { formatArn } from '../../../platform/resources/arn.ts';
@@ -104,7 +103,7 @@ export const createPolicy = (ports: OperationPorts) =>
         if (row?.document.PolicyId === document.PolicyId) return { result: undefined };
         if (row) throw existsError(POLICY, context, input.PolicyName);
         const index = { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs };
-        const changes = changedMembers(undefined, document as JsonObject);
+        const changes = changedMembers(undefined, document);
         const ledger = [entryOf(context, 'iam:CreatePolicy', [document.Arn], changes)];
         return { result: undefined, commit: { expect: [{ key, version: 0 }], write: [{ key, document, index }], ledger } };
       });
@@ -157,7 +156,7 @@ export const deletePolicy = (ports: OperationPorts) =>
             "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
           );
         }
-        const changes = changedMembers(document as JsonObject, undefined);
+        const changes = changedMembers(document, undefined);
         const ledger = [entryOf(context, 'iam:DeletePolicy', [PolicyArn], changes)];
         return { result: undefined, commit: { expect: [{ key, version }], remove: [key], ledger } };
       });
@@ -175,7 +174,7 @@ export async function changePolicy(
   const changed = await decideAndCommit<ManagedPolicyDocument>(ports.store, async (count) => {
     const { key, version, document, index } = await readOwnPolicy(ports.store, context, arn);
     const after = change(document, count);
-    const changes = changedMembers(document as JsonObject, after as JsonObject);
+    const changes = changedMembers(document, after);
     if (Object.keys(changes).length === 0) return { result: document };
     return {
       result: after,

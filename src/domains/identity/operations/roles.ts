@@ -2,7 +2,6 @@ import type { Role } from '../../../contract/generated/iam.ts';
 import { idText } from '../../../platform/authorization/session-token.ts';
 import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, existsError } from '../../../platform/resources/declaration.ts';
@@ -72,7 +71,7 @@ export const createRole = (ports: OperationPorts) =>
         // after an answer that was lost the row may be the one just written
         if (row && row.document.RoleId === document.RoleId) return { result: undefined };
         if (row) throw existsError(ROLE, context, input.RoleName);
-        const ledger = [entryOf(context, 'iam:CreateRole', [document.Arn], changedMembers(undefined, document as JsonObject))];
+        const ledger = [entryOf(context, 'iam:CreateRole', [document.Arn], changedMembers(undefined, document))];
         return {
           result: undefined,
           commit: { expect: [{ key, version: 0 }], write: [holderWrite(key, document, context.nowMs)], ledger },
@@ -115,9 +114,7 @@ export const deleteRole = (ports: OperationPorts) =>
         if (!row && count > 0) return { result: undefined };
         if (!row) throw absentError(ROLE, context, RoleName);
         refuse(rejectDeletion(row.document));
-        const ledger = [
-          entryOf(context, 'iam:DeleteRole', [row.document.Arn], changedMembers(row.document as JsonObject, undefined)),
-        ];
+        const ledger = [entryOf(context, 'iam:DeleteRole', [row.document.Arn], changedMembers(row.document, undefined))];
         return { result: undefined, commit: { expect: [{ key: row.key, version: row.version }], remove: [row.key], ledger } };
       });
       directory.forget(holderKey('Role', context, RoleName));

@@ -62,7 +62,7 @@ export const createUser = (ports: OperationPorts) =>
         // after an answer that was lost the row may be the one just written
         if (row?.document.UserId === document.UserId) return { result: undefined };
         if (row) throw existsError(USER, context, input.UserName);
-        const ledger = [entryOf(context, 'iam:CreateUser', [document.Arn], changedMembers(undefined, document as JsonObject))];
+        const ledger = [entryOf(context, 'iam:CreateUser', [document.Arn], changedMembers(undefined, document))];
         const write = [holderWrite(key, document, context.nowMs)];
         return { result: undefined, commit: { expect: [{ key, version: 0 }], write, ledger } };
       });
@@ -117,7 +117,7 @@ export const updateUser = (ports: OperationPorts) =>
               ...(await serviceCredentialsOf(ports, context.account, UserName)),
             ]
           : [];
-        const changes = changedMembers(row.document as JsonObject, document as JsonObject);
+        const changes = changedMembers(row.document, document);
         return {
           result: owned.map(({ key }) => key),
           commit: {
@@ -161,7 +161,7 @@ export const deleteUser = (ports: OperationPorts) =>
         const ofServices = await serviceCredentialsOf(ports, context.account, UserName);
         const [hasKeys, credentials] = [keys.length > 0, ofServices.length > 0];
         refuse(rejectDeletion(row.document, { keys: hasKeys, credentials, groups: (row.document.Groups ?? []).length > 0 }));
-        const changes = changedMembers(row.document as JsonObject, undefined);
+        const changes = changedMembers(row.document, undefined);
         const ledger = [entryOf(context, 'iam:DeleteUser', [row.document.Arn], changes)];
         return { result: undefined, commit: { expect: [{ key, version: row.version }], remove: [key], ledger } };
       });

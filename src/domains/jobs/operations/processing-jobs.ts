@@ -3,6 +3,7 @@ import { type AnyOperation, operation, type OperationContext } from '../../../pl
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
+import { listRows } from '../../../platform/store/typed-rows.ts';
 import { checkProcessingRequest } from '../decide-processing-request.ts';
 import { describeProcessingJob, summarizeProcessingJob } from '../describe-jobs.ts';
 import type { JobsPorts } from '../ports.ts';
@@ -56,9 +57,9 @@ const listProcessingJobs = (ports: JobsPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListProcessingJobs', resources: ['*'] }],
     async handle(input, context) {
-      const { rows, next } = await ports.store.list(listQuery(PROCESSING_JOB.kind, context, input));
+      const { rows, next } = await listRows<ProcessingJobDocument>(ports.store, listQuery(PROCESSING_JOB.kind, context, input));
       return {
-        ProcessingJobSummaries: rows.map(({ document }) => summarizeProcessingJob(document as unknown as ProcessingJobDocument)),
+        ProcessingJobSummaries: rows.map(({ document }) => summarizeProcessingJob(document)),
         NextToken: encodePageToken(next),
       };
     },

@@ -3,6 +3,7 @@ import { type AnyOperation, operation, type OperationContext } from '../../../pl
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';
+import { listRows } from '../../../platform/store/typed-rows.ts';
 import { checkTrainingRequest } from '../decide-training-request.ts';
 import { describeTrainingJob, summarizeTrainingJob } from '../describe-jobs.ts';
 import type { JobsPorts } from '../ports.ts';
@@ -53,9 +54,9 @@ const listTrainingJobs = (ports: JobsPorts) =>
       // no job here has a warm pool or a training plan
       if (input.WarmPoolStatusEquals !== undefined || input.TrainingPlanArnEquals !== undefined)
         return { TrainingJobSummaries: [] };
-      const { rows, next } = await ports.store.list(listQuery(TRAINING_JOB.kind, context, input));
+      const { rows, next } = await listRows<TrainingJobDocument>(ports.store, listQuery(TRAINING_JOB.kind, context, input));
       return {
-        TrainingJobSummaries: rows.map(({ document }) => summarizeTrainingJob(document as unknown as TrainingJobDocument)),
+        TrainingJobSummaries: rows.map(({ document }) => summarizeTrainingJob(document)),
         NextToken: encodePageToken(next),
       };
     },

@@ -3,6 +3,7 @@ import { type AnyOperation, operation, type OperationContext } from '../../../pl
 import { refuse } from '../../../platform/errors/rejection.ts';
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
+import { listRows } from '../../../platform/store/typed-rows.ts';
 import { checkTransformRequest } from '../decide-transform-request.ts';
 import { pinTransformModel } from '../pin-transform-model.ts';
 import type { JobsPorts } from '../ports.ts';
@@ -53,9 +54,9 @@ const listTransformJobs = (ports: JobsPorts) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListTransformJobs', resources: ['*'] }],
     async handle(input, context) {
-      const { rows, next } = await ports.store.list(listQuery(TRANSFORM_JOB.kind, context, input));
+      const { rows, next } = await listRows<TransformJobDocument>(ports.store, listQuery(TRANSFORM_JOB.kind, context, input));
       return {
-        TransformJobSummaries: rows.map(({ document }) => summarizeTransformJob(document as unknown as TransformJobDocument)),
+        TransformJobSummaries: rows.map(({ document }) => summarizeTransformJob(document)),
         NextToken: encodePageToken(next),
       };
     },

@@ -1,17 +1,15 @@
 import { operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { checkToken } from '../../../platform/idempotency.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { ResourceKey } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Cursor, Store } from '../../../platform/store/port.ts';
-import { listRows } from '../../../platform/store/typed-rows.ts';
+import { listRows, writeOf } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
 import { executionOf, readExecution, readPipeline } from '../names.ts';
 import type { PipelinePorts } from '../ports.ts';
 import { EXECUTION_RECONCILER, type ExecutionDocument, executionIndex, type StepDocument } from '../resources.ts';
-import { writeOf } from '../rows.ts';
 import { executionEvent } from '../transitions.ts';
 import { pipelineWrite } from './write-pipelines.ts';
 
@@ -28,7 +26,7 @@ export const retryPipelineExecution = (ports: PipelinePorts) =>
     handle: (input, context) =>
       decideAndCommit(ports.store, async () => {
         const { key, version, document, index } = await readExecution(ports.store, context, input.PipelineExecutionArn);
-        const use = { operation: context.operation, token: input.ClientRequestToken, request: input as unknown as JsonObject };
+        const use = { operation: context.operation, token: input.ClientRequestToken, request: input };
         const token = await checkToken(ports.store, context, use);
         const result = { PipelineExecutionArn: document.arn };
         if (token.outcome === 'repeat') return { result };

@@ -9,7 +9,7 @@ import { arnOf } from '../../../platform/resources/declaration.ts';
 import { tagsKey } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Store } from '../../../platform/store/port.ts';
-import { readRow } from '../../../platform/store/typed-rows.ts';
+import { readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
 import { CACHE_MODE_TAG, type ParameterValue, resolveParameters } from '../../../../sdk/definition/index.ts';
 import { toBase36 } from '../decide-names.ts';
@@ -26,7 +26,6 @@ import {
   PIPELINE_EXECUTION,
   type PipelineDocument,
 } from '../resources.ts';
-import { writeOf } from '../rows.ts';
 import { executionEvent } from '../transitions.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
 import { selectiveOf } from './selective-execution.ts';

@@ -7,7 +7,6 @@ import { passRoleNeeds } from '../../../platform/authorization/pass-role.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { requestDigest, tokenMismatch } from '../../../platform/idempotency.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { readObjectText } from '../../../platform/objects/read-object-text.ts';
@@ -15,7 +14,7 @@ import { arnOf, existsError } from '../../../platform/resources/declaration.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Write } from '../../../platform/store/port.ts';
-import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
 import type { CheckOptions } from '../../../../sdk/definition/index.ts';
 import { aliasesLacking, readVersion } from './read-pipelines.ts';
@@ -37,7 +36,6 @@ import {
   type VersionDocument,
   versionKey,
 } from '../resources.ts';
-import { writeOf } from '../rows.ts';
 
 export const createPipeline = (ports: PipelinePorts, check: CheckOptions) =>
   operation('sagemaker:CreatePipeline', {
@@ -102,7 +100,7 @@ function isRepeated(
 /** The text counts, not where it was read: what stands in S3 may be another definition by now. */
 function createDigestOf(input: CreatePipelineRequest, text: string): string {
   const { ClientRequestToken: _token, PipelineDefinition: _inline, PipelineDefinitionS3Location: _location, ...rest } = input;
-  return requestDigest({ ...rest, definition: digestOf(text) } as unknown as JsonObject);
+  return requestDigest({ ...rest, definition: digestOf(text) });
 }
 
 function newPipeline(input: CreatePipelineRequest, text: string, context: OperationContext): PipelineDocument {

@@ -1,6 +1,6 @@
 import type { UpdateModelPackageInput } from '../../../contract/generated/sagemaker.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
-import type { Json, JsonObject } from '../../../platform/json.ts';
+import type { Json } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { PinnedArtifact } from '../../../platform/objects/pin.ts';
@@ -60,7 +60,7 @@ function updateCommit(
   input: UpdateModelPackageInput,
   context: OperationContext,
 ): Commit | undefined {
-  const changes = changedMembers(row.document as unknown as JsonObject, after as unknown as JsonObject);
+  const changes = changedMembers(row.document, after);
   if (Object.keys(changes).length === 0) return undefined;
   const document: PackageDocument = { ...after, LastModifiedTime: context.nowMs, LastModifiedBy: userContext(context) };
   const entry = entryOf(context, context.operation, [document.ModelPackageArn], changes);

@@ -1,7 +1,7 @@
 import type { CreateModelPackageInput } from '../../../contract/generated/sagemaker.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { checkToken, type TokenCheck } from '../../../platform/idempotency.ts';
-import type { Json, JsonObject } from '../../../platform/json.ts';
+import type { Json } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, arnOf, existsError } from '../../../platform/resources/declaration.ts';
 import { tagsWrite } from '../../../platform/resources/tags.ts';
@@ -122,7 +122,7 @@ async function tokenOf(store: Store, input: CreateModelPackageInput, context: Op
   const { ClientToken } = input;
   return ClientToken === undefined
     ? undefined
-    : checkToken(store, context, { operation: context.operation, token: ClientToken, request: input as unknown as JsonObject });
+    : checkToken(store, context, { operation: context.operation, token: ClientToken, request: input });
 }
 
 /** The package an earlier call with the same token made. */

@@ -1,6 +1,5 @@
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { changedMembers } from '../../../platform/ledger/entry.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { absentError, existsError } from '../../../platform/resources/declaration.ts';
@@ -9,7 +8,7 @@ import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Store } from '../../../platform/store/port.ts';
-import { readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { userContext } from '../../../platform/calls/user-context.ts';
 import { describeGroup, summarizeGroup } from '../describe-package.ts';
 import { named, namedHere } from '../names.ts';
@@ -69,7 +68,7 @@ const createModelPackageGroup = (store: Store) =>
           commit: {
             expect: [{ key, version: 0 }],
             write: [groupWrite(key, document), ...(tags ? [tags] : [])],
-            ledger: [entryOf(context, context.operation, [arn], changedMembers(undefined, created as unknown as JsonObject))],
+            ledger: [entryOf(context, context.operation, [arn], changedMembers(undefined, created))],
           },
         };
       });
@@ -93,9 +92,9 @@ const listModelPackageGroups = (store: Store) =>
     effect: 'read',
     needs: () => [{ action: 'sagemaker:ListModelPackageGroups', resources: ['*'] }],
     async handle(input, context) {
-      const page = await store.list(listQuery(MODEL_PACKAGE_GROUP.kind, context, input));
+      const page = await listRows<GroupDocument>(store, listQuery(MODEL_PACKAGE_GROUP.kind, context, input));
       return {
-        ModelPackageGroupSummaryList: page.rows.map(({ document }) => summarizeGroup(document as unknown as GroupDocument)),
+        ModelPackageGroupSummaryList: page.rows.map(({ document }) => summarizeGroup(document)),
         NextToken: encodePageToken(page.next),
       };
     },
@@ -130,9 +129,7 @@ const deleteModelPackageGroup = (store: Store) =>
           commit: {
             expect: [{ key, version: row.version }],
             remove: [key, tagsKey(row.document.ModelPackageGroupArn)],
-            ledger: [
-              entryOf(context, context.operation, [arn], changedMembers(row.document as unknown as JsonObject, undefined)),
-            ],
+            ledger: [entryOf(context, context.operation, [arn], changedMembers(row.document, undefined))],
           },
         };
       });

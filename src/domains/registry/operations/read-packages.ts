@@ -4,7 +4,7 @@ import { absentError } from '../../../platform/resources/declaration.ts';
 import { listQuery } from '../../../platform/resources/list-query.ts';
 import { encodePageToken } from '../../../platform/resources/page-token.ts';
 import type { ListQuery, Store } from '../../../platform/store/port.ts';
-import { readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { batchSummary, describePackage, summarizePackage } from '../describe-package.ts';
 import { named } from '../names.ts';
 import { MODEL_PACKAGE, MODEL_PACKAGE_GROUP, type PackageDocument } from '../resources.ts';
@@ -59,9 +59,9 @@ export const listModelPackages = (store: Store) =>
     async handle(input, context) {
       const query = packagesQuery(input, context);
       if (!query) return { ModelPackageSummaryList: [] };
-      const page = await store.list(query);
+      const page = await listRows<PackageDocument>(store, query);
       return {
-        ModelPackageSummaryList: page.rows.map(({ document }) => summarizePackage(document as unknown as PackageDocument)),
+        ModelPackageSummaryList: page.rows.map(({ document }) => summarizePackage(document)),
         NextToken: encodePageToken(page.next),
       };
     },

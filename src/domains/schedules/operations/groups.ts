@@ -1,7 +1,6 @@
 import { type AnyOperation, operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { checkToken } from '../../../platform/idempotency.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { changeTags, mergedTags, readTags, tagContext, withoutTags } from '../../../platform/resources/change-tags.ts';
 import { absentError, existsError, keyOfArn, placeOf } from '../../../platform/resources/declaration.ts';
@@ -44,9 +43,8 @@ const createScheduleGroup = (ports: SchedulesPorts) =>
       const { Name: name, Tags } = input;
       const ScheduleGroupArn = groupArn(place, name);
       await decideAndCommit(ports.store, async () => {
-        const request = JSON.parse(JSON.stringify(input)) as JsonObject;
         const token = ClientToken ?? context.requestId;
-        const check = await checkToken(ports.store, place, { operation: 'scheduler:CreateScheduleGroup', token, request });
+        const check = await checkToken(ports.store, place, { operation: 'scheduler:CreateScheduleGroup', token, request: input });
         if (check.outcome === 'repeat') return { result: undefined };
         const key = groupKey(place, name);
         if (name === DEFAULT_GROUP || (await readRow(ports.store, key))) throw existsError(SCHEDULE_GROUP, place, name);

@@ -99,7 +99,7 @@ const createSchedule = (ports: SchedulesPorts) =>
       const place = placeOf(context);
       const ScheduleArn = scheduleArn(place, groupOf(input), input.Name);
       await decideAndCommit(ports.store, async () => {
-        const use = { operation: 'scheduler:CreateSchedule', token, request: JSON.parse(JSON.stringify(request)) as JsonObject };
+        const use = { operation: 'scheduler:CreateSchedule', token, request };
         const check = await checkToken(ports.store, place, use);
         if (check.outcome === 'repeat') return { result: undefined };
         const group = await readGroup(ports.store, context, groupOf(input));
