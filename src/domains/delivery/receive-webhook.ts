@@ -130,8 +130,9 @@ async function startByWebhook(
   const result = { status: 200, text: executionId };
   if (await ports.store.get(executionKey(place, incarnation, executionId))) return { result };
   const trigger = { type: 'Webhook' as const, detail: arn };
-  const isGit = repositoryOf(action.actionTypeId.provider, action.configuration ?? {}) !== undefined;
-  const overrides = isGit ? pushedCommit(payload, action.name) : [];
+  const source = repositoryOf(action.actionTypeId.provider, action.configuration ?? {});
+  const isAuthentic = definition.authentication !== 'UNAUTHENTICATED';
+  const overrides = source && isAuthentic ? pushedCommit(payload, action.name, source.branch) : [];
   const variables = resolveVariables(declaration);
   const parts = await startParts(ports.store, place, pipeline, { executionId, trigger, overrides, variables, restricted }, nowMs);
   const document: WebhookDocument = { ...webhook.document, lastTriggeredAtMs: nowMs };
@@ -149,9 +150,13 @@ async function startByWebhook(
   return { result, commit: merged(parts, received) };
 }
 
-/** The commit that a push event names as the new head. */
-function pushedCommit(payload: Json, actionName: string): SourceRevisionOverride[] {
+/**
+ * The commit that a push event names as the new head of the action's branch. Without one the action takes the head it finds: else a push to
+ * another branch, or anybody where no message is authenticated, would choose what is delivered.
+ */
+function pushedCommit(payload: Json, actionName: string, branch: string): SourceRevisionOverride[] {
   const after = valueAt(payload, ['after']);
+  if (valueAt(payload, ['ref']) !== `refs/heads/${branch}`) return [];
   if (typeof after !== 'string' || !/^[0-9a-f]{40}$/.test(after) || /^0+$/.test(after)) return [];
   return [{ actionName, revisionType: 'COMMIT_ID', revisionValue: after }];
 }

@@ -96,6 +96,38 @@ test('a message whose signature, address or sender is not the webhook’s starts
   assert.equal(await count(), 3);
 });
 
+test('a webhook starts only a pipeline that whoever puts it may give one', async () => {
+  const { rig } = await made(ASK);
+  const Resource = `arn:aws:codepipeline:${REGION}:${ACCOUNT}:webhook:*`;
+  rig.policies.set('tester', [{ Statement: { Effect: 'Allow', Action: 'codepipeline:PutWebhook', Resource } }]);
+  const tester = { ...admin, name: 'tester', arn: `arn:aws:iam::${ACCOUNT}:user/tester` };
+  const open = { authentication: 'UNAUTHENTICATED' as const, authenticationConfiguration: {} };
+  const webhook = { name: 'w', targetPipeline: 'P', targetAction: 'Fetch', filters: [{ jsonPath: '$.ref' }], ...open };
+  await assert.rejects(rig.call('codepipeline:PutWebhook', { webhook }, tester), refused('AccessDeniedException'));
+});
+
+test('a message delivers no commit of another branch, and one that is not signed none that it names', async () => {
+  const { rig } = await made(ASK);
+  const filters = [{ jsonPath: '$.ref' }];
+  const put = async (name: string, authentication: 'GITHUB_HMAC' | 'UNAUTHENTICATED', authenticationConfiguration: object) => {
+    const webhook = { name, targetPipeline: 'P', targetAction: 'Fetch', filters, authentication, authenticationConfiguration };
+    return (await rig.call('codepipeline:PutWebhook', { webhook })).webhook?.url.split('/').at(-1) ?? '';
+  };
+  const signed = await put('signed', 'GITHUB_HMAC', { SecretToken: 's' });
+  const open = await put('open', 'UNAUTHENTICATED', {});
+  const named = 'a'.repeat(40);
+  const delivered = async (hook: string, branch: string) => {
+    const body = Buffer.from(JSON.stringify({ ref: `refs/heads/${branch}`, after: named }));
+    const headers = { 'x-hub-signature-256': `sha256=${createHmac('sha256', 's').update(body).digest('hex')}` };
+    await receiveWebhook(rig.ports, { account: ACCOUNT, region: REGION }, hook, { headers, body, sourceIp: '127.0.0.1' });
+    await rig.loop.idle();
+    return (await executions(rig))[0]?.sourceRevisions?.[0]?.revisionId;
+  };
+  assert.equal(await delivered(signed, 'main'), named);
+  assert.equal(await delivered(signed, 'feature'), 'c1');
+  assert.equal(await delivered(open, 'main'), 'c1');
+});
+
 test('what code in a job makes or starts has no more rights than the job, and cannot approve', async () => {
   const rig = await rigOf();
   const job = { ...admin, kind: 'role-session' as const, sessionPolicy: JOB_SESSION_POLICY };

@@ -11,7 +11,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
 import { checkWebhook } from '../decide-webhook.ts';
 import type { DeliveryPorts } from '../ports.ts';
-import { DELIVERY_WEBHOOK, plainWrite, webhookArn, webhookKey } from '../resources.ts';
+import { DELIVERY_WEBHOOK, pipelineArn, plainWrite, webhookArn, webhookKey } from '../resources.ts';
 import { readPipeline } from '../rows.ts';
 import { hookKey, hookUrl, type WebhookDocument, webhookItem } from '../webhook-rows.ts';
 import { checkedTagList } from './tags.ts';
@@ -23,7 +23,10 @@ const PAGE = 100;
 export const putWebhook = (ports: DeliveryPorts) =>
   operation('codepipeline:PutWebhook', {
     effect: 'change',
-    needs: ({ webhook }, context) => [{ action: 'codepipeline:PutWebhook', resources: [webhookArn(context, webhook.name)] }],
+    // both, as on AWS: whoever puts a webhook lets others start its pipeline
+    needs: ({ webhook: { name, targetPipeline } }, context) => [
+      { action: 'codepipeline:PutWebhook', resources: [webhookArn(context, name), pipelineArn(context, targetPipeline)] },
+    ],
     async handle({ webhook, tags = [] }, context) {
       refuse(checkWebhook(webhook));
       const arn = webhookArn(context, webhook.name);
