@@ -17,7 +17,7 @@ import {
   pipelineArn,
   type PipelineDocument,
 } from '../resources.ts';
-import { readLine, readPipeline } from '../rows.ts';
+import { readLine, readPipeline, readStructure } from '../rows.ts';
 import { changeEvent } from '../transitions.ts';
 import { executionsOf } from './read-executions.ts';
 import { checkStage } from './retry.ts';
@@ -37,9 +37,10 @@ export const putApprovalResult = (ports: DeliveryPorts) =>
     handle: ({ pipelineName, stageName, actionName, result: { status, summary }, token }, context) =>
       decideAndCommit(ports.store, async (count) => {
         const { document: pipeline } = await readPipeline(ports.store, context, pipelineName);
-        checkAction(pipeline, stageName, actionName);
         const found = await findRequest(ports.store, context, pipeline, stageName, actionName, token);
         if (!found) {
+          // an execution keeps to its structure: it may ask in a stage that the pipeline has no more
+          checkAction(pipeline, stageName, actionName);
           throw new ServiceError(
             'InvalidApprovalTokenException',
             `The approval token ${token} is not that of an approval request of ${actionName}.`,
@@ -62,13 +63,14 @@ export const putApprovalResult = (ports: DeliveryPorts) =>
           modifiedAtMs: context.nowMs,
         };
         const change = { of: 'action', action: after } as const;
+        const structure = await readStructure(ports.store, execution.key, document.version);
         return {
           result: { approvedAt: context.nowMs },
           commit: {
             expect: [{ key: execution.key, version: execution.version }],
             write: [executionWrite(execution.key, document)],
             timers: [{ reconciler: EXECUTION_RECONCILER, key: execution.key, dueAtMs: context.nowMs }],
-            events: [changeEvent(context, document, pipeline.declaration, change, context.nowMs)],
+            events: [changeEvent(context, document, structure ?? pipeline.declaration, change, context.nowMs)],
             ledger: [
               entryOf(context, context.operation, [actionArn(pipeline.arn, stageName, actionName)], {
                 executionId: [null, document.executionId],

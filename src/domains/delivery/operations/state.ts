@@ -33,7 +33,7 @@ export const getPipelineState = ({ store }: DeliveryPorts) =>
     async handle({ name }, context) {
       const { document } = await readPipeline(store, context, name);
       const line = (await readLine(store, context, incarnationOf(document))).document;
-      const newest = document.declaration.executionMode === 'PARALLEL' ? await parallelOf(store, context, document) : [];
+      const newest = await parallelOf(store, context, document);
       const known = new Map(newest.map((execution) => [execution.executionId, execution]));
       const stageStates = [];
       for (const [index, stage] of document.declaration.stages.entries()) {
@@ -49,11 +49,15 @@ export const getPipelineState = ({ store }: DeliveryPorts) =>
     },
   });
 
-/** Those that run and the newest of the others: in mode PARALLEL no line says who was in a stage. */
+/**
+ * Those in mode PARALLEL, whom no line knows: all that run, also from before the pipeline's mode was changed, and of the others the newest
+ * while it is PARALLEL.
+ */
 async function parallelOf(store: Store, context: OperationContext, pipeline: PipelineDocument): Promise<ExecutionDocument[]> {
   const running = await executionsOf(store, context, pipeline, PARALLEL_MAX, { unsettled: true });
-  const newest = await executionsOf(store, context, pipeline, PARALLEL_MAX);
-  return [...running.rows, ...newest.rows].map(({ document }) => document);
+  const isParallel = pipeline.declaration.executionMode === 'PARALLEL';
+  const newest = isParallel ? await executionsOf(store, context, pipeline, PARALLEL_MAX) : { rows: [] };
+  return [...running.rows, ...newest.rows].map(({ document }) => document).filter(({ mode }) => mode === 'PARALLEL');
 }
 
 async function stageState(
@@ -73,7 +77,8 @@ async function stageState(
   };
   const { latest, waiting } = stageLine(line, stage.name);
   const parallel = [...known.values()].filter(({ mode }) => mode === 'PARALLEL');
-  const inStage = latest === undefined ? newestIn(parallel, stage.name) : await read(latest);
+  const inLine = latest === undefined ? undefined : await read(latest);
+  const inStage = newestIn(inLine ? [...parallel, inLine] : parallel, stage.name);
   const inbound = [
     ...(await Promise.all(waiting.map(({ executionId }) => read(executionId)))).flatMap((one) => one ?? []),
     ...parallel.filter((one) => isUnsettled(one) && one.place === 'waiting' && one.stage === index),
@@ -100,7 +105,7 @@ async function stageState(
   };
 }
 
-/** Of parallel ones the newest that is in the stage now, so that requests for approval come up one after the other; else the newest that was. */
+/** The newest that is in the stage now, so that requests for approval come up one after the other; else the newest that was. */
 function newestIn(executions: readonly ExecutionDocument[], stage: string): ExecutionDocument | undefined {
   const statusIn = ({ stages }: ExecutionDocument) => stages.find(({ name }) => name === stage)?.status;
   const there = executions.filter(({ stages }) => stages.some(({ name }) => name === stage)).sort((a, b) => b.number - a.number);
@@ -211,7 +216,7 @@ function stageBehind(pipeline: PipelineDocument, named: string, transitionType: 
   throw new ServiceError('ValidationException', `Nothing follows the stage ${named}: it has no outbound transition.`);
 }
 
-/** Who stands before the stage and may go on. */
+/** Who stands before the stage and may go on; of parallel ones all that stand before any. */
 async function waitingBefore(
   store: Store,
   context: OperationContext,
@@ -219,12 +224,12 @@ async function waitingBefore(
   line: LineDocument,
   stage: string,
 ): Promise<string[]> {
-  const { waiting } = stageLine(line, stage);
-  const first = waiting.slice(0, 1).map(({ executionId }) => executionId);
-  if (pipeline.declaration.executionMode !== 'PARALLEL') return first;
+  const first = stageLine(line, stage).waiting.slice(0, 1);
   const running = await executionsOf(store, context, pipeline, PARALLEL_MAX, { unsettled: true });
-  const newest = running.rows.map(({ document }) => document);
-  return [...first, ...newest.filter(({ place }) => place === 'waiting').map(({ executionId }) => executionId)];
+  const parallel = running.rows
+    .map(({ document }) => document)
+    .filter(({ mode, place }) => mode === 'PARALLEL' && place === 'waiting');
+  return [...first, ...parallel].map(({ executionId }) => executionId);
 }
 
 export const enableStageTransition = (ports: DeliveryPorts) => changeTransition(ports, 'codepipeline:EnableStageTransition');
