@@ -4,6 +4,7 @@ import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { TimerChange, Write } from '../../platform/store/port.ts';
 import { SERVICE } from './perform.ts';
 import { type ActionRecord, actionArn, type ExecutionDocument } from './resources.ts';
+import { declarationOf } from './rows.ts';
 
 /** Where a person decides; the page asks who they are. */
 const reviewLink = (serverUrl: string, execution: ExecutionDocument, action: ActionRecord): string => {
@@ -27,7 +28,7 @@ export function approvalNotice(
   if (topic === undefined || action.token === undefined) return undefined;
   const { CustomData, ExternalEntityLink } = action.configuration ?? {};
   const link = reviewLink(serverUrl, execution, action);
-  const declared = structure.stages.find(({ name }) => name === action.stage)?.actions.find(({ name }) => name === action.name);
+  const declared = declarationOf(structure, action);
   const message = {
     region: key.region,
     consoleLink: `${serverUrl}/_slipway/ui/#/delivery/${encodeURIComponent(execution.pipelineName)}`,

@@ -206,8 +206,11 @@ class Course {
     };
     this.#execution = { ...this.#execution, actions: [...this.#execution.actions, action] };
     this.#changes.push({ of: 'action', action });
-    if (unresolved === undefined) return;
-    const message = `The variable ${unresolved} in the configuration of action ${declared.name} has no value.`;
+    const lacking = (declared.inputArtifacts ?? []).find(({ name }) => !artifacts.has(name));
+    const variable = `The variable ${unresolved} in the configuration of action ${declared.name} has no value.`;
+    const input = `The input artifact ${lacking?.name} of action ${declared.name} is not there: what makes it did not succeed.`;
+    const message = unresolved === undefined ? lacking && input : variable;
+    if (message === undefined) return;
     this.#end({ ...action, error: { code: 'ConfigurationError', message } }, 'Failed');
   }
 

@@ -162,11 +162,30 @@ const FAULTS: readonly (readonly [what: string, code: string, text: RegExp, Pipe
     'InvalidStructureException',
     /source stage cannot be rolled back/,
     pipelineOf([], {
+      ...V2,
       stages: [
         { name: 'Source', actions: [source()], onFailure: { result: 'ROLLBACK' } },
         { name: 'Ask', actions: [approval()] },
       ],
     }),
+  ],
+  [
+    'a rollback of type V1',
+    'InvalidStructureException',
+    /type V1 cannot be rolled back \(stages\[1\]/,
+    pipelineOf([['Ask', [approval()], { onFailure: { result: 'ROLLBACK' } }]]),
+  ],
+  [
+    'a rollback in mode PARALLEL',
+    'InvalidStructureException',
+    /PARALLEL mode cannot be rolled back/,
+    pipelineOf([['Ask', [approval()], { onFailure: { result: 'ROLLBACK' } }]], { ...V2, executionMode: 'PARALLEL' }),
+  ],
+  [
+    'a bucket in another region alone',
+    'InvalidStructureException',
+    /in its own region us-east-1/,
+    pipelineOf([ask], { artifactStore: undefined, artifactStores: { 'eu-west-1': { type: 'S3', location: 'b' } } }),
   ],
   ['no bucket', 'InvalidStructureException', /must have an artifactStore/, pipelineOf([ask], { artifactStore: undefined })],
   [
@@ -263,6 +282,9 @@ test('globs of triggers', () => {
     ['v?.0', 'v1x0', false],
     ['a+b(c)[d]', 'a+b(c)[d]', true],
     ['{a', 'a', false],
+    // in time that grows with the text alone
+    ['**/'.repeat(80), `${'a/'.repeat(100)}b`, false],
+    ['**a'.repeat(80), 'a'.repeat(250), true],
   ];
   for (const [pattern, name, expected] of cases) assert.equal(matchesGlob(pattern, name), expected, `${pattern} ${name}`);
   const push = [{ branches: { includes: ['main'] }, filePaths: { includes: ['src/**'], excludes: ['**/*.md'] } }];

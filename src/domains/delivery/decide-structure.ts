@@ -23,7 +23,7 @@ const refusal = (code: ErrorCode, path: Path, message: string): Rejection => ({ 
 
 /** What is wrong with a pipeline's structure, if anything: the first fault in reading order. */
 export function checkStructure(pipeline: PipelineDeclaration, region: string): Rejection | undefined {
-  return checkHead(pipeline) ?? checkStages(pipeline, region) ?? checkTriggers(pipeline);
+  return checkHead(pipeline, region) ?? checkStages(pipeline, region) ?? checkTriggers(pipeline);
 }
 
 /** The structure with the defaults that AWS fills in. */
@@ -49,7 +49,7 @@ function masked({ configuration = {}, actionTypeId }: ActionDeclaration): { [key
   return Object.fromEntries(Object.entries(configuration).map(([key, value]) => [key, settings[key]?.secret ? '****' : value]));
 }
 
-function checkHead(pipeline: PipelineDeclaration): Rejection | undefined {
+function checkHead(pipeline: PipelineDeclaration, region: string): Rejection | undefined {
   const { stages, artifactStore, artifactStores, executionMode = 'SUPERSEDED', pipelineType = 'V1' } = pipeline;
   if (stages.length < 2) {
     const text = `Pipeline has only ${stages.length} stage(s). There should be a minimum of 2 stages in a pipeline`;
@@ -60,6 +60,14 @@ function checkHead(pipeline: PipelineDeclaration): Rejection | undefined {
     return structure('artifactStores', 'Pipeline must have either artifactStore or artifactStores, but not both');
   }
   if (!artifactStore && !artifactStores) return structure('artifactStore', 'Pipeline must have an artifactStore');
+  if (artifactStores && !Object.hasOwn(artifactStores, region)) {
+    return structure('artifactStores', `Pipeline must have an artifact store in its own region ${region}`);
+  }
+  const rollback = stages.findIndex(({ onFailure }) => onFailure?.result === 'ROLLBACK');
+  if (rollback >= 0 && (pipelineType === 'V1' || executionMode === 'PARALLEL')) {
+    const where = pipelineType === 'V1' ? 'of type V1' : 'in PARALLEL mode';
+    return structure(`stages[${rollback}].onFailure`, `Stages of pipelines ${where} cannot be rolled back`);
+  }
   if (pipelineType !== 'V1') return checkVariables(pipeline);
   if (executionMode !== 'SUPERSEDED') {
     return structure('executionMode', `Execution mode ${executionMode} is only available for pipelines of type V2`);

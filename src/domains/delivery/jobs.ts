@@ -2,6 +2,7 @@ import type { JobData, PipelineDeclaration } from '../../contract/generated/code
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Write } from '../../platform/store/port.ts';
 import { uuidOf } from './names.ts';
+import { declarationOf } from './rows.ts';
 import { type ActionRecord, type ExecutionDocument, jobKey, type JobDocument, plainWrite } from './resources.ts';
 
 /** A function's job: which call of the function an answer is for. */
@@ -33,7 +34,7 @@ export function jobWrite(sealingKey: string, execution: ResourceKey, actionId: s
 
 /** What a worker is told of its job, without credentials. */
 export function jobDataOf(execution: ExecutionDocument, structure: PipelineDeclaration, action: ActionRecord): JobData {
-  const declared = structure.stages.find(({ name }) => name === action.stage)?.actions.find(({ name }) => name === action.name);
+  const declared = declarationOf(structure, action);
   const artifact = ({ name, bucket, key }: { name: string; bucket: string; key: string }) => ({
     name,
     location: { type: 'S3' as const, s3Location: { bucketName: bucket, objectKey: key } },

@@ -9,6 +9,7 @@ import { ACTION_KINDS } from './actions/table.ts';
 import type { Observation } from './decide-execution.ts';
 import type { DeliveryPorts } from './ports.ts';
 import type { ActionRecord, ExecutionDocument } from './resources.ts';
+import { declarationOf } from './rows.ts';
 
 export const SERVICE = 'codepipeline.amazonaws.com';
 
@@ -21,8 +22,18 @@ export interface Running {
 export const startAction = (ports: DeliveryPorts, running: Running, action: ActionRecord): Promise<Observation | undefined> =>
   perform(ports, running, action, (kind, work) => kind.start(work));
 
-export const lookAtAction = (ports: DeliveryPorts, running: Running, action: ActionRecord): Promise<Observation | undefined> =>
-  perform(ports, running, action, async (kind, work) => kind.look?.(work));
+/** Of an action whose end somebody tells us there is nothing to look at: it does not even need its role. */
+export const lookAtAction = async (
+  ports: DeliveryPorts,
+  running: Running,
+  action: ActionRecord,
+): Promise<Observation | undefined> =>
+  kindOf(running, action)?.look && perform(ports, running, action, async (kind, work) => kind.look?.(work));
+
+function kindOf({ structure }: Running, action: ActionRecord): ActionKind | undefined {
+  const provider = declarationOf(structure, action)?.actionTypeId.provider;
+  return provider === undefined ? undefined : ACTION_KINDS[provider];
+}
 
 /** A refusal ends the action; a fault that passes is thrown for the loop to try again. */
 async function perform(
@@ -32,8 +43,8 @@ async function perform(
   effect: (kind: ActionKind, work: Work) => Promise<Seen | undefined>,
 ): Promise<Observation | undefined> {
   const { key, execution, structure } = running;
-  const declared = structure.stages.find(({ name }) => name === action.stage)?.actions.find(({ name }) => name === action.name);
-  const kind = declared && ACTION_KINDS[declared.actionTypeId.provider];
+  const declared = declarationOf(structure, action);
+  const kind = kindOf(running, action);
   if (!declared || !kind) return undefined;
   try {
     const principal = await principalOf(ports, running, declared.roleArn);

@@ -19,7 +19,7 @@ import {
   incarnationIn,
   isUnsettled,
 } from './resources.ts';
-import { bucketOf, readLine, readStructure } from './rows.ts';
+import { bucketOf, declarationOf, readLine, readStructure } from './rows.ts';
 import { lineParts, merged, rollbackParts } from './start-execution.ts';
 import { changeEntry, changeEvent } from './transitions.ts';
 import type { Watch } from './watch.ts';
@@ -60,6 +60,7 @@ async function moveOn(
   key: ResourceKey,
 ): Promise<ExecutionDocument | undefined> {
   let observations: Observation[] | undefined;
+  let fault: unknown;
   for (let conflicts = 0; conflicts < CONFLICTS_MAX; ) {
     const row = await readRow<ExecutionDocument>(ports.store, key);
     const structure = row && (await structureOf(ports, structures, row));
@@ -69,7 +70,9 @@ async function moveOn(
     }
     if (!observations) {
       watchFor(watch, key, row.document); // before the look, so that no end goes by between the two
-      observations = await lookAround(ports, { key, execution: row.document, structure });
+      const looked = await lookAround(ports, { key, execution: row.document, structure });
+      observations = looked.seen;
+      fault = looked.fault; // told at the end: what cannot be looked at can still be given up, or take too long
     }
     const committed = await decideAndCommitOnce(ports, row, structure, observations);
     if (!committed) {
@@ -86,9 +89,11 @@ async function moveOn(
     watchFor(watch, key, execution);
     const begun = observations.filter(({ seen }) => seen === 'begun').map(({ action }) => action);
     const acted = await act(ports, { key, execution, structure }, begun);
-    if (acted.seen.length === 0 && acted.fault !== undefined) throw acted.fault;
-    if (acted.seen.length === 0) return execution;
     observations = acted.seen;
+    if (observations.length > 0) continue;
+    fault = acted.fault ?? fault;
+    if (fault !== undefined) throw fault;
+    return execution;
   }
   throw new BackendError('storage', 'A pipeline is written by others all the time.', { retryable: true });
 }
@@ -127,11 +132,9 @@ function act(ports: DeliveryPorts, running: Running, begun: readonly string[]): 
 }
 
 /** Looks at what is under way. */
-async function lookAround(ports: DeliveryPorts, running: Running): Promise<Observation[]> {
+function lookAround(ports: DeliveryPorts, running: Running): Promise<Acted> {
   const underWay = inProgress(running.execution).filter(({ begun }) => begun);
-  const { seen, fault } = await all(underWay, (action) => lookAtAction(ports, running, action));
-  if (fault !== undefined && seen.length === 0) throw fault;
-  return seen;
+  return all(underWay, (action) => lookAtAction(ports, running, action));
 }
 
 async function all(
@@ -207,7 +210,7 @@ function commitOf(
   for (const action of execution.actions) {
     const earlier = before.actions.find(({ id }) => id === action.id);
     if (action.status !== 'InProgress') continue;
-    if (!earlier && isFunction(structure, action))
+    if (!earlier && declarationOf(structure, action)?.actionTypeId.provider === 'Lambda')
       write.push(jobWrite(ports.sealingKey, key, action.id, keptJob(action).serial, nowMs));
     const notice =
       earlier?.token === action.token ? undefined : approvalNotice(key, execution, structure, action, ports.serverUrl(), nowMs);
@@ -223,7 +226,3 @@ function commitOf(
     ledger: changes.map((change) => changeEntry(key, execution, change, nowMs)),
   };
 }
-
-const isFunction = (structure: PipelineDeclaration, { stage, name }: ActionRecord): boolean =>
-  structure.stages.find((one) => one.name === stage)?.actions.find((one) => one.name === name)?.actionTypeId.provider ===
-  'Lambda';

@@ -21,6 +21,7 @@ import {
   rigOf,
   start,
   statusOf,
+  stop,
   tokenOf,
   told,
 } from './delivery-rig.ts';
@@ -378,4 +379,75 @@ test('a deleted pipeline leaves nothing behind, also one that is made anew under
   rig.clock.advance(61_000);
   await rig.loop.idle();
   assert.deepEqual(await rig.store.timers({ limit: 10 }), []);
+});
+
+test('an execution whose build cannot be looked at ends in time, and when it is given up', async () => {
+  const { rig, execution } = await made(pipelineOf([['Build', [build('Unit')]]]));
+  rig.fault = (point) => {
+    if (point === 'before codebuild:BatchGetBuilds') throw new ServiceError('ThrottlingException', 'Rate exceeded');
+  };
+  await stop(rig, execution);
+  assert.equal(await statusOf(rig, execution), 'Stopped');
+  const second = await start(rig);
+  rig.clock.advance(37 * 3600_000);
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, second), 'Failed');
+});
+
+test('a request for approval is still there when the role of its pipeline is not', async () => {
+  const { rig, execution } = await made(pipelineOf([['Ask', [approval()]]]));
+  rig.policies.delete('delivery');
+  await rig.restart();
+  await rig.loop.idle();
+  await approve(rig, 'Ask');
+  assert.equal(await statusOf(rig, execution), 'Succeeded');
+});
+
+test('a stage goes back to an execution that was stopped later, and nobody stopped the one that does it', async () => {
+  const { rig, execution } = await made(
+    pipelineOf(
+      [
+        ['Build', [build('Unit')]],
+        ['Ask', [approval()]],
+      ],
+      { pipelineType: 'V2' },
+    ),
+  );
+  const target = { pipelineName: 'P', stageName: 'Build', targetPipelineExecutionId: execution };
+  await endAll(rig);
+  await rig.call('codepipeline:StopPipelineExecution', {
+    pipelineName: 'P',
+    pipelineExecutionId: execution,
+    abandon: true,
+    reason: 'r',
+  });
+  await rig.loop.idle();
+  await rig.call('codepipeline:RollbackStage', target);
+  await rig.loop.idle();
+  const [back] = await executions(rig);
+  assert.deepEqual(
+    [back?.executionType, back?.status, back?.stopTrigger, back?.statusSummary],
+    ['ROLLBACK', 'InProgress', undefined, undefined],
+  );
+  await assert.rejects(
+    rig.call('codepipeline:RollbackStage', target),
+    refused('UnableToRollbackStageException'),
+    'it is running',
+  );
+});
+
+test('an action whose input a skipped stage did not make fails instead of doing without', async () => {
+  const { rig, execution } = await made(
+    pipelineOf(
+      [
+        ['Build', [build('Unit')], { onFailure: { result: 'SKIP' } }],
+        ['Pack', [build('Pack', { inputArtifacts: [{ name: 'UnitOut' }] })]],
+      ],
+      { pipelineType: 'V2' },
+    ),
+  );
+  await endAll(rig, 'FAILED');
+  assert.equal(await statusOf(rig, execution), 'Failed');
+  const [action] = await actionsOf(rig, execution);
+  assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /UnitOut/);
 });

@@ -1,9 +1,10 @@
 import { absentError, type Place } from '../../platform/resources/declaration.ts';
-import type { PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
+import type { ActionDeclaration, PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
 import {
+  type ActionRecord,
   DELIVERY_PIPELINE,
   incarnationIn,
   type LineDocument,
@@ -43,6 +44,12 @@ export async function readStructure(
   const row = await readRow<VersionDocument>(store, versionKey(execution, incarnationIn(execution), version));
   return row?.document.declaration;
 }
+
+/** What the structure says of an action. */
+export const declarationOf = (
+  structure: PipelineDeclaration,
+  { stage, name }: Pick<ActionRecord, 'stage' | 'name'>,
+): ActionDeclaration | undefined => structure.stages.find((one) => one.name === stage)?.actions.find((one) => one.name === name);
 
 /** Where a pipeline's artifacts of a region go. */
 export const bucketOf = ({ artifactStore, artifactStores }: PipelineDeclaration, region: string): string =>

@@ -185,8 +185,9 @@ export function rollbackOf(
   nowMs: number,
 ): { readonly parts: Partial<Commit>; readonly line: LineDocument } {
   const number = line.started + 1;
+  const { stop: _stopped, statusSummary: _told, requestDigest: _asked, ...same } = target;
   const document: ExecutionDocument = {
-    ...target,
+    ...same,
     executionId,
     number,
     type: 'ROLLBACK',

@@ -6,6 +6,7 @@ import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import type { Change } from './decide-execution.ts';
 import { type ActionRecord, type ArtifactRecord, actionArn, type ExecutionDocument, stageArn } from './resources.ts';
+import { declarationOf } from './rows.ts';
 
 const DETAIL_TYPES = { pipeline: 'Pipeline', stage: 'Stage', action: 'Action' } as const;
 
@@ -59,7 +60,7 @@ function detailOf(place: Place, execution: ExecutionDocument, structure: Pipelin
 }
 
 function actionDetail({ region }: Place, structure: PipelineDeclaration, action: ActionRecord): object {
-  const declared = structure.stages.find(({ name }) => name === action.stage)?.actions.find(({ name }) => name === action.name);
+  const declared = declarationOf(structure, action);
   const { status, externalExecutionId, externalExecutionUrl, summary, error } = action;
   return {
     'action-execution-id': action.id,

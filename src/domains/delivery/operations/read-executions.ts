@@ -20,7 +20,7 @@ import {
   pipelineArn,
   type PipelineDocument,
 } from '../resources.ts';
-import { readPipeline, readStructure } from '../rows.ts';
+import { declarationOf, readPipeline, readStructure } from '../rows.ts';
 import { findExecution } from './executions.ts';
 import { checkStage } from './retry.ts';
 
@@ -177,7 +177,7 @@ async function detailsOf(store: Store, { key, document }: Read<ExecutionDocument
     throw new ServiceError('PipelineExecutionNotFoundException', `The execution ${document.executionId} is being removed.`);
   const actions = [...document.earlier, ...document.actions].reverse().sort((a, b) => b.startedAtMs - a.startedAtMs);
   return actions.map((action) => {
-    const declared = structure.stages.find(({ name }) => name === action.stage)?.actions.find(({ name }) => name === action.name);
+    const declared = declarationOf(structure, action);
     return {
       pipelineExecutionId: document.executionId,
       actionExecutionId: action.id,

@@ -119,12 +119,12 @@ export const rollbackStage = (ports: DeliveryPorts) =>
         const pipeline = await readPipeline(ports.store, context, pipelineName);
         checkStage(pipeline.document, stageName);
         const { execution: target } = await findExecution(ports.store, context, pipelineName, targetPipelineExecutionId);
-        checkRollback(pipeline.document, target.document, stageName);
         const incarnation = incarnationOf(pipeline.document);
         const executionId = uuidOf('rollback', incarnation, context.requestId);
         const result = { pipelineExecutionId: executionId };
         if (await readRow(ports.store, executionKey(context, incarnation, executionId))) return { result };
         const line = await readLine(ports.store, context, incarnation);
+        checkRollback(pipeline.document, line.document, target.document, stageName);
         const trigger = { type: 'ManualRollback' as const, detail: context.principal.arn };
         const restricted = context.principal.sessionPolicy !== undefined;
         const request = { executionId, stage: stageName, trigger, restricted };
@@ -143,8 +143,14 @@ export const rollbackStage = (ports: DeliveryPorts) =>
       }),
   });
 
-function checkRollback({ declaration, version }: PipelineDocument, target: ExecutionDocument, stage: string): void {
-  const reason = unable(declaration, version, target, stage);
+function checkRollback(
+  { declaration, version }: PipelineDocument,
+  line: LineDocument,
+  target: ExecutionDocument,
+  stage: string,
+): void {
+  const { holder } = stageLine(line, stage);
+  const reason = holder === undefined ? unable(declaration, version, target, stage) : `execution ${holder} is in the stage`;
   if (reason === undefined) return;
   throw new ServiceError(
     'UnableToRollbackStageException',
