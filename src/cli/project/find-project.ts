@@ -1,3 +1,4 @@
+import type { OutputOf } from '../../contract/operations.ts';
 import { AwsError, callerIdentity, callJson, callQuery, deleteObject, listObjects } from '../client.ts';
 import type { Connection } from '../connection.ts';
 import { PROJECT_TAG, shortPackage } from './release.ts';
@@ -35,20 +36,33 @@ export async function findProject(connection: Connection, project: string): Prom
   const live = await findLive(connection);
   const versions = await findVersions(place, live);
   const deliveries = await findDeliveries(place);
-  const runs = deliveries.find(({ kept }) => kept !== undefined);
-  const unlessItRuns = (items: readonly Item[]) =>
-    runs ? items.map((item) => ({ ...item, kept: `${runs.name} needs it, and runs` })) : items;
+  const pipelines = await findSageMakerPipelines(place);
   return [
     ...(await findRules(place)),
-    ...deliveries,
-    ...unlessItRuns(await findBuilds(place)),
-    ...(await findSageMakerPipelines(place)),
+    ...deliveries.own,
+    ...whileRuns(deliveries.own, await findBuilds(place)),
+    ...pipelines.own,
     ...(await findHosting(place, live)),
     ...versions,
-    ...(await findArtefacts(place, versions)),
+    ...whileRuns(
+      [...deliveries.own, ...pipelines.own],
+      await findArtefacts(place, versions, [...deliveries.others, ...pipelines.others]),
+    ),
     ...(await findTopic(place)),
-    ...unlessItRuns(await findRoles(place)),
+    ...whileRuns(deliveries.own, await findRoles(place)),
   ];
+}
+
+/** What stays while one of the pipelines runs. */
+function whileRuns(pipelines: readonly Item[], items: readonly Item[]): Item[] {
+  const runs = pipelines.find(({ kept }) => kept !== undefined);
+  return items.map((item) => (runs ? { ...item, kept: `${runs.name} needs it, and runs` } : item));
+}
+
+/** The project's pipelines, and the names of all others. */
+interface Pipelines {
+  readonly own: Item[];
+  readonly others: string[];
 }
 
 const arnOf = ({ connection, account }: Place, service: string, resource: string): string =>
@@ -68,6 +82,12 @@ async function all<P extends { NextToken?: string }, T>(
   } while (next);
   return found;
 }
+
+/** A page of the services that write their tokens small. */
+const paged = <P extends { nextToken?: string }>({ nextToken: NextToken, ...page }: P) => ({ ...page, NextToken });
+
+/** BatchGetProjects takes no more names. */
+const BATCH = 100;
 
 async function isOurs({ connection, project }: Place, arn: string): Promise<boolean> {
   const { Tags = [] } = await callJson(connection, 'sagemaker:ListTags', { ResourceArn: arn });
@@ -110,9 +130,12 @@ async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
 
 async function findRules(place: Place): Promise<Item[]> {
   const { connection, project } = place;
-  const { Rules = [] } = await callJson(connection, 'events:ListRules', { NamePrefix: `${project}-` });
+  const rules = await all(
+    (NextToken) => callJson(connection, 'events:ListRules', { NamePrefix: `${project}-`, NextToken }),
+    ({ Rules }) => Rules,
+  );
   const items: Item[] = [];
-  for (const { Name = '', Arn = '' } of Rules) {
+  for (const { Name = '', Arn = '' } of rules) {
     const { Tags = [] } = await callJson(connection, 'events:ListTagsForResource', { ResourceARN: Arn });
     if (Tags.some(({ Key, Value }) => Key === PROJECT_TAG && Value === project))
       items.push({ kind: 'rule', name: Name, remove: () => removeRule(connection, Name) });
@@ -120,33 +143,46 @@ async function findRules(place: Place): Promise<Item[]> {
   return items;
 }
 
-async function findDeliveries(place: Place): Promise<Item[]> {
+async function findDeliveries(place: Place): Promise<Pipelines> {
   const { connection, project } = place;
-  const { pipelines = [] } = await callJson(connection, 'codepipeline:ListPipelines', {});
-  const items: Item[] = [];
+  const pipelines = await all(
+    async (nextToken) => paged(await callJson(connection, 'codepipeline:ListPipelines', { nextToken })),
+    (page) => page.pipelines,
+  );
+  const own: Item[] = [];
+  const others: string[] = [];
   for (const { name = '' } of pipelines) {
     const resourceArn = arnOf(place, 'codepipeline', name);
     const { tags = [] } = await callJson(connection, 'codepipeline:ListTagsForResource', { resourceArn });
-    if (!tags.some(({ key, value }) => key === PROJECT_TAG && value === project)) continue;
+    if (!tags.some(({ key, value }) => key === PROJECT_TAG && value === project)) {
+      others.push(name);
+      continue;
+    }
     const { pipelineExecutionSummaries: executions = [] } = await callJson(connection, 'codepipeline:ListPipelineExecutions', {
       pipelineName: name,
     });
     const running = executions.find(({ status }) => status === 'InProgress' || status === 'Stopping');
-    items.push({
+    own.push({
       kind: 'delivery pipeline',
       name,
       ...(running && { kept: `execution ${running.pipelineExecutionId} is in progress` }),
       remove: () => callJson(connection, 'codepipeline:DeletePipeline', { name }),
     });
   }
-  return items;
+  return { own, others };
 }
 
 async function findBuilds({ connection, project }: Place): Promise<Item[]> {
-  const { projects: names = [] } = await callJson(connection, 'codebuild:ListProjects', {});
-  if (names.length === 0) return [];
-  const { projects = [] } = await callJson(connection, 'codebuild:BatchGetProjects', { names: names.slice(0, 100) });
-  return projects
+  const names = await all(
+    async (nextToken) => paged(await callJson(connection, 'codebuild:ListProjects', { nextToken })),
+    (page) => page.projects,
+  );
+  const found: OutputOf<'codebuild:BatchGetProjects'>['projects'] = [];
+  for (let at = 0; at < names.length; at += BATCH) {
+    const { projects = [] } = await callJson(connection, 'codebuild:BatchGetProjects', { names: names.slice(at, at + BATCH) });
+    found.push(...projects);
+  }
+  return found
     .filter(({ tags = [] }) => tags.some(({ key, value }) => key === PROJECT_TAG && value === project))
     .map(({ name = '' }) => ({
       kind: 'build project',
@@ -155,27 +191,31 @@ async function findBuilds({ connection, project }: Place): Promise<Item[]> {
     }));
 }
 
-async function findSageMakerPipelines(place: Place): Promise<Item[]> {
+async function findSageMakerPipelines(place: Place): Promise<Pipelines> {
   const { connection } = place;
   const pipelines = await all(
     (NextToken) => callJson(connection, 'sagemaker:ListPipelines', { NextToken, MaxResults: 100 }),
     ({ PipelineSummaries }) => PipelineSummaries,
   );
-  const items: Item[] = [];
+  const own: Item[] = [];
+  const others: string[] = [];
   for (const { PipelineName = '', PipelineArn = '' } of pipelines) {
-    if (!(await isOurs(place, PipelineArn))) continue;
+    if (!(await isOurs(place, PipelineArn))) {
+      others.push(PipelineName);
+      continue;
+    }
     const { PipelineExecutionSummaries = [] } = await callJson(connection, 'sagemaker:ListPipelineExecutions', { PipelineName });
     const running = PipelineExecutionSummaries.find(
       ({ PipelineExecutionStatus: status }) => status === 'Executing' || status === 'Stopping',
     );
-    items.push({
+    own.push({
       kind: 'pipeline',
       name: PipelineName,
       ...(running && { kept: `execution ${running.PipelineExecutionArn?.split('/').at(-1)} is running` }),
       remove: () => callJson(connection, 'sagemaker:DeletePipeline', { PipelineName, ClientRequestToken: crypto.randomUUID() }),
     });
   }
-  return items;
+  return { own, others };
 }
 
 /** Endpoints are never taken away: they are what users of the project see. */
@@ -248,13 +288,24 @@ async function findVersions(place: Place, live: Live): Promise<VersionItem[]> {
   return items;
 }
 
-/** What pipelines and deliveries wrote below their names, and the models of the versions that go; a model of one that stays stays. */
-async function findArtefacts({ connection, project, account }: Place, versions: readonly VersionItem[]): Promise<Item[]> {
+/** Deliveries write below so much of their name. */
+const DELIVERY_PREFIX = 20;
+
+/**
+ * What pipelines and deliveries wrote below their names, and the models of the versions that go; a model of one that stays stays, and so does all
+ * below a name that another pipeline may write to.
+ */
+async function findArtefacts(
+  { connection, project, account }: Place,
+  versions: readonly VersionItem[],
+  others: readonly string[],
+): Promise<Item[]> {
   const bucket = `sagemaker-${connection.region}-${account}`;
   const keyOf = (uri: string | undefined) =>
     uri?.startsWith(`s3://${bucket}/`) ? uri.slice(`s3://${bucket}/`.length) : undefined;
   const stay = new Set(versions.flatMap(({ kept, modelUri }) => (kept === undefined ? [] : (keyOf(modelUri) ?? []))));
-  const prefixes = [project, ...[project, `${project}-release`].map((name) => name.slice(0, 20))].map((name) => `${name}/`);
+  const below = (name: string) => [`${name}/`, `${name.slice(0, DELIVERY_PREFIX)}/`];
+  const prefixes = [`${project}/`, ...[project, `${project}-release`].map((name) => `${name.slice(0, DELIVERY_PREFIX)}/`)];
   const models = versions.flatMap(({ modelUri }) => keyOf(modelUri) ?? []);
   const items: Item[] = [];
   for (const prefix of new Set([...prefixes, ...models])) {
@@ -263,7 +314,9 @@ async function findArtefacts({ connection, project, account }: Place, versions: 
     const remove = async () => {
       for (const key of keys) await deleteObject(connection, bucket, key);
     };
-    items.push({ kind: 'artefacts', name: `s3://${bucket}/${prefix} (${keys.length})`, remove });
+    const other = others.find((name) => below(name).includes(prefix));
+    const kept = other && `${other} writes there too`;
+    items.push({ kind: 'artefacts', name: `s3://${bucket}/${prefix} (${keys.length})`, kept, remove });
   }
   return items;
 }
@@ -271,16 +324,19 @@ async function findArtefacts({ connection, project, account }: Place, versions: 
 async function findTopic(place: Place): Promise<Item[]> {
   const { connection, project } = place;
   const TopicArn = arnOf(place, 'sns', `${project}-approvals`);
-  const found = await unlessGone(callQuery(connection, 'sns', { Action: 'GetTopicAttributes', TopicArn }));
+  const tags = await unlessGone(callQuery(connection, 'sns', { Action: 'ListTagsForResource', ResourceArn: TopicArn }));
   const remove = () => callQuery(connection, 'sns', { Action: 'DeleteTopic', TopicArn });
-  return found === undefined ? [] : [{ kind: 'topic', name: `${project}-approvals`, remove }];
+  return hasTag(tags, project) ? [{ kind: 'topic', name: `${project}-approvals`, remove }] : [];
 }
+
+const hasTag = (xml: string | undefined, project: string): boolean =>
+  xml?.includes(`<Key>${PROJECT_TAG}</Key><Value>${project}</Value>`) ?? false;
 
 async function findRoles({ connection, project }: Place): Promise<Item[]> {
   const items: Item[] = [];
   for (const name of [`${project}-build`, `${project}-delivery`]) {
     const tags = await unlessGone(callQuery(connection, 'iam', { Action: 'ListRoleTags', RoleName: name }));
-    if (!tags?.includes(`<Key>${PROJECT_TAG}</Key><Value>${project}</Value>`)) continue;
+    if (!hasTag(tags, project)) continue;
     const remove = async () => {
       await unlessGone(callQuery(connection, 'iam', { Action: 'DeleteRolePolicy', RoleName: name, PolicyName: 'delivery' }));
       await callQuery(connection, 'iam', { Action: 'DeleteRole', RoleName: name });

@@ -21,7 +21,7 @@ export class Refusal extends Error {
 
 /**
  * A server for what verbs do with answers: which calls they make, and when. It takes JSON operations by their name, forms by their `Action` (the
- * answer is XML), everything else by method and path.
+ * answer is XML), everything else by method and path; its input is what stands behind the `?`.
  */
 export async function withServer(
   answers: Answers,
@@ -50,13 +50,15 @@ async function answer(answers: Answers, calls: string[], request: IncomingMessag
   const body = await text(request);
   const { 'x-amz-target': target, 'content-type': type = '' } = request.headers;
   const isForm = type.includes('form-urlencoded');
-  const form = isForm ? Object.fromEntries(new URLSearchParams(body)) : {};
-  const name = String(target ?? '').split('.')[1] ?? form['Action'] ?? `${request.method} ${request.url?.split('?')[0]}`;
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://slipway.invalid');
+  const fields = Object.fromEntries(isForm ? new URLSearchParams(body) : searchParams);
+  const name = String(target ?? '').split('.')[1] ?? fields['Action'] ?? `${request.method} ${pathname}`;
   calls.push(name);
   try {
     const made = answers[name];
     if (!made) throw new Refusal('NotAsked', `The test answers no ${name}.`);
-    const given = made((isForm ? form : target && body ? JSON.parse(body) : {}) as Record<string, never>);
+    const given = made((target ? JSON.parse(body || '{}') : fields) as Record<string, never>);
+    if (request.method === 'DELETE') response.statusCode = 204;
     const isText = typeof given === 'string' || given instanceof Uint8Array;
     response.end(isText ? given : JSON.stringify(given ?? {}));
   } catch (error) {

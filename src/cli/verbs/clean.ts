@@ -1,3 +1,4 @@
+import { AwsError } from '../client.ts';
 import { CliExit } from '../exit.ts';
 import { table } from '../output.ts';
 import { findProject, type Item } from '../project/find-project.ts';
@@ -7,9 +8,7 @@ import { type GlobalOptions, openSession } from '../session.ts';
 export async function clean(project: string, options: GlobalOptions & { dryRun?: boolean }): Promise<void> {
   const { connection, output } = await openSession(options);
   const items = await findProject(connection, project);
-  const goes = items.filter(({ kept }) => kept === undefined);
-  const stays = items.filter(({ kept }) => kept !== undefined);
-  if (!options.dryRun) for (const item of goes) await item.remove();
+  const { removed: goes, stays } = options.dryRun ? planned(items) : await removeItems(items);
   const shown = (list: readonly Item[]) =>
     list.map(({ kind, name, kept }) => ({ kind, name, ...(kept !== undefined && { kept }) }));
   output.result({ project, dryRun: options.dryRun ?? false, removed: shown(goes), kept: shown(stays) });
@@ -23,5 +22,35 @@ export async function clean(project: string, options: GlobalOptions & { dryRun?:
       ]),
     );
   if (goes.length > 0) output.line('The repository and its commits stay: aws codecommit delete-repository removes them.');
-  if (stays.length > 0 && !options.dryRun) throw new CliExit(1, `${stays.length} of ${items.length} are live and stay.`);
+  if (stays.length > 0 && !options.dryRun) throw new CliExit(1, `${stays.length} of ${items.length} stay.`);
+}
+
+/** What went, or would; and what stays, with the reason in `kept`. */
+interface Outcome {
+  readonly removed: readonly Item[];
+  readonly stays: readonly Item[];
+}
+
+const planned = (items: readonly Item[]): Outcome => ({
+  removed: items.filter(({ kept }) => kept === undefined),
+  stays: items.filter(({ kept }) => kept !== undefined),
+});
+
+/** In their order; what the server refuses to remove stays with its reason, and holds up nothing else. */
+export async function removeItems(items: readonly Item[]): Promise<Outcome> {
+  const after: Item[] = [];
+  for (const item of items) {
+    if (item.kept !== undefined) {
+      after.push(item);
+      continue;
+    }
+    try {
+      await item.remove();
+      after.push(item);
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      after.push({ ...item, kept: `${error.code}: ${error.message}` });
+    }
+  }
+  return planned(after);
 }
