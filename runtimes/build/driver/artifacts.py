@@ -10,11 +10,15 @@ from failure import BuildFailed
 OUTPUTS = "/opt/ml/build/"
 VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+# the server reads the first 4 MiB of the records, and their end must be among them
+NAMES_CHARS_MAX = 256 * 1024
+KEY_CHARS_MAX = 1024
 
 
 def collect(start, artifact, environment, shell, records):
     base = base_directory(start, artifact.get("baseDirectory"), environment)
-    found = matching(base, artifact["files"], artifact["excludePaths"], environment, artifact["enableSymlinks"])
+    links = artifact["enableSymlinks"] and artifact["zip"]  # S3 has no links
+    found = matching(base, artifact["files"], artifact["excludePaths"], environment, links)
     console.say("Found %d file(s)" % len(found))
     if not found:
         raise BuildFailed("CLIENT_ERROR", "no matching artifact paths found")
@@ -22,13 +26,14 @@ def collect(start, artifact, environment, shell, records):
     name = expanded_name(shell, artifact.get("name"))
     target = "%sartifacts/%s" % (OUTPUTS, artifact["place"])
     if artifact["zip"]:
-        write_zip(base, members, target + ".zip", artifact["enableSymlinks"])
+        write_zip(base, members, target + ".zip", links)
     else:
         copy(base, members, target)
     records.add(kind="artifact", place=artifact["place"], files=len(members), **({"name": name} if name else {}))
 
 
 def collect_reports(start, reports, environment, records):
+    room = NAMES_CHARS_MAX
     for at, report in enumerate(reports):
         base = base_directory(start, report.get("baseDirectory"), environment)
         found = matching(base, report["files"], [], environment, False)
@@ -36,7 +41,12 @@ def collect_reports(start, reports, environment, records):
         for number, path in enumerate(found):
             os.makedirs("%sreports/%d" % (OUTPUTS, at), exist_ok=True)
             shutil.copyfile(os.path.join(base, path), "%sreports/%d/%05d" % (OUTPUTS, at, number))
-        records.add(kind="report", index=at, files=found[:1000])
+        told = []
+        for path in found:
+            room -= len(path)
+            if room >= 0:
+                told.append(path)
+        records.add(kind="report", index=at, files=told)
 
 
 def collect_cache(start, paths, environment, records):
@@ -60,6 +70,7 @@ def cached(root, pattern):
     """Absolute paths: of one file or folder, or of all that match."""
     if pattern.startswith("~/"):
         pattern = os.path.expanduser(pattern)
+    pattern = pattern.rstrip("/") or pattern
     full = pattern if pattern.startswith("/") else os.path.join(root, pattern)
     base = re.split(r"[*?\[]", full, maxsplit=1)[0]
     base = full if base == full else os.path.dirname(base)
@@ -99,7 +110,7 @@ def matching(base, patterns, excluded, environment, links):
     """Paths of files below `base`, each once, in the order of the patterns and then of names."""
     console.say("Assembling file list")
     paths = [os.path.relpath(path, base) for path in walk(base)]
-    paths = [path for path in paths if links or os.path.isfile(os.path.join(base, path))]
+    paths = [path for path in paths if kept(os.path.join(base, path), links)]
     barred = [translate(relative(base, pattern, environment)) for pattern in excluded]
     found = {}
     for pattern in patterns:
@@ -109,6 +120,11 @@ def matching(base, patterns, excluded, environment, links):
             if matcher.fullmatch(path) and not any(bar.fullmatch(path) for bar in barred):
                 found[path] = True
     return list(found)
+
+
+def kept(path, links):
+    """Reading anything else, as a pipe, might never end."""
+    return (links and os.path.islink(path)) or os.path.isfile(path)
 
 
 def relative(base, pattern, environment):
@@ -142,7 +158,7 @@ def expanded_name(shell, name):
     shell.run("printf %%s \"%s\" >'%s'" % (name.replace('"', '\\"'), path))
     try:
         with open(path) as file:
-            return file.read().strip()
+            return file.read(KEY_CHARS_MAX).strip()
     except OSError:
         return name
 

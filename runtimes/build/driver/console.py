@@ -43,7 +43,15 @@ class Output:
             write(masked(whole) + b"\n")
         self.pending = rest
         if len(rest) > LINE_BYTES_MAX:
-            self.flush()
+            self.cut()
+
+    def cut(self):
+        """A line that is too long; what may be the beginning of a secret waits for its rest."""
+        text = masked(self.pending)
+        end = max(0, len(text) - (len(_secrets[0]) - 1 if _secrets else 0))
+        self.pending = text[end:]
+        if end:
+            write(text[:end] + b"\n")
 
     def flush(self):
         if self.pending:

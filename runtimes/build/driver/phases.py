@@ -8,6 +8,8 @@ from failure import BuildFailed
 from shell import FreshShells, Shell
 
 COMMAND_SHOWN = 1000
+EXPORTED_MAX = 100
+EXPORTED_CHARS_MAX = 5 * 1024
 
 
 def announce(plan):
@@ -24,8 +26,13 @@ def complete(records, name, failure):
     console.say("Phase complete: %s State: %s" % (name, state))
     console.say("Phase context status code: %(statusCode)s Message: %(message)s" % contexts[0])
     for context in contexts:
-        context["message"] = console.masked(context["message"].encode()).decode("utf-8", "replace")[:4096]
+        context["message"] = shown(context["message"])[:4096]
     records.end(name, state, contexts)
+
+
+def shown(text):
+    """Without secrets: whoever may see the build sees it."""
+    return console.masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
 def run(start, plan, records):
@@ -107,7 +114,7 @@ def run_commands(shell, commands):
 def tell_exported(shell, plan, records):
     if plan["exported"]:
         values = shell.values(plan["exported"]) if not isinstance(shell, FreshShells) else shell.environment
-        found = [{"name": name, "value": values.get(name, "")} for name in plan["exported"]]
+        found = [{"name": name, "value": shown(values.get(name, ""))[:EXPORTED_CHARS_MAX]} for name in plan["exported"][:EXPORTED_MAX]]
         records.add(kind="exported", variables=found)
 
 

@@ -102,11 +102,12 @@ def restore_cache(start):
     if not path or not os.path.exists(path):
         return
     import tarfile
+    import zlib
 
     try:
         with tarfile.open(path) as archive:
             # of an earlier build of this project; `/` is the sandbox's own. Newer versions of Python want to be told
             archive.extractall("/", **({"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}))
         console.say("Restored the cache")
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, KeyError) as error:
         console.say("The cache cannot be restored and is left out: %s" % error)

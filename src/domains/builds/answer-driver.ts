@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { isSeal, seal } from '../../platform/authorization/seal.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
-import { throwPassing } from '../../platform/errors/passing.ts';
+import { isPassing, throwPassing } from '../../platform/errors/passing.ts';
 import { readObjectText } from '../../platform/objects/read-object-text.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
@@ -58,7 +58,9 @@ export const driverRoute = (ports: BuildsPorts): WebRoute => ({
     try {
       answer(response, await planOf(ports, key, question));
     } catch (error) {
-      // the driver asks again; a fault of ours is not the build's
+      const final = finalProblem(error);
+      if (final) return answer(response, final);
+      // the driver asks again; a fault of ours that passes is not the build's
       if (!(error instanceof BackendError) && !(error instanceof ServiceError)) throw error;
       refuse(response, 503, error.message);
     }
@@ -92,6 +94,12 @@ function refuse(response: ServerResponse, status: number, text: string): void {
 
 const problem = (statusCode: string, message: string): Problem => ({ problem: { statusCode, message } });
 
+/** What asking again would not change: the build must not wait for it until its time is over. */
+function finalProblem(error: unknown): Problem | undefined {
+  if (error instanceof ServiceError && !isPassing(error)) return problem('CLIENT_ERROR', `${error.code}: ${error.message}`);
+  return error instanceof BackendError && !error.retryable ? problem('INTERNAL_SERVICE_ERROR', error.message) : undefined;
+}
+
 /** The same question gets the same answer, as long as what it names stays the same. */
 export async function planOf(ports: BuildsPorts, key: ResourceKey, question: Question): Promise<DriverPlan | Problem> {
   const row = await readRow<BuildDocument>(ports.store, key);
@@ -111,7 +119,7 @@ export async function planOf(ports: BuildsPorts, key: ResourceKey, question: Que
   await remember(ports, key, keeps);
   const { versions } = await ports.tools.prepare();
   const environment = { ...variables.environment, ...buildEnvironment(build, ports.settings.sandbox !== 'plain') };
-  return planDriver(build, spec, { environment, masks: variables.masks }, keeps, versions);
+  return planDriver(build, spec, { ...variables, environment }, keeps, versions);
 }
 
 async function buildspecOf(session: BuildSession, build: BuildDocument): Promise<string | Problem> {

@@ -11,6 +11,7 @@ import { createAdmission } from '../../platform/admission/admission.ts';
 import { createAuthorizer } from '../../platform/authorization/authorizer.ts';
 import { GRANTED_ROLES } from '../../platform/authorization/roles-rig.ts';
 import type { WorkAccess } from '../../platform/authorization/work-credentials.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
 import { createTokenReconciler } from '../../platform/idempotency.ts';
 import { systemIds } from '../../platform/ids.ts';
 import { createLogFiles } from '../../platform/log-files.ts';
@@ -88,6 +89,9 @@ export class BuildsRig extends RegistryRig {
   readonly death: Death;
   /** Whose rights each build was started with. */
   readonly accesses: WorkAccess[] = [];
+  /** The role of builds is gone once the next build has been given its credentials. */
+  losesRole = false;
+  #roleIsGone = false;
   readonly #room: BuildsRoom;
   readonly #front: Front;
   readonly #clock = stoppableClock();
@@ -131,10 +135,17 @@ export class BuildsRig extends RegistryRig {
       admission: createAdmission({ capacity: { cpus, memoryMiB: 8192 } }),
       logFiles,
       authorizer: createAuthorizer({ policiesOf: async ({ name }) => this.policies.get(name) ?? [] }),
-      roles: GRANTED_ROLES,
+      roles: {
+        ...GRANTED_ROLES,
+        assume: async (request) => {
+          if (this.#roleIsGone) throw new ServiceError('AccessDenied', `The role ${request.roleArn} does not exist.`);
+          return GRANTED_ROLES.assume(request);
+        },
+      },
       credentials: {
         environment: async (access) => {
           this.accesses.push(access);
+          this.#roleIsGone = this.losesRole;
           return {};
         },
       },
@@ -179,6 +190,12 @@ export class BuildsRig extends RegistryRig {
 
   override async close(): Promise<void> {
     rmSync(await this.abandon(), { recursive: true, force: true });
+  }
+
+  /** The role is there again. */
+  restoreRole(): void {
+    this.losesRole = false;
+    this.#roleIsGone = false;
   }
 
   project(name: string, buildspec: string, more: Partial<CreateProjectInput> = {}) {

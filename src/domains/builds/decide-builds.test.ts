@@ -7,9 +7,10 @@ import { decideEnd, refusedImage } from './decide-end.ts';
 import { begun, closed, merged, next, readRecords } from './decide-phases.ts';
 import { artifactKey } from './decide-plan.ts';
 import { mergedVariables, refusedProject } from './decide-settings.ts';
-import { buildspecPlace } from './decide-source.ts';
+import { buildspecPlace, gitOf } from './decide-source.ts';
 import { readTestResults } from './decide-test-results.ts';
 import { parseSecretReference } from './resolve-variables.ts';
+import type { BuildSettings } from './resources.ts';
 
 const lines = (...records: object[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('');
 const NO_RECORDS = readRecords('');
@@ -69,6 +70,17 @@ test('how a build ends, by how its work ended', () => {
   assert.deepEqual([archive.status, archive.inSource], ['FAILED', true]);
   assert.equal(refusedImage('aws/codebuild/amazonlinux2-x86_64-standard:5.0'), undefined);
   assert.match(refusedImage('123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1')?.message ?? '', /not implemented/);
+});
+
+test('a version may be a reference and a commit: the commit is what is cloned', () => {
+  const commit = 'c0ffee00'.repeat(5);
+  const source = { type: 'GITHUB' as const, location: 'https://example.com/a.git' };
+  const versionOf = (sourceVersion: string) => gitOf({ sourceVersion } as BuildSettings, source)?.version;
+  for (const reference of ['refs/heads/main', 'refs/heads/a/b', 'refs/tags/v1', 'refs/pull/1/head']) {
+    assert.equal(versionOf(`${reference}^{${commit}}`), commit);
+    assert.equal(versionOf(reference), reference);
+  }
+  assert.equal(versionOf('main'), 'main');
 });
 
 test('a buildspec is inline, a path, or an object of S3; keys of artifacts', () => {

@@ -311,7 +311,7 @@ class BuildspecReader {
     return texts;
   }
 
-  /** A single text is a list of one, as AWS takes it for `commands` and `finally` written as a block. */
+  /** Nothing is a list without items; a single text is none. */
   #list(value: unknown, path: string): string[] {
     if (isEmpty(value)) return [];
     if (!Array.isArray(value)) {

@@ -40,6 +40,8 @@ type DriverArtifact = Omit<ArtifactSpec, 'name' | 's3Prefix'> & {
 export interface ResolvedVariables {
   readonly environment: Readonly<Record<string, string>>;
   readonly masks: readonly string[];
+  /** Names of those that hold parameters and secrets. */
+  readonly secret: readonly string[];
 }
 
 export function planDriver(
@@ -49,12 +51,18 @@ export function planDriver(
   keeps: BuildKeeps,
   versions: Readonly<Record<string, string>>,
 ): DriverPlan {
+  const { secret, ...values } = variables;
+  const exported = spec.exported.filter((name) => !secret.includes(name) && !name.startsWith('AWS_'));
   return {
     version: spec.version,
     shell: spec.shell ?? (/amazonlinux|al2/.test(build.settings.environment.image) ? 'bash' : 'sh'),
-    ...variables,
-    notes: [...spec.notes.map((note) => `buildspec: ${note}`), ...runtimeNotes(spec.runtimeVersions, versions)],
-    exported: spec.exported,
+    ...values,
+    notes: [
+      ...spec.notes.map((note) => `buildspec: ${note}`),
+      ...spec.exported.filter((name) => !exported.includes(name)).map(unexportedNote),
+      ...runtimeNotes(spec.runtimeVersions, versions),
+    ],
+    exported,
     phases: PHASE_KEYS.map((key) => ({ name: key.toUpperCase(), ...spec.phases[key] })),
     artifacts: keeps.artifacts.map(({ place, spec: { name, s3Prefix: _prefix, ...artifact }, zip, overrideName }) => ({
       ...artifact,
@@ -66,6 +74,10 @@ export function planDriver(
     cache: keeps.cache ? spec.cachePaths : [],
   };
 }
+
+/** CodeBuild exports neither (User Guide, "Build specification reference"): what is exported is shown to whoever may see the build. */
+const unexportedNote = (name: string): string =>
+  `buildspec: env.exported-variables: ${name} ${name.startsWith('AWS_') ? 'begins with AWS_' : 'holds a secret'} and is not exported`;
 
 /** What the project and the buildspec together say to keep; a project's artifact that the buildspec does not describe is a problem. */
 export function decideKeeps(build: BuildDocument, spec: Buildspec): BuildKeeps | { readonly problem: string } {

@@ -35,13 +35,16 @@ export const sourcesOf = ({ settings }: BuildDocument): readonly ProjectSource[]
   ...settings.secondarySources,
 ];
 
+/** `refs/heads/main^{<commit id>}`, as of tags and pull requests: the commit is what is meant. */
+const REFERENCE_AND_COMMIT = /^refs\/.+\^\{([0-9a-f]{40})\}$/;
+
 /** What git is to do; undefined for other sources. */
 export function gitOf(settings: BuildSettings, source: ProjectSource) {
   if (!isGit(source)) return undefined;
   const version = versionOf(settings, source);
   return {
     url: source.location ?? '',
-    ...(version !== undefined && version !== '' && { version: version.replace(/^refs\/heads\/([0-9a-f]{40})$/, '$1') }),
+    ...(version !== undefined && version !== '' && { version: version.replace(REFERENCE_AND_COMMIT, '$1') }),
     ...(source.gitCloneDepth !== undefined && source.gitCloneDepth > 0 && { depth: source.gitCloneDepth }),
     ...(source.gitSubmodulesConfig?.fetchSubmodules === true && { submodules: true }),
     ...(source.insecureSsl === true && { insecure: true }),

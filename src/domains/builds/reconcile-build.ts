@@ -76,7 +76,8 @@ class BuildReconciler implements Reconciler {
       queuedAtMs: build.createdAtMs,
       owner: build.projectName,
     });
-    if (!admitted.admitted) return { retryAtMs: untilMs };
+    // one that was let in before waits as long as it takes
+    if (!admitted.admitted) return build.sources === undefined ? { retryAtMs: untilMs } : undefined;
     if (!this.#ports.tools.prepared()) {
       void this.#ports.tools.prepare().then(() => this.#ports.loop.wake(BUILD_RECONCILER, row.key));
       return;
@@ -164,7 +165,9 @@ class BuildReconciler implements Reconciler {
     const decision = decideEnd(end, records, row.document.stopping === true);
     let build = told(row.document, records);
     if (decision.inSource) build = { ...build, phases: next(build.phases, 'DOWNLOAD_SOURCE', end.endedAtMs) };
-    const uploading = records.end !== undefined && build.keeps !== undefined && decision.status !== 'STOPPED';
+    // records are in reach of the build's code: of one that did not end by itself they say nothing of artifacts
+    const uploading =
+      end.reason === 'exited' && records.end !== undefined && build.keeps !== undefined && decision.status !== 'STOPPED';
     if (!uploading || currentPhaseOf(build.phases) !== 'UPLOAD_ARTIFACTS' || build.phases.at(-1)?.phaseStatus !== undefined) {
       const phases = ended(build.phases, decision.phaseStatus, end.endedAtMs, decision.context);
       return this.#close(row, { ...build, phases }, decision.status);

@@ -27,6 +27,7 @@ export async function resolveVariables(
   ].filter(({ name }) => !given.has(name));
   const environment: Record<string, string> = {};
   const masks: string[] = [];
+  const secret: string[] = [];
   for (const { name, value, type = 'PLAINTEXT' } of [...wanted, ...asked]) {
     if (type === 'PLAINTEXT') {
       environment[name] = value;
@@ -36,8 +37,9 @@ export async function resolveVariables(
     if (typeof found !== 'string') return found;
     environment[name] = found;
     masks.push(found);
+    secret.push(name);
   }
-  return { environment, masks };
+  return { environment, masks, secret };
 }
 
 const variables = (map: Readonly<Record<string, string>>, type: EnvironmentVariable['type']): EnvironmentVariable[] =>

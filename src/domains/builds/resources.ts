@@ -76,6 +76,8 @@ export interface ProjectDocument {
   readonly restricted?: boolean;
   readonly createdAtMs: number;
   readonly modifiedAtMs: number;
+  /** Caches of earlier builds are not given any more (InvalidateProjectCache). */
+  readonly cacheFromMs?: number;
   /** Recognises our own write when a commit's answer was lost. */
   readonly requestId: string;
 }

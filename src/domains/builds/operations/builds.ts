@@ -159,6 +159,13 @@ const retryBuild = (ports: BuildsPorts) =>
           `Build ${document.id} is still in progress: only a build that has ended can be retried.`,
         );
       }
+      if (document.input.PipelineOrigin) {
+        // it would put another artifact into the place of the one that the execution goes on with
+        throw new ServiceError(
+          'InvalidInputException',
+          `Build ${document.id} was started by ${document.initiator}: it is repeated there, with RetryStageExecution.`,
+        );
+      }
       const { idempotencyToken: _before, ...input } = document.input;
       // the same commit as before, not what its branch is by now
       const version = document.sources?.[0]?.form === 'git' ? document.resolvedSourceVersion : undefined;

@@ -269,21 +269,21 @@ const listProjects = (ports: BuildsPorts) =>
     },
   });
 
+/** A cache in S3 stays where it is, and is not looked at any more. */
 const invalidateProjectCache = (ports: BuildsPorts) =>
   operation('codebuild:InvalidateProjectCache', {
     effect: 'change',
     needs: ({ projectName }, context) => [projectNeed('codebuild:InvalidateProjectCache', nameOf(projectName), context)],
     async handle({ projectName }, context) {
       await decideAndCommit(ports.store, async () => {
-        const { document } = await requireProject(ports, context, projectName);
-        const key = cacheKey(context, nameOf(projectName));
-        const row = await ports.store.get(key);
-        if (!row) return { result: undefined };
+        const { key, version, document } = await requireProject(ports, context, projectName);
+        if (document.cacheFromMs === context.nowMs) return { result: undefined };
         return {
           result: undefined,
           commit: {
-            expect: [{ key, version: row.version }],
-            remove: [key],
+            expect: [{ key, version }],
+            write: [projectWrite(key, { ...document, cacheFromMs: context.nowMs })],
+            remove: [cacheKey(context, key.name)],
             ledger: [entryOf(context, context.operation, [document.project.arn])],
           },
         };
