@@ -16,6 +16,7 @@ import type { EventInput } from '../../platform/events/event.ts';
 import { systemIds } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import type { WithPipelineOrigin } from '../../platform/ports/build-origin.ts';
+import { INVOCATION_ENDED } from '../../platform/ports/invocation.ts';
 import { createReconcileLoop, type RunnableLoop } from '../../platform/reconcile/loop.ts';
 import type { CommitResult, Commit, Store } from '../../platform/store/port.ts';
 import { createSqliteStore } from '../../platform/store/sqlite/sqlite-store.ts';
@@ -63,6 +64,8 @@ export class DeliveryRig {
   readonly deployed: string[] = [];
   readonly endpoint: { config?: string; pending?: string; failure?: string; modifiedAtMs?: number } = {};
   readonly invoked: { id: string; event: unknown }[] = [];
+  /** Of invocations that broke off. */
+  readonly broken = new Set<string>();
   readonly called: string[] = [];
   /** Of roles, as they were assumed. */
   readonly sessions: Principal[] = [];
@@ -171,6 +174,13 @@ export class DeliveryRig {
     await this.#tell('aws.sagemaker', 'SageMaker Endpoint State Change', { EndpointName: 'e', EndpointStatus: 'IN_SERVICE' });
   }
 
+  /** The function breaks off in its newest invocation, as the functions room would tell it. */
+  async breakFunction(): Promise<void> {
+    const requestId = this.invoked.at(-1)?.id ?? '';
+    this.broken.add(requestId);
+    await this.#tell('aws.lambda', INVOCATION_ENDED, { requestId });
+  }
+
   async push(branch: string, commit: string): Promise<void> {
     this.heads.set(branch, commit);
     const detail = { repositoryName: 'repo', referenceType: 'branch', referenceName: branch, commitId: commit };
@@ -246,7 +256,7 @@ export class DeliveryRig {
         if (Payload && !this.invoked.some((one) => one.id === id)) {
           this.invoked.push({ id, event: JSON.parse(Buffer.from(Payload as Uint8Array).toString()) });
         }
-        return { StatusCode: 202 };
+        return this.broken.has(id) ? { StatusCode: 200, FunctionError: 'Unhandled' } : { StatusCode: 202 };
       }),
       ...this.#hosting(named, absent),
     ];

@@ -14,13 +14,12 @@ interface KeptJob {
 
 export const keptJob = ({ kept }: ActionRecord): KeptJob => (kept ? (kept as unknown as KeptJob) : { serial: 1 });
 
-/** Of a job: whoever knows it may answer, so that only the function is told. `sealingKey`: nobody can work it out. */
+/** Of a job and of the function's invocation for it. Whoever knows it may answer: with `sealingKey` nobody can work it out. */
 export const jobIdOf = (sealingKey: string, action: Pick<ActionRecord, 'id'>, serial: number): string =>
   uuidOf('job', sealingKey, action.id, serial);
 
-/** Of the function's invocation for a job; it is shown. */
-export const invocationIdOf = (action: Pick<ActionRecord, 'id'>, serial: number): string =>
-  uuidOf('invocation', action.id, serial);
+/** What is shown of a job: no way leads back to its id. */
+export const shownJobId = (jobId: string): string => uuidOf('shown job', jobId);
 
 /** The row by which an answer finds its action. */
 export function jobWrite(sealingKey: string, execution: ResourceKey, actionId: string, serial: number, nowMs: number): Write {

@@ -24,6 +24,7 @@ import {
   sourcePlaceKey,
 } from './resources.ts';
 import { merged, resolveVariables, startParts } from './start-execution.ts';
+import { changeEntry } from './transitions.ts';
 
 const SOURCES_PAGE = 200;
 /** Events tell of most changes; these looks find the others. */
@@ -144,7 +145,8 @@ async function takeUp(
   }
 }
 
-function startFor(
+/** Nobody's call carries an entry of this start: it has its own. */
+async function startFor(
   ports: DeliveryPorts,
   place: ResourceKey,
   { watched, incarnation }: SourceDocument,
@@ -169,7 +171,9 @@ function startFor(
     ],
     ...(isGit && ref !== watched.branch && { branches: { [watched.action]: ref } }),
   };
-  return startParts(ports.store, place, pipeline, request, nowMs);
+  const parts = await startParts(ports.store, place, pipeline, request, nowMs);
+  const execution = { pipelineArn: pipeline.document.arn, executionId: request.executionId };
+  return merged(parts, { ledger: [changeEntry(place, execution, { of: 'pipeline', state: 'STARTED' }, nowMs)] });
 }
 
 /**

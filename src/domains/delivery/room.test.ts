@@ -239,6 +239,13 @@ test('a function answers its job, asks to be called again, and fails', async () 
   );
 });
 
+test('a function that breaks off fails its action at once', async () => {
+  const { rig, execution } = await made(pipelineOf([['Call', [invoke()]]]));
+  await rig.breakFunction();
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, execution), 'Failed');
+});
+
 test('an approval that nobody answers in time has failed, also when the time passed without a server', async () => {
   const { rig, execution } = await made(pipelineOf([['Ask', [approval({ timeoutInMinutes: 5 })]]]));
   await rig.loop.stop();

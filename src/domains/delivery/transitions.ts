@@ -85,7 +85,12 @@ function actionDetail({ region }: Place, structure: PipelineDeclaration, action:
 const artifactDetail = ({ name, bucket, key }: ArtifactRecord) => ({ name, s3location: { bucket, key } });
 
 /** What the control loop did; a change that a caller made carries the caller's entry. */
-export function changeEntry(place: Place, execution: ExecutionDocument, change: Change, timeMs: number): LedgerInput {
+export function changeEntry(
+  place: Place,
+  execution: Pick<ExecutionDocument, 'pipelineArn' | 'executionId'>,
+  change: Change,
+  timeMs: number,
+): LedgerInput {
   const arn = execution.pipelineArn;
   const of = { executionId: [null, execution.executionId] as const };
   if (change.of === 'pipeline') {

@@ -2,14 +2,14 @@ import type { AWSSessionCredentials, JobData } from '../../../contract/generated
 import type { InputOf, OutputOf } from '../../../contract/operations.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { INVOCATION_ENDED, type WithRequestId } from '../../../platform/ports/invocation.ts';
-import { invocationIdOf, jobDataOf, jobIdOf, keptJob } from '../jobs.ts';
+import { jobDataOf, jobIdOf, keptJob, shownJobId } from '../jobs.ts';
 import { type ActionKind, failed, type Seen, type Work } from './action-kind.ts';
 
 const CREDENTIALS_SECONDS = 3600;
 const MESSAGE_CHARS_MAX = 500;
 
 /**
- * Has a function run, which answers with PutJobSuccessResult or PutJobFailureResult, then or later. The request id is made of the job's call: it is
+ * Has a function run, which answers with PutJobSuccessResult or PutJobFailureResult, then or later. The request id is the job's: a job is
  * given to the function once. A function that breaks off will not answer, so the action has failed.
  */
 export const lambdaInvoke: ActionKind = {
@@ -17,10 +17,12 @@ export const lambdaInvoke: ActionKind = {
   async start(work) {
     const data: JobData = { ...jobDataOf(work.execution, work.structure, work.action), artifactCredentials: credentialsOf(work) };
     const event = {
-      'CodePipeline.job': { id: jobIdOf(work.ports.sealingKey, work.action, callOf(work)), accountId: work.key.account, data },
+      'CodePipeline.job': { id: jobId(work), accountId: work.key.account, data },
     };
     const answer = await invoke(work, { InvocationType: 'RequestResponse', Payload: Buffer.from(JSON.stringify(event)) });
-    return observe(work, answer) ?? { seen: 'begun', call: callOf(work), changes: { externalExecutionId: requestIdOf(work) } };
+    return (
+      observe(work, answer) ?? { seen: 'begun', call: callOf(work), changes: { externalExecutionId: shownJobId(jobId(work)) } }
+    );
   },
   async look(work) {
     try {
@@ -33,12 +35,12 @@ export const lambdaInvoke: ActionKind = {
   },
   end: {
     detailType: INVOCATION_ENDED,
-    ids: ({ detail }) => (typeof detail['requestId'] === 'string' ? [detail['requestId']] : []),
+    ids: ({ detail }) => (typeof detail['requestId'] === 'string' ? [shownJobId(detail['requestId'])] : []),
   },
 };
 
 const callOf = ({ action }: Work): number => keptJob(action).serial;
-const requestIdOf = (work: Work): string => invocationIdOf(work.action, callOf(work));
+const jobId = (work: Work): string => jobIdOf(work.ports.sealingKey, work.action, callOf(work));
 
 type Invocation = Omit<InputOf<'lambda:Invoke'>, 'FunctionName'> & WithRequestId;
 
@@ -47,7 +49,7 @@ function invoke(work: Work, input: Invocation): Promise<OutputOf<'lambda:Invoke'
   const asked: Invocation & { FunctionName: string } = {
     ...input,
     FunctionName: configuration['FunctionName'] ?? '',
-    RequestId: requestIdOf(work),
+    RequestId: jobId(work),
   };
   return ports.calls.call(principal, origin, 'lambda:Invoke', asked);
 }
