@@ -1,9 +1,9 @@
-import { timingSafeEqual } from 'node:crypto';
 import { createServer as createHttpServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { sameText } from '../../platform/authorization/signed-and-sealed.ts';
 import type { KeyPair } from '../../platform/key-pair-file.ts';
 import { connectThrough, type UpstreamProxy } from './upstream-proxy.ts';
 
@@ -171,7 +171,8 @@ async function direct(options: ProxyOptions, incoming: IncomingMessage, response
   if (incoming.method !== 'GET' || incoming.url !== '/credentials') {
     return reply(404, { message: 'slipway exec: only CONNECT and GET /credentials are answered here.' });
   }
-  if (!isSame(incoming.headers.authorization ?? '', options.token)) return reply(403, { message: 'slipway exec: wrong token.' });
+  if (!sameText(options.token, incoming.headers.authorization ?? ''))
+    return reply(403, { message: 'slipway exec: wrong token.' });
   try {
     reply(200, await options.credentials());
   } catch (error) {
@@ -182,10 +183,5 @@ async function direct(options: ProxyOptions, incoming: IncomingMessage, response
 function hasToken(header: string | undefined, token: string): boolean {
   const [, encoded = ''] = /^Basic (.+)$/i.exec(header ?? '') ?? [];
   const given = Buffer.from(encoded, 'base64').toString('utf8');
-  return isSame(given.slice(given.indexOf(':') + 1), token);
-}
-
-function isSame(given: string, wanted: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
-  return a.length === b.length && timingSafeEqual(a, b);
+  return sameText(token, given.slice(given.indexOf(':') + 1));
 }

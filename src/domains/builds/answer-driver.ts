@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { isSeal, seal } from '../../platform/authorization/seal.ts';
+import { isSigned, signText } from '../../platform/authorization/signed-and-sealed.ts';
 import { BackendError, ServiceError } from '../../platform/errors/families.ts';
 import { isPassing, throwPassing } from '../../platform/errors/passing.ts';
 import { readObjectText } from '../../platform/objects/read-object-text.ts';
@@ -30,16 +30,16 @@ const TOKEN_PURPOSE = 'build-driver';
 
 export type Problem = { readonly problem: { readonly statusCode: string; readonly message: string } };
 
-/** `<account>|<region>|<build id>|<seal>`: nothing about it is stored. */
+/** `<account>|<region>|<build id>|<signature>`: nothing about it is stored. */
 export function driverToken({ sealingKey }: Pick<BuildsPorts, 'sealingKey'>, { account, region, name }: ResourceKey): string {
   const text = [account, region, name].join('|');
-  return `${text}|${seal(sealingKey, TOKEN_PURPOSE, text)}`;
+  return `${text}|${signText(sealingKey, TOKEN_PURPOSE, text)}`;
 }
 
 function keyOfToken({ sealingKey }: Pick<BuildsPorts, 'sealingKey'>, token: string): ResourceKey | undefined {
   const [account = '', region = '', id = '', given = ''] = token.split('|');
   const text = [account, region, id].join('|');
-  return isSeal(sealingKey, TOKEN_PURPOSE, text, given) ? buildKey({ account, region }, id) : undefined;
+  return isSigned(sealingKey, TOKEN_PURPOSE, text, given) ? buildKey({ account, region }, id) : undefined;
 }
 
 export const driverRoute = (ports: BuildsPorts): WebRoute => ({

@@ -1,5 +1,5 @@
 import type { ListWebhookItem, WebhookDefinition } from '../../contract/generated/codepipeline.ts';
-import { openText } from '../../platform/authorization/session-token.ts';
+import { openText } from '../../platform/authorization/signed-and-sealed.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 

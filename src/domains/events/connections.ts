@@ -1,4 +1,4 @@
-import { openText } from '../../platform/authorization/session-token.ts';
+import { openText } from '../../platform/authorization/signed-and-sealed.ts';
 import { InvariantError } from '../../platform/errors/families.ts';
 import type { ApiDestinations } from '../../platform/ports/api-destinations.ts';
 import type { OutgoingRequest } from '../../platform/ports/outgoing-http.ts';

@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { openToken, signToken } from '../../platform/authorization/signed-and-sealed.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { FunctionsPorts } from './ports.ts';
@@ -9,6 +9,7 @@ import type { FunctionsPorts } from './ports.ts';
 
 const PATH = '/_slipway/functions/code/';
 const LIFETIME_MS = 10 * 60_000;
+const TOKEN_PURPOSE = 'function-code';
 
 interface Grant {
   readonly name: string;
@@ -18,27 +19,14 @@ interface Grant {
 
 export function codeLocation(ports: FunctionsPorts, context: OperationContext, name: string, digest: string): string {
   const grant: Grant = { name, digest, untilMs: context.nowMs + LIFETIME_MS };
-  const text = Buffer.from(JSON.stringify(grant)).toString('base64url');
-  return `${ports.serverUrl()}${PATH}${text}.${signature(ports, text).toString('base64url')}`;
-}
-
-const signature = ({ sealingKey }: Pick<FunctionsPorts, 'sealingKey'>, text: string): Buffer =>
-  createHmac('sha256', sealingKey).update(`function-code:${text}`).digest();
-
-/** Undefined for what was not signed with our key. */
-function openGrant(ports: Pick<FunctionsPorts, 'sealingKey'>, token: string): Grant | undefined {
-  const [text = '', given = ''] = token.split('.');
-  const expected = signature(ports, text);
-  const found = Buffer.from(given, 'base64url');
-  if (found.length !== expected.length || !timingSafeEqual(found, expected)) return undefined;
-  return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Grant;
+  return `${ports.serverUrl()}${PATH}${signToken(ports.sealingKey, TOKEN_PURPOSE, grant)}`;
 }
 
 export const codeRoute = (ports: Pick<FunctionsPorts, 'sealingKey' | 'blobs' | 'clock'>): WebRoute => ({
   path: PATH,
   async handle(request, response, url) {
     if (request.method !== 'GET') return refuse(response, 405, 'Use GET.');
-    const grant = openGrant(ports, url.pathname.slice(PATH.length));
+    const grant = openToken<Grant>(ports.sealingKey, TOKEN_PURPOSE, url.pathname.slice(PATH.length));
     if (!grant) return refuse(response, 403, 'This address was not given out by this server.');
     if (grant.untilMs < ports.clock.now()) return refuse(response, 403, 'Request has expired: call GetFunction again.');
     if (!(await ports.blobs.keep(grant.digest))) return refuse(response, 404, 'The code is not there any more.');

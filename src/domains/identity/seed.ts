@@ -1,5 +1,6 @@
 import type { PolicyDocument } from '../../platform/authorization/policy.ts';
-import { idText, sealText } from '../../platform/authorization/session-token.ts';
+import { idText } from '../../platform/authorization/session-token.ts';
+import { sealText } from '../../platform/authorization/signed-and-sealed.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { JsonObject } from '../../platform/json.ts';

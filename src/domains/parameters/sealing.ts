@@ -1,4 +1,4 @@
-import { openText, sealText } from '../../platform/authorization/session-token.ts';
+import { openText, sealText } from '../../platform/authorization/signed-and-sealed.ts';
 import { InvariantError } from '../../platform/errors/families.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Place } from '../../platform/resources/declaration.ts';

@@ -1,4 +1,4 @@
-import { openText, sealText } from '../../platform/authorization/session-token.ts';
+import { openText, sealText } from '../../platform/authorization/signed-and-sealed.ts';
 import type { AuthorizationNeed } from '../../platform/authorization/policy.ts';
 import type { OperationContext } from '../../platform/calls/operation.ts';
 import { invariant, ServiceError } from '../../platform/errors/families.ts';

@@ -2,7 +2,7 @@ import type { MessageSigner } from '../../platform/ports/message-signer.ts';
 import { LOOPBACK_HOSTS } from '../../platform/ports/web.ts';
 import { type Signed, stringToSign, type Unsigned } from './decide-envelope.ts';
 import type { TopicsPorts } from './ports.ts';
-import { unsubscribeSeal } from './topic-access.ts';
+import { unsubscribeSignature } from './topic-access.ts';
 
 /** Links into this server that messages carry. They lead to `WebRoute`s of this room, which nobody signs in to. */
 export const WEB_PATH = '/_slipway/sns/';
@@ -21,7 +21,7 @@ export const confirmUrl = (serverUrl: string, arn: string, token: string): strin
   `${serverUrl}${WEB_PATH}confirm?${new URLSearchParams({ TopicArn: arn, Token: token })}`;
 
 export const unsubscribeUrl = ({ sealingKey }: Pick<TopicsPorts, 'sealingKey'>, serverUrl: string, arn: string): string =>
-  `${serverUrl}${WEB_PATH}unsubscribe?${new URLSearchParams({ SubscriptionArn: arn, Seal: unsubscribeSeal(sealingKey, arn) })}`;
+  `${serverUrl}${WEB_PATH}unsubscribe?${new URLSearchParams({ SubscriptionArn: arn, Seal: unsubscribeSignature(sealingKey, arn) })}`;
 
 export const certificatePath = async (signer: MessageSigner): Promise<string> =>
   `${WEB_PATH}SimpleNotificationService-${await signer.fingerprint()}.pem`;

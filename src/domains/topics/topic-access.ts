@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { OperationName } from '../../contract/operations.ts';
 import { evaluatePolicies, evaluateTrust } from '../../platform/authorization/evaluate.ts';
 import type { AuthorizationNeed, PolicyDocument, PolicyStatement } from '../../platform/authorization/policy.ts';
-import { isSeal, seal } from '../../platform/authorization/seal.ts';
+import { isSigned, signText } from '../../platform/authorization/signed-and-sealed.ts';
 import type { Operation, OperationContext } from '../../platform/calls/operation.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import { rejectionError } from '../../platform/errors/rejection.ts';
@@ -144,7 +144,7 @@ export const tokenDigest = (token: string): string => hash('sha256', token);
 const UNSUBSCRIBE = 'unsubscribe';
 
 /** What an unsubscribe link carries besides the ARN, which others may know. */
-export const unsubscribeSeal = (sealingKey: string, arn: string): string => seal(sealingKey, UNSUBSCRIBE, arn);
+export const unsubscribeSignature = (sealingKey: string, arn: string): string => signText(sealingKey, UNSUBSCRIBE, arn);
 
-export const isUnsubscribeSeal = (sealingKey: string, arn: string, given: string): boolean =>
-  isSeal(sealingKey, UNSUBSCRIBE, arn, given);
+export const isUnsubscribeSigned = (sealingKey: string, arn: string, given: string): boolean =>
+  isSigned(sealingKey, UNSUBSCRIBE, arn, given);

@@ -7,7 +7,7 @@ import { certificatePath, WEB_PATH } from './links.ts';
 import type { TopicsPorts } from './ports.ts';
 import { subscriptionArn, type TopicDocument, topicKey } from './resources.ts';
 import { confirm, subscriptionOfToken, unsubscribeByLink } from './subscribing.ts';
-import { findSubscription, isUnsubscribeSeal, type TopicRow } from './topic-access.ts';
+import { findSubscription, isUnsubscribeSigned, type TopicRow } from './topic-access.ts';
 
 /**
  * Where the links of messages lead; whoever has such a link needs no key. A program that was asked to confirm its URL does so by asking for
@@ -76,7 +76,7 @@ async function answerConfirm(ports: TopicsPorts, { method, socket }: IncomingMes
 async function answerUnsubscribe(ports: TopicsPorts, { method, socket }: IncomingMessage, response: ServerResponse, url: URL) {
   const arnText = url.searchParams.get('SubscriptionArn') ?? '';
   const arn = parseArn(arnText);
-  if (arn?.service !== 'sns' || !isUnsubscribeSeal(ports.sealingKey, arnText, url.searchParams.get('Seal') ?? '')) {
+  if (arn?.service !== 'sns' || !isUnsubscribeSigned(ports.sealingKey, arnText, url.searchParams.get('Seal') ?? '')) {
     return page(response, 404, 'This link ends no subscription', 'It is not complete. Copy the whole link from the message.');
   }
   const row = await findSubscription(ports.store, arn, arn.resource);

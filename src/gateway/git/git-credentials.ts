@@ -1,7 +1,7 @@
+import { sameText } from '../../platform/authorization/signed-and-sealed.ts';
 import type { IdentityDirectory } from '../../platform/authorization/port.ts';
 import type { Principal } from '../../platform/authorization/principal.ts';
 import { formatTimestamp, hmacHex, parseTimestamp, sha256Hex, signingKey, scopeText } from '../signature/canonical.ts';
-import { sameText } from '../signature/verify.ts';
 
 /**
  * Who a git client is, by HTTP basic authentication. The user is an access key id (for a session with `%<session token>`), the password

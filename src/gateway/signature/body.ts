@@ -1,10 +1,10 @@
 import { createHash, type KeyObject } from 'node:crypto';
+import { sameText } from '../../platform/authorization/signed-and-sealed.ts';
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { RunningChecksum } from '../../platform/objects/checksums.ts';
 import { EMPTY_SHA256, hmacHex, scopeText, sha256Hex, signingKey, UNSIGNED_PAYLOAD } from './canonical.ts';
 import type { SignatureClaim } from './claim.ts';
 import { checksumOfTrailer } from './trailing-checksum.ts';
-import { sameText } from './verify.ts';
 
 /**
  * Bodies that are too large to hold: they are checked while they pass, and the fault is thrown at the end, before the

@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { sameText } from '../../platform/authorization/signed-and-sealed.ts';
 import { canonicalRequest, hmacHex, parseQuery, signingKey, stringToSign, UNSIGNED_PAYLOAD } from './canonical.ts';
 import type { SignatureClaim, SignatureFault, SignedRequest } from './claim.ts';
 import { pathWithBucket } from './host-bucket.ts';
@@ -35,13 +36,6 @@ export function signatureMatches(claim: SignatureClaim, secret: string, request:
   if (canonical === undefined) return false;
   const text = stringToSign(claim.timestamp, claim.scope, canonical);
   return sameText(hmacHex(signingKey(secret, claim.scope), text), claim.signature);
-}
-
-/** Constant time for equal lengths; the length of a signature is no secret. */
-export function sameText(expected: string, given: string): boolean {
-  const left = Buffer.from(expected);
-  const right = Buffer.from(given);
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 /** Query parameters that are part of what the older presigned URLs sign. */

@@ -1,6 +1,6 @@
 import type { Ids } from '../ids.ts';
 import type { Principal } from './principal.ts';
-import { openText, sealText } from './session-token.ts';
+import { openText, sealText } from './signed-and-sealed.ts';
 
 /** Who acts at the image registry, and in which region's. */
 export interface RegistryAccess {

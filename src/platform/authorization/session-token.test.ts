@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { systemIds } from '../ids.ts';
 import type { Principal } from './principal.ts';
 import { readOrCreateSealingKey } from './sealing-key.ts';
-import { openSessionToken, openText, sealSession, sealText } from './session-token.ts';
+import { openSessionToken, sealSession } from './session-token.ts';
+import { openText, sealText } from './signed-and-sealed.ts';
 
 const KEY = '11'.repeat(32);
 const principal: Principal = {

@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Ids } from '../ids.ts';
 import type { Credential, CredentialProblem, TemporaryCredentials } from './port.ts';
 import type { Principal } from './principal.ts';
+import { openText, sealText } from './signed-and-sealed.ts';
 
 /**
  * Temporary credentials without a row: the session token is the principal itself, sealed with AES-256-GCM under a key of this
@@ -13,10 +14,6 @@ interface Sealed {
   readonly expiresAtMs: number;
 }
 
-/** First byte of a token, so that a later form can be told apart. */
-const VERSION = 1;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /** `length` characters as AWS ids have after their prefix. */
@@ -62,28 +59,3 @@ export function openSessionToken(
 
 const secretOf = (sealingKey: string, accessKeyId: string): string =>
   createHmac('sha256', Buffer.from(sealingKey, 'hex')).update(`session secret ${accessKeyId}`).digest('base64').slice(0, 40);
-
-/** Sealed text, base64url: version, nonce, ciphertext, tag. `boundTo` must be given again to open it. */
-export function sealText(sealingKey: string, text: string, boundTo: string, ids: Pick<Ids, 'bytes'>): string {
-  const nonce = ids.bytes(NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', Buffer.from(sealingKey, 'hex'), nonce);
-  cipher.setAAD(Buffer.from(boundTo));
-  const body = [cipher.update(text, 'utf8'), cipher.final()];
-  return Buffer.concat([Uint8Array.of(VERSION), nonce, ...body, cipher.getAuthTag()]).toString('base64url');
-}
-
-/** Undefined for whatever was not sealed with this key for `boundTo`. */
-export function openText(sealingKey: string, sealed: string, boundTo: string): string | undefined {
-  const bytes = Buffer.from(sealed, 'base64url');
-  if (bytes.length < 1 + NONCE_BYTES + TAG_BYTES || bytes[0] !== VERSION) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', Buffer.from(sealingKey, 'hex'), bytes.subarray(1, 1 + NONCE_BYTES), {
-    authTagLength: TAG_BYTES,
-  });
-  decipher.setAAD(Buffer.from(boundTo));
-  decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
-  try {
-    return Buffer.concat([decipher.update(bytes.subarray(1 + NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
-  } catch {
-    return undefined; // the tag does not fit: forged, damaged, or sealed for another access key
-  }
-}

@@ -1,10 +1,10 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { ServiceError } from '../errors/families.ts';
 import type { WebRoute } from '../ports/web.ts';
 import type { WorkBackend } from '../ports/work.ts';
 import { JOB_SESSION_POLICY } from './job-session-policy.ts';
 import type { AssumeForService, RoleSessions } from './port.ts';
+import { openToken, signToken } from './signed-and-sealed.ts';
 
 /** Whose role code inside a piece of work acts by. */
 export interface WorkAccess {
@@ -37,10 +37,11 @@ export interface WorkCredentials {
 
 const PATH = '/_slipway/credentials/';
 const LIFETIME_SECONDS = 3600;
+const TOKEN_PURPOSE = 'work-credentials';
 
 /**
  * The container-credentials endpoint for work on this host (the protocol every AWS SDK speaks when
- * AWS_CONTAINER_CREDENTIALS_FULL_URI is set). The work's token says whose role it acts by and is sealed with our key, so
+ * AWS_CONTAINER_CREDENTIALS_FULL_URI is set). The work's token says whose role it acts by and is signed with our key, so
  * nothing about it is stored; it is good only while the work runs.
  */
 export function createWorkCredentials(ports: WorkCredentialsPorts): WorkCredentials {
@@ -57,14 +58,14 @@ export function createWorkCredentials(ports: WorkCredentialsPorts): WorkCredenti
       return {
         ...common,
         AWS_CONTAINER_CREDENTIALS_FULL_URI: `${ports.serverUrl()}${PATH}${access.workId}`,
-        AWS_CONTAINER_AUTHORIZATION_TOKEN: sealAccess(ports.key, access),
+        AWS_CONTAINER_AUTHORIZATION_TOKEN: signToken(ports.key, TOKEN_PURPOSE, access),
       };
     },
     route: {
       path: PATH,
       async handle(request, response, url) {
         if (request.method !== 'GET') return answer(response, 405, { code: 'MethodNotAllowed', message: 'Use GET.' });
-        const access = openAccess(ports.key, request.headers.authorization ?? '');
+        const access = openToken<WorkAccess>(ports.key, TOKEN_PURPOSE, request.headers.authorization ?? '');
         if (!access || `${PATH}${access.workId}` !== url.pathname) {
           return answer(response, 403, { code: 'AccessDenied', message: 'The authorization token is not one of this work.' });
         }
@@ -115,19 +116,3 @@ function answer(response: ServerResponse, status: number, document: object): voi
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   response.end(JSON.stringify(document));
 }
-
-function sealAccess(key: string, access: WorkAccess): string {
-  const text = Buffer.from(JSON.stringify(access)).toString('base64url');
-  return `${text}.${signature(key, text).toString('base64url')}`;
-}
-
-/** Undefined for anything that was not sealed with this key. */
-function openAccess(key: string, token: string): WorkAccess | undefined {
-  const [text = '', given = ''] = token.split('.');
-  const expected = signature(key, text);
-  const found = Buffer.from(given, 'base64url');
-  if (found.length !== expected.length || !timingSafeEqual(found, expected)) return undefined;
-  return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as WorkAccess;
-}
-
-const signature = (key: string, text: string): Buffer => createHmac('sha256', key).update(`work-credentials:${text}`).digest();

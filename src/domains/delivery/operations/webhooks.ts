@@ -1,4 +1,4 @@
-import { sealText } from '../../../platform/authorization/session-token.ts';
+import { sealText } from '../../../platform/authorization/signed-and-sealed.ts';
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { refuse } from '../../../platform/errors/rejection.ts';

@@ -4,7 +4,7 @@ import type {
   UpdateConnectionRequest,
 } from '../../../contract/generated/events.ts';
 import type { OperationName } from '../../../contract/operations.ts';
-import { sealText } from '../../../platform/authorization/session-token.ts';
+import { sealText } from '../../../platform/authorization/signed-and-sealed.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { missing, refuse } from '../../../platform/errors/rejection.ts';
