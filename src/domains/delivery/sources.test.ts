@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
 import type { Commit } from '../../platform/store/port.ts';
-import { approval, executions, made, pipelineOf, source } from './delivery-rig.ts';
+import { approval, build, endAll, executions, made, pipelineOf, source } from './delivery-rig.ts';
 
 test('each push starts an execution of its own commit, also one that came while nobody looked', async () => {
   const { rig } = await made(pipelineOf([['Ask', [approval()]]], { pipelineType: 'V2', executionMode: 'QUEUED' }));
@@ -17,6 +17,32 @@ test('each push starts an execution of its own commit, also one that came while 
   await rig.loop.idle();
   const revisions = (await executions(rig)).map(({ sourceRevisions }) => sourceRevisions?.[0]?.revisionId);
   assert.deepEqual(revisions, ['c3', 'c2', 'c1']);
+});
+
+test('what starts without a call is in the ledger: by a change of its source, and to go back after a failure', async () => {
+  const onFailure = { onFailure: { result: 'ROLLBACK' } };
+  const structure = pipelineOf(
+    [
+      ['Build', [build('Unit')], onFailure],
+      ['Ask', [approval()]],
+    ],
+    { pipelineType: 'V2' },
+  );
+  const { rig } = await made(structure);
+  await endAll(rig);
+  rig.clock.advance(1_100);
+  await rig.loop.idle();
+  await rig.push('main', 'c2');
+  await rig.loop.idle();
+  await endAll(rig, 'FAILED');
+  const [back, pushed] = await executions(rig);
+  assert.deepEqual([back?.trigger?.triggerType, pushed?.trigger?.triggerType], ['AutomatedRollback', 'PollForSourceChanges']);
+  const entries = await rig.store.ledger({ afterSequence: 0, limit: 100 });
+  const started = entries.filter(({ entry }) => entry.action === 'slipway:CodePipelineExecution.STARTED');
+  assert.deepEqual(
+    started.map(({ entry }) => entry.changes?.['executionId']?.[1]),
+    [pushed?.pipelineExecutionId, back?.pipelineExecutionId],
+  );
 });
 
 test('a source is watched, also after a restart, that is declared just when nothing seemed to watch its repository', async () => {

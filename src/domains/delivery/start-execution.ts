@@ -20,7 +20,7 @@ import {
   plainWrite,
 } from './resources.ts';
 import { EMPTY_LINE, readLine } from './rows.ts';
-import { changeEvent } from './transitions.ts';
+import { changeEntry, changeEvent } from './transitions.ts';
 
 /** "Maximum number of concurrent executions in QUEUED or PARALLEL mode", per pipeline (AWS's quotas). */
 const CONCURRENT_MAX = 50;
@@ -166,7 +166,10 @@ export async function rollbackParts(
   if (!row || row.document.version !== failed.document.version) return undefined;
   const executionId = uuidOf('rollback', failed.key.name, stage, failed.document.attempt);
   const trigger = { type: 'AutomatedRollback' as const, detail: `FailedPipelineExecutionId: ${failed.document.executionId}` };
-  return rollbackOf(row, structure, line, { executionId, stage, trigger, restricted: failed.document.restricted }, nowMs);
+  const back = rollbackOf(row, structure, line, { executionId, stage, trigger, restricted: failed.document.restricted }, nowMs);
+  const started = { pipelineArn: failed.document.pipelineArn, executionId };
+  const ledger = [changeEntry(place, started, { of: 'pipeline', state: 'STARTED' }, nowMs)];
+  return { ...back, parts: merged(back.parts, { ledger }) };
 }
 
 interface RollbackRequest {
