@@ -1,7 +1,7 @@
 import { AwsError, callJson } from './client.ts';
 import type { Connection } from './connection.ts';
 import { dataFlag } from './data-folder-option.ts';
-import { failed } from './exit.ts';
+import { failed, wrongUse } from './exit.ts';
 
 /** EXECUTION: an ARN, an execution id, or a pipeline's name (its newest execution). Returns the ARN. */
 export async function executionArnOf(connection: Connection, reference: string): Promise<string> {
@@ -50,7 +50,8 @@ const isAbsent = (error: unknown): boolean =>
 /** PACKAGE: an ARN, GROUP/N, or GROUP (its newest version). Returns the ARN. */
 export async function packageArnOf(connection: Connection, reference: string): Promise<string> {
   if (reference.startsWith('arn:')) return reference;
-  const [group = '', version] = reference.split('/');
+  const [, group, version] = /^([^/]+)(?:\/([^/]+))?$/.exec(reference) ?? [];
+  if (group === undefined) throw wrongUse(`"${reference}" names no version: give GROUP/N, or GROUP for its newest, or an ARN.`);
   let nextToken: string | undefined;
   do {
     const page = await callJson(connection, 'sagemaker:ListModelPackages', {

@@ -66,19 +66,45 @@ export function readProject(folderOrFile = '.'): Project {
     );
   }
   const folder = isFile ? dirname(dirname(file)) : resolve(folderOrFile);
-  const read = project.safeParse(parseJson(file));
+  const read = project.safeParse(readJson(file));
   if (!read.success) {
     const problems = read.error.issues.map(({ path, message }) => `  ${path.join('.') || '(top)'}: ${message}`);
     throw failed(`${file}:\n${problems.join('\n')}`);
   }
-  for (const [name, { policy }] of Object.entries(read.data.environments)) {
-    if (policy?.after !== undefined && (policy.after === name || !read.data.environments[policy.after]))
-      throw failed(`${file}:\n  environments.${name}.policy.after: ${policy.after} is no other environment of the project`);
-  }
+  const problems = Object.keys(read.data.environments).flatMap((name) => problemOf(name, read.data.environments) ?? []);
+  if (problems.length > 0) throw failed(`${file}:\n${problems.map((problem) => `  environments.${problem}`).join('\n')}`);
   return { ...read.data, folder };
 }
 
-function parseJson(file: string): unknown {
+type Environments = Project['environments'];
+
+/** What is wrong with an environment beside the others. */
+function problemOf(name: string, environments: Environments): string | undefined {
+  if (!STAGE_NAME.test(name)) return `${name}: a name has letters, digits and . @ _ -, since a stage of the release is called so`;
+  const first = Object.keys(environments).find((other) => stageOf(other) === stageOf(name));
+  if (first !== name || stageOf(name) === 'Source')
+    return `${name}: the release has a stage ${stageOf(name)} already; choose another name`;
+  const after = environments[name]?.policy?.after;
+  if (after === undefined) return undefined;
+  if (after === name || !Object.hasOwn(environments, after))
+    return `${name}.policy.after: ${after} is no other environment of the project`;
+  return isInCircle(name, environments) ? `${name}.policy.after: the environments follow each other in a circle` : undefined;
+}
+
+function isInCircle(name: string, environments: Environments): boolean {
+  const seen = new Set<string>();
+  for (let at: string | undefined = name; at !== undefined && !seen.has(at); at = environments[at]?.policy?.after) seen.add(at);
+  return [...seen].some((other) => environments[other]?.policy?.after === name);
+}
+
+/** Of CodePipeline. */
+const STAGE_NAME = /^[A-Za-z0-9.@_-]{1,100}$/;
+
+/** The stage of the release that deploys to an environment. */
+export const stageOf = (environment: string): string => environment.charAt(0).toUpperCase() + environment.slice(1);
+
+/** The content of a file of a project. */
+export function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {

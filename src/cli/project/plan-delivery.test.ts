@@ -53,3 +53,17 @@ test('as many rules as retrainings: each hears of the attempt before, and starts
     /"RetrainAttempt":\["1"\].*"prefix":"RetrainAttempt 1 ".*"retrainAttempt":\["1"\]/,
   );
 });
+
+test('where no environment follows another there is no release: versions are moved by hand', () => {
+  const environments = { production: endpoint('live'), dev: endpoint('dev') };
+  const { pipelines, rules, roles } = planDelivery({ ...PROJECT, environments }, PLACE);
+  assert.deepEqual(
+    pipelines.map(({ name }) => name),
+    ['Tumour'],
+  );
+  assert.deepEqual(
+    rules.map(({ name }) => name).filter((name) => !name.includes('retrain')),
+    ['Tumour-push', 'Tumour-review'],
+  );
+  assert.equal(roles.length, 2);
+});

@@ -1,7 +1,7 @@
 import type { PipelineDeclaration, StageDeclaration } from '../../contract/generated/codepipeline.ts';
 import type { CreateProjectInput } from '../../contract/generated/codebuild.ts';
 import type { JsonObject } from '../../platform/json.ts';
-import type { Environment, Project } from './environments.ts';
+import { type Environment, type Project, stageOf } from './environments.ts';
 
 /** Where a project is set up, and how. */
 export interface Place {
@@ -48,13 +48,19 @@ const IMAGE = 'aws/codebuild/amazonlinux-x86_64-standard:5.0';
 
 export function planDelivery(project: Project, place: Place): DeliveryPlan {
   const names = namesOf(project, place);
+  const isReleased = chainOf(project).length > 0;
   return {
     branch: BRANCH,
     roles: [buildRole(names), deliveryRole(project, names, place.approvesByRule)],
     builds: [build(names, 'build', 'buildspec.yml'), build(names, 'release', 'buildspec-release.yml')],
-    pipelines: [modelPipeline(names), releasePipeline(project, names)],
+    pipelines: [modelPipeline(names), ...(isReleased ? [releasePipeline(project, names)] : [])],
     topic: `${names.project}-approvals`,
-    rules: [...startingRules(project, names), reviewRule(project, names, place.url), ...retrainingRules(project, names)],
+    rules: [
+      pushRule(names),
+      ...(isReleased ? [releaseRule(project, names)] : []),
+      reviewRule(project, names, place.url),
+      ...retrainingRules(project, names),
+    ],
   };
 }
 
@@ -200,7 +206,7 @@ const SOURCE = [{ name: 'Source' }];
 /** An approval: the package that was approved through the environments that follow each other. */
 function releasePipeline(project: Project, names: Names): PipelineDeclaration {
   const stages = chainOf(project).map(([name, environment]) => ({
-    name: name.charAt(0).toUpperCase() + name.slice(1),
+    name: stageOf(name),
     actions: releaseActions(names, name, environment),
   }));
   return {
@@ -245,35 +251,31 @@ const declare = ({ project, bucket, role }: Names, name: string, stages: StageDe
   stages,
 });
 
-function startingRules({ modelPackageGroup }: Project, { project, arn, role }: Names): PlannedRule[] {
-  const RoleArn = role(`${project}-delivery`);
-  return [
-    {
-      name: `${project}-push`,
-      description: 'A push to the branch starts its delivery',
-      pattern: {
-        source: ['aws.codecommit'],
-        'detail-type': ['CodeCommit Repository State Change'],
-        resources: [arn('codecommit', project)],
-        detail: { event: ['referenceCreated', 'referenceUpdated'], referenceType: ['branch'], referenceName: [BRANCH] },
-      },
-      target: { Arn: arn('codepipeline', project), RoleArn },
+const pushRule = ({ project, arn, role }: Names): PlannedRule => ({
+  name: `${project}-push`,
+  description: 'A push to the branch starts its delivery',
+  pattern: {
+    source: ['aws.codecommit'],
+    'detail-type': ['CodeCommit Repository State Change'],
+    resources: [arn('codecommit', project)],
+    detail: { event: ['referenceCreated', 'referenceUpdated'], referenceType: ['branch'], referenceName: [BRANCH] },
+  },
+  target: { Arn: arn('codepipeline', project), RoleArn: role(`${project}-delivery`) },
+});
+
+const releaseRule = ({ modelPackageGroup }: Project, { project, arn, role }: Names): PlannedRule => ({
+  name: `${project}-approved`,
+  description: 'An approved model package is released',
+  pattern: packagePattern(modelPackageGroup, 'Approved'),
+  target: {
+    Arn: arn('codepipeline', `${project}-release`),
+    RoleArn: role(`${project}-delivery`),
+    InputTransformer: {
+      InputPathsMap: { package: '$.detail.ModelPackageArn' },
+      InputTemplate: '{"variables": [{"name": "ModelPackageArn", "value": "<package>"}]}',
     },
-    {
-      name: `${project}-approved`,
-      description: 'An approved model package is released',
-      pattern: packagePattern(modelPackageGroup, 'Approved'),
-      target: {
-        Arn: arn('codepipeline', `${project}-release`),
-        RoleArn,
-        InputTransformer: {
-          InputPathsMap: { package: '$.detail.ModelPackageArn' },
-          InputTemplate: '{"variables": [{"name": "ModelPackageArn", "value": "<package>"}]}',
-        },
-      },
-    },
-  ];
-}
+  },
+});
 
 const packagePattern = (group: string, status: string): JsonObject => ({
   source: ['aws.sagemaker'],

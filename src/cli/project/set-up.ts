@@ -1,13 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AwsError, callerIdentity, callJson, callQuery, elementOf } from '../client.ts';
 import type { Connection } from '../connection.ts';
 import type { Output } from '../output.ts';
-import type { Project } from './environments.ts';
+import { type Project, readJson } from './environments.ts';
 import { type DeliveryPlan, planDelivery, type PlannedRole, type PlannedRule } from './plan-delivery.ts';
 import { PROJECT_TAG, unlessThere } from './release.ts';
 
-/** Most retrainings a project may ask for: rules beyond what it asks for now are taken away. */
+/** Most retrainings a project may ask for: rules that it asks for no more are taken away. */
 const ATTEMPTS_MAX = 5;
 
 interface SetUp {
@@ -40,16 +40,16 @@ export async function setUpProject(connection: Connection, output: Output, proje
     output.line(`  delivery     ${name}: ${(stages ?? []).map((stage) => stage.name).join(' → ')}`);
   await putTopic(connection, plan.topic, project);
   for (const rule of plan.rules) await putRule(connection, rule, project);
-  for (let attempt = (project.retrain?.attempts ?? 0) + 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    await removeRule(connection, `${project.project}-retrain-${attempt}`);
-  }
+  const retrainings = Array.from({ length: ATTEMPTS_MAX }, (_, at) => `retrain-${at + 1}`);
+  for (const name of ['approved', ...retrainings].map((one) => `${project.project}-${one}`))
+    if (!plan.rules.some((rule) => rule.name === name)) await removeRule(connection, name);
   output.line(`  rules        ${plan.rules.map(({ name }) => name.slice(project.project.length + 1)).join(', ')}`);
   return { cloneUrl, plan };
 }
 
 function isRuleOn({ folder }: Project): boolean {
   const file = join(folder, 'config/approval-rule.json');
-  return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { enabled?: boolean }).enabled === true;
+  return existsSync(file) && (readJson(file) as { enabled?: boolean } | null)?.enabled === true;
 }
 
 async function putRole(connection: Connection, { name, services, policy }: PlannedRole, { project }: Project): Promise<void> {

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { dirname, join, resolve } from 'node:path';
 import { shellWord } from '../data-folder-option.ts';
 import { failed } from '../exit.ts';
+import { ENVIRONMENTS_FILE } from './environments.ts';
 
 const CHECKOUT = resolve(import.meta.dirname, '../../..');
 const TEMPLATE = join(CHECKOUT, 'templates/codepipeline');
@@ -10,7 +11,10 @@ const SDK = join(CHECKOUT, 'sdk');
 
 type Language = 'typescript' | 'python';
 
-/** Writes the project's files; returns their names. Nothing that is there is written over. */
+/**
+ * Writes the project's files; returns their names. Nothing that is there is written over; what an interrupted call wrote is as it should be, and
+ * the file by which a folder is known as a project comes last, so that the same call again finishes it.
+ */
 export function writeProject(folder: string, project: string, language: Language): string[] {
   const files = new Map<string, string>();
   for (const part of ['shared', language]) {
@@ -19,13 +23,21 @@ export function writeProject(folder: string, project: string, language: Language
   }
   files.set('.gitignore', IGNORED);
   files.set('package.json', manifestOf(project, language));
-  const existing = [...files.keys()].filter((name) => existsSync(join(folder, name)));
-  if (existing.length > 0) throw failed(`slipway init: ${folder} has ${existing.join(', ')} already. Choose an empty folder.`);
+  const last = files.get(ENVIRONMENTS_FILE) ?? '';
+  files.delete(ENVIRONMENTS_FILE);
+  files.set(ENVIRONMENTS_FILE, last);
+  const isThere = (name: string): boolean => existsSync(join(folder, name));
+  const existing = [...files].filter(([name, text]) => isThere(name) && readFileSync(join(folder, name), 'utf8') !== text);
+  if (existing.length > 0) {
+    const names = existing.map(([name]) => name).join(', ');
+    throw failed(`slipway init: ${folder} has ${names} already. Choose an empty folder.`);
+  }
+  if (language === 'typescript') vendorSdk(folder);
   for (const [name, text] of files) {
+    if (isThere(name)) continue;
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text, { flag: 'wx' });
   }
-  if (language === 'typescript') vendorSdk(folder);
   return [...files.keys()].sort();
 }
 
