@@ -1,6 +1,7 @@
 import type { OutputOf } from '../../contract/operations.ts';
 import { callJson } from '../client.ts';
 import type { Connection } from '../connection.ts';
+import { dataFlag } from '../data-folder-option.ts';
 import { watchExecution } from '../execution-watch.ts';
 import { failed } from '../exit.ts';
 import { duration, type Output, statusWord } from '../output.ts';
@@ -38,7 +39,7 @@ export interface DeliveryEnd {
   readonly id: string;
   readonly status: string;
   readonly commit: string;
-  /** Why the action that failed did. */
+  /** Why the action that failed last did; empty where it succeeded all the same. */
   readonly reason: string;
 }
 
@@ -58,12 +59,13 @@ export async function watchDelivery(
     });
     const actions = await actionsOf(connection, pipelineName, id);
     for (const action of actions) {
-      printAction(output, action, printed);
+      printAction(connection, output, pipelineName, action, printed);
       await followPipeline(connection, output, action, followed);
     }
     const status = pipelineExecution?.status ?? '';
     if (status !== 'InProgress' && status !== 'Stopping') {
-      const broken = actions.find((action) => action.status === 'Failed')?.output?.executionResult;
+      const failures = status === 'Succeeded' ? [] : actions.filter((action) => action.status === 'Failed');
+      const broken = failures.at(-1)?.output?.executionResult;
       const commit = pipelineExecution?.artifactRevisions?.[0]?.revisionId ?? '';
       const reason = broken?.errorDetails?.message ?? broken?.externalExecutionSummary ?? '';
       return { id, status, commit, reason };
@@ -80,15 +82,24 @@ async function actionsOf(connection: Connection, pipelineName: string, pipelineE
   return (answer.actionExecutionDetails ?? []).reverse(); // newest first on the wire
 }
 
-function printAction(output: Output, action: ActionDetail, printed: Map<string, string>): void {
+function printAction(
+  { folder }: Connection,
+  output: Output,
+  pipelineName: string,
+  action: ActionDetail,
+  printed: Map<string, string>,
+): void {
   const { stageName = '', actionName = '', startTime, lastUpdateTime } = action;
   const status: string = action.status ?? '';
   const name = `${stageName}/${actionName}`;
-  if (printed.get(name) === status) return;
-  printed.set(name, status);
+  const attempt = action.actionExecutionId ?? name;
+  if (printed.get(attempt) === status) return;
+  printed.set(attempt, status);
   const hasEnded = status !== 'InProgress' && startTime !== undefined && lastUpdateTime !== undefined;
   const elapsed = hasEnded ? `  ${duration((Number(lastUpdateTime) - Number(startTime)) * 1000)}` : '';
   output.line(`  ${stageName.padEnd(11)} ${actionName.padEnd(14)} ${statusWord(output, status)}${elapsed}`);
+  if (status === 'InProgress' && action.input?.actionTypeId?.category === 'Approval')
+    output.line(`    waits for you: npx slipway approve ${pipelineName}/${name} --reason TEXT${dataFlag(folder)}`);
 }
 
 /** An action that runs a SageMaker pipeline is watched to that pipeline's end, step by step. */

@@ -59,17 +59,17 @@ async function initDelivery(directory: string | undefined, options: InitOptions)
   const project = readProject(folder);
   const dataFolder = dataFolderOf(options.data);
   if (!(await runningServer(dataFolder))) {
-    noteGit(output, prepareRepository(folder, undefined));
+    const git = noteGit(output, prepareRepository(folder, undefined));
     output.line(`No server is listening for ${dataFolder}. Start one (npx slipway serve), then make the delivery on it:`);
     output.line(`  npx slipway init ${directory ?? '.'} --template codepipeline${dataFlag(dataFolder)}`);
-    return output.result({ folder, files, project: project.project, server: null });
+    return output.result({ folder, files, project: project.project, server: null, git });
   }
   const connection = await connect(dataFolder, options.region);
   output.line(`On ${connection.url}:`);
   const { cloneUrl } = await setUpProject(connection, output, project);
-  noteGit(output, prepareRepository(folder, { url: cloneUrl, dataFolder }));
+  const git = noteGit(output, prepareRepository(folder, { url: cloneUrl, dataFolder }));
   output.line(`push it: ${enter}git push slipway main`);
-  output.result({ folder, files, project: project.project, server: connection.url, cloneUrl });
+  output.result({ folder, files, project: project.project, server: connection.url, cloneUrl, git });
 }
 
 function writeFiles(folder: string, language: string): string[] {
@@ -83,9 +83,11 @@ function writeFiles(folder: string, language: string): string[] {
   return writeProject(folder, name, language);
 }
 
-const noteGit = (output: Output, problem: string | undefined): void => {
+/** Says what git could not do; null in the machine-readable result where it did all. */
+function noteGit(output: Output, problem: string | undefined): string | null {
   if (problem !== undefined) output.line(`git: ${problem}`);
-};
+  return problem ?? null;
+}
 
 function refuseExisting(folder: string, names: readonly string[]): void {
   const existing = names.filter((name) => existsSync(join(folder, name)));
