@@ -16,7 +16,7 @@ export interface GitPorts {
 
 const CONFIG_TEXT = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n';
 /** An archive has every file as it was committed. */
-const ATTRIBUTES_TEXT = '* -export-ignore -export-subst\n';
+const ATTRIBUTES_TEXT = '* -export-ignore -export-subst -text -ident -filter !working-tree-encoding\n';
 const FOLDERS = ['objects/pack', 'objects/info', 'refs/heads', 'refs/tags', 'info'];
 const INCOMING = '.incoming';
 

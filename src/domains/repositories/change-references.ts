@@ -42,6 +42,12 @@ export const causeOf = (context: OperationContext, action: string, name: string)
 });
 
 /**
+ * The repository in its turn: what is allowed is decided by this. Whoever waited, for a turn or for the rest of a push, may have seen it when
+ * it was protected by nothing and followed nobody.
+ */
+export type Current = Pick<Opened, 'known' | 'document'>;
+
+/**
  * Changes references: what is about to happen is a row first, then git does it, then what git did becomes the record, with events and
  * ledger entry. Only then does the caller hear of it. A server that dies in between leaves a timer, whose reconciler records what was done.
  */
@@ -49,14 +55,14 @@ export async function changeReferences<T>(
   own: OwnPorts,
   repository: Read<RepositoryDocument>,
   cause: Cause,
-  act: (known: ReferencesDocument) => Promise<T>,
+  act: (current: Current) => Promise<T>,
 ): Promise<{ readonly result: T; readonly changes: readonly ReferenceChange[] }> {
   const key = referencesKey(repository.key, repository.document.id);
   return own.turns.take(key.name, async () => {
-    const known = await begin(own, key, repository.document.name, cause);
+    const current = await begin(own, key, repository.document.name, cause);
     let result: T;
     try {
-      result = await act(known);
+      result = await act(current);
     } catch (error) {
       await settle(own, key);
       throw error;
@@ -65,7 +71,7 @@ export async function changeReferences<T>(
   });
 }
 
-async function begin(own: OwnPorts, key: ResourceKey, name: string, cause: Cause): Promise<ReferencesDocument> {
+async function begin(own: OwnPorts, key: ResourceKey, name: string, cause: Cause): Promise<Current> {
   const row = await readRow<ReferencesDocument>(own.store, key);
   // an earlier change whose server died, or a restored backup: what is found is not this one's
   if (row?.document.pending || !own.seen.has(key.name)) await settle(own, key);
@@ -73,16 +79,21 @@ async function begin(own: OwnPorts, key: ResourceKey, name: string, cause: Cause
   const pending: PendingChange = { startedAtMs: own.clock.now(), entry, callerArn: cause.callerArn };
   return decideAndCommit(own.store, async () => {
     const found = await readRow<ReferencesDocument>(own.store, key);
-    if (!found) throw absentError(REPOSITORY, key, name);
-    const document = { ...found.document, pending };
-    if (JSON.stringify(found.document.pending) === JSON.stringify(pending)) return { result: document };
+    const repository = found && (await readRow<RepositoryDocument>(own.store, repositoryKey(key, found.document.repositoryName)));
+    if (!repository) throw absentError(REPOSITORY, key, name);
+    const known = { ...found.document, pending };
+    const result = { known, document: repository.document };
+    if (JSON.stringify(found.document.pending) === JSON.stringify(pending)) return { result };
     return {
       commit: {
-        expect: [{ key, version: found.version }],
-        write: [{ key, document, index: found.index }],
+        expect: [
+          { key, version: found.version },
+          { key: repository.key, version: repository.version },
+        ],
+        write: [{ key, document: known, index: found.index }],
         timers: [{ reconciler: REPOSITORY_REFERENCES, key, dueAtMs: own.clock.now() + LOOK_AFTER_MS }],
       },
-      result: document,
+      result,
     };
   });
 }

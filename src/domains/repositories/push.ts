@@ -4,7 +4,7 @@ import { ServiceError } from '../../platform/errors/families.ts';
 import type { GitVersion } from '../../platform/ports/git-service.ts';
 import type { KeptBody } from '../../platform/ports/git.ts';
 import type { Read } from '../../platform/store/typed-rows.ts';
-import { causeOf, changeReferences } from './change-references.ts';
+import { causeOf, changeReferences, type Current } from './change-references.ts';
 import {
   COMMANDS_MAX,
   forbidsRewriting,
@@ -21,7 +21,7 @@ import {
 } from './decide-push.ts';
 import type { OwnPorts } from './ports.ts';
 import { pushNeed } from './repository-access.ts';
-import { gitPlaceOf, type ReferencesDocument, referencesKey, type RepositoryDocument } from './resources.ts';
+import { gitPlaceOf, referencesKey, type RepositoryDocument } from './resources.ts';
 
 interface PushRequest {
   readonly context: OperationContext;
@@ -61,30 +61,35 @@ export async function performPush(own: OwnPorts, push: PushRequest): Promise<Uin
 async function receive(own: OwnPorts, push: PushRequest, head: PushHead, pack: KeptBody): Promise<PushReport> {
   const { context, repository } = push;
   const cause = causeOf(context, 'codecommit:GitPush', repository.document.name);
-  const { result } = await changeReferences(own, repository, cause, async (known) => {
-    const refused = await refusals(own, push, head.commands, known);
+  const { result } = await changeReferences(own, repository, cause, async (current) => {
+    const refused = await refusals(own, push, head.commands, current);
     // of an atomic push either all is done or nothing
     const atomic = refused.size > 0 && head.capabilities.includes('atomic');
     const wanted = head.commands.filter(({ name }) => !refused.has(name));
     const lines = [...refused].map(([name, why]) => `ng ${name} ${reasonLine(why)}`);
     if (atomic) lines.push(...wanted.map(({ name }) => `ng ${name} another reference of this atomic push was refused`));
     if (atomic || wanted.length === 0) return { unpack: 'ok', lines, messages: [] };
-    const report = await runReceivePack(own, push, head, wanted, pack);
+    const denyRewriting = forbidsRewriting(wanted, { protected: current.document.protected ?? [] });
+    const report = await runReceivePack(own, push, { head, wanted, pack, denyRewriting });
     return { ...report, lines: [...report.lines, ...lines] };
   });
   return result;
 }
 
+interface Received {
+  readonly head: PushHead;
+  readonly wanted: readonly RefCommand[];
+  readonly pack: KeptBody;
+  readonly denyRewriting: boolean;
+}
+
 async function runReceivePack(
   own: OwnPorts,
   { repository, version }: PushRequest,
-  head: PushHead,
-  wanted: readonly RefCommand[],
-  pack: KeptBody,
+  { head, wanted, pack, denyRewriting }: Received,
 ): Promise<PushReport> {
   const place = gitPlaceOf(referencesKey(repository.key, repository.document.id));
-  const rules = forbidsRewriting(wanted, { protected: repository.document.protected ?? [] });
-  const words = ['-c', `receive.denyNonFastForwards=${rules}`, 'receive-pack', '--stateless-rpc', '.'];
+  const words = ['-c', `receive.denyNonFastForwards=${denyRewriting}`, 'receive-pack', '--stateless-rpc', '.'];
   const { exitCode, output, errors } = await own.git.run(place, words, {
     input: joined(printPushHead(head, wanted), pack.read()[Symbol.asyncIterator]()),
     environment: version > 0 ? { GIT_PROTOCOL: `version=${version}` } : {},
@@ -101,14 +106,14 @@ async function runReceivePack(
 /** Why references are not changed, by name. What policies deny is in the ledger. */
 async function refusals(
   own: OwnPorts,
-  { context, repository }: PushRequest,
+  { context }: PushRequest,
   commands: readonly RefCommand[],
-  known: ReferencesDocument,
+  { known, document }: Current,
 ): Promise<Map<string, string>> {
   const refused = new Map<string, string>();
-  const { follow } = repository.document;
+  const { follow } = document;
   const rules = {
-    protected: repository.document.protected ?? [],
+    protected: document.protected ?? [],
     known: known.references,
     ...(follow && { follows: follow.url }),
   };
@@ -119,7 +124,7 @@ async function refusals(
       refused.set(command.name, why);
       continue;
     }
-    const need = pushNeed(context, repository.document.name, [command.name]);
+    const need = pushNeed(context, document.name, [command.name]);
     const decision = await own.authorizer.authorize(context.principal, [need], environment);
     if (decision.allowed) continue;
     await recordDenial(own.store, decision.need, decision.message, context);

@@ -9,7 +9,7 @@ import { branchOf, branchRef } from '../decide-references.ts';
 import { isObjectId, typeOf } from '../objects.ts';
 import type { OwnPorts } from '../ports.ts';
 import { branchNeeds, openRepository, type Opened, readRepository, repositoryNeeds } from '../repository-access.ts';
-import { referencesKey, REPOSITORY_REFERENCES, repositoryArn } from '../resources.ts';
+import { referencesKey, REPOSITORY_REFERENCES, repositoryArn, type RepositoryDocument } from '../resources.ts';
 
 const absentBranch = (name: string): ServiceError =>
   new ServiceError('BranchDoesNotExistException', `The branch does not exist in the repository: ${name}.`);
@@ -28,12 +28,28 @@ export function tipOf({ known }: Pick<Opened, 'known'>, branch: string): string 
 }
 
 /** API calls may not change what follows another repository. */
-export function refuseFollower({ document }: Pick<Opened, 'document'>): void {
+export function refuseFollower(document: RepositoryDocument): void {
   if (!document.follow) return;
   throw new ServiceError(
     'OperationNotAllowedException',
     `The repository ${document.name} follows ${document.follow.url} and is changed there only.`,
   );
+}
+
+function refuseDeletion(document: RepositoryDocument, branch: string): void {
+  refuseFollower(document);
+  if (document.defaultBranch === branch) {
+    throw new ServiceError(
+      'DefaultBranchCannotBeDeletedException',
+      `The branch ${branch} is the default branch of the repository and cannot be deleted.`,
+    );
+  }
+  if (document.protected?.includes(branch)) {
+    throw new ServiceError(
+      'OperationNotAllowedException',
+      `The branch ${branch} is protected by the tag slipway:protected and cannot be deleted.`,
+    );
+  }
 }
 
 /** `git update-ref`, which compares the old value itself. Only in the repository's turn. */
@@ -80,13 +96,13 @@ export const createBranch = (own: OwnPorts): Operation<'codecommit:CreateBranch'
     needs: branchNeeds<'codecommit:CreateBranch'>('codecommit:CreateBranch'),
     async handle({ repositoryName, branchName, commitId }, context) {
       const opened = await openRepository(own, context, repositoryName);
-      refuseFollower(opened);
       const name = branchRef(checkedBranch(branchName));
       if (!isObjectId(commitId)) {
         throw new ServiceError('InvalidCommitIdException', `The commit ID ${commitId.slice(0, 80)} is not valid.`);
       }
       const cause = causeOf(context, 'codecommit:CreateBranch', repositoryName);
-      await changeReferences(own, opened.row, cause, async (known) => {
+      await changeReferences(own, opened.row, cause, async ({ known, document }) => {
+        refuseFollower(document);
         if (known.references[name] !== undefined) {
           throw new ServiceError('BranchNameExistsException', `The branch name ${branchName} already exists in the repository.`);
         }
@@ -105,22 +121,10 @@ export const deleteBranch = (own: OwnPorts): Operation<'codecommit:DeleteBranch'
     needs: branchNeeds<'codecommit:DeleteBranch'>('codecommit:DeleteBranch'),
     async handle({ repositoryName, branchName }, context) {
       const opened = await openRepository(own, context, repositoryName);
-      refuseFollower(opened);
       const name = branchRef(checkedBranch(branchName));
-      if (opened.document.defaultBranch === branchName) {
-        throw new ServiceError(
-          'DefaultBranchCannotBeDeletedException',
-          `The branch ${branchName} is the default branch of the repository and cannot be deleted.`,
-        );
-      }
-      if (opened.document.protected?.includes(branchName)) {
-        throw new ServiceError(
-          'OperationNotAllowedException',
-          `The branch ${branchName} is protected by the tag slipway:protected and cannot be deleted.`,
-        );
-      }
       const cause = causeOf(context, 'codecommit:DeleteBranch', repositoryName);
-      const { result } = await changeReferences(own, opened.row, cause, async (known) => {
+      const { result } = await changeReferences(own, opened.row, cause, async ({ known, document }) => {
+        refuseDeletion(document, branchName);
         const commitId = known.references[name];
         if (commitId !== undefined) await updateReference(own, opened, ['-d', name, commitId]);
         return commitId;

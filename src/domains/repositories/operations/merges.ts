@@ -46,7 +46,6 @@ export const mergeBranchesByFastForward = (own: OwnPorts): Operation<'codecommit
     ],
     async handle(input, context) {
       const opened = await openSettled(own, context, input.repositoryName);
-      refuseFollower(opened);
       const branch = input.targetBranch ?? input.destinationCommitSpecifier;
       const source = await resolveCommit(own, opened, input.sourceCommitSpecifier);
       const destination = await resolveCommit(own, opened, input.destinationCommitSpecifier);
@@ -57,7 +56,8 @@ export const mergeBranchesByFastForward = (own: OwnPorts): Operation<'codecommit
         );
       }
       const cause = causeOf(context, 'codecommit:MergeBranchesByFastForward', input.repositoryName);
-      await changeReferences(own, opened.row, cause, async (known) => {
+      await changeReferences(own, opened.row, cause, async ({ known, document }) => {
+        refuseFollower(document);
         const tip = tipOf({ known }, branch);
         if (tip !== destination) {
           throw new ServiceError(

@@ -93,7 +93,11 @@ export const getDifferences = (own: OwnPorts): Operation<'codecommit:GetDifferen
         input.beforeCommitSpecifier === undefined ? EMPTY_TREE : await resolveCommit(own, opened, input.beforeCommitSpecifier);
       const paths = [...new Set([input.beforePath, input.afterPath].flatMap((path) => (path ? [checkedPath(path)] : [])))];
       const words = ['diff-tree', '-r', '-z', '--raw', '--full-index', '--no-renames', before, after];
-      const { output } = await own.git.run(opened.place, paths.length === 0 ? words : [...words, '--', ...paths]);
+      const { exitCode, output, errors } = await own.git.run(
+        opened.place,
+        paths.length === 0 ? words : [...words, '--', ...paths],
+      );
+      if (exitCode !== 0) throw new ServiceError('CommitDoesNotExistException', `The commits cannot be compared: ${errors}`);
       const all = parseDifferences(output.toString('utf8'));
       const page = all.slice(from, from + limit);
       const next = from + page.length;

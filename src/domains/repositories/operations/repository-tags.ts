@@ -9,7 +9,7 @@ import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import { parseTagSettings } from '../decide-follow.ts';
 import type { OwnPorts } from '../ports.ts';
 import { readRepository, type RepositoryRow } from '../repository-access.ts';
-import { REPOSITORY, REPOSITORY_FOLLOW } from '../resources.ts';
+import { REPOSITORY_FOLLOW, repositoryArn } from '../resources.ts';
 import { tagged } from './repositories.ts';
 
 export function checkedTagMap(tags: { readonly [key: string]: string }): Tag[] {
@@ -21,9 +21,9 @@ export function checkedTagMap(tags: { readonly [key: string]: string }): Tag[] {
 }
 
 const nameOf = (context: OperationContext, arn: string): string => {
-  const parsed = parseArn(arn);
-  const isOwn = parsed?.service === REPOSITORY.service && parsed.account === context.account && parsed.region === context.region;
-  if (parsed && isOwn) return parsed.resource;
+  const name = parseArn(arn)?.resource;
+  // as a whole: policies were asked about just this text
+  if (name !== undefined && repositoryArn(context, name) === arn) return name;
   throw new ServiceError('InvalidResourceArnException', `The value for the resource ARN is not valid: ${arn}.`);
 };
 

@@ -45,9 +45,10 @@ interface Committed {
 /** One commit on a branch, made by `git fast-import` in the repository's turn and recorded as a push is. */
 async function commitFiles(own: OwnPorts, context: OperationContext, action: string, wanted: Wanted): Promise<Committed> {
   const opened = await openRepository(own, context, wanted.repositoryName);
-  refuseFollower(opened);
   const branch = checkedBranch(wanted.branchName);
-  const { result } = await changeReferences(own, opened.row, causeOf(context, action, wanted.repositoryName), async (known) => {
+  const cause = causeOf(context, action, wanted.repositoryName);
+  const { result, changes: made } = await changeReferences(own, opened.row, cause, async ({ known, document }) => {
+    refuseFollower(document);
     const tip = known.references[branchRef(branch)];
     await checkParent(own, opened, { ...wanted, tip, isEmpty: Object.keys(known.references).length === 0 });
     const present = tip === undefined ? new Map<string, TreeEntry>() : await filesOf(own, opened, tip);
@@ -75,8 +76,9 @@ async function commitFiles(own: OwnPorts, context: OperationContext, action: str
     if (exitCode !== 0) throw new BackendError('runtime', `A commit could not be written: ${errors}`);
     return { changes, present };
   });
-  const { known } = await openRepository(own, context, wanted.repositoryName);
-  const commitId = known.references[branchRef(branch)] ?? '';
+  // not what the branch is by now: another may have come behind it
+  const commitId = made.find(({ name }) => name === branchRef(branch))?.after;
+  if (!commitId) throw new BackendError('runtime', `The commit on ${branch} is not there.`);
   const commit = await readCommit(own, opened, commitId);
   return { ...result, commitId, treeId: commit?.treeId ?? '', after: await filesOf(own, opened, commitId) };
 }

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createGit } from '../../backends/git/git-folders.ts';
+import { ACCOUNT, callsOf, REGION, type RoomBase, type RoomCall, withRoom } from '../../platform/calls/room-rig.ts';
+import { systemIds } from '../../platform/ids.ts';
+import type { WithArchive } from '../../platform/ports/commit-archive.ts';
+import type { Git } from '../../platform/ports/git.ts';
+import type { GitCaller } from '../../platform/ports/git-service.ts';
+import { DEFAULT_SETTINGS } from '../../platform/settings.ts';
+import type { Store } from '../../platform/store/port.ts';
+import { FLUSH, parseReport, pktLine } from './decide-push.ts';
+import { createRepositoriesRoom } from './room.ts';
+
+/** Changes of references that meet each other, over a real store and real git. */
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+const CALLER: GitCaller = {
+  principal: { kind: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/ada`, userId: 'AIDAADA', name: 'ada' },
+  region: REGION,
+  requestId: 'push-1',
+};
+const repositoryName = 'demo';
+const ZERO = '0'.repeat(40);
+
+interface Changed {
+  readonly git?: (git: Git) => Git;
+  readonly store?: Store;
+  /** Bodies of the objects that the room put into S3. */
+  readonly put?: Buffer[];
+}
+
+const roomOver = (base: RoomBase, { git = (own) => own, store = base.store, put = [] }: Changed = {}) =>
+  createRepositoriesRoom({
+    ...base,
+    store,
+    git: git(createGit({ folder: join(base.folder, 'git'), ids: systemIds })),
+    ids: systemIds,
+    log: SILENT,
+    settings: DEFAULT_SETTINGS,
+    authorizer: { authorize: async () => ({ allowed: true }) },
+    calls: {
+      async call(_principal, _origin, _name, input) {
+        const pieces: Uint8Array[] = [];
+        for await (const piece of (input as { Body: AsyncIterable<Uint8Array> }).Body) pieces.push(piece);
+        put.push(Buffer.concat(pieces));
+        return {} as never;
+      },
+    },
+    serverUrl: () => 'http://127.0.0.1:1',
+  });
+
+/** A file committed on top of what the branch has; the commit's id. */
+async function commitOf(
+  call: RoomCall,
+  path: string,
+  text: string,
+  branchName = 'main',
+  parentCommitId?: string,
+): Promise<string> {
+  const fileContent = Buffer.from(text);
+  const parent = parentCommitId === undefined ? {} : { parentCommitId };
+  const input = { repositoryName, branchName, filePath: path, fileContent, ...parent };
+  return (await call('codecommit:PutFile', input)).commitId ?? '';
+}
+
+const EMPTY_PACK = Buffer.from('5041434b0000000200000000', 'hex');
+const pack = Buffer.concat([EMPTY_PACK, createHash('sha1').update(EMPTY_PACK).digest()]);
+const pushHead = (before: string, after: string, name: string): Buffer =>
+  Buffer.concat([pktLine(`${before} ${after} ${name}\0 report-status`), FLUSH]);
+const linesOf = (answer: Uint8Array): string => parseReport(Buffer.from(answer), ['report-status'])?.lines.join(', ') ?? '';
+
+test('a branch that is protected while its push is still being sent is not rewritten by it', () =>
+  withRoom(roomOver, async ({ room, call }) => {
+    await call('codecommit:CreateRepository', { repositoryName });
+    const first = await commitOf(call, 'a', '1');
+    const second = await commitOf(call, 'a', '2', 'main', first);
+    const resourceArn = `arn:aws:codecommit:${REGION}:${ACCOUNT}:${repositoryName}`;
+    const sent = async function* () {
+      yield pushHead(second, first, 'refs/heads/main');
+      await call('codecommit:TagResource', { resourceArn, tags: { 'slipway:protected': 'main' } });
+      yield pack;
+    };
+    assert.match(linesOf(await room.service.receivePack(CALLER, repositoryName, sent(), 0)), /^ng refs\/heads\/main/);
+    const { branch } = await call('codecommit:GetBranch', { repositoryName, branchName: 'main' });
+    assert.equal(branch?.commitId, second);
+    const followed = async function* () {
+      yield pushHead(first, ZERO, 'refs/heads/other');
+      await call('codecommit:TagResource', { resourceArn, tags: { 'slipway:follow': 'http://127.0.0.1:9/x.git' } });
+    };
+    assert.match(linesOf(await room.service.receivePack(CALLER, repositoryName, followed(), 0)), /follows http/);
+  }));
+
+test('a branch that becomes the default while its deletion waits for its turn is not deleted', () => {
+  const gate = Promise.withResolvers<void>();
+  const held = (git: Git): Git => ({
+    ...git,
+    async run(place, words, options) {
+      if (words.includes('refs/heads/slow')) await gate.promise;
+      return git.run(place, words, options);
+    },
+  });
+  return withRoom(
+    (base) => roomOver(base, { git: held }),
+    async ({ call }) => {
+      await call('codecommit:CreateRepository', { repositoryName });
+      const commitId = await commitOf(call, 'a', '1');
+      await call('codecommit:CreateBranch', { repositoryName, branchName: 'next', commitId });
+      const slow = call('codecommit:CreateBranch', { repositoryName, branchName: 'slow', commitId });
+      const look = () => call('codecommit:GetBranch', { repositoryName, branchName: 'next' });
+      await look();
+      const named = call('codecommit:UpdateDefaultBranch', { repositoryName, defaultBranchName: 'next' });
+      await look();
+      const deleted = call('codecommit:DeleteBranch', { repositoryName, branchName: 'next' });
+      await look();
+      gate.resolve();
+      await Promise.all([slow, named, assert.rejects(deleted, { code: 'DefaultBranchCannotBeDeletedException' })]);
+      await look();
+    },
+  );
+});
+
+test('a commit answers with itself, whatever became of its branch meanwhile', () => {
+  let recorded = false;
+  let other: RoomCall | undefined;
+  return withRoom(
+    (base) => {
+      const store: Store = {
+        ...base.store,
+        async commit(commit) {
+          const result = await base.store.commit(commit);
+          recorded ||=
+            commit.ledger?.some(({ action, changes }) => action === 'codecommit:PutFile' && 'refs/heads/x' in (changes ?? {})) ??
+            false;
+          return result;
+        },
+        async get(key) {
+          // what comes first after the commit's record: its branch is deleted by another
+          if (recorded && other && key.name === repositoryName) {
+            const deleting = other;
+            other = undefined;
+            await deleting('codecommit:DeleteBranch', { repositoryName, branchName: 'x' });
+          }
+          return base.store.get(key);
+        },
+      };
+      other = callsOf(roomOver(base).operations, () => base.clock.now());
+      return roomOver(base, { store });
+    },
+    async ({ call }) => {
+      await call('codecommit:CreateRepository', { repositoryName });
+      const parent = await commitOf(call, 'a', '1');
+      await call('codecommit:CreateBranch', { repositoryName, branchName: 'x', commitId: parent });
+      const commitId = await commitOf(call, 'a', '2', 'x', parent);
+      const { commit } = await call('codecommit:GetCommit', { repositoryName, commitId });
+      assert.deepEqual(commit?.parents, [parent]);
+    },
+  );
+});
+
+const PROGRAM = `
+import io, json, sys, zipfile
+archive = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))
+print(json.dumps({name: archive.read(name).decode("latin-1") for name in archive.namelist()}))`;
+
+test('an archive has every file as it was committed, whatever the commit says of it', () => {
+  const put: Buffer[] = [];
+  return withRoom(
+    (base) => roomOver(base, { put }),
+    async ({ call }) => {
+      await call('codecommit:CreateRepository', { repositoryName });
+      const text = '$Id$ $Format:%H$\nü\n';
+      const attributes = '* text eol=crlf ident working-tree-encoding=UTF-16 export-subst\nb export-ignore\n';
+      const first = await commitOf(call, 'a', text);
+      const second = await commitOf(call, 'b', text, 'main', first);
+      const commitId = await commitOf(call, '.gitattributes', attributes, 'main', second);
+      const input: { repositoryName: string; commitId: string } & WithArchive = {
+        repositoryName,
+        commitId,
+        Archive: { bucket: 'b', key: 'k' },
+      };
+      await call('codecommit:GetCommit', input);
+      const found: unknown = JSON.parse(execFileSync('python3', ['-c', PROGRAM], { input: put[0], encoding: 'utf8' }));
+      const same = Buffer.from(text).toString('latin1');
+      assert.deepEqual(found, { '.gitattributes': attributes, a: same, b: same });
+    },
+  );
+});
+
+test('differences that git cannot tell are no empty list', () =>
+  withRoom(roomOver, async ({ call, ...base }) => {
+    const { repositoryMetadata } = await call('codecommit:CreateRepository', { repositoryName });
+    await commitOf(call, 'a', '1');
+    const { blobId = '' } = await call('codecommit:GetFile', { repositoryName, filePath: 'a' });
+    const place = { account: ACCOUNT, region: REGION, id: repositoryMetadata?.repositoryId ?? '' };
+    const git = createGit({ folder: join(base.folder, 'git'), ids: systemIds });
+    assert.equal((await git.run(place, ['update-ref', 'refs/tags/odd', blobId])).exitCode, 0);
+    const again = callsOf(roomOver(base).operations, () => base.clock.now());
+    await assert.rejects(again('codecommit:GetDifferences', { repositoryName, afterCommitSpecifier: 'odd' }), {
+      code: 'CommitDoesNotExistException',
+    });
+  }));
+
+test('tags are set by the ARN that policies name only', () =>
+  withRoom(roomOver, async ({ call }) => {
+    await call('codecommit:CreateRepository', { repositoryName });
+    const resourceArn = `arn:aws-cn:codecommit:${REGION}:${ACCOUNT}:${repositoryName}`;
+    const refused = { code: 'InvalidResourceArnException' };
+    await assert.rejects(call('codecommit:TagResource', { resourceArn, tags: { a: 'b' } }), refused);
+    await assert.rejects(call('codecommit:UntagResource', { resourceArn, tagKeys: ['a'] }), refused);
+    await assert.rejects(call('codecommit:ListTagsForResource', { resourceArn }), refused);
+  }));
