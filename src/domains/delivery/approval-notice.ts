@@ -1,10 +1,8 @@
-import type { PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
+import type { JsonObject } from '../../platform/json.ts';
 import { newNotice, noticeKey } from '../../platform/notices.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { TimerChange, Write } from '../../platform/store/port.ts';
-import { SERVICE } from './perform.ts';
 import { type ActionRecord, actionArn, type ExecutionDocument } from './resources.ts';
-import { declarationOf } from './rows.ts';
 
 /** Where a person decides; the page asks who they are. */
 const reviewLink = (serverUrl: string, execution: ExecutionDocument, action: ActionRecord): string => {
@@ -19,7 +17,6 @@ const reviewLink = (serverUrl: string, execution: ExecutionDocument, action: Act
 export function approvalNotice(
   key: ResourceKey,
   execution: ExecutionDocument,
-  structure: PipelineDeclaration,
   action: ActionRecord,
   serverUrl: string,
   nowMs: number,
@@ -28,7 +25,6 @@ export function approvalNotice(
   if (topic === undefined || action.token === undefined) return undefined;
   const { CustomData, ExternalEntityLink } = action.configuration ?? {};
   const link = reviewLink(serverUrl, execution, action);
-  const declared = declarationOf(structure, action);
   const message = {
     region: key.region,
     consoleLink: `${serverUrl}/_slipway/ui/#/delivery/${encodeURIComponent(execution.pipelineName)}`,
@@ -52,7 +48,7 @@ export function approvalNotice(
         subject: `APPROVAL NEEDED: AWS CodePipeline ${execution.pipelineName} for action ${action.name}`.slice(0, 99),
       },
       body: JSON.stringify(message),
-      role: { arn: declared?.roleArn ?? structure.roleArn, service: SERVICE },
+      sender: action.kept?.['sender'] as JsonObject,
       about: actionArn(execution.pipelineArn, action.stage, action.name),
       attempts: 0,
     },

@@ -212,8 +212,7 @@ function commitOf(
     if (action.status !== 'InProgress') continue;
     if (!earlier && declarationOf(structure, action)?.actionTypeId.provider === 'Lambda')
       write.push(jobWrite(ports.sealingKey, key, action.id, keptJob(action).serial, nowMs));
-    const notice =
-      earlier?.token === action.token ? undefined : approvalNotice(key, execution, structure, action, ports.serverUrl(), nowMs);
+    const notice = earlier?.token === action.token ? undefined : approvalNotice(key, execution, action, ports.serverUrl(), nowMs);
     if (!notice) continue;
     write.push(notice.write);
     timers.push(notice.timer);

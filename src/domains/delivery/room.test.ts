@@ -257,21 +257,25 @@ test('an approval that nobody answers in time has failed, also when the time pas
   assert.match(action?.output?.executionResult?.errorDetails?.message ?? '', /within 5 minutes/);
 });
 
-test('an approval with a topic leaves a message for it in the commit that makes its token', async () => {
+test('an approval with a topic leaves a message for it in the commit that makes its token, to be sent by the role of the action', async () => {
   const topic = 'arn:aws:sns:us-east-1:123456789012:reviews';
-  const { rig, execution } = await made(
-    pipelineOf([['Ask', [approval({ configuration: { NotificationArn: topic, CustomData: 'look at #{Origin.CommitId}' } })]]]),
-  );
+  const rig = await rigOf();
+  rig.policies.set('approver', []);
+  const configuration = { NotificationArn: topic, CustomData: 'look at #{Origin.CommitId}' };
+  const ask = approval({ configuration, roleArn: 'arn:aws:iam::123456789012:role/approver' });
+  await rig.call('codepipeline:CreatePipeline', { pipeline: pipelineOf([['Ask', [ask]]]) });
+  await rig.loop.idle();
   const timers = await rig.store.timers({ limit: 10 });
   const notice = timers.find(({ reconciler }) => reconciler === 'notice');
   assert.ok(notice);
-  const row = await rig.store.get<{ to: { kind: string; arn: string }; body: string; role: { arn: string } }>(notice.key);
+  const row = await rig.store.get<{ to: { kind: string; arn: string }; body: string; sender: { name: string } }>(notice.key);
   assert.deepEqual([row?.document.to.kind, row?.document.to.arn], ['topic', topic]);
+  assert.equal(row?.document.sender.name, 'approver');
   const { approval: asked } = JSON.parse(row?.document.body ?? '{}') as { approval: Record<string, string> };
   assert.equal(asked['token'], await tokenOf(rig, 'Ask'));
   assert.equal(asked['customData'], 'look at c1');
   assert.match(asked['approvalReviewLink'] ?? '', /^http:\/\/127\.0\.0\.1:7600\/_slipway\/ui\//);
-  assert.equal(await statusOf(rig, execution), 'InProgress');
+  assert.equal((await executions(rig))[0]?.status, 'InProgress');
 });
 
 test('an endpoint that goes back to what it had fails its action', async () => {
