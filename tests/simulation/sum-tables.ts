@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Coverage } from './coverage.ts';
 
 /**
- * Adds up what several runs reached, for docs/reliability.md: `node tests/simulation/sum-tables.ts out.*` of outputs of `simulate.ts --table`.
+ * Adds up what several runs reached, for docs/records/simulated.md: `node tests/simulation/sum-tables.ts out.*` of outputs of `simulate.ts --table`.
  * Rows of faults, step types and changes of status that were reached less than 1,000 times are named at the end.
  */
 export interface Summed {
