@@ -12,6 +12,13 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * Whether the server refused just what was asked for: it is not there, or not for this user. When nobody is signed in any more, or the server is
+ * broken, no part of a page can be shown.
+ */
+export const isRefusal = (error: unknown): error is ApiError =>
+  error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 401;
+
 const ROOT = '/_slipway/ui';
 const PATIENCE_MS = 15_000;
 

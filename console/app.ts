@@ -40,7 +40,7 @@ async function run(): Promise<void> {
   let open: { address: string; look: ReturnType<Page> } | undefined;
   for (;;) {
     const route = parseRoute(location.hash);
-    const page = PAGES[route.page] ? route.page : 'executions';
+    const page = Object.hasOwn(PAGES, route.page) ? route.page : 'executions';
     const address = `${page}/${route.argument}`;
     const isNew = open?.address !== address;
     if (!open || isNew) open = { address, look: (PAGES[page] ?? executionsPage)(route.argument) };

@@ -1,5 +1,5 @@
 import type { OutputOf } from '../src/contract/operations.ts';
-import { ApiError, call, callAll } from './api.ts';
+import { call, callAll, isRefusal } from './api.ts';
 import type { Page } from './page.ts';
 import { h } from './dom.ts';
 import { lastPart } from './format.ts';
@@ -39,7 +39,7 @@ async function orRefusal(read: () => Promise<HTMLElement>): Promise<HTMLElement>
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 0) throw error;
+    if (!isRefusal(error)) throw error;
     return h('p', { class: 'reason' }, `${error.code}: ${error.message}`);
   }
 }
@@ -113,7 +113,7 @@ const targetOf = ({ Arn }: Pick<Target, 'Arn'>): HTMLElement =>
 const serviceOf = (arn: string): string => arn.split(':')[2] ?? '';
 
 async function readSchedules(known: Map<string, { readonly asOf: unknown; readonly schedule: Schedule }>): Promise<HTMLElement> {
-  const { Schedules = [] } = await call('scheduler:ListSchedules', { MaxResults: SCHEDULES_SHOWN });
+  const { Schedules = [], NextToken } = await call('scheduler:ListSchedules', { MaxResults: SCHEDULES_SHOWN });
   const rows = await Promise.all(
     Schedules.map(async ({ Name = '', GroupName = 'default', LastModificationDate }): Promise<Row> => {
       const key = `${GroupName}/${Name}`;
@@ -124,7 +124,9 @@ async function readSchedules(known: Map<string, { readonly asOf: unknown; readon
       return scheduleRow(key, Name, GroupName, current);
     }),
   );
-  if (rows.length > 0) return tableOf(['Schedule', 'Group', 'State', 'When', 'Target', 'Changed'], rows);
+  const table = () => tableOf(['Schedule', 'Group', 'State', 'When', 'Target', 'Changed'], rows);
+  if (NextToken) return h('div', {}, table(), h('p', { class: 'sub' }, `The first ${SCHEDULES_SHOWN}; there are more.`));
+  if (rows.length > 0) return table();
   return empty('No schedule yet. The SDK’s put_triggers makes one for a pipeline.');
 }
 

@@ -1,5 +1,5 @@
 import type { OutputOf } from '../src/contract/operations.ts';
-import { ApiError, call } from './api.ts';
+import { call, isRefusal } from './api.ts';
 import { h } from './dom.ts';
 import { durationText } from './format.ts';
 import { type Row, statusBadge, tableOf } from './parts.ts';
@@ -22,7 +22,7 @@ async function readReports(reportArns: readonly string[]): Promise<Node[]> {
     const { reports = [] } = await call('codebuild:BatchGetReports', { reportArns: [...reportArns] });
     return await Promise.all(reports.map(readReport));
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 0) throw error;
+    if (!isRefusal(error)) throw error;
     return [h('p', { class: 'sub' }, `${error.code}: ${error.message}`)];
   }
 }

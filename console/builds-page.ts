@@ -1,4 +1,4 @@
-import { call, callAll } from './api.ts';
+import { call, callAll, isRefusal } from './api.ts';
 import type { Page } from './page.ts';
 import type { Build } from './build-view.ts';
 import { h } from './dom.ts';
@@ -24,7 +24,9 @@ export const buildsPage: Page = (project) => {
   };
   return async () => {
     const projects = project ? [project] : await readProjects();
-    const builds = (await Promise.all(projects.map(buildsOf))).flat();
+    const refusals: string[] = [];
+    // who may not see the builds of one project may still see the others
+    const builds = (await Promise.all(projects.map((name) => buildsOf(name).catch(noteRefusal(name, refusals))))).flat();
     builds.sort((a, b) => (b.startTime ?? 0) - (a.startTime ?? 0));
     return {
       title: project || 'Builds',
@@ -33,12 +35,22 @@ export const buildsPage: Page = (project) => {
         project
           ? h('p', { class: 'sub' }, `The newest ${NEWEST_OF_ONE}. `, h('a', { href: linkTo('builds') }, 'Those of all projects'))
           : h('p', { class: 'sub' }, `The newest ${NEWEST_OF_EACH} of each of ${projects.length} projects.`),
-        card(builds.length > 0 ? tableOf(HEADINGS, builds.map(rowOf)) : nothing(projects, project)),
+        ...refusals.map((text) => h('p', { class: 'reason' }, text)),
+        ...(builds.length > 0 ? [card(tableOf(HEADINGS, builds.map(rowOf)))] : []),
+        ...(builds.length + refusals.length === 0 ? [card(nothing(projects, project))] : []),
       ],
       live: true,
     };
   };
 };
+
+const noteRefusal =
+  (project: string, refusals: string[]) =>
+  (error: unknown): Build[] => {
+    if (!isRefusal(error)) throw error;
+    refusals.push(`${project}: ${error.code}: ${error.message}`);
+    return [];
+  };
 
 const HEADINGS = ['Build', 'Project', 'Status', 'Phase', 'Started', 'Took', 'Started by'];
 

@@ -1,5 +1,5 @@
 import type { OutputOf } from '../src/contract/operations.ts';
-import { call, callAll } from './api.ts';
+import { type ApiError, call, callAll, isRefusal } from './api.ts';
 import type { Page } from './page.ts';
 import { isRunning, type Summary, waitingApprovals } from './delivery-reads.ts';
 import { h } from './dom.ts';
@@ -24,7 +24,7 @@ export const deliveriesPage: Page = () => {
       const page = await call('codepipeline:ListPipelines', { maxResults: 100, nextToken });
       return [page.pipelines, page.nextToken];
     });
-    const rows = await Promise.all(pipelines.map(async ({ name = '' }) => rowOf(name, await nowOf(name))));
+    const rows = await Promise.all(pipelines.map(async ({ name = '' }) => rowUnlessRefused(name, nowOf)));
     rows.sort((a, b) => b.startedAt - a.startedAt);
     return {
       title: 'Delivery',
@@ -37,6 +37,22 @@ export const deliveriesPage: Page = () => {
     };
   };
 };
+
+/** Who may not see one may still see the others. */
+async function rowUnlessRefused(name: string, nowOf: (name: string) => Promise<Now>): Promise<ReturnType<typeof rowOf>> {
+  try {
+    return rowOf(name, await nowOf(name));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return refusedRow(name, error);
+  }
+}
+
+const refusedRow = (name: string, { code, message }: ApiError): ReturnType<typeof rowOf> => ({
+  key: name,
+  startedAt: 0,
+  cells: [name, '–', h('span', { class: 'reason' }, `${code}: ${message}`), '–', '–', ''],
+});
 
 /** How long a pipeline that rests is not asked again: there may be hundreds. */
 const QUIET_MS = 5000;

@@ -1,4 +1,4 @@
-import { ApiError, call } from './api.ts';
+import { call, isRefusal } from './api.ts';
 import { approvalReview } from './approval-review.ts';
 import { buildView } from './build-view.ts';
 import type { Keep } from './deed.ts';
@@ -169,7 +169,7 @@ async function buildOf({ input, output }: Attempt, keep: Keep): Promise<Node[]> 
   try {
     return [h('h3', { class: 'section' }, 'Build'), ...(await keep.thing(`build ${id}`, () => buildView(id))()).parts];
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) throw error;
+    if (!isRefusal(error)) throw error;
     return [h('p', { class: 'sub' }, `${error.code}: ${error.message}`)]; // deleted, or not for this user
   }
 }

@@ -56,9 +56,10 @@ const waitingList = (delivery: Delivery, { inboundExecutions = [] }: StageState)
     inboundExecutions.flatMap(({ pipelineExecutionId: id = '' }, at) => [at > 0 ? ', ' : '', executionLink(delivery, id)]),
   );
 
-function retryOf({ name }: Delivery, { stageName = '', latestExecution }: StageState, keep: Keep): Node[] {
+function retryOf({ name }: Delivery, { stageName = '', latestExecution, retryStageMetadata }: StageState, keep: Keep): Node[] {
   const { pipelineExecutionId: id, status } = latestExecution ?? {};
   if (!id || !ENDED_BADLY.has(status ?? '')) return [];
+  const before = retryStageMetadata?.manualStageRetryAttempt ?? 0; // “Tried again.” is not said of what failed once more
   const retry = (retryMode: 'FAILED_ACTIONS' | 'ALL_ACTIONS') => async (): Promise<string> => {
     await call('codepipeline:RetryStageExecution', { pipelineName: name, stageName, pipelineExecutionId: id, retryMode });
     return 'Tried again.';
@@ -71,7 +72,7 @@ function retryOf({ name }: Delivery, { stageName = '', latestExecution }: StageS
         { label: 'Retry whole stage', look: 'plain', act: retry('ALL_ACTIONS') },
       ],
     );
-  return [h('h3', { class: 'section' }, 'Retry'), keep.element(`retry ${stageName} ${id}`, form)];
+  return [h('h3', { class: 'section' }, 'Retry'), keep.element(`retry ${stageName} ${id} ${before}`, form)];
 }
 
 /** Executions that got through the stage and can be gone back to; the source stage cannot be rolled back. */

@@ -116,20 +116,26 @@ function nextOf({ ModelApprovalStatus: status, ModelPackageArn }: Version): HTML
 const DESCRIPTION_MAX = 1024;
 
 /** The version beside what serves now, and the answer: whether it may be served. The server checks whose right that is. */
-async function decisionOf({ ModelPackageArn: arn = '', ModelApprovalStatus: status }: Version, keep: Keep): Promise<Node[]> {
+async function decisionOf(
+  { ModelPackageArn: arn = '', ModelApprovalStatus: status, LastModifiedTime: changedAt = 0 }: Version,
+  keep: Keep,
+): Promise<Node[]> {
   const form = (): HTMLElement => decisionForm(arn, status);
-  if (status !== 'PendingManualApproval')
-    return [keep.element(`decide ${arn} ${status}`, () => folded('Decide otherwise…', form()))];
+  const asOf = `decide ${arn} ${status} ${changedAt}`; // what was answered before is not said of a version that waits again
+  if (status !== 'PendingManualApproval') return [keep.element(asOf, () => folded('Decide otherwise…', form()))];
   return [
     h('h3', { class: 'section' }, 'Candidate and production'),
     await comparisonOf(arn),
     h('h3', { class: 'section' }, 'Your decision'),
-    keep.element(`decide ${arn} ${status}`, form),
+    keep.element(asOf, form),
   ];
 }
 
 function decisionForm(ModelPackageArn: string, status: string | undefined): HTMLElement {
   const decide = async (ModelApprovalStatus: 'Approved' | 'Rejected', ApprovalDescription: string): Promise<string> => {
+    // the page may be older than somebody else's decision
+    const { ModelApprovalStatus: now } = await call('sagemaker:DescribeModelPackage', { ModelPackageName: ModelPackageArn });
+    if (now !== status) throw new Error(`It was decided meanwhile: it is ${now} now.`);
     const reason = ApprovalDescription && { ApprovalDescription };
     await call('sagemaker:UpdateModelPackage', { ModelPackageArn, ModelApprovalStatus, ...reason });
     return `${ModelApprovalStatus}.`;

@@ -1,4 +1,4 @@
-import { ApiError, objectText } from './api.ts';
+import { isRefusal, objectText } from './api.ts';
 import type { DefinitionStep, GraphNode } from './definition-graph.ts';
 import { h } from './dom.ts';
 import { conditionText, plainOf } from './expression-text.ts';
@@ -138,7 +138,7 @@ async function readReport(address: string): Promise<HTMLElement> {
     const text = await objectText(address);
     return h('div', {}, valueView(parsed(text)), h('p', { class: 'sub' }, copyable(address)));
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) throw error;
+    if (!isRefusal(error)) throw error;
     return h('div', {}, h('p', { class: 'sub' }, `${error.code}: ${error.message}`), h('p', { class: 'sub' }, copyable(address)));
   }
 }

@@ -1,5 +1,5 @@
 import type { OutputOf } from '../src/contract/operations.ts';
-import { ApiError, call, objectText } from './api.ts';
+import { ApiError, call, isRefusal, objectText } from './api.ts';
 import { h } from './dom.ts';
 import { readConfig } from './endpoints-page.ts';
 import { packageName } from './format.ts';
@@ -136,7 +136,7 @@ async function readReport(address: string): Promise<ReadonlyMap<string, string>>
     return new Map(leaves.filter(([, value]) => value.trim() !== '' && Number.isFinite(Number(value))));
   } catch (error) {
     if (error instanceof SyntaxError) return new Map();
-    if (error instanceof ApiError && error.status >= 400 && error.status < 500) return new Map(); // gone, or not ours to read
+    if (isRefusal(error)) return new Map(); // gone, or not ours to read
     throw error;
   }
 }

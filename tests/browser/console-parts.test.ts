@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError, isRefusal } from '../../console/api.ts';
 import { drawnParents, graphOf, notTaken } from '../../console/definition-graph.ts';
 import { conditionText, expressionText, plainOf } from '../../console/expression-text.ts';
 import { durationText, packageName, packagesIn, shortId, shortRevision, timeText } from '../../console/format.ts';
@@ -163,4 +164,11 @@ test('versions of models are found in whatever text names them; revisions that a
   assert.equal(shortRevision('71e9f4eb3b26b4ef6e5466405b54cff4a2a1022d'), '71e9f4eb');
   assert.equal(shortRevision('null'), 'null');
   assert.equal(shortId('115ea6b2-a4e1-4aa0-8e8e-bb0f67190aa3'), '115ea6b2');
+});
+
+test('what the server refuses one part of a page is no reason to hide that nobody is signed in, or that it is broken', () => {
+  const statusOf = (status: number) => isRefusal(new ApiError('Code', status, 'message'));
+  assert.deepEqual([400, 403, 404].map(statusOf), [true, true, true]);
+  assert.deepEqual([0, 401, 500, 503].map(statusOf), [false, false, false, false]);
+  assert.equal(isRefusal(new Error('of the page itself')), false);
 });
