@@ -4,6 +4,7 @@ import { AwsClient, type AwsOptions, optionsOf } from '../harness/aws-client.ts'
 import { BUCKET, ROLE } from '../harness/script-job.ts';
 import type { TestServer } from '../harness/server.ts';
 import { serviceOf } from './check-answer.ts';
+import { awaitDeliveries, DELIVERY_CALLS } from './delivery-corpus.ts';
 import { CONTENTS, digestOf, MANIFEST, PLAIN_PIPELINE, WAITING_PIPELINE } from './documents.ts';
 import { encodeInput } from './encode-input.ts';
 import { bytesOf, type Target } from './fuzz-request.ts';
@@ -38,6 +39,9 @@ const CALLS: readonly (readonly [operation: string, input: Record<string, unknow
   ['iam:PutRolePolicy', { RoleName: 'fuzz-role', PolicyName: 'inline', PolicyDocument: POLICY }],
   ['iam:CreatePolicy', { PolicyName: 'fuzz-policy', PolicyDocument: POLICY }],
   ['iam:CreateUser', { UserName: 'fuzz-user' }],
+  ['iam:PutUserPolicy', { UserName: 'fuzz-user', PolicyName: 'inline', PolicyDocument: POLICY }],
+  ['iam:CreateGroup', { GroupName: 'fuzz-group' }],
+  ['iam:PutGroupPolicy', { GroupName: 'fuzz-group', PolicyName: 'inline', PolicyDocument: POLICY }],
   ['iam:CreateAccessKey', { UserName: 'fuzz-user' }],
   ['iam:AttachRolePolicy', { RoleName: 'fuzz-role', PolicyArn: `arn:aws:iam::${ACCOUNT}:policy/fuzz-policy` }],
   ['s3:CreateBucket', { Bucket: 'fuzz-bucket' }],
@@ -114,10 +118,15 @@ export async function createCorpus(server: TestServer): Promise<Corpus> {
   const spared = new Set(['admin', options.credentials.accessKeyId, 'SageMakerPipelineExecutionRole', 'root']);
   const known = new KnownValues(spared);
   const connection = new WireConnection(server.url);
-  for (const [operation, input] of CALLS) {
-    const likely = operation === 'lambda:CreateFunction' ? LIKELY_INPUTS[operation]?.() : undefined;
-    await performCall(connection, target, known, operation, { ...likely, ...input });
+  for (const [operation, input] of [...CALLS, ...DELIVERY_CALLS]) {
+    const newest = (member: string): string | undefined => known.pick(operation.split(':')[0] ?? '', member, () => 0.999);
+    const likely = operation === 'lambda:CreateFunction' ? LIKELY_INPUTS[operation]?.(newest) : undefined;
+    await performCall(connection, target, known, operation, {
+      ...likely,
+      ...(typeof input === 'function' ? input(newest) : input),
+    });
   }
+  await awaitDeliveries(aws, known);
   for (const Name of ['target']) known.harvest('sagemaker', { EndpointName: Name, ModelName: Name, EndpointConfigName: Name });
   known.harvest('sagemaker', { RoleArn: `arn:aws:iam::${ACCOUNT}:role/fuzz-role`, Image: IMAGE, ModelDataUrl: MODEL_DATA });
   known.harvest('sqs', { QueueUrl: `${server.url}/${ACCOUNT}/fuzz-queue` });

@@ -115,6 +115,20 @@ export const MANIFEST = {
   ],
 };
 const REDRIVE = { deadLetterTargetArn: `arn:aws:sqs:us-east-1:${ACCOUNT}:fuzz-dead`, maxReceiveCount: 3 };
+/** Matches the event below, but for its numbers. */
+const EVENT_PATTERN = {
+  source: ['fuzz', { prefix: 'aws.' }],
+  'detail-type': [{ 'anything-but': ['none'] }, { wildcard: 'T*g' }],
+  detail: {
+    a: [{ numeric: ['>', 0, '<=', 5] }],
+    b: [{ exists: false }],
+    $or: [{ c: [{ 'equals-ignore-case': 'X' }] }, { a: [1] }],
+  },
+};
+const EVENT = {
+  ...{ version: '0', id: '7bf73129-1428-4cd3-a780-95db273d1602', 'detail-type': 'Thing', source: 'fuzz', account: ACCOUNT },
+  ...{ time: '2026-01-02T03:04:05Z', region: 'us-east-1', resources: ['arn:aws:s3:::fuzz-bucket'], detail: { a: 1 } },
+};
 const DATA_INPUT = { input: [1, 3, 224, 224] };
 
 /** A text for members that hold documents; undefined for others. */
@@ -137,5 +151,7 @@ function baseFor(member: string, random: Random): unknown {
   if (/Policy(Document|InputList)?$/.test(member)) return pickFrom(POLICIES, random);
   if (/^imageManifest$|^manifest$/i.test(member)) return MANIFEST;
   if (/RedrivePolicy/.test(member)) return REDRIVE;
+  if (member === 'EventPattern') return EVENT_PATTERN;
+  if (member === 'Event') return EVENT;
   return member === 'DataInputConfig' ? DATA_INPUT : undefined;
 }

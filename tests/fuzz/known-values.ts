@@ -117,6 +117,14 @@ const SAME: Readonly<Record<string, string>> = {
   'sagemaker:callbacktoken': 'sqs:token',
   'logs:loggroupidentifier': 'logs:loggroupname',
   's3:uploadidmarker': 's3:uploadid',
+  'codecommit:parentcommitid': 'codecommit:commitid',
+  'codecommit:beforecommitid': 'codecommit:commitid',
+  'codebuild:projectname': 'codebuild:name',
+  'codepipeline:pipelinename': 'codepipeline:name',
+  'events:rule': 'events:name',
+  'events:eventbusname': 'events:name',
+  'scheduler:groupname': 'scheduler:name',
+  'sns:label': 'sns:sid',
 };
 
 /** `FunctionName`, `functionName`, `PipelineNames` and `QueueUrl` of a service, each under one name. */

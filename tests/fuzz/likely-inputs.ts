@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto';
 import { zipOf } from '../../src/domains/functions/functions-rig.ts';
 import { BUCKET, ROLE } from '../harness/script-job.ts';
+import { CODE } from './delivery-corpus.ts';
 import { CONTENTS, digestOf, PLAIN_PIPELINE } from './documents.ts';
+import { LIKELY_DELIVERIES, type PickValue } from './likely-deliveries.ts';
 
 /** Members that together make sense, for operations that chance alone hardly ever satisfies; names are left to be found. */
-export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown>>> = {
+export const LIKELY_INPUTS: Readonly<Record<string, (pick: PickValue) => Record<string, unknown>>> = {
+  ...LIKELY_DELIVERIES,
   'sagemaker:CreateModel': () => ({ PrimaryContainer: container(), ExecutionRoleArn: ROLE }),
   'sagemaker:CreateEndpointConfig': () => ({ ProductionVariants: [variant()] }),
   'sagemaker:CreateModelPackageGroup': () => ({}),
@@ -45,6 +48,9 @@ export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown
     SearchExpression: { Filters: [{ Name: 'TrainingJobName', Operator: 'Equals', Value: 'a' }] },
   }),
   'sagemaker:UpdatePipelineVersion': () => ({ PipelineVersionId: 1 }),
+  ...likelyPolicies('User', 'fuzz-user'),
+  ...likelyPolicies('Role', 'fuzz-role'),
+  ...likelyPolicies('Group', 'fuzz-group'),
   'iam:SetDefaultPolicyVersion': () => ({ VersionId: 'v2' }),
   'iam:DeletePolicyVersion': () => ({ VersionId: 'v2' }),
   'lambda:CreateFunction': () => ({
@@ -99,6 +105,24 @@ export const LIKELY_INPUTS: Readonly<Record<string, () => Record<string, unknown
   'sqs:CreateQueue': () => ({ Attributes: { VisibilityTimeout: '1' } }),
 };
 
+/** What is put and attached is another policy than the corpus has, so that it may be taken away. */
+function likelyPolicies(kind: string, name: string): Readonly<Record<string, () => Record<string, unknown>>> {
+  const holder = { [`${kind}Name`]: name };
+  const inline = () => ({ ...holder, PolicyName: 'made' });
+  const attached = () => ({ ...holder, PolicyArn: 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess' });
+  const document = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
+  });
+  return {
+    [`iam:Put${kind}Policy`]: () => ({ ...inline(), PolicyDocument: document }),
+    [`iam:Get${kind}Policy`]: () => ({ ...holder, PolicyName: 'inline' }),
+    [`iam:Delete${kind}Policy`]: inline,
+    [`iam:Attach${kind}Policy`]: attached,
+    [`iam:Detach${kind}Policy`]: attached,
+  };
+}
+
 const IMAGE = '123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3';
 const container = () => ({ Image: IMAGE, ModelDataUrl: `s3://${BUCKET}/models/target.tar.gz` });
 const variant = () => ({ VariantName: 'AllTraffic', ModelName: 'target', InitialInstanceCount: 1, InstanceType: 'ml.m5.large' });
@@ -111,6 +135,6 @@ const nowhere = () => ({ S3Uri: `s3://${BUCKET}/nowhere/`, S3DataType: 'S3Prefix
 
 let archive: Buffer | undefined;
 function code(): Buffer {
-  archive ??= zipOf({ 'app.py': 'def handler(event, context):\n    return {"got": event}\n' });
+  archive ??= zipOf({ 'app.py': CODE });
   return archive;
 }

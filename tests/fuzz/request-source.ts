@@ -33,6 +33,8 @@ const RARE: Readonly<Record<string, number>> = {
   'lambda:Invoke': 0.05,
   'lambda:InvokeAsync': 0.05,
   'sagemaker:InvokeEndpoint': 0.3,
+  'codebuild:StartBuild': 0.5,
+  'codebuild:RetryBuild': 0.5,
 };
 
 const VIOLATIONS_AT_ONCE = 40;
