@@ -4,13 +4,14 @@ import type { WorkEnd } from '../../platform/ports/work.ts';
 import { timeText } from './build-rows.ts';
 import { readCoverage } from './decide-coverage.ts';
 import { decideEnd, refusedImage } from './decide-end.ts';
+import { buildEnvironment } from './decide-environment.ts';
 import { begun, closed, merged, next, readRecords } from './decide-phases.ts';
 import { artifactKey } from './decide-plan.ts';
 import { mergedVariables, refusedProject } from './decide-settings.ts';
 import { buildspecPlace, gitOf } from './decide-source.ts';
 import { readTestResults } from './decide-test-results.ts';
 import { parseSecretReference } from './resolve-variables.ts';
-import type { BuildSettings } from './resources.ts';
+import type { BuildDocument, BuildSettings } from './resources.ts';
 
 const lines = (...records: object[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('');
 const NO_RECORDS = readRecords('');
@@ -72,6 +73,34 @@ test('how a build ends, by how its work ended', () => {
   assert.match(refusedImage('123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1')?.message ?? '', /not implemented/);
 });
 
+test('the variables that CodeBuild sets, of each source its own', () => {
+  const build = {
+    arn: 'arn:aws:codebuild:eu-west-1:123456789012:build/app:1',
+    id: 'app:1',
+    projectName: 'app',
+    number: 1,
+    input: {},
+    settings: {
+      source: { type: 'S3', location: 'arn:aws:s3:::b/app.zip' },
+      sourceVersion: 'v1',
+      secondarySources: [{ type: 'GITHUB', location: 'https://example.com/a.git', sourceIdentifier: 'other' }],
+      secondarySourceVersions: [{ sourceIdentifier: 'other', sourceVersion: 'main' }],
+      environment: { image: 'aws/codebuild/standard:7.0' },
+      logs: {},
+    },
+  } as unknown as BuildDocument;
+  const found = buildEnvironment(build, true);
+  const expected = {
+    CODEBUILD_PROJECT_ARN: 'arn:aws:codebuild:eu-west-1:123456789012:project/app',
+    CODEBUILD_SOURCE_REPO_URL: 's3://b/app.zip',
+    CODEBUILD_SOURCE_VERSION: 'v1',
+    CODEBUILD_SOURCE_REPO_URL_other: 'https://example.com/a.git',
+    CODEBUILD_SOURCE_VERSION_other: 'main',
+    CODEBUILD_SRC_DIR_other: '/codebuild/output/src/src-other',
+  };
+  assert.deepEqual({ ...found, ...expected }, found);
+});
+
 test('a version may be a reference and a commit: the commit is what is cloned', () => {
   const commit = 'c0ffee00'.repeat(5);
   const source = { type: 'GITHUB' as const, location: 'https://example.com/a.git' };
@@ -81,6 +110,7 @@ test('a version may be a reference and a commit: the commit is what is cloned', 
     assert.equal(versionOf(reference), reference);
   }
   assert.equal(versionOf('main'), 'main');
+  assert.equal(versionOf('pr/25'), 'refs/pull/25/head');
 });
 
 test('a buildspec is inline, a path, or an object of S3; keys of artifacts', () => {

@@ -1,5 +1,7 @@
+import type { ProjectSource } from '../../contract/generated/codebuild.ts';
 import { PLAIN_ROOTS, ROOTS } from './decide-plan.ts';
-import { sourceFolder, sourcesOf } from './decide-source.ts';
+import { bucketPath } from './decide-settings.ts';
+import { sourceFolder, sourcesOf, versionOf } from './decide-source.ts';
 import type { BuildDocument } from './resources.ts';
 
 /** The variables that CodeBuild itself sets (User Guide, "Environment variables in build environments"). Pure. */
@@ -17,21 +19,23 @@ export function buildEnvironment(build: BuildDocument, isolated: boolean): Recor
     CODEBUILD_INITIATOR: build.initiator,
     CODEBUILD_KMS_KEY_ID: settings.encryptionKey,
     CODEBUILD_LOG_PATH: settings.logs.stream,
+    CODEBUILD_PROJECT_ARN: build.arn.replace(/:build\/.*$/s, `:project/${build.projectName}`),
     CODEBUILD_START_TIME: String(build.createdAtMs),
-    CODEBUILD_SOURCE_REPO_URL: settings.source.location ?? '',
-    CODEBUILD_SOURCE_VERSION: sourceVersion(build),
     CODEBUILD_RESOLVED_SOURCE_VERSION: build.resolvedSourceVersion ?? '',
   };
-  for (const source of sourcesOf(build)) {
+  for (const [at, source] of sourcesOf(build).entries()) {
     const suffix = source.sourceIdentifier === undefined ? '' : `_${source.sourceIdentifier}`;
     environment[`CODEBUILD_SRC_DIR${suffix}`] = `${sources}/${sourceFolder(source)}`;
+    environment[`CODEBUILD_SOURCE_REPO_URL${suffix}`] = addressOf(source);
+    environment[`CODEBUILD_SOURCE_VERSION${suffix}`] = sourceVersion(build, source, at);
   }
   return environment;
 }
 
+const addressOf = ({ type, location = '' }: ProjectSource): string => (type === 'S3' ? `s3://${bucketPath(location)}` : location);
+
 /** Of a pipeline's build the place of its input, as on AWS. */
-function sourceVersion({ settings, input }: BuildDocument): string {
-  const first = input.PipelineOrigin?.inputs[0];
-  if (first) return `arn:aws:s3:::${first.bucket}/${first.key}`;
-  return settings.sourceVersion ?? '';
+function sourceVersion({ settings, input }: BuildDocument, source: ProjectSource, at: number): string {
+  const place = input.PipelineOrigin?.inputs[at];
+  return place ? `arn:aws:s3:::${place.bucket}/${place.key}` : (versionOf(settings, source) ?? '');
 }

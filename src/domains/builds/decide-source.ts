@@ -37,6 +37,8 @@ export const sourcesOf = ({ settings }: BuildDocument): readonly ProjectSource[]
 
 /** `refs/heads/main^{<commit id>}`, as of tags and pull requests: the commit is what is meant. */
 const REFERENCE_AND_COMMIT = /^refs\/.+\^\{([0-9a-f]{40})\}$/;
+/** A pull request of GitHub by its number. */
+const PULL_REQUEST = /^pr\/(\d+)$/;
 
 /** What git is to do; undefined for other sources. */
 export function gitOf(settings: BuildSettings, source: ProjectSource) {
@@ -44,7 +46,8 @@ export function gitOf(settings: BuildSettings, source: ProjectSource) {
   const version = versionOf(settings, source);
   return {
     url: source.location ?? '',
-    ...(version !== undefined && version !== '' && { version: version.replace(REFERENCE_AND_COMMIT, '$1') }),
+    ...(version !== undefined &&
+      version !== '' && { version: version.replace(REFERENCE_AND_COMMIT, '$1').replace(PULL_REQUEST, 'refs/pull/$1/head') }),
     ...(source.gitCloneDepth !== undefined && source.gitCloneDepth > 0 && { depth: source.gitCloneDepth }),
     ...(source.gitSubmodulesConfig?.fetchSubmodules === true && { submodules: true }),
     ...(source.insecureSsl === true && { insecure: true }),

@@ -77,10 +77,11 @@ class BuildReconciler implements Reconciler {
       owner: build.projectName,
     });
     // one that was let in before waits as long as it takes
-    if (!admitted.admitted) return build.sources === undefined ? { retryAtMs: untilMs } : undefined;
+    const waiting = build.sources === undefined ? { retryAtMs: untilMs } : undefined;
+    if (!admitted.admitted) return waiting;
     if (!this.#ports.tools.prepared()) {
       void this.#ports.tools.prepare().then(() => this.#ports.loop.wake(BUILD_RECONCILER, row.key));
-      return;
+      return waiting;
     }
     try {
       return await this.#start(row);

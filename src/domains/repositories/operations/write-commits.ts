@@ -39,7 +39,6 @@ interface Committed {
   readonly treeId: string;
   readonly changes: readonly FileChange[];
   readonly present: ReadonlyMap<string, TreeEntry>;
-  readonly after: ReadonlyMap<string, TreeEntry>;
 }
 
 /** One commit on a branch, made by `git fast-import` in the repository's turn and recorded as a push is. */
@@ -80,7 +79,7 @@ async function commitFiles(own: OwnPorts, context: OperationContext, action: str
   const commitId = made.find(({ name }) => name === branchRef(branch))?.after;
   if (!commitId) throw new BackendError('runtime', `The commit on ${branch} is not there.`);
   const commit = await readCommit(own, opened, commitId);
-  return { ...result, commitId, treeId: commit?.treeId ?? '', after: await filesOf(own, opened, commitId) };
+  return { ...result, commitId, treeId: commit?.treeId ?? '' };
 }
 
 async function filesOf(own: OwnPorts, opened: Opened, commit: string): Promise<Map<string, TreeEntry>> {
@@ -181,7 +180,7 @@ export const createCommit = (own: OwnPorts): Operation<'codecommit:CreateCommit'
         throw new ServiceError('FileEntryRequiredException', 'A commit needs at least one file to put, delete or change.');
       if (count > FILES_MAX)
         throw new ServiceError('MaximumFileEntriesExceededException', `A commit takes at most ${FILES_MAX} files.`);
-      const { commitId, treeId, changes, present, after } = await commitFiles(own, context, 'codecommit:CreateCommit', {
+      const { commitId, treeId, changes, present } = await commitFiles(own, context, 'codecommit:CreateCommit', {
         ...input,
         name: input.authorName,
         message: input.commitMessage,
@@ -189,9 +188,13 @@ export const createCommit = (own: OwnPorts): Operation<'codecommit:CreateCommit'
         changes: (files) => plannedChanges(input, files),
       });
       const of = (wanted: (change: FileChange) => boolean) =>
-        changes.filter(wanted).map(({ path }) => {
-          const entry = after.get(path) ?? present.get(path);
-          return { absolutePath: path, blobId: entry?.id ?? '', fileMode: modeName(entry?.mode ?? '') };
+        changes.filter(wanted).map(({ path, put }) => {
+          const before = present.get(path);
+          return {
+            absolutePath: path,
+            blobId: put?.blobId ?? before?.id ?? '',
+            fileMode: modeName(put?.mode ?? before?.mode ?? ''),
+          };
         });
       return {
         commitId,
