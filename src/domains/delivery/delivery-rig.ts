@@ -59,6 +59,8 @@ export class DeliveryRig {
   readonly builds = new Map<string, StandInBuild>();
   /** By branch: its head. */
   readonly heads = new Map<string, string>([['main', 'c1']]);
+  /** Commits that are in no repository any more. */
+  readonly lost = new Set<string>();
   readonly archived: string[] = [];
   /** Which packages an endpoint was brought to, one entry a deployment. */
   readonly deployed: string[] = [];
@@ -237,6 +239,10 @@ export class DeliveryRig {
       named('codecommit:GetCommit', ({ commitId }) => {
         this.archived.push(commitId);
         return { commit: { commitId, message: `message of ${commitId}\n`, author: { date: '1700000000 +0000' } } };
+      }),
+      named('codecommit:GetDifferences', ({ beforeCommitSpecifier = '' }) => {
+        if (this.lost.has(beforeCommitSpecifier)) throw new ServiceError('CommitDoesNotExistException', 'It is not there.');
+        return { differences: [{ afterBlob: { path: 'src/model.py' } }] };
       }),
       named('codebuild:StartBuild', (input) => {
         const token = input.idempotencyToken ?? '';

@@ -257,11 +257,20 @@ async function changesOf(looking: Looking, watched: Watched, before: Heads, head
     if (before[ref] === revision) continue;
     const push = watched.kind === 'git' ? watched.push : undefined;
     const paths =
-      watched.kind === 'git' && push && needsPaths(push) ? await pathsOf(looking, watched.repository, before[ref], revision) : [];
+      watched.kind === 'git' && push && needsPaths(push)
+        ? await pathsSince(looking, watched.repository, before[ref], revision)
+        : [];
     if (!push || isPushMeant(push, ref, paths)) changed.push({ ref, revision });
   }
   return changed;
 }
+
+/** All files, where what was there before is in the repository no more: it was made anew. */
+const pathsSince = (looking: Looking, repository: string, from: string | undefined, to: string): Promise<string[]> =>
+  pathsOf(looking, repository, from, to).catch((error: unknown) => {
+    if (from === undefined || !(error instanceof ServiceError) || error.code !== 'CommitDoesNotExistException') throw error;
+    return pathsOf(looking, repository, undefined, to);
+  });
 
 async function pathsOf(looking: Looking, repositoryName: string, from: string | undefined, to: string): Promise<string[]> {
   const paths: string[] = [];

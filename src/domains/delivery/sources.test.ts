@@ -1,8 +1,40 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
+import type { GitPushFilter, PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { approval, build, endAll, executions, made, pipelineOf, source } from './delivery-rig.ts';
+
+/** A pipeline that a trigger starts. */
+const triggered = (push: GitPushFilter[]): PipelineDeclaration =>
+  pipelineOf([], {
+    pipelineType: 'V2',
+    executionMode: 'PARALLEL',
+    stages: [
+      {
+        name: 'Source',
+        actions: [
+          source({
+            actionTypeId: { category: 'Source', owner: 'AWS', provider: 'CodeStarSourceConnection', version: '1' },
+            configuration: {
+              ConnectionArn: 'arn:aws:codestar-connections:us-east-1:123456789012:connection/1',
+              FullRepositoryId: 'team/repo',
+              BranchName: 'main',
+            },
+          }),
+        ],
+      },
+      { name: 'Ask', actions: [approval()] },
+    ],
+    triggers: [
+      {
+        providerType: 'CodeStarSourceConnection',
+        gitConfiguration: {
+          sourceActionName: 'Fetch',
+          push,
+        },
+      },
+    ],
+  });
 
 test('each push starts an execution of its own commit, also one that came while nobody looked', async () => {
   const { rig } = await made(pipelineOf([['Ask', [approval()]]], { pipelineType: 'V2', executionMode: 'QUEUED' }));
@@ -78,36 +110,7 @@ test('a source whose changes are not watched starts nothing; a trigger starts fo
   await quiet.rig.loop.idle();
   assert.equal((await executions(quiet.rig)).length, 1);
 
-  const connection: PipelineDeclaration = pipelineOf([], {
-    pipelineType: 'V2',
-    executionMode: 'PARALLEL',
-    stages: [
-      {
-        name: 'Source',
-        actions: [
-          source({
-            actionTypeId: { category: 'Source', owner: 'AWS', provider: 'CodeStarSourceConnection', version: '1' },
-            configuration: {
-              ConnectionArn: 'arn:aws:codestar-connections:us-east-1:123456789012:connection/1',
-              FullRepositoryId: 'team/repo',
-              BranchName: 'main',
-            },
-          }),
-        ],
-      },
-      { name: 'Ask', actions: [approval()] },
-    ],
-    triggers: [
-      {
-        providerType: 'CodeStarSourceConnection',
-        gitConfiguration: {
-          sourceActionName: 'Fetch',
-          push: [{ branches: { includes: ['feature/**'], excludes: ['feature/no'] } }],
-        },
-      },
-    ],
-  });
-  const { rig } = await made(connection);
+  const { rig } = await made(triggered([{ branches: { includes: ['feature/**'], excludes: ['feature/no'] } }]));
   for (const branch of ['main', 'feature/no', 'feature/yes']) {
     await rig.push(branch, `of-${branch}`);
     await rig.loop.idle();
@@ -116,4 +119,15 @@ test('a source whose changes are not watched starts nothing; a trigger starts fo
   assert.equal(others.length, 1, 'the one it was made with');
   assert.equal(newest?.sourceRevisions?.[0]?.revisionId, 'of-feature/yes');
   assert.equal(newest?.trigger?.triggerType, 'WebhookV2');
+});
+
+test('a trigger that asks for paths starts for a push whose branch has none of its earlier commits any more', async () => {
+  const { rig } = await made(triggered([{ branches: { includes: ['main'] }, filePaths: { includes: ['src/**'] } }]));
+  await rig.push('main', 'c2');
+  await rig.loop.idle();
+  assert.equal((await executions(rig)).length, 2);
+  rig.lost.add('c2'); // the repository was made anew
+  await rig.push('main', 'd1');
+  await rig.loop.idle();
+  assert.equal((await executions(rig))[0]?.sourceRevisions?.[0]?.revisionId, 'd1');
 });
