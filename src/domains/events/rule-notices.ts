@@ -1,9 +1,10 @@
+import { retryOf } from '../../platform/decide-notice-target.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { type NoticeDocument, newNotice, noticeKey } from '../../platform/notices.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import type { TimerChange, Write } from '../../platform/store/port.ts';
 import { inputOf } from './decide-input.ts';
-import { receiverOf, retryOf, SERVICE } from './decide-target.ts';
+import { receiverOf, SERVICE } from './decide-target.ts';
 import type { RuleDocument, TargetDocument } from './resources.ts';
 
 /** So many notices of events may wait for their first attempt; then no more events are matched until some are on their way. */
@@ -49,7 +50,7 @@ function noticeOf(
   });
   const letter = target.DeadLetterConfig?.Arn;
   const roleArn = target.RoleArn;
-  const to = receiverOf(target, body, eventId);
+  const to = receiverOf(target, body, eventId) ?? { kind: 'function', arn: target.Arn }; // refused when it was put
   return {
     to,
     // from bus to bus an event stays what it is
@@ -59,7 +60,7 @@ function noticeOf(
     about: rule.arn,
     service: SERVICE,
     attempts: 0,
-    retry: retryOf(target),
+    retry: retryOf(target.RetryPolicy),
     ...(letter !== undefined && { deadLetter: { arn: letter, attributes: { RULE_ARN: rule.arn, TARGET_ARN: target.Arn } } }),
     hops: event.hops + 1,
   };

@@ -1,9 +1,9 @@
 import type { Target } from '../../contract/generated/scheduler.ts';
 import type { OperationName } from '../../contract/operations.ts';
+import { noticeTarget } from '../../platform/decide-notice-target.ts';
 import { invalid, isRejection, missing, type Rejection } from '../../platform/errors/rejection.ts';
-import type { JsonObject } from '../../platform/json.ts';
 import type { NoticeTarget } from '../../platform/notices.ts';
-import { parseArn } from '../../platform/resources/arn.ts';
+import { type Arn, parseArn } from '../../platform/resources/arn.ts';
 
 /** Targets of schedules; pure. Rules: "Managing targets" of EventBridge Scheduler's user guide. */
 
@@ -86,59 +86,21 @@ export function messageOf(target: Target, firing: Firing): Message | Rejection {
   return isRejection(to) ? to : { to, body };
 }
 
-type Parsed = NonNullable<ReturnType<typeof parseArn>>;
-
 function templated(
   target: Target,
-  { service, resource }: Parsed,
+  { service, resource }: Arn,
   body: string,
   firing: Firing,
 ): NoticeTarget | Rejection | undefined {
-  const { Arn: arn } = target;
-  const token = firing.executionId;
-  switch (service) {
-    case 'sqs':
-      if (resource.endsWith('.fifo') && !target.SqsParameters?.MessageGroupId) {
-        return invalid('SqsParameters.MessageGroupId is required for FIFO queues.');
-      }
-      return { kind: 'queue', arn, ...(target.SqsParameters?.MessageGroupId && { group: target.SqsParameters.MessageGroupId }) };
-    case 'sns':
-      return resource.includes(':') ? undefined : { kind: 'topic', arn };
-    case 'lambda':
-      return resource.startsWith('function:') ? { kind: 'function', arn } : undefined;
-    case 'sagemaker':
-      return resource.startsWith('pipeline/') ? pipelineCall(target, resource.slice('pipeline/'.length), firing) : undefined;
-    case 'codepipeline':
-      return {
-        kind: 'call',
-        arn,
-        operation: 'codepipeline:StartPipelineExecution',
-        input: { name: resource, clientRequestToken: token },
-      };
-    case 'codebuild':
-      if (!resource.startsWith('project/')) return undefined;
-      return {
-        kind: 'call',
-        arn,
-        operation: 'codebuild:StartBuild',
-        input: { projectName: resource.slice('project/'.length), idempotencyToken: token },
-      };
-    case 'events':
-      return resource.startsWith('event-bus/') ? busCall(target, body, firing) : undefined;
-    default:
-      return undefined;
+  const group = target.SqsParameters?.MessageGroupId;
+  if (service === 'sqs' && resource.endsWith('.fifo') && !group) {
+    return invalid('SqsParameters.MessageGroupId is required for FIFO queues.');
   }
-}
-
-function pipelineCall(target: Target, pipeline: string, firing: Firing): NoticeTarget | Rejection {
-  const asked = target.SageMakerPipelineParameters?.PipelineParameterList;
-  const PipelineParameters = asked?.map(({ Name, Value }) => ({ Name, Value: withContext(Value, firing) }));
-  const input: JsonObject = {
-    PipelineName: pipeline,
-    ...(PipelineParameters && PipelineParameters.length > 0 && { PipelineParameters }),
-    ClientRequestToken: firing.executionId,
-  };
-  return { kind: 'call', arn: target.Arn, operation: 'sagemaker:StartPipelineExecution', input };
+  if (service === 'sns' && resource.includes(':')) return undefined; // a subscription
+  if (service === 'events') return resource.startsWith('event-bus/') ? busCall(target, body, firing) : undefined;
+  const list = target.SageMakerPipelineParameters?.PipelineParameterList;
+  const parameters = list?.map(({ Name, Value }) => ({ Name, Value: withContext(Value, firing) }));
+  return noticeTarget(target.Arn, { group, parameters }, firing.executionId);
 }
 
 function busCall(target: Target, body: string, firing: Firing): NoticeTarget | Rejection {
@@ -162,5 +124,3 @@ export const universalMessage = (target: Target, operation: OperationName, firin
   to: { kind: 'sdk', arn: target.Arn, operation },
   body: withContext(target.Input ?? '{}', firing),
 });
-
-export const DEFAULT_RETRY = { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 };

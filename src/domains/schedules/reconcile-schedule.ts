@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { retryOf } from '../../platform/decide-notice-target.ts';
 import { isRejection } from '../../platform/errors/rejection.ts';
 import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
@@ -7,7 +8,7 @@ import type { Reconciler } from '../../platform/reconcile/port.ts';
 import { tagsKey } from '../../platform/resources/tags.ts';
 import type { Commit } from '../../platform/store/port.ts';
 import { listRows, readRow } from '../../platform/store/typed-rows.ts';
-import { DEFAULT_RETRY, type Firing, messageOf, timeText, UNIVERSAL, universalMessage } from './decide-target.ts';
+import { type Firing, messageOf, timeText, UNIVERSAL, universalMessage } from './decide-target.ts';
 import { decideTurn, type Times, type Turn } from './decide-times.ts';
 import type { SchedulesPorts } from './ports.ts';
 import {
@@ -54,13 +55,11 @@ export const scheduleReconciler = (ports: SchedulesPorts): Reconciler => ({
   },
 });
 
-const ageSecondsOf = ({ target }: ScheduleDocument): number =>
-  target.RetryPolicy?.MaximumEventAgeInSeconds ?? DEFAULT_RETRY.MaximumEventAgeInSeconds;
-
 function fire(ports: SchedulesPorts, row: ScheduleRow, due: Times): Commit {
   const { key, version, document } = row;
   const nowMs = ports.clock.now();
-  const turn = decideTurn(document, rowName(document.group, document.name), due, ageSecondsOf(document) * 1000, nowMs);
+  const ageMs = retryOf(document.target.RetryPolicy).ageSecondsMax * 1000;
+  const turn = decideTurn(document, rowName(document.group, document.name), due, ageMs, nowMs);
   const notice = turn.fire && noticeOf(ports, row, turn.fire);
   const made = notice && newNotice(notice.key, notice.document, nowMs);
   const { next: _gone, ...rest } = document;
@@ -96,14 +95,13 @@ function noticeOf({ universal }: SchedulesPorts, { key, document }: ScheduleRow,
   const found = service === '' ? undefined : universal.find(service, operation);
   const message = found && 'name' in found ? universalMessage(target, found.name, firing) : messageOf(target, firing);
   if (isRejection(message)) return undefined; // refused when it was set; an operation that is no more has nobody to be told
-  const retry = { ...DEFAULT_RETRY, ...target.RetryPolicy };
   const sessionPolicy = document.sender['sessionPolicy'] as JsonObject | undefined;
   const notice: NoticeDocument = {
     ...message,
     role: { arn: target.RoleArn, service: 'scheduler.amazonaws.com', ...(sessionPolicy && { sessionPolicy }) },
     about: arn,
     attempts: 0,
-    retry: { attemptsMax: retry.MaximumRetryAttempts, ageSecondsMax: retry.MaximumEventAgeInSeconds },
+    retry: retryOf(target.RetryPolicy),
     ...(target.DeadLetterConfig?.Arn !== undefined && {
       deadLetter: {
         arn: target.DeadLetterConfig.Arn,

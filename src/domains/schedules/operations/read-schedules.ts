@@ -1,9 +1,9 @@
 import type { GetScheduleOutput } from '../../../contract/generated/scheduler.ts';
 import { type AnyOperation, operation } from '../../../platform/calls/operation.ts';
+import { DEFAULT_RETRY } from '../../../platform/decide-notice-target.ts';
 import { placeOf } from '../../../platform/resources/declaration.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { listRows } from '../../../platform/store/typed-rows.ts';
-import { DEFAULT_RETRY } from '../decide-target.ts';
 import type { SchedulesPorts } from '../ports.ts';
 import { DEFAULT_GROUP, rowName, SCHEDULE, scheduleArn, type ScheduleDocument } from '../resources.ts';
 import { readGroup, readSchedule } from '../schedule-access.ts';
