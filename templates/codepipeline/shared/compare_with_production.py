@@ -52,7 +52,7 @@ def is_absent(error):
 
 
 def package_in_production(sagemaker, endpoint):
-    """The package (DescribeModelPackage) that the endpoint serves; None before the first deployment."""
+    """The package (DescribeModelPackage) that the endpoint serves; None before its first deployment, or where that failed."""
     from botocore.exceptions import ClientError
 
     try:
@@ -61,6 +61,8 @@ def package_in_production(sagemaker, endpoint):
         if is_absent(error):
             return None
         raise
+    if described["EndpointStatus"] in ("Creating", "Failed"):
+        return None
     config = sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     container = model.get("PrimaryContainer") or model["Containers"][0]

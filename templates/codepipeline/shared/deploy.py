@@ -178,8 +178,8 @@ class Release:
 
     def move(self, endpoint, config, tags):
         """
-        The endpoint onto the configuration; what it had before is remembered for `slipway rollback`, before it moves: where the move fails, the
-        one before that counts. Asked again while the move is under way, it only waits.
+        The endpoint onto the configuration. What it had before is remembered for `slipway rollback` before it moves: where the move fails,
+        the one before that counts. Asked again while the move is under way, it only waits.
         """
         before = self.describe(endpoint)
         if before is None:

@@ -35,6 +35,19 @@ def content_of(asset):
     return gzip.compress(plain.getvalue(), mtime=0)
 
 
+def put(sagemaker, request):
+    """Updates the pipeline, or makes it with the project's tag; its ARN."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return sagemaker.update_pipeline(**request)["PipelineArn"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFound":
+            raise
+    tags = [{"Key": "slipway:project", "Value": request["PipelineName"]}]
+    return sagemaker.create_pipeline(**request, Tags=tags)["PipelineArn"]
+
+
 def main():
     """Uploads under addresses made of the content, so that a running execution never sees changed code."""
     import boto3
@@ -53,13 +66,7 @@ def main():
         definition = definition.replace(asset["uri"], uri)
     sagemaker = session.client("sagemaker")
     request = {"PipelineName": compiled["name"], "PipelineDefinition": definition, "RoleArn": role}
-    names = [found["PipelineName"] for found in sagemaker.list_pipelines(PipelineNamePrefix=compiled["name"])["PipelineSummaries"]]
-    if compiled["name"] in names:
-        arn = sagemaker.update_pipeline(**request)["PipelineArn"]
-    else:
-        tags = [{"Key": "slipway:project", "Value": compiled["name"]}]
-        arn = sagemaker.create_pipeline(**request, Tags=tags)["PipelineArn"]
-    print(f"pipeline {arn}")
+    print(f"pipeline {put(sagemaker, request)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Better replaces, equal and worse keep what is in production; an answer is judged by what was expected of it."""
 
-from compare_with_production import metric_at, verdict_of
+import pytest
+
+from compare_with_production import metric_at, package_in_production, verdict_of
 from deploy import unmet
 
 
@@ -24,3 +26,35 @@ def test_answers_are_judged():
     assert len(unmet(test, "", "text/csv")) == 1
     nested = {"expect": [{"path": "predictions.0.score", "operator": "LessThan", "value": 1}]}
     assert unmet(nested, '{"predictions": [{"score": 0.4}]}', "application/json") == []
+
+
+class Endpoint:
+    """An endpoint of one configuration, whose package is version 1."""
+
+    def __init__(self, status):
+        """In that status."""
+        self.status = status
+
+    def describe_endpoint(self, EndpointName):
+        """SageMaker."""
+        return {"EndpointStatus": self.status, "EndpointConfigName": "config"}
+
+    def describe_endpoint_config(self, EndpointConfigName):
+        """SageMaker."""
+        return {"ProductionVariants": [{"ModelName": "model"}]}
+
+    def describe_model(self, ModelName):
+        """SageMaker."""
+        return {"Containers": [{"ModelPackageName": "version 1"}]}
+
+    def describe_model_package(self, ModelPackageName):
+        """SageMaker."""
+        return {"ModelPackageArn": ModelPackageName}
+
+
+def test_an_endpoint_that_failed_serves_nothing_to_compare_with():
+    pytest.importorskip("botocore")
+    assert package_in_production(Endpoint("InService"), "live") == {"ModelPackageArn": "version 1"}
+    assert package_in_production(Endpoint("Updating"), "live") == {"ModelPackageArn": "version 1"}
+    for status in ("Failed", "Creating"):
+        assert package_in_production(Endpoint(status), "live") is None
