@@ -1,9 +1,10 @@
 import type { JobData, PipelineDeclaration } from '../../contract/generated/codepipeline.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Write } from '../../platform/store/port.ts';
+import { writeOf } from '../../platform/store/typed-rows.ts';
 import { uuidOf } from './names.ts';
 import { declarationOf } from './rows.ts';
-import { type ActionRecord, type ExecutionDocument, jobKey, type JobDocument, plainWrite } from './resources.ts';
+import { type ActionRecord, type ExecutionDocument, jobKey, type JobDocument } from './resources.ts';
 
 /** A function's job: which call of the function an answer is for. */
 interface KeptJob {
@@ -24,7 +25,7 @@ export const shownJobId = (jobId: string): string => uuidOf('shown job', jobId);
 /** The row by which an answer finds its action. */
 export function jobWrite(sealingKey: string, execution: ResourceKey, actionId: string, serial: number, nowMs: number): Write {
   const document: JobDocument = { executionKey: keyText(execution), actionId, serial, status: 'open' };
-  return plainWrite(jobKey(execution, jobIdOf(sealingKey, { id: actionId }, serial)), document, {
+  return writeOf(jobKey(execution, jobIdOf(sealingKey, { id: actionId }, serial)), document, {
     parent: execution.name,
     createdAtMs: nowMs,
     modifiedAtMs: nowMs,

@@ -8,13 +8,13 @@ import { valueAt } from '../../platform/patterns/decide-json-path.ts';
 import type { WebRoute } from '../../platform/ports/web.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import { type Attempt, decideAndCommit } from '../../platform/store/attempt.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { readWebBody } from '../../platform/web-body.ts';
 import { repositoryOf } from './decide-sources.ts';
 import { isInRange, passesFilters } from './decide-webhook.ts';
 import { uuidOf } from './names.ts';
 import type { DeliveryPorts } from './ports.ts';
-import { executionKey, incarnationOf, plainWrite, webhookKey } from './resources.ts';
+import { executionKey, incarnationOf, webhookKey } from './resources.ts';
 import { readPipeline } from './rows.ts';
 import { merged, resolveVariables, startParts } from './start-execution.ts';
 import { HOOKS_PATH, type HookDocument, hookKey, secretOf, type WebhookDocument } from './webhook-rows.ts';
@@ -144,7 +144,7 @@ async function startByWebhook(
   });
   const received = {
     expect: [{ key: webhook.key, version: webhook.version }],
-    write: [plainWrite(webhook.key, document, { ...webhook.index, modifiedAtMs: nowMs })],
+    write: [writeOf(webhook.key, document, { ...webhook.index, modifiedAtMs: nowMs })],
     ledger: [entry],
   };
   return { result, commit: merged(parts, received) };

@@ -5,7 +5,7 @@ import type { Subscription } from '../../platform/calls/operation.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import type { Cursor, Store } from '../../platform/store/port.ts';
-import { listRows, type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { listRows, type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { isBranchMeant, isPushMeant, needsPaths, type Watched } from './decide-sources.ts';
 import { uuidOf } from './names.ts';
 import { SERVICE } from './perform.ts';
@@ -17,7 +17,6 @@ import {
   isUnsettled,
   type PipelineDocument,
   pipelineKey,
-  plainWrite,
   SOURCE_KIND,
   SOURCE_RECONCILER,
   type SourceDocument,
@@ -131,7 +130,7 @@ async function takeUp(
   }
   const source = {
     expect: [{ key, version }],
-    write: [plainWrite(key, { ...document, heads: taken }, { ...index, modifiedAtMs: nowMs })],
+    write: [writeOf(key, { ...document, heads: taken }, { ...index, modifiedAtMs: nowMs })],
   };
   try {
     const parts = first ? [await startFor(ports, key, document, pipeline, first, nowMs)] : [];

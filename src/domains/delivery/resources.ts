@@ -11,7 +11,8 @@ import type {
 import type { JsonObject } from '../../platform/json.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { arnOf, keyOf, type Place, type ResourceDeclaration } from '../../platform/resources/declaration.ts';
-import type { RowIndex, Write } from '../../platform/store/port.ts';
+import type { Write } from '../../platform/store/port.ts';
+import { writeOf } from '../../platform/store/typed-rows.ts';
 import type { Watched } from './decide-sources.ts';
 
 export const DELIVERY_PIPELINE: ResourceDeclaration = {
@@ -220,30 +221,18 @@ export const remainsKey = (place: Place, incarnation: string): ResourceKey => pl
 export const incarnationIn = (execution: ResourceKey): string => execution.name.slice(0, execution.name.lastIndexOf('/'));
 
 /** Columns: `parent` the pipeline's incarnation, `status` the execution's, `facet` while it is unsettled, `ordinal` its number. */
-export const executionWrite = (key: ResourceKey, document: ExecutionDocument): Write => ({
-  key,
-  document: document as unknown as JsonObject,
-  index: {
+export const executionWrite = (key: ResourceKey, document: ExecutionDocument): Write =>
+  writeOf(key, document, {
     parent: incarnationIn(key),
     status: document.status,
     ...(isUnsettled(document) && { facet: 'unsettled' }),
     createdAtMs: document.createdAtMs,
     modifiedAtMs: document.modifiedAtMs,
     ordinal: document.number,
-  },
-});
+  });
 
-export const pipelineWrite = (place: Place, document: PipelineDocument): Write => ({
-  key: pipelineKey(place, document.name),
-  document: document as unknown as JsonObject,
-  index: { createdAtMs: document.createdAtMs, modifiedAtMs: document.updatedAtMs },
-});
-
-export const plainWrite = (key: ResourceKey, document: object, index: RowIndex): Write => ({
-  key,
-  document: document as JsonObject,
-  index,
-});
+export const pipelineWrite = (place: Place, document: PipelineDocument): Write =>
+  writeOf(pipelineKey(place, document.name), document, { createdAtMs: document.createdAtMs, modifiedAtMs: document.updatedAtMs });
 
 export const stageArn = (arn: string, stage: string): string => `${arn}/${stage}`;
 export const actionArn = (arn: string, stage: string, action: string): string => `${arn}/${stage}/${action}`;

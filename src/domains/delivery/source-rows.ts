@@ -1,11 +1,10 @@
 import type { Place } from '../../platform/resources/declaration.ts';
 import type { Commit, Store } from '../../platform/store/port.ts';
-import { listRows } from '../../platform/store/typed-rows.ts';
+import { listRows, writeOf } from '../../platform/store/typed-rows.ts';
 import { type Watched, watchedSources } from './decide-sources.ts';
 import {
   incarnationOf,
   type PipelineDocument,
-  plainWrite,
   SOURCE_KIND,
   SOURCE_RECONCILER,
   type SourceDocument,
@@ -48,7 +47,7 @@ export async function sourceChanges(
       watched,
       ...(baseline !== undefined && { baseline }),
     };
-    const write = plainWrite(key, document, { parent: watchedPlace(watched), createdAtMs: nowMs, modifiedAtMs: nowMs });
+    const write = writeOf(key, document, { parent: watchedPlace(watched), createdAtMs: nowMs, modifiedAtMs: nowMs });
     return [{ key, version: row?.version ?? 0, write }];
   });
   const keys = [...new Set(wanted.map(watchedPlace))].map((watched) => sourcePlaceKey(place, watched));
@@ -62,7 +61,7 @@ export async function sourceChanges(
     // the row of a place is written anew: whoever is just about to take its timer away, since nothing watched it, sees that it is watched
     write: [
       ...changed.map(({ write }) => write),
-      ...keys.map((key) => plainWrite(key, {}, { createdAtMs: nowMs, modifiedAtMs: nowMs })),
+      ...keys.map((key) => writeOf(key, {}, { createdAtMs: nowMs, modifiedAtMs: nowMs })),
     ],
     timers: keys.map((key) => ({ reconciler: SOURCE_RECONCILER, key, dueAtMs: nowMs })),
   };

@@ -2,7 +2,7 @@ import type { PipelineDeclaration, SourceRevisionOverride, TriggerType } from '.
 import { ServiceError } from '../../platform/errors/families.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import type { Commit, Store } from '../../platform/store/port.ts';
-import { type Read, readRow } from '../../platform/store/typed-rows.ts';
+import { type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { arrive } from './decide-line.ts';
 import { uuidOf } from './names.ts';
 import type { DeliveryPorts } from './ports.ts';
@@ -17,7 +17,6 @@ import {
   type LineDocument,
   lineKey,
   type PipelineDocument,
-  plainWrite,
 } from './resources.ts';
 import { EMPTY_LINE, readLine } from './rows.ts';
 import { changeEntry, changeEvent } from './transitions.ts';
@@ -56,7 +55,7 @@ export function merged(...parts: readonly Partial<Commit>[]): Commit {
 
 export const lineParts = ({ key, version }: Line, after: LineDocument, nowMs: number): Partial<Commit> => ({
   expect: [{ key, version }],
-  write: [plainWrite(key, after, { createdAtMs: nowMs, modifiedAtMs: nowMs })],
+  write: [writeOf(key, after, { createdAtMs: nowMs, modifiedAtMs: nowMs })],
 });
 
 /**

@@ -2,7 +2,6 @@ import type { SourceRevisionOverride, TriggerType } from '../../../contract/gene
 import { operation, type OperationContext } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { requestDigest } from '../../../platform/idempotency.ts';
-import type { JsonObject } from '../../../platform/json.ts';
 import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import type { Place } from '../../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
@@ -55,7 +54,7 @@ export const startPipelineExecution = (ports: DeliveryPorts) =>
         const executionId = uuidOf(incarnationOf(pipeline.document), input.clientRequestToken ?? context.requestId);
         const key = executionKey(context, incarnationOf(pipeline.document), executionId);
         const { clientRequestToken: _token, ...request } = input;
-        const digest = requestDigest(request as unknown as JsonObject);
+        const digest = requestDigest(request);
         const existing = await readRow<ExecutionDocument>(ports.store, key);
         if (existing) return { result: { pipelineExecutionId: repeated(existing.document, digest) } };
         checkOverrides(pipeline.document, input.sourceRevisions ?? []);

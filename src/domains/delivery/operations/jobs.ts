@@ -6,7 +6,7 @@ import { entryOf } from '../../../platform/ledger/entry-of.ts';
 import { parseKeyText } from '../../../platform/resource-key.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
 import type { Commit, Store } from '../../../platform/store/port.ts';
-import { type Read, readRow } from '../../../platform/store/typed-rows.ts';
+import { type Read, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { jobDataOf, jobWrite, keptJob } from '../jobs.ts';
 import type { DeliveryPorts } from '../ports.ts';
 import {
@@ -17,7 +17,6 @@ import {
   executionWrite,
   jobKey,
   type JobDocument,
-  plainWrite,
 } from '../resources.ts';
 import { readStructure } from '../rows.ts';
 import { merged } from '../start-execution.ts';
@@ -73,7 +72,7 @@ async function answer(
       { key, version },
       { key: job.key, version: job.version },
     ],
-    write: [executionWrite(key, changed), plainWrite(job.key, { ...job.document, status: result }, job.index)],
+    write: [executionWrite(key, changed), writeOf(job.key, { ...job.document, status: result }, job.index)],
     timers: [{ reconciler: EXECUTION_RECONCILER, key, dueAtMs: context.nowMs }],
     ...(ended && structure && { events: [changeEvent(context, changed, structure, change, context.nowMs)] }),
     ledger: [

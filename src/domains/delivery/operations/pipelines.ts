@@ -12,7 +12,7 @@ import { existsError, placeOf } from '../../../platform/resources/declaration.ts
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { checkStructure, parseEnvironment, withDefaults } from '../decide-structure.ts';
 import { uuidOf } from '../names.ts';
 import { SERVICE } from '../perform.ts';
@@ -25,7 +25,6 @@ import {
   type PipelineDocument,
   pipelineKey,
   pipelineWrite,
-  plainWrite,
   REMAINS_RECONCILER,
   remainsKey,
   type VersionDocument,
@@ -60,7 +59,7 @@ export const createPipeline = (ports: DeliveryPorts) =>
       const result = { pipeline: document.declaration, ...(tags.length > 0 && { tags }) };
       return decideAndCommit(ports.store, async (count) => {
         const existing = await readRow<PipelineDocument>(ports.store, pipelineKey(context, name));
-        if (count > 0 && existing && digestOf(existing.document) === digestOf(document)) return { result };
+        if (count > 0 && existing && requestDigest(existing.document) === requestDigest(document)) return { result };
         if (existing) throw existsError(DELIVERY_PIPELINE, context, name);
         const executionId = uuidOf('create', incarnationOf(document), context.requestId);
         const tagRow = tagsWrite(arn, tagged, context.nowMs);
@@ -186,15 +185,13 @@ export const deletePipeline = ({ store }: DeliveryPorts) =>
           commit: {
             expect: [{ key, version }, ...[line, tags].flatMap((one) => (one ? [{ key: one.key, version: one.version }] : []))],
             remove: [key, ...[line, tags].flatMap((one) => (one ? [one.key] : []))],
-            write: [plainWrite(remains, {}, { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs })],
+            write: [writeOf(remains, {}, { createdAtMs: context.nowMs, modifiedAtMs: context.nowMs })],
             timers: [{ reconciler: REMAINS_RECONCILER, key: remains, dueAtMs: context.nowMs }],
             ledger: [entryOf(context, context.operation, [document.arn], changedMembers(ledgerOf(document), undefined))],
           },
         };
       }),
   });
-
-const digestOf = (document: PipelineDocument): string => requestDigest(JSON.parse(JSON.stringify(document)) as JsonObject);
 
 async function changeNeeds(
   ports: DeliveryPorts,
@@ -237,7 +234,7 @@ const versionWrite = (context: OperationContext, document: PipelineDocument) => 
   const { declaration, version } = document;
   const incarnation = incarnationOf(document);
   const kept: VersionDocument = { declaration };
-  return plainWrite(versionKey(context, incarnation, version), kept, {
+  return writeOf(versionKey(context, incarnation, version), kept, {
     parent: incarnation,
     createdAtMs: context.nowMs,
     modifiedAtMs: context.nowMs,

@@ -8,10 +8,10 @@ import { readTags } from '../../../platform/resources/change-tags.ts';
 import { decodePageToken, encodePageToken } from '../../../platform/resources/page-token.ts';
 import { tagsKey, tagsWrite } from '../../../platform/resources/tags.ts';
 import { decideAndCommit } from '../../../platform/store/attempt.ts';
-import { listRows, readRow } from '../../../platform/store/typed-rows.ts';
+import { listRows, readRow, writeOf } from '../../../platform/store/typed-rows.ts';
 import { checkWebhook } from '../decide-webhook.ts';
 import type { DeliveryPorts } from '../ports.ts';
-import { DELIVERY_WEBHOOK, pipelineArn, plainWrite, webhookArn, webhookKey } from '../resources.ts';
+import { DELIVERY_WEBHOOK, pipelineArn, webhookArn, webhookKey } from '../resources.ts';
 import { readPipeline } from '../rows.ts';
 import { hookKey, hookUrl, type WebhookDocument, webhookItem } from '../webhook-rows.ts';
 import { checkedTagList } from './tags.ts';
@@ -57,8 +57,8 @@ export const putWebhook = (ports: DeliveryPorts) =>
           commit: {
             expect: [{ key, version: before?.version ?? 0 }],
             write: [
-              plainWrite(key, document, times),
-              plainWrite(hookKey(context, hook), { name: webhook.name }, times),
+              writeOf(key, document, times),
+              writeOf(hookKey(context, hook), { name: webhook.name }, times),
               ...(tagRow ? [tagRow] : []),
             ],
             ledger: [
