@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Row } from '../../platform/store/port.ts';
@@ -105,6 +106,22 @@ test('what is no file is no artifact, and holds no build up', async () => {
   const plain = await rig.run({ projectName: 'pipes', artifactsOverride: files });
   assert.equal(plain.buildStatus, 'SUCCEEDED', JSON.stringify(plain.phases));
   assert.equal((await rig.text('pipes', 'files/link')).toString(), 'a\n');
+});
+
+test('an output that cannot be read is the failure of its build, not a build without end', async () => {
+  const deep = "cd /opt/ml/build/reports; n=$(printf 'd%.0s' $(seq 200)); for i in $(seq 30); do mkdir $n; cd $n; done";
+  await rig.project('deep', spec([deep], { reports: { unit: { files: ['x.xml'] } } }));
+  const build = await rig.run({ projectName: 'deep' });
+  assert.equal(build.buildStatus, 'FAILED');
+  const phase = build.phases?.find(({ phaseType }) => phaseType === 'UPLOAD_ARTIFACTS');
+  assert.match(phase?.contexts?.[0]?.message ?? '', /its path is too long/);
+  assert.ok((await rig.log(build)).some((line) => line.includes('its path is too long')));
+  // as long as it is there, removing the rig's folder would stumble over it
+  execFileSync('python3', [
+    '-c',
+    'import shutil, sys; shutil.rmtree(sys.argv[1])',
+    join(rig.folder, 'runs', `build-${build.id?.split(':')[1]}`),
+  ]);
 });
 
 test('a cache in S3: a damaged one is left out, one that was invalidated as well', async () => {

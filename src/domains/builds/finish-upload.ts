@@ -26,11 +26,11 @@ export async function finishUpload(
   if (!keeps) return { members: {}, commit: { expect: [] } };
   const tree = await ports.backend.outputs(build.workId, 'artifacts');
   const published = await publishArtifacts(session, tree, keeps, records);
-  if ('problem' in published) return failed(ports, key, build, published.problem);
+  if ('problem' in published) return failUpload(ports, key, build, published.problem);
   const cache = records.cached ? await keepCache(ports, session, key, build) : {};
-  if ('problem' in cache) return failed(ports, key, build, cache.problem);
+  if ('problem' in cache) return failUpload(ports, key, build, cache.problem);
   const reports = await keepReports(ports, session, key, build, records);
-  if ('problem' in reports) return failed(ports, key, build, reports.problem);
+  if ('problem' in reports) return failUpload(ports, key, build, reports.problem);
   await say(ports, key, build, [
     ...published.lines,
     ...reports.lines,
@@ -50,7 +50,7 @@ export async function finishUpload(
   };
 }
 
-async function failed(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, problem: string): Promise<Upload> {
+export async function failUpload(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, problem: string): Promise<Upload> {
   await say(ports, key, build, [
     'Phase complete: UPLOAD_ARTIFACTS State: FAILED',
     `Phase context status code: CLIENT_ERROR Message: ${problem}`,

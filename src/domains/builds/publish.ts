@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BuildArtifacts } from '../../contract/generated/codebuild.ts';
-import { BackendError, ServiceError } from '../../platform/errors/families.ts';
+import { ServiceError } from '../../platform/errors/families.ts';
 import { passingFault, throwPassing } from '../../platform/errors/passing.ts';
 import type { WorkOutputFile, WorkOutputTree } from '../../platform/ports/work.ts';
 import type { BuildSession } from './build-session.ts';
@@ -90,7 +90,6 @@ export async function refusals<T>(bucket: string, key: string, act: () => Promis
   try {
     return await act();
   } catch (error) {
-    if (error instanceof BackendError && error.reason === 'user-code') return { problem: error.message };
     if (!(error instanceof ServiceError)) throw error;
     throwPassing(error);
     if (error.code === 'OperationAborted') throw passingFault(error); // somebody else writes there

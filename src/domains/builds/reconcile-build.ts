@@ -10,7 +10,7 @@ import { openSession } from './build-session.ts';
 import { decideEnd, refusedImage } from './decide-end.ts';
 import { closed, currentPhaseOf, ended, merged, next, readRecords, type BuildRecords } from './decide-phases.ts';
 import { RECORDS_FILE } from './decide-plan.ts';
-import { finishUpload, type Upload } from './finish-upload.ts';
+import { failUpload, finishUpload, type Upload } from './finish-upload.ts';
 import { pinSources } from './pin-sources.ts';
 import type { BuildsPorts } from './ports.ts';
 import { BUILD_RECONCILER, type BuildDocument, isEnded } from './resources.ts';
@@ -182,14 +182,18 @@ class BuildReconciler implements Reconciler {
     return this.#close(row, build, decision.status, upload.commit);
   }
 
-  /** A role that went meanwhile is the build's failure, like a bucket that refuses. */
+  /** A role that went meanwhile is the build's failure, like a bucket that refuses and outputs that cannot be read. */
   async #upload(key: ResourceKey, build: BuildDocument, records: BuildRecords): Promise<Upload> {
     try {
       return await finishUpload(this.#ports, await openSession(this.#ports, key, build), key, build, records);
     } catch (error) {
+      // how the build's code left its outputs: another look would find the same
+      if (error instanceof BackendError && error.reason === 'user-code') {
+        return failUpload(this.#ports, key, build, error.message);
+      }
       if (!(error instanceof ServiceError)) throw error;
       throwPassing(error);
-      return { problem: `${error.code}: ${error.message}` };
+      return failUpload(this.#ports, key, build, `${error.code}: ${error.message}`);
     }
   }
 
