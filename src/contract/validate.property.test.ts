@@ -7,14 +7,14 @@ import { seededRandom } from './generate-text.ts';
 import { type ConstraintSite, generateViolations, listConstraints, type Violation } from './generate-violation.ts';
 import { compileConstraints, compileInput } from './validate.ts';
 
-/** The services whose requests are JSON bodies; the codecs of the others make typed values themselves. */
-const jsonServices: readonly ServiceId[] = ['sagemaker', 'logs'];
+/** Bodies of these are JSON; the codecs of the others make typed values themselves. */
+const JSON_PROTOCOLS: readonly string[] = ['json', 'rest-json'];
 
 function optionsFor(id: ServiceId, seed: number, fullness: number): GenerateOptions {
   return {
     service: loadService(id),
     random: seededRandom(seed),
-    form: jsonServices.includes(id) ? 'json' : 'typed',
+    form: JSON_PROTOCOLS.includes(loadService(id).model.metadata.protocol) ? 'json' : 'typed',
     fullness,
   };
 }

@@ -33,6 +33,7 @@ function newName(kind = 'one'): string {
   made += 1;
   return `made-${kind}-${made}`;
 }
+const isOdd = (): boolean => made % 2 === 1;
 const isMade = (kind: string) => ({ like: new RegExp(`^made-${kind}-`), removable: true }) as const;
 
 /** Members that together make sense, for operations of repositories, builds, deliveries, events, schedules and topics. */
@@ -99,7 +100,11 @@ export const LIKELY_DELIVERIES: Readonly<Record<string, (pick: PickValue) => Rec
   'codepipeline:PutApprovalResult': (pick) => ({ ...place, token: pick('token', UUID) }),
   'codepipeline:PutActionRevision': () => ({ pipelineName: DELIVERY, stageName: 'Source', actionName: 'Fetch' }),
   'codepipeline:RetryStageExecution': (pick) => ({
-    ...{ pipelineName: BROKEN_DELIVERY, stageName: 'Source', pipelineExecutionId: pick(BROKEN_DELIVERY) },
+    ...{
+      pipelineName: BROKEN_DELIVERY,
+      stageName: 'Source',
+      pipelineExecutionId: pick(isOdd() ? BROKEN_DELIVERY : 'pipelineExecutionId', UUID),
+    },
   }),
   'codepipeline:RollbackStage': (pick) => ({
     ...{ pipelineName: DELIVERED, stageName: 'Ask', targetPipelineExecutionId: pick(DELIVERED) },
