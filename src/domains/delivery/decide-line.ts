@@ -7,6 +7,7 @@ interface Arrival {
   readonly executionId: string;
   readonly number: number;
   readonly mode: ExecutionMode;
+  readonly goesBack?: true;
 }
 
 const EMPTY: StageLine = { waiting: [] };
@@ -24,22 +25,29 @@ export const isOpen = (line: LineDocument, stage: string): boolean =>
 
 /**
  * An execution comes before a stage. In mode SUPERSEDED it takes the place of older ones that wait there, and gives way to a newer one; in
- * mode QUEUED it stands behind those that were started before it.
+ * mode QUEUED it stands behind those that were started before it. One that goes back is no newer change: it goes first and takes nobody's
+ * place, else what is older would be there in the end.
  */
 export function arrive(
   line: LineDocument,
   stage: string,
-  { executionId, number, mode }: Arrival,
+  { executionId, number, mode, goesBack }: Arrival,
 ): { readonly line: LineDocument; readonly superseded: readonly string[] } {
   const before = stageLine(line, stage);
   if (before.waiting.some((waiting) => waiting.executionId === executionId)) return { line, superseded: [] };
-  if (mode === 'SUPERSEDED' && before.waiting.some((waiting) => waiting.number > number)) {
-    return { line, superseded: [executionId] };
+  const first = before.waiting.filter((waiting) => waiting.goesBack);
+  const others = before.waiting.filter((waiting) => !waiting.goesBack);
+  if (goesBack) {
+    return {
+      line: withStage(line, stage, { ...before, waiting: [...first, { executionId, number, goesBack }, ...others] }),
+      superseded: [],
+    };
   }
-  const kept = mode === 'SUPERSEDED' ? [] : before.waiting;
-  const superseded = before.waiting.filter((waiting) => !kept.includes(waiting));
-  const waiting = [...kept, { executionId, number }].sort((a, b) => a.number - b.number);
-  return { line: withStage(line, stage, { ...before, waiting }), superseded: superseded.map((waiting) => waiting.executionId) };
+  if (mode === 'SUPERSEDED' && others.some((waiting) => waiting.number > number)) return { line, superseded: [executionId] };
+  const kept = mode === 'SUPERSEDED' ? [] : others;
+  const waiting = [...first, ...[...kept, { executionId, number }].sort((a, b) => a.number - b.number)];
+  const superseded = mode === 'SUPERSEDED' ? others.map((one) => one.executionId) : [];
+  return { line: withStage(line, stage, { ...before, waiting }), superseded };
 }
 
 /** The line once the execution has the stage; undefined while it must wait. */

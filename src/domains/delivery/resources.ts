@@ -64,8 +64,8 @@ export type StageLine = {
   latest?: string;
   /** The newest standard execution that got through it: what an automatic rollback goes back to. */
   succeeded?: string;
-  /** First come, first served. */
-  waiting: { executionId: string; number: number }[];
+  /** First come, first served, but those first that go back to an earlier execution. */
+  waiting: { executionId: string; number: number; goesBack?: true }[];
 };
 export type LineDocument = {
   stages: { [stage: string]: StageLine };

@@ -414,39 +414,6 @@ test('a request for approval is still there when the role of its pipeline is not
   assert.equal(await statusOf(rig, execution), 'Succeeded');
 });
 
-test('a stage goes back to an execution that was stopped later, and nobody stopped the one that does it', async () => {
-  const { rig, execution } = await made(
-    pipelineOf(
-      [
-        ['Build', [build('Unit')]],
-        ['Ask', [approval()]],
-      ],
-      { pipelineType: 'V2' },
-    ),
-  );
-  const target = { pipelineName: 'P', stageName: 'Build', targetPipelineExecutionId: execution };
-  await endAll(rig);
-  await rig.call('codepipeline:StopPipelineExecution', {
-    pipelineName: 'P',
-    pipelineExecutionId: execution,
-    abandon: true,
-    reason: 'r',
-  });
-  await rig.loop.idle();
-  await rig.call('codepipeline:RollbackStage', target);
-  await rig.loop.idle();
-  const [back] = await executions(rig);
-  assert.deepEqual(
-    [back?.executionType, back?.status, back?.stopTrigger, back?.statusSummary],
-    ['ROLLBACK', 'InProgress', undefined, undefined],
-  );
-  await assert.rejects(
-    rig.call('codepipeline:RollbackStage', target),
-    refused('UnableToRollbackStageException'),
-    'it is running',
-  );
-});
-
 test('an action whose input a skipped stage did not make fails instead of doing without', async () => {
   const { rig, execution } = await made(
     pipelineOf(

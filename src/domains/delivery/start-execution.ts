@@ -208,15 +208,14 @@ export function rollbackOf(
     modifiedAtMs: nowMs,
   };
   const incarnation = incarnationIn(place);
-  const arrived = arrive(line, stage, { executionId, number, mode: document.mode });
+  const arrived = arrive(line, stage, { executionId, number, mode: document.mode, goesBack: true });
   const key = executionKey(place, incarnation, executionId);
-  const woken = [key, ...arrived.superseded.map((id) => executionKey(place, incarnation, id))];
   return {
     line: { ...arrived.line, started: number },
     parts: {
       expect: [{ key, version: 0 }],
       write: [executionWrite(key, document)],
-      timers: woken.map((one) => ({ reconciler: EXECUTION_RECONCILER, key: one, dueAtMs: nowMs })),
+      timers: [{ reconciler: EXECUTION_RECONCILER, key, dueAtMs: nowMs }],
       events: [changeEvent(place, document, structure, { of: 'pipeline', state: 'STARTED' }, nowMs)],
     },
   };
