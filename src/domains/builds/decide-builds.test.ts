@@ -69,6 +69,8 @@ test('how a build ends, by how its work ended', () => {
   assert.equal(status(end('failed-to-start', { message: 'No space left' })), 'FAULT');
   const archive = decideEnd(end('failed-to-start', { message: 'The archive is no readable zip' }), NO_RECORDS, false);
   assert.deepEqual([archive.status, archive.inSource], ['FAILED', true]);
+  const message = 'The object "a//b" cannot be a file below /codebuild/output/src/src: its key is no plain path.';
+  assert.equal(decideEnd(end('failed-to-start', { message }), NO_RECORDS, false).inSource, true);
   assert.equal(refusedImage('aws/codebuild/amazonlinux2-x86_64-standard:5.0'), undefined);
   assert.match(refusedImage('123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1')?.message ?? '', /not implemented/);
 });

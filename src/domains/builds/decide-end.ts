@@ -50,7 +50,7 @@ export function decideEnd(end: WorkEnd, records: BuildRecords, stopping: boolean
       return fault(`The build was lost: ${end.message ?? 'the process that minded it vanished.'}`);
     case 'failed-to-start':
       // only archives and objects of the sources can be refused there
-      return /^(The archive|Two input objects|The key of an input)/.test(end.message ?? '')
+      return /^(The archive|The object|Two input objects|The key of an input)/.test(end.message ?? '')
         ? { ...failed('CLIENT_ERROR', end.message ?? ''), inSource: true }
         : fault(end.message ?? 'The build could not be started.');
     case 'exited':

@@ -203,6 +203,50 @@ test('differences that git cannot tell are no empty list', () =>
     });
   }));
 
+test('differences of a path, of a folder that was renamed, and of one that is nowhere', () =>
+  withRoom(roomOver, async ({ call }) => {
+    await call('codecommit:CreateRepository', { repositoryName });
+    const first = await commitOf(call, 'old/a.txt', '1');
+    const moved = { filePath: 'new/a.txt', fileContent: Buffer.from('2') };
+    const input = {
+      repositoryName,
+      branchName: 'main',
+      parentCommitId: first,
+      putFiles: [moved],
+      deleteFiles: [{ filePath: 'old/a.txt' }],
+    };
+    await call('codecommit:CreateCommit', input);
+    const between = { repositoryName, beforeCommitSpecifier: first, afterCommitSpecifier: 'main' };
+    const renamed = await call('codecommit:GetDifferences', { ...between, beforePath: 'old', afterPath: '/new/' });
+    const shown = renamed.differences?.map(({ changeType, beforeBlob, afterBlob }) => [
+      changeType,
+      beforeBlob?.path,
+      afterBlob?.path,
+    ]);
+    assert.deepEqual(shown, [['M', 'a.txt', 'a.txt']]);
+    const gone = await call('codecommit:GetDifferences', { ...between, afterPath: 'old' });
+    assert.deepEqual(
+      gone.differences?.map(({ changeType, beforeBlob }) => [changeType, beforeBlob?.path]),
+      [['D', 'old/a.txt']],
+    );
+    const root = await call('codecommit:GetDifferences', { ...between, afterPath: '/' });
+    assert.equal(root.differences?.length, 2);
+    for (const paths of [{ afterPath: 'nowhere' }, { beforePath: 'nowhere', afterPath: 'new' }]) {
+      await assert.rejects(call('codecommit:GetDifferences', { ...between, ...paths }), { code: 'PathDoesNotExistException' });
+    }
+  }));
+
+test('branches that are merged may be named in full', () =>
+  withRoom(roomOver, async ({ call }) => {
+    await call('codecommit:CreateRepository', { repositoryName });
+    const first = await commitOf(call, 'a', '1');
+    await call('codecommit:CreateBranch', { repositoryName, branchName: 'next', commitId: first });
+    const second = await commitOf(call, 'a', '2', 'next', first);
+    const input = { repositoryName, sourceCommitSpecifier: 'refs/heads/next', destinationCommitSpecifier: 'refs/heads/main' };
+    assert.equal((await call('codecommit:MergeBranchesByFastForward', input)).commitId, second);
+    assert.equal((await call('codecommit:GetBranch', { repositoryName, branchName: 'main' })).branch?.commitId, second);
+  }));
+
 test('tags are set by the ARN that policies name only', () =>
   withRoom(roomOver, async ({ call }) => {
     await call('codecommit:CreateRepository', { repositoryName });

@@ -1,3 +1,4 @@
+import type { InputOf } from '../../../contract/operations.ts';
 import { operation, type Operation } from '../../../platform/calls/operation.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
 import { placeOf } from '../../../platform/resources/declaration.ts';
@@ -34,19 +35,23 @@ export const getMergeCommit = (own: OwnPorts): Operation<'codecommit:GetMergeCom
     },
   });
 
+/** The branch that moves, by its short name, which the right is asked for as well. */
+const targetOf = (input: InputOf<'codecommit:MergeBranchesByFastForward'>): string =>
+  (input.targetBranch ?? input.destinationCommitSpecifier).replace(/^refs\/heads\//, '');
+
 export const mergeBranchesByFastForward = (own: OwnPorts): Operation<'codecommit:MergeBranchesByFastForward'> =>
   operation('codecommit:MergeBranchesByFastForward', {
     effect: 'change',
-    needs: ({ repositoryName, targetBranch, destinationCommitSpecifier }, context) => [
+    needs: (input, context) => [
       {
         action: 'codecommit:MergeBranchesByFastForward',
-        resources: [repositoryArn(placeOf(context), repositoryName)],
-        context: { 'codecommit:References': [branchRef(targetBranch ?? destinationCommitSpecifier)] },
+        resources: [repositoryArn(placeOf(context), input.repositoryName)],
+        context: { 'codecommit:References': [branchRef(targetOf(input))] },
       },
     ],
     async handle(input, context) {
       const opened = await openSettled(own, context, input.repositoryName);
-      const branch = input.targetBranch ?? input.destinationCommitSpecifier;
+      const branch = targetOf(input);
       const source = await resolveCommit(own, opened, input.sourceCommitSpecifier);
       const destination = await resolveCommit(own, opened, input.destinationCommitSpecifier);
       if ((await mergeBase(own, opened, source, destination)) !== destination) {

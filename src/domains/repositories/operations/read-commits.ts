@@ -4,7 +4,7 @@ import { ServiceError } from '../../../platform/errors/families.ts';
 import type { WithArchive } from '../../../platform/ports/commit-archive.ts';
 import { placeOf } from '../../../platform/resources/declaration.ts';
 import { openSettled } from '../change-references.ts';
-import { checkedPath, isObjectId, readCommit, resolveCommit } from '../objects.ts';
+import { checkedPath, isObjectId, readCommit, readTree, resolveCommit } from '../objects.ts';
 import type { OwnPorts } from '../ports.ts';
 import { type Opened, repositoryNeeds } from '../repository-access.ts';
 import { repositoryArn } from '../resources.ts';
@@ -91,12 +91,10 @@ export const getDifferences = (own: OwnPorts): Operation<'codecommit:GetDifferen
       const after = await resolveCommit(own, opened, input.afterCommitSpecifier);
       const before =
         input.beforeCommitSpecifier === undefined ? EMPTY_TREE : await resolveCommit(own, opened, input.beforeCommitSpecifier);
-      const paths = [...new Set([input.beforePath, input.afterPath].flatMap((path) => (path ? [checkedPath(path)] : [])))];
-      const words = ['diff-tree', '-r', '-z', '--raw', '--full-index', '--no-renames', before, after];
-      const { exitCode, output, errors } = await own.git.run(
-        opened.place,
-        paths.length === 0 ? words : [...words, '--', ...paths],
-      );
+      const [beforePath, afterPath] = [input.beforePath, input.afterPath].map(pathOf);
+      const compared = await comparedOf(own, opened, { before, after, beforePath, afterPath });
+      const words = ['diff-tree', '-r', '-z', '--raw', '--full-index', '--no-renames', ...compared];
+      const { exitCode, output, errors } = await own.git.run(opened.place, words);
       if (exitCode !== 0) throw new ServiceError('CommitDoesNotExistException', `The commits cannot be compared: ${errors}`);
       const all = parseDifferences(output.toString('utf8'));
       const page = all.slice(from, from + limit);
@@ -104,6 +102,36 @@ export const getDifferences = (own: OwnPorts): Operation<'codecommit:GetDifferen
       return { differences: page, ...(next < all.length && { NextToken: Buffer.from(`${next}`).toString('base64url') }) };
     },
   });
+
+/** `/` is all there is. */
+const pathOf = (path: string | undefined): string | undefined => (path && !/^\/+$/.test(path) ? checkedPath(path) : undefined);
+
+interface Comparison {
+  readonly before: string;
+  readonly after: string;
+  readonly beforePath: string | undefined;
+  readonly afterPath: string | undefined;
+}
+
+/** What git is to compare. Two folders, of which one became the other, are compared as such: paths are those within them. */
+async function comparedOf(
+  own: OwnPorts,
+  opened: Opened,
+  { before, after, beforePath, afterPath }: Comparison,
+): Promise<string[]> {
+  const paths = [...new Set([beforePath, afterPath].filter((path) => path !== undefined))];
+  if (paths.length === 0) return [before, after];
+  const entryOf = async (commit: string, path: string) =>
+    (await readTree(own, opened, commit, [], path)).find((entry) => entry.path === path);
+  const [first, second] = [beforePath ?? paths[0] ?? '', afterPath ?? paths[0] ?? ''];
+  const [old, now] = [await entryOf(before, first), await entryOf(after, second)];
+  const isRenamed = first !== second;
+  if (isRenamed ? !old || !now : !old && !now) {
+    const missing = old ? second : first;
+    throw new ServiceError('PathDoesNotExistException', `The path ${missing} does not exist in the commits.`);
+  }
+  return isRenamed && old?.type === 'tree' && now?.type === 'tree' ? [old.id, now.id] : [before, after, '--', ...paths];
+}
 
 function firstOf(token: string | undefined): number {
   if (token === undefined) return 0;
