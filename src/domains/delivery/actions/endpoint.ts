@@ -1,6 +1,7 @@
 import type { DescribeEndpointOutput, DescribeModelPackageOutput } from '../../../contract/generated/sagemaker.ts';
 import type { InputOf, OperationName, OutputOf } from '../../../contract/operations.ts';
 import { ServiceError } from '../../../platform/errors/families.ts';
+import { isPassing } from '../../../platform/errors/passing.ts';
 import type { WithArtifacts } from '../../../platform/objects/pin.ts';
 import { readArtifactFile } from '../artifact-file.ts';
 import { type ActionKind, failed, type Seen, textOf, type Work } from './action-kind.ts';
@@ -36,15 +37,13 @@ export const sageMakerEndpoint: ActionKind = {
     const outputVariables = outputsOf(work, described, EndpointName);
     const endpoint = await describe(work);
     if (endpoint && isConcluded(work, endpoint)) return seenOf(work, endpoint, outputVariables);
-    if (endpoint && !isOurs(work, endpoint) && !SETTLED.has(endpoint.EndpointStatus)) {
-      return { seen: 'told', changes: { againAtMs: work.ports.clock.now() + BUSY_MS } };
-    }
+    if (endpoint && !isOurs(work, endpoint) && !SETTLED.has(endpoint.EndpointStatus)) return busy(work);
     if (endpoint && !isOurs(work, endpoint) && freeAtMs(work) === undefined) {
       // kept before anything is deployed: what fails behind it is ours, what failed before was somebody else's
       const nowMs = work.ports.clock.now();
       return { seen: 'told', changes: { againAtMs: nowMs, kept: { freeAtMs: nowMs } } };
     }
-    if (!endpoint || !isOurs(work, endpoint)) await deploy(work, endpoint);
+    if ((!endpoint || !isOurs(work, endpoint)) && !(await deploy(work, endpoint))) return busy(work);
     return { seen: 'begun', changes: { externalExecutionId: EndpointName, outputVariables } };
   },
   async look(work) {
@@ -119,11 +118,24 @@ async function describe(work: Work): Promise<DescribeEndpointOutput | undefined>
   }
 }
 
-async function deploy(work: Work, endpoint: DescribeEndpointOutput | undefined): Promise<void> {
+/** False when somebody else began to make or to change the endpoint since it was looked at. */
+async function deploy(work: Work, endpoint: DescribeEndpointOutput | undefined): Promise<boolean> {
   const input = { EndpointName: work.configuration['EndpointName'] ?? '', EndpointConfigName: nameOf(work) };
-  if (endpoint) await call(work, 'sagemaker:UpdateEndpoint', input);
-  else await createOnce(work, 'sagemaker:CreateEndpoint', { ...input, Tags: tagsOf(work) });
+  try {
+    if (endpoint) await call(work, 'sagemaker:UpdateEndpoint', input);
+    else await call(work, 'sagemaker:CreateEndpoint', { ...input, Tags: tagsOf(work) });
+    return true;
+  } catch (error) {
+    if (!(error instanceof ServiceError) || isPassing(error)) throw error;
+    const now = await describe(work);
+    if (now && isOurs(work, now)) return true; // an earlier try did it
+    if (error.finding === 'exists' || (now && !SETTLED.has(now.EndpointStatus))) return false;
+    throw error;
+  }
 }
+
+/** What fails meanwhile is somebody else's: from when on it is ours is kept anew once the endpoint is free. */
+const busy = (work: Work): Seen => ({ seen: 'told', changes: { againAtMs: work.ports.clock.now() + BUSY_MS, kept: {} } });
 
 /** It serves, or is just being brought to, the config of this action. */
 const isOurs = (work: Work, { EndpointConfigName, PendingDeploymentSummary: pending }: DescribeEndpointOutput): boolean =>
