@@ -304,6 +304,11 @@ function exitCodeOf(error: unknown): number {
     process.stderr.write(`slipway: ${forTerminal(error.message)}\n`);
     return 2;
   }
+  if ('syscall' in error) {
+    // the machine refused it: a file that cannot be made or read, say
+    process.stderr.write(`slipway: ${forTerminal(error.message)}\n`);
+    return 1;
+  }
   throw error;
 }
 

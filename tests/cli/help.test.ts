@@ -28,3 +28,11 @@ test('every verb has help in one voice, without control codes, and says where it
     assert.match(wrong.stderr, new RegExp(`\\(see: npx slipway (${name} )?--help\\)`), name);
   }
 });
+
+test('what the machine refuses is said in one line, with the path', async () => {
+  for (const template of ['bare', 'codepipeline']) {
+    const { code, stderr } = await slipway(['init', '/dev/null/project', '--template', template]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^slipway: ENOTDIR: not a directory, .*'\/dev\/null\/project.*'\n$/);
+  }
+});
