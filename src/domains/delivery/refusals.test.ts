@@ -20,6 +20,8 @@ import {
   retry,
   rigOf,
   source,
+  start,
+  statusOf,
   stop,
   tokenOf,
 } from './delivery-rig.ts';
@@ -41,6 +43,24 @@ test('an approval token that was used, has expired or was for an earlier attempt
   await rig.loop.idle();
   await assert.rejects(answer(rig, 'Ask', second), refused('ApprovalAlreadyCompletedException'));
   await assert.rejects(answer(rig, 'Ask', '00000000-0000-4000-8000-000000000000'), refused('InvalidApprovalTokenException'));
+});
+
+test('what ran out of time is answered by nobody, also before the server has looked at it', async () => {
+  const { rig, execution } = await made(ASK);
+  const token = (await tokenOf(rig, 'Ask')) ?? '';
+  await rig.loop.stop();
+  rig.clock.advance(5 * 60_000);
+  await assert.rejects(answer(rig, 'Ask', token), refused('ApprovalAlreadyCompletedException'));
+  await rig.start();
+  await rig.loop.idle();
+  assert.equal(await statusOf(rig, execution), 'Failed');
+  await rig.call('codepipeline:UpdatePipeline', { pipeline: pipelineOf([['Call', [invoke()]]]) });
+  await start(rig);
+  await rig.loop.stop();
+  rig.clock.advance(24 * 3600_000);
+  const event = rig.invoked[0]?.event as { 'CodePipeline.job': { id: string } };
+  const jobId = event['CodePipeline.job'].id;
+  await assert.rejects(rig.call('codepipeline:PutJobSuccessResult', { jobId }), refused('InvalidJobStateException'));
 });
 
 test('a message whose signature, address or sender is not the webhook’s starts nothing', async () => {

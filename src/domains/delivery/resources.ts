@@ -192,6 +192,10 @@ export const REMAINS_RECONCILER = 'delivery-remains';
 
 export const UNSETTLED: ReadonlySet<PipelineExecutionStatus> = new Set(['InProgress', 'Stopping']);
 
+/** Whether an answer still counts: what ran out of time has failed, also before anybody looked. */
+export const isOpen = ({ status, deadlineMs }: ActionRecord, nowMs: number): boolean =>
+  status === 'InProgress' && nowMs < deadlineMs;
+
 export const isUnsettled = ({ status }: Pick<ExecutionDocument, 'status'>): boolean => UNSETTLED.has(status);
 
 /** A pipeline made anew under an old name must not inherit the executions of the old one. */

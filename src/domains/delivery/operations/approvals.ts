@@ -14,6 +14,7 @@ import {
   executionKey,
   executionWrite,
   incarnationOf,
+  isOpen,
   pipelineArn,
   type PipelineDocument,
 } from '../resources.ts';
@@ -50,7 +51,7 @@ export const putApprovalResult = (ports: DeliveryPorts) =>
         const wanted = status === 'Approved' ? 'Succeeded' : 'Failed';
         const isOwn = action.updatedBy === context.principal.arn && action.updatedAtMs === context.nowMs;
         if (count > 0 && action.status === wanted && isOwn) return { result: { approvedAt: context.nowMs } };
-        if (action.status !== 'InProgress') {
+        if (!isOpen(action, context.nowMs)) {
           throw new ServiceError(
             'ApprovalAlreadyCompletedException',
             `The approval action ${actionName} has already been ${action.status === 'Succeeded' ? 'approved' : 'rejected'} or has ended.`,

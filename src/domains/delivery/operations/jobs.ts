@@ -15,6 +15,7 @@ import {
   EXECUTION_RECONCILER,
   type ExecutionDocument,
   executionWrite,
+  isOpen,
   jobKey,
   type JobDocument,
 } from '../resources.ts';
@@ -43,11 +44,12 @@ async function findJob(store: Pick<Store, 'get'>, context: OperationContext, job
   return { job, execution, action };
 }
 
-function refuseClosed({ job, action }: FoundJob, jobId: string): void {
-  if (job.document.status === 'open' && action.status === 'InProgress') return;
+function refuseClosed({ job, action }: FoundJob, jobId: string, nowMs: number): void {
+  if (job.document.status === 'open' && isOpen(action, nowMs)) return;
+  const ended = action.status === 'InProgress' ? 'out of time' : action.status;
   throw new ServiceError(
     'InvalidJobStateException',
-    `The job ${jobId} is no longer in progress: it is ${job.document.status === 'open' ? action.status : job.document.status}.`,
+    `The job ${jobId} is no longer in progress: it is ${job.document.status === 'open' ? ended : job.document.status}.`,
   );
 }
 
@@ -106,7 +108,7 @@ export const putJobSuccessResult = (ports: DeliveryPorts) =>
       return decideAndCommit(ports.store, async (count) => {
         const found = await findJob(ports.store, context, jobId);
         if (count > 0 && found.job.document.status === 'Succeeded') return { result: {} };
-        refuseClosed(found, jobId);
+        refuseClosed(found, jobId, context.nowMs);
         const told = {
           ...found.action,
           ...detailsOf(executionDetails),
@@ -156,7 +158,7 @@ export const putJobFailureResult = (ports: DeliveryPorts) =>
       decideAndCommit(ports.store, async (count) => {
         const found = await findJob(ports.store, context, jobId);
         if (count > 0 && found.job.document.status === 'Failed') return { result: {} };
-        refuseClosed(found, jobId);
+        refuseClosed(found, jobId, context.nowMs);
         const after: ActionRecord = {
           ...found.action,
           ...(externalExecutionId !== undefined && { externalExecutionId }),

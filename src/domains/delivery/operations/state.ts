@@ -143,7 +143,7 @@ function actionState(actionName: string, stage: string, execution: ExecutionDocu
       status: action.status,
       lastStatusChange: action.updatedAtMs,
       ...(summary !== undefined && { summary }),
-      ...(token !== undefined && isOpen(action) && { token }),
+      ...(token !== undefined && action.status === 'InProgress' && { token }),
       ...(updatedBy !== undefined && { lastUpdatedBy: updatedBy }),
       ...(externalExecutionId !== undefined && { externalExecutionId }),
       ...(externalExecutionUrl !== undefined && { externalExecutionUrl }),
@@ -152,8 +152,6 @@ function actionState(actionName: string, stage: string, execution: ExecutionDocu
     },
   };
 }
-
-const isOpen = ({ status }: ActionRecord): boolean => status === 'InProgress';
 
 const changeTransition = (
   ports: DeliveryPorts,
