@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createGit } from '../../backends/git/git-folders.ts';
@@ -9,9 +13,11 @@ import { systemIds } from '../../platform/ids.ts';
 import type { WithArchive } from '../../platform/ports/commit-archive.ts';
 import type { Git } from '../../platform/ports/git.ts';
 import type { GitCaller } from '../../platform/ports/git-service.ts';
+import type { OutgoingHttp } from '../../platform/ports/outgoing-http.ts';
 import { DEFAULT_SETTINGS } from '../../platform/settings.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { FLUSH, parseReport, pktLine } from './decide-push.ts';
+import { type RepositoryDocument, repositoryKey } from './resources.ts';
 import { createRepositoriesRoom } from './room.ts';
 
 /** Changes of references that meet each other, over a real store and real git. */
@@ -28,11 +34,12 @@ const ZERO = '0'.repeat(40);
 interface Changed {
   readonly git?: (git: Git) => Git;
   readonly store?: Store;
+  readonly outgoing?: OutgoingHttp;
   /** Bodies of the objects that the room put into S3. */
   readonly put?: Buffer[];
 }
 
-const roomOver = (base: RoomBase, { git = (own) => own, store = base.store, put = [] }: Changed = {}) =>
+const roomOver = (base: RoomBase, { git = (own) => own, store = base.store, put = [], outgoing }: Changed = {}) =>
   createRepositoriesRoom({
     ...base,
     store,
@@ -50,6 +57,7 @@ const roomOver = (base: RoomBase, { git = (own) => own, store = base.store, put 
       },
     },
     serverUrl: () => 'http://127.0.0.1:1',
+    ...(outgoing && { outgoing }),
   });
 
 /** A file committed on top of what the branch has; the commit's id. */
@@ -245,6 +253,77 @@ test('branches that are merged may be named in full', () =>
     const input = { repositoryName, sourceCommitSpecifier: 'refs/heads/next', destinationCommitSpecifier: 'refs/heads/main' };
     assert.equal((await call('codecommit:MergeBranchesByFastForward', input)).commitId, second);
     assert.equal((await call('codecommit:GetBranch', { repositoryName, branchName: 'main' })).branch?.commitId, second);
+  }));
+
+/** A repository of another host, by git's plain protocol: its files, as they are. */
+async function withRemote(
+  run: (remote: { readonly url: string; git(...words: string[]): string }) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-remote-'));
+  const env = { PATH: process.env['PATH'], HOME: folder, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
+  const names = ['-c', 'user.name=Ada', '-c', 'user.email=a@b.c'];
+  const git = (...words: string[]) => {
+    const output = execFileSync('git', [...names, ...words], { cwd: folder, env, encoding: 'utf8' }).trim();
+    execFileSync('git', ['update-server-info'], { cwd: folder, env });
+    return output;
+  };
+  const server = createServer((request, response) => {
+    const path = join(folder, '.git', new URL(request.url ?? '/', 'http://x').pathname);
+    if (existsSync(path) && statSync(path).isFile()) response.end(readFileSync(path));
+    else response.writeHead(404).end();
+  });
+  try {
+    execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: folder, env });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await run({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, git });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+test('a protected branch that follows another repository is neither rewritten nor deleted by it', () =>
+  withRemote(({ url, git }) => {
+    const outgoing = { addressesOf: async () => ['127.0.0.1'] } as unknown as OutgoingHttp;
+    return withRoom(
+      (base) => roomOver(base, { outgoing }),
+      async ({ call, clock, settle, store }) => {
+        const commit = (message: string) => {
+          git('commit', '-q', '--allow-empty', '-m', message);
+          return git('rev-parse', 'HEAD');
+        };
+        const first = commit('one');
+        git('branch', 'other');
+        const tags = { 'slipway:follow': url, 'slipway:follow-seconds': '60', 'slipway:protected': 'main never' };
+        await call('codecommit:CreateRepository', { repositoryName, tags });
+        const followed = async () => {
+          clock.advance(61_000);
+          await settle();
+          const { branches = [] } = await call('codecommit:ListBranches', { repositoryName });
+          const tips: Record<string, string> = {};
+          for (const branchName of branches) {
+            tips[branchName] = (await call('codecommit:GetBranch', { repositoryName, branchName })).branch?.commitId ?? '';
+          }
+          const row = await store.get<RepositoryDocument>(repositoryKey({ account: ACCOUNT, region: REGION }, repositoryName));
+          return { tips, problem: row?.document.follow?.problem };
+        };
+        assert.deepEqual(await followed(), { tips: { main: first, other: first }, problem: undefined });
+        const second = commit('two');
+        assert.deepEqual(await followed(), { tips: { main: second, other: first }, problem: undefined });
+        git('reset', '-q', '--hard', first);
+        const third = commit('three');
+        git('branch', '-f', 'other', third);
+        const rewritten = await followed();
+        assert.deepEqual(rewritten.tips, { main: second, other: third });
+        assert.match(rewritten.problem ?? '', /main is protected .* rewritten/);
+        git('checkout', '-q', 'other');
+        git('branch', '-D', 'main');
+        const deleted = await followed();
+        assert.deepEqual(deleted.tips, { main: second, other: third });
+        assert.match(deleted.problem ?? '', /main is protected .* deleted/);
+      },
+    );
   }));
 
 test('tags are set by the ARN that policies name only', () =>

@@ -4,11 +4,14 @@ import { isHookSigned } from '../../platform/hook-signature.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { principalOfRow } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
+import type { GitResult } from '../../platform/ports/git.ts';
 import { keyText, type ResourceKey } from '../../platform/resource-key.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { type Read, readRow } from '../../platform/store/typed-rows.ts';
-import { changeReferences } from './change-references.ts';
+import { changeReferences, type Current } from './change-references.ts';
 import { type FollowSecret, parseFollowSecret } from './decide-follow.ts';
+import { isReferenceName } from './decide-push.ts';
+import { branchRef } from './decide-references.ts';
 import type { OwnPorts } from './ports.ts';
 import {
   type FollowDocument,
@@ -72,14 +75,39 @@ async function fetchRemote(own: OwnPorts, row: Read<RepositoryDocument>, follow:
     reason: `fetched from ${follow.url}`,
   });
   const callerArn = principalOfRow(follow.sender).arn;
-  const flags = ['--quiet', '--force', '--prune', '--no-tags', '--no-write-fetch-head'];
-  const words = [...pins, 'fetch', ...flags, '--', follow.url, ...MIRRORED];
-  const { result } = await changeReferences(own, row, { entry, callerArn }, () =>
-    own.git.run(place, words, { environment: credentialsOf(secret), timeoutMs: FETCH_MS }),
-  );
-  if (result.exitCode === 0) return undefined;
-  return result.errors.split('\n').at(-1)?.slice(0, 500) || `git fetch ended with ${result.exitCode}`;
+  const fetch: Fetch = (flags, refspecs) =>
+    own.git.run(
+      place,
+      [...pins, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', ...flags, '--', follow.url, ...refspecs],
+      {
+        environment: credentialsOf(secret),
+        timeoutMs: FETCH_MS,
+      },
+    );
+  const { result } = await changeReferences(own, row, { entry, callerArn }, (current) => mirror(fetch, current));
+  return result;
 }
+
+type Fetch = (flags: readonly string[], refspecs: readonly string[]) => Promise<GitResult>;
+
+/** Everything becomes as it is there, but protected branches, which only go on. */
+async function mirror(fetch: Fetch, { known, document }: Current): Promise<string | undefined> {
+  const kept = (document.protected ?? []).map(branchRef).filter(isReferenceName);
+  let problem = problemOf(await fetch(['--force', '--prune'], [...MIRRORED, ...kept.map((name) => `^${name}`)]));
+  for (const name of kept) {
+    const fetched = await fetch([], [`${name}:${name}`]);
+    if (fetched.exitCode === 0) continue;
+    const isGone = fetched.errors.includes("couldn't find remote ref");
+    if (isGone && known.references[name] === undefined) continue;
+    // 1: fetched, but the reference was not moved; what is wrong with the remote ends git with 128
+    const what = isGone ? 'deleted' : fetched.exitCode === 1 ? 'rewritten' : undefined;
+    problem ??= what ? `${name} is protected here (tag slipway:protected), and the remote has ${what} it` : problemOf(fetched);
+  }
+  return problem;
+}
+
+const problemOf = ({ exitCode, errors }: GitResult): string | undefined =>
+  exitCode === 0 ? undefined : errors.split('\n').at(-1)?.slice(0, 500) || `git fetch ended with ${exitCode}`;
 
 /**
  * Holds git to the addresses that the host has now and that users may make this server ask: what the name resolves to a moment later is of
