@@ -8,7 +8,6 @@ import { readRow } from '../../../platform/store/typed-rows.ts';
 import { stageLine } from '../decide-line.ts';
 import type { DeliveryPorts } from '../ports.ts';
 import {
-  type ActionRecord,
   EXECUTION_RECONCILER,
   type ExecutionDocument,
   executionKey,
