@@ -62,6 +62,26 @@ test('an execution that comes before a closed stage while it is being opened goe
   assert.ok(actions.includes('Approve'), 'it is asked for approval');
 });
 
+test('a parallel execution does not enter a stage that is closed at that very moment', async () => {
+  const { rig } = await made(
+    pipelineOf(
+      [
+        ['Build', [build('Unit')]],
+        ['Ask', [approval()]],
+      ],
+      { executionMode: 'PARALLEL', pipelineType: 'V2' },
+    ),
+  );
+  const entersLast = ({ write = [] }: Commit): boolean =>
+    write.some(({ document }) => document['place'] === 'inside' && document['stage'] === 2);
+  const transition = { pipelineName: 'P', stageName: 'Ask', transitionType: 'Inbound' as const, reason: 'r' };
+  rig.meanwhile(entersLast, () => rig.call('codepipeline:DisableStageTransition', transition));
+  await endAll(rig);
+  const [only] = await executions(rig);
+  const actions = (await actionsOf(rig, only?.pipelineExecutionId ?? '')).map(({ actionName }) => actionName);
+  assert.ok(!actions.includes('Approve'), 'it waits');
+});
+
 test('a stage is not retried by a structure that is replaced meanwhile', async () => {
   const pipeline = pipelineOf([['Build', [build('Unit')]]]);
   const { rig, execution } = await made(pipeline);

@@ -187,6 +187,9 @@ async function decideAndCommitOnce(
   const lineAfter = rollback?.line ?? decision.line;
   // who comes before a stage is in the line, or in mode PARALLEL writes it as it is: whoever opens the stage just now looks for them anew
   if (lineAfter !== line.document || decision.execution.place === 'waiting') parts.push(lineParts(line, lineAfter, nowMs));
+  // and who enters one does so by the transition that was read: whoever closed it just now was told that nobody does
+  else if (decision.execution.stages.length > row.document.stages.length)
+    parts.push({ expect: [{ key: line.key, version: line.version }] });
   const { outcome } = await ports.store.commit(merged(...parts));
   if (outcome === 'unknown') throw new BackendError('storage', 'A commit was not answered.', { retryable: true });
   return { decision, outcome };
