@@ -32,11 +32,14 @@ export const branchRef = (branch: string): string => `${BRANCH}${branch}`;
 export const branchOf = (reference: string): string | undefined =>
   reference.startsWith(BRANCH) ? reference.slice(BRANCH.length) : undefined;
 
-/** HEAD of a repository that has no default branch yet: `main` or `master` if they are there, else the first by name. */
+/**
+ * The default branch, where HEAD points. One that is not there, since there was none yet or a remote that is followed renamed it, becomes `main`
+ * or `master` if they are, else the first by name.
+ */
 export function decideDefaultBranch(present: string | undefined, found: readonly GitReference[]): string | undefined {
-  if (present !== undefined) return present;
   const branches = found.flatMap(({ name }) => branchOf(name) ?? []);
-  return ['main', 'master'].find((name) => branches.includes(name)) ?? branches[0];
+  if (present !== undefined && branches.includes(present)) return present;
+  return ['main', 'master'].find((name) => branches.includes(name)) ?? branches[0] ?? present;
 }
 
 /** As `aws.codecommit` tells it; notes and other references are no news at AWS. */
