@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createOutput } from '../output.ts';
+import { deployPackage } from '../verbs/deploy.ts';
 import type { Project } from './environments.ts';
 import { openRelease, promoteTo, type Release, rollbackEnvironment, runSmokeTest, servedBy } from './release.ts';
 import { type Answers, Refusal, withServer } from './server-rig.ts';
@@ -45,7 +46,7 @@ function answersOf(hosting: Hosting): Answers {
     return found;
   };
   const made: Record<string, (input: Named) => unknown> = {
-    DescribeEndpoint: (input) => endpointOf(input),
+    DescribeEndpoint: (input) => ({ ...endpointOf(input), EndpointArn: arnOf('endpoint', input['EndpointName']) }),
     CreateEndpoint: ({ EndpointName = '', EndpointConfigName = '' }) =>
       void hosting.endpoints.set(EndpointName, { EndpointConfigName, EndpointStatus: 'InService' }),
     UpdateEndpoint(input) {
@@ -142,6 +143,24 @@ test('a promotion that is asked for again while it is under way is waited for', 
     Object.assign(live, { EndpointStatus: 'InService', EndpointConfigName, PendingDeploymentSummary: undefined });
     assert.equal((await again).packageArn, packageOf(2));
     assert.equal(calls.filter((name) => name === 'UpdateEndpoint').length, 1);
+  }));
+
+test('rollback knows of what `slipway deploy` moved there', () =>
+  withRelease(async (release, hosting) => {
+    await promote(release, 1);
+    const { config } = await promote(release, 2);
+    const { connection, output } = release;
+    const deployed = await deployPackage(connection, output, packageOf(3), { ...environment('live'), role: 'role' });
+    assert.equal(deployed.EndpointArn, arnOf('endpoint', 'live'));
+    assert.equal(hosting.endpoints.get('live')?.EndpointConfigName, deployed.EndpointConfigName);
+    assert.equal((await rollbackEnvironment(release, 'production')).config, config);
+  }));
+
+test('an endpoint whose creation failed has to go first, and was never served', () =>
+  withRelease(async (release, hosting) => {
+    hosting.endpoints.set('live', { EndpointConfigName: 'first', EndpointStatus: 'Failed', FailureReason: 'no such column' });
+    await assert.rejects(promote(release, 1), /endpoint live is Failed: no such column.*delete-endpoint --endpoint-name live/s);
+    assert.equal(hosting.tags.has(arnOf('endpoint', 'live')), false);
   }));
 
 test('what an environment serves is not told while it is being moved', () =>

@@ -7,7 +7,7 @@ import { AwsError, callerIdentity, callJson, defaultRoleArn, getObject, invokeEn
 import type { Connection } from '../connection.ts';
 import { failed } from '../exit.ts';
 import type { Output } from '../output.ts';
-import { waitInService } from '../wait-in-service.ts';
+import { addTags, configBefore, findEndpoint, moveEndpoint, tagsOf } from '../move-endpoint.ts';
 import { clientVariables, UNSET } from '../client-environment.ts';
 import { type Environment, environmentOf, ENVIRONMENTS_FILE, type Project } from './environments.ts';
 import { unmetExpectations } from './smoke-test.ts';
@@ -17,9 +17,6 @@ export const PROJECT_TAG = 'slipway:project';
 const PACKAGE_TAG = 'slipway:package';
 const DIGEST_TAG = 'slipway:model-digest';
 const SMOKE_TAG = 'slipway:smoke-test';
-/** What the endpoint served when its last move was asked for. It serves that still where the move failed: then it is the one before that counts. */
-const PREVIOUS_TAG = 'slipway:previous-config';
-const OLDER_TAG = 'slipway:older-config';
 /** Statuses of an endpoint that is about to serve something else, or to serve at all. */
 const IN_BETWEEN = ['Creating', 'Updating', 'SystemUpdating', 'RollingBack'];
 
@@ -50,27 +47,6 @@ export async function openRelease(connection: Connection, output: Output, projec
 
 const arnOf = ({ connection, account }: Release, kind: 'endpoint' | 'endpoint-config', name: string): string =>
   `arn:aws:sagemaker:${connection.region}:${account}:${kind}/${name.toLowerCase()}`;
-
-async function tagsOf(connection: Connection, arn: string): Promise<Map<string, string>> {
-  const { Tags = [] } = await callJson(connection, 'sagemaker:ListTags', { ResourceArn: arn });
-  return new Map(Tags.map(({ Key, Value }) => [Key, Value]));
-}
-
-const tag = (connection: Connection, arn: string, tags: Readonly<Record<string, string>>) =>
-  callJson(connection, 'sagemaker:AddTags', {
-    ResourceArn: arn,
-    Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
-  });
-
-/** An endpoint's description; undefined when there is none. */
-async function findEndpoint(connection: Connection, name: string) {
-  try {
-    return await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: name });
-  } catch (error) {
-    if (error instanceof AwsError && /could not find/i.test(error.message)) return undefined;
-    throw error;
-  }
-}
 
 /** What an environment serves now; undefined when it serves nothing. Refuses to say while it is being moved. */
 export async function servedBy(release: Release, name: string): Promise<Served | undefined> {
@@ -113,9 +89,11 @@ export async function promoteTo(release: Release, promotion: Promotion) {
   const { described, digest } = await choosePackage(release, environment, promotion);
   const arn = described.ModelPackageArn;
   const config = await makeConfig(release, environment, described, digest);
-  await moveEndpoint(release, environment.endpoint, config);
+  await moveEndpoint(release.connection, release.output, environment.endpoint, config, tagsOfProject(release));
   return { environment: promotion.to, endpoint: environment.endpoint, config, packageArn: arn, digest };
 }
+
+const tagsOfProject = ({ project }: Release) => ({ [PROJECT_TAG]: project.project });
 
 async function choosePackage(release: Release, { policy = {} }: Environment, { to, from, packageArn }: Promotion) {
   const before = from ?? (packageArn === undefined ? policy.after : undefined);
@@ -200,29 +178,6 @@ export async function unlessThere(call: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/**
- * The endpoint onto the configuration, waiting until it serves it; what it had before is remembered for a rollback, before it moves. Asked again
- * while the move is under way, it only waits.
- */
-async function moveEndpoint(release: Release, endpoint: string, config: string): Promise<void> {
-  const { connection, project } = release;
-  const before = await findEndpoint(connection, endpoint);
-  if (before === undefined) {
-    const Tags = [{ Key: PROJECT_TAG, Value: project.project }];
-    await callJson(connection, 'sagemaker:CreateEndpoint', { EndpointName: endpoint, EndpointConfigName: config, Tags });
-  } else if (before.EndpointConfigName !== config && before.PendingDeploymentSummary?.EndpointConfigName !== config) {
-    const arn = arnOf(release, 'endpoint', endpoint);
-    const serving = before.EndpointConfigName ?? '';
-    const previous = (await tagsOf(connection, arn)).get(PREVIOUS_TAG);
-    await tag(connection, arn, {
-      [PREVIOUS_TAG]: serving,
-      ...(previous !== undefined && previous !== serving && { [OLDER_TAG]: previous }),
-    });
-    await callJson(connection, 'sagemaker:UpdateEndpoint', { EndpointName: endpoint, EndpointConfigName: config });
-  }
-  await waitInService(connection, release.output, endpoint, config);
-}
-
 /** Runs the environment's smoke test and marks the configuration that passed it. Returns what was wrong. */
 export async function runSmokeTest(release: Release, name: string): Promise<{ served: Served; problems: string[] }> {
   const { connection, project } = release;
@@ -237,7 +192,7 @@ export async function runSmokeTest(release: Release, name: string): Promise<{ se
   const config = arnOf(release, 'endpoint-config', served.config);
   if ((await servedBy(release, name))?.config !== served.config)
     throw failed(`${name} was moved while it was tested, so nothing is known of either version. Run the smoke test again.`);
-  if (problems.length === 0) await tag(connection, config, { [SMOKE_TAG]: new Date().toISOString() });
+  if (problems.length === 0) await addTags(connection, config, { [SMOKE_TAG]: new Date().toISOString() });
   else await callJson(connection, 'sagemaker:DeleteTags', { ResourceArn: config, TagKeys: [SMOKE_TAG] });
   return { served, problems };
 }
@@ -282,10 +237,9 @@ export async function rollbackEnvironment(release: Release, name: string): Promi
   const { connection } = release;
   const served = await servedBy(release, name);
   if (!served) throw failed(`${name} serves nothing, so there is nothing to roll back.`);
-  const tags = await tagsOf(connection, arnOf(release, 'endpoint', served.endpoint));
-  const previous = [tags.get(PREVIOUS_TAG), tags.get(OLDER_TAG)].find((config) => config !== served.config);
+  const previous = await configBefore(connection, arnOf(release, 'endpoint', served.endpoint), served.config);
   if (previous === undefined) throw failed(`${name} has served nothing else before.`);
-  await moveEndpoint(release, served.endpoint, previous);
+  await moveEndpoint(connection, release.output, served.endpoint, previous);
   const now = await servedBy(release, name);
   if (!now) throw failed(`${name} stopped serving while it was rolled back.`);
   return now;

@@ -5,7 +5,7 @@ import { failed, wrongUse } from '../exit.ts';
 import { forTerminal, type Output } from '../output.ts';
 import { packageArnOf } from '../references.ts';
 import { type GlobalOptions, openSession } from '../session.ts';
-import { waitInService } from '../wait-in-service.ts';
+import { moveEndpoint } from '../move-endpoint.ts';
 import { readFileSync } from 'node:fs';
 
 export interface DeployOptions extends GlobalOptions {
@@ -73,33 +73,8 @@ export async function deployPackage(
       },
     ],
   });
-  const arn = await createOrUpdate(connection, endpoint, name);
-  await waitInService(connection, output, endpoint, name);
+  const arn = await moveEndpoint(connection, output, endpoint, name);
   return { EndpointArn: arn, EndpointName: endpoint, EndpointConfigName: name, ModelName: name, ModelPackageArn: packageArn };
-}
-
-async function createOrUpdate(connection: Connection, endpoint: string, config: string): Promise<string> {
-  try {
-    await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName: endpoint });
-  } catch (error) {
-    if (!(error instanceof AwsError) || !/could not find/i.test(error.message)) throw error;
-    return (
-      (
-        await callJson(connection, 'sagemaker:CreateEndpoint', {
-          EndpointName: endpoint,
-          EndpointConfigName: config,
-        })
-      ).EndpointArn ?? ''
-    );
-  }
-  return (
-    (
-      await callJson(connection, 'sagemaker:UpdateEndpoint', {
-        EndpointName: endpoint,
-        EndpointConfigName: config,
-      })
-    ).EndpointArn ?? ''
-  );
 }
 
 /** `slipway invoke ENDPOINT --content-type T --body TEXT|@FILE|-` */
