@@ -14,19 +14,24 @@ export const FUNCTION_CODE = zipOf({
 `,
 }).toString('base64');
 
-async function createQueue(client: Witness, QueueName: string, Attributes?: object): Promise<string> {
+export async function createQueue(client: Witness, QueueName: string, Attributes?: object): Promise<string> {
   const look = sqs('GetQueueUrl', { QueueName });
   await client.change(sqs('CreateQueue', { QueueName, ...(Attributes && { Attributes }) }), fact(`queue ${QueueName}`, look));
   return queueUrl(client, QueueName);
 }
 
-async function deleteQueue(client: Witness, QueueName: string): Promise<void> {
+export async function deleteQueue(client: Witness, QueueName: string): Promise<void> {
   const QueueUrl = queueUrl(client, QueueName);
   await client.change(sqs('DeleteQueue', { QueueUrl }), fact(`queue ${QueueName}`, sqs('GetQueueUrl', { QueueName }), 'gone'));
 }
 
 /** Receives and removes until as many different bodies have come. What could not be removed in time comes again. */
-async function receiveAll(client: Witness, QueueUrl: string, count: number, of = (body: string) => body): Promise<string[]> {
+export async function receiveAll(
+  client: Witness,
+  QueueUrl: string,
+  count: number,
+  of = (body: string) => body,
+): Promise<string[]> {
   const bodies: string[] = [];
   const look = sqs('GetQueueAttributes', { QueueUrl, AttributeNames: ['QueueArn'] });
   while (new Set(bodies).size < count) {

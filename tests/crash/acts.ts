@@ -1,8 +1,10 @@
 import { normal, type Act } from './act.ts';
 import { code, records, settings } from './acts-changes.ts';
+import { release, repository, stoppedBuild } from './acts-deliveries.ts';
 import { delivery, later, serverless, setUpHosting } from './acts-hosting.ts';
 import { failing, processing, stopped, training, transform } from './acts-jobs.ts';
 import { FUNCTION_CODE, functions, identity, logging, parameter, queue, secret } from './acts-neighbours.ts';
+import { rules, schedules, topic } from './acts-notices.ts';
 import { awaited, halted, pipeline, retried, setUpPipelines } from './acts-pipelines.ts';
 import { deployed, fanned, setUpSteps } from './acts-steps.ts';
 import { bucket, image, objects, registry } from './acts-storage.ts';
@@ -32,6 +34,12 @@ export const ACTS: readonly Act[] = [
   records,
   settings,
   code,
+  repository,
+  stoppedBuild,
+  release,
+  rules,
+  schedules,
+  topic,
   later,
   serverless,
   delivery,

@@ -3,11 +3,11 @@ import { type AwsClient, accepted } from '../harness/aws-client.ts';
 /** A call of any of the services, as plain values: it can be written down and made again. */
 export type Call =
   | { readonly service: JsonService; readonly operation: string; readonly input: object }
-  | { readonly service: 'iam'; readonly operation: string; readonly input: Readonly<Record<string, string>> }
+  | { readonly service: 'iam' | 'sns'; readonly operation: string; readonly input: Readonly<Record<string, string>> }
   | RestCall;
 
 export interface RestCall {
-  readonly service: 's3' | 'lambda' | 'runtime';
+  readonly service: 's3' | 'lambda' | 'runtime' | 'scheduler';
   readonly method: string;
   readonly path: string;
   readonly body?: string;
@@ -23,7 +23,13 @@ const TARGETS = {
   sqs: 'AmazonSQS',
   ssm: 'AmazonSSM',
   secretsmanager: 'secretsmanager',
+  codecommit: 'CodeCommit_20150413',
+  codebuild: 'CodeBuild_20161006',
+  codepipeline: 'CodePipeline_20150709',
+  events: 'AWSEvents',
 } as const;
+
+const VERSIONS = { iam: '2010-05-08', sns: '2010-03-31' } as const;
 
 export interface Answer {
   /** Members of a JSON answer; empty for any other. */
@@ -39,6 +45,17 @@ export const ecr = (operation: string, input: object): Call => ({ service: 'ecr'
 export const sqs = (operation: string, input: object): Call => ({ service: 'sqs', operation, input });
 export const ssm = (operation: string, input: object): Call => ({ service: 'ssm', operation, input });
 export const secrets = (operation: string, input: object): Call => ({ service: 'secretsmanager', operation, input });
+export const codecommit = (operation: string, input: object): Call => ({ service: 'codecommit', operation, input });
+export const codebuild = (operation: string, input: object): Call => ({ service: 'codebuild', operation, input });
+export const codepipeline = (operation: string, input: object): Call => ({ service: 'codepipeline', operation, input });
+export const events = (operation: string, input: object): Call => ({ service: 'events', operation, input });
+export const sns = (operation: string, input: Readonly<Record<string, string>>): Call => ({ service: 'sns', operation, input });
+export const scheduler = (method: string, path: string, input?: object): RestCall => ({
+  service: 'scheduler',
+  method,
+  path,
+  ...(input && { body: JSON.stringify(input) }),
+});
 export const iam = (operation: string, input: Readonly<Record<string, string>>): Call => ({ service: 'iam', operation, input });
 export const s3 = (method: string, path: string, body?: string, headers?: Record<string, string>): RestCall => ({
   service: 's3',
@@ -75,16 +92,18 @@ function wireOf({ options }: AwsClient, call: Call): Parameters<AwsClient['send'
   switch (call.service) {
     case 's3':
     case 'lambda':
+    case 'scheduler':
       return call;
     case 'runtime':
       return { ...call, service: 'sagemaker', origin: options.runtimeUrl };
     case 'iam':
+    case 'sns':
       return {
         method: 'POST',
         path: '/',
-        service: 'iam',
+        service: call.service,
         headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-        body: new URLSearchParams({ Version: '2010-05-08', Action: call.operation, ...call.input }).toString(),
+        body: new URLSearchParams({ Version: VERSIONS[call.service], Action: call.operation, ...call.input }).toString(),
       };
     default:
       return {

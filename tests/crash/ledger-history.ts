@@ -2,7 +2,7 @@ import { storeAdapter } from './store-adapter.ts';
 
 /** What happens once in the life of a resource, by the ledger's action. */
 const ONCE =
-  /^(?:sagemaker:(?:CreateModelPackage|CreateProcessingJob|CreateTrainingJob|StartPipelineExecution)|slipway:\w+\.(?:Completed|Failed|Stopped|Succeeded))$/;
+  /^(?:sagemaker:(?:CreateModelPackage|CreateProcessingJob|CreateTrainingJob|StartPipelineExecution)|codebuild:StartBuild|codepipeline:PutApprovalResult|slipway:\w+\.(?:Completed|Failed|Stopped|Succeeded)|slipway:(?:Build|CodePipeline\w+)\.[A-Z]+)$/;
 
 /** Entries of a stopped server's ledger that say twice what can only happen once, each in a line. */
 export async function repeatedTransitions(folder: string): Promise<string[]> {
@@ -18,7 +18,11 @@ export async function repeatedTransitions(folder: string): Promise<string[]> {
       if (entry.action.startsWith('slipway:')) ends += 1;
       // an entry of a step names its execution, and the step among the changes
       const step = entry.action.includes('Step.') ? ` ${Object.keys(entry.changes ?? {})}` : '';
-      const what = `${entry.action} of ${entry.resources[0]}${step}`;
+      // one of a delivery names its pipeline, stage or action, and the execution among the changes
+      const execution = /codepipeline:|CodePipeline/.test(entry.action)
+        ? ` ${JSON.stringify(entry.changes?.['executionId'])}`
+        : '';
+      const what = `${entry.action} of ${entry.resources[0]}${step}${execution}`;
       const before = seen.get(what);
       if (before !== undefined) repeated.push(`The ledger has ${what} in entries ${before} and ${sequence}.`);
       seen.set(what, sequence);

@@ -24,9 +24,12 @@ const EFFECTS: Readonly<Record<string, readonly string[]>> = {
   blobs: ['write', 'adopt', 'concatenate', 'place', 'keep', 'remove'],
   logFiles: ['path', 'append', 'remove', 'erase'],
   backend: ['start', 'stop', 'release', 'addArchive', 'removeAdded'],
+  git: ['prepare', 'remove', 'setHead', 'persist', 'run'],
   routes: ['publishEndpoints', 'publishIdentities', 'drained'],
   calls: ['call'],
 };
+/** What git is run for that changes a repository. */
+const GIT_CHANGES = ['fast-import', 'update-ref', 'receive-pack'];
 const READS = /^\w+:(?:Describe|List|Get|Head|BatchGet)/;
 
 export class Points {
@@ -92,6 +95,10 @@ export const DIED = 'died ';
 /** undefined: nothing happens, so there is no point. */
 function nameOf(port: string, member: string, given: readonly unknown[]): string | undefined {
   if (port === 'store') return `commit ${commitName(given[0] as Commit)}`;
+  if (port === 'git' && member === 'run') {
+    const word = GIT_CHANGES.find((one) => (given[1] as readonly string[]).includes(one));
+    return word && `git ${word}`;
+  }
   if (port !== 'calls') return `${port}.${member}`;
   const operation = String(given[2]);
   return READS.test(operation) ? undefined : `call ${operation}`;

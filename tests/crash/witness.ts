@@ -15,7 +15,7 @@ export interface Fact {
 const RETRY_MS = 20;
 /** Refusals of a repeated call that say that the first one, whose answer was lost, took effect. */
 const DONE_ALREADY =
-  /already|exists|duplicate|in use|InUse|NotFound|NoSuch|not found|does not exist|NonExistent|Could not find|marked for deletion|every 60 seconds|in-progress|must begin at byte|status|Conflict/i;
+  /already|exists|duplicate|in use|InUse|NotFound|NoSuch|not found|does not exist|NonExistent|Could not find|marked for deletion|every 60 seconds|in-progress|must begin at byte|is not the tip|status|Conflict/i;
 
 /** A client outside of the server: repeats each call until it is answered, and notes on disk what was acknowledged before it goes on. */
 export class Witness {
@@ -77,6 +77,19 @@ export class Witness {
         return await this.ask(call);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
+      }
+      await delay(RETRY_MS);
+    }
+  }
+
+  /** Asks until the call is refused, as what is absent is. */
+  async untilGone(call: Call): Promise<void> {
+    for (;;) {
+      try {
+        await this.ask(call);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        return;
       }
       await delay(RETRY_MS);
     }

@@ -81,7 +81,7 @@ export function makeInput(
   const removes = REMOVES.test(operationName);
   const suggest: GenerateOptions['suggest'] = (member, ref, shape) => {
     // what holds the thing that is removed may be any: the bucket of an object
-    const stem = member.replace(/(Name|Arn|Id|Url)$/i, '').toLowerCase();
+    const stem = member.replace(/(Name|Arn|Id|Url)s?$/i, '').toLowerCase();
     const use = removes && operationName.toLowerCase().includes(stem) ? 'removable' : 'any';
     const settings = SETTINGS[`${service.prefix}:${member}`];
     if (settings !== undefined && !shape.enum && use === 'any' && random() < 0.8) {
