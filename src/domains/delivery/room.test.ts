@@ -75,7 +75,7 @@ test('a push goes through parallel builds, an approval and a deployment; events 
   );
 });
 
-test('killed between any two lines, a delivery is the same: no build and no deployment twice', async () => {
+test('killed between any two lines, a delivery is the same: no build, no job of a function and no deployment twice', async () => {
   for (let point = 1; ; point += 1) {
     const rig = await rigOf();
     let left = point;
@@ -92,9 +92,10 @@ test('killed between any two lines, a delivery is the same: no build and no depl
     assert.equal(only?.status, 'Succeeded', `point ${point}`);
     assert.equal(others.length, 0);
     assert.equal(rig.builds.size, 3, `point ${point}: a build was started twice`);
+    assert.equal(rig.invoked.length, 2, `point ${point}: a job was given twice`);
     assert.equal(rig.deployed.length, 1, `point ${point}: deployed twice`);
     assert.deepEqual(await told(rig, 'Pipeline'), ['STARTED', 'SUCCEEDED'], `point ${point}`);
-    assert.equal((await told(rig, 'Action')).length, 12, `point ${point}: events`);
+    assert.equal((await told(rig, 'Action')).length, 14, `point ${point}: events`);
     await rig.close();
     if (!reached) {
       assert.ok(point > 30, 'the crashes went through the whole delivery');
@@ -102,6 +103,8 @@ test('killed between any two lines, a delivery is the same: no build and no depl
     }
   }
 });
+
+const WITH_FUNCTION = { ...DELIVERY, stages: DELIVERY.stages.toSpliced(2, 0, { name: 'Call', actions: [invoke()] }) };
 
 /** Does what a user and the world do, and starts the server again whenever it died. */
 async function drive(rig: DeliveryRig, died: () => boolean): Promise<void> {
@@ -117,11 +120,21 @@ async function drive(rig: DeliveryRig, died: () => boolean): Promise<void> {
     await rig.restart();
     await rig.loop.idle();
   };
-  await attempt(() => rig.call('codepipeline:CreatePipeline', { pipeline: DELIVERY }));
-  await attempt(() => rig.call('codepipeline:CreatePipeline', { pipeline: DELIVERY }));
+  await attempt(() => rig.call('codepipeline:CreatePipeline', { pipeline: WITH_FUNCTION }));
+  await attempt(() => rig.call('codepipeline:CreatePipeline', { pipeline: WITH_FUNCTION }));
   for (let round = 0; round < 4; round += 1) {
     await attempt(async () => {
       for (const one of rig.running()) await rig.endBuild(one);
+    });
+  }
+  for (let round = 0; round < 4; round += 1) {
+    await attempt(async () => {
+      rig.clock.advance(10_000); // after which a function is called again
+      await rig.loop.idle();
+      const job = rig.invoked.at(-1)?.event as { 'CodePipeline.job': { id: string } } | undefined;
+      const jobId = job?.['CodePipeline.job'].id;
+      const again = rig.invoked.length === 1 ? { continuationToken: 'more' } : {};
+      if (jobId !== undefined) await rig.call('codepipeline:PutJobSuccessResult', { jobId, ...again });
     });
   }
   for (let round = 0; round < 2; round += 1) {
