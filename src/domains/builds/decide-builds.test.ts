@@ -50,6 +50,35 @@ test('records become phases; what is half written or makes no sense is left out'
   );
 });
 
+test('records that code of a build wrote for nobody to read are read', () => {
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+  const long = 'x'.repeat(100_000);
+  const text = [
+    `{"kind":"source","version":${deep}}`,
+    `{"kind":"begin","phase":${deep}}`,
+    `{"kind":"begin","phase":"INSTALL"}`,
+    `{"kind":"finish","phase":"INSTALL","status":"FAILED","contexts":[{"statusCode":${deep},"message":${deep}}]}`,
+    `{"kind":"exported","variables":[null,{"name":${deep},"value":${deep}},{"name":"${long}","value":{}}]}`,
+    `{"kind":"artifact","place":${deep},"name":${deep}}`,
+    `{"kind":"report","index":${deep},"files":${deep}}`,
+    `{"kind":"report","index":0,"files":["${long}",1,null]}`,
+  ];
+  const records = readRecords(`${text.join('\n')}\n`);
+  assert.deepEqual(records.phases[0]?.contexts, [{ statusCode: '', message: '' }]);
+  assert.deepEqual(
+    records.exported?.map(({ name, value }) => [name.length, value]),
+    [
+      [0, ''],
+      [0, ''],
+      [255, ''],
+    ],
+  );
+  assert.deepEqual(
+    records.reports.get(0)?.map(({ length }) => length),
+    [1024, 1, 0],
+  );
+});
+
 test('how a build ends, by how its work ended', () => {
   const end = (reason: WorkEnd['reason'], more: Partial<WorkEnd> = {}): WorkEnd => ({
     phase: 'ended',

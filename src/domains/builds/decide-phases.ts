@@ -78,15 +78,15 @@ export function readRecords(text: string): BuildRecords {
   for (const record of lines(text)) {
     const atMs = typeof record['t'] === 'number' && Number.isSafeInteger(record['t']) ? record['t'] : 0;
     startedAtMs ??= atMs;
-    const phase = String(record['phase']);
+    const phase = textOf(record['phase']);
     if (record['kind'] === 'begin' && DRIVEN.includes(phase) && !phases.some(({ phaseType }) => phaseType === phase)) {
       phases = next(phases, phase as PhaseName, atMs);
     } else if (record['kind'] === 'finish' && phases.at(-1)?.phaseType === phase) {
       phases = ended(phases, record['status'] === 'FAILED' ? 'FAILED' : 'SUCCEEDED', atMs, contextOf(record['contexts']));
-    } else if (record['kind'] === 'source') sourceVersion = String(record['version']).slice(0, 200);
+    } else if (record['kind'] === 'source') sourceVersion = textOf(record['version']).slice(0, 200);
     else if (record['kind'] === 'exported') exported = variablesOf(record['variables']);
-    else if (record['kind'] === 'artifact') artifacts.set(String(record['place']), nameOf(record['name']));
-    else if (record['kind'] === 'report') reports.set(Number(record['index']), textsOf(record['files']));
+    else if (record['kind'] === 'artifact') artifacts.set(textOf(record['place']), nameOf(record['name']));
+    else if (record['kind'] === 'report') reports.set(Number(textOf(record['index'])), textsOf(record['files']));
     else if (record['kind'] === 'cache') cached = true;
     else if (record['kind'] === 'end') end = record['status'] === 'SUCCEEDED' ? 'SUCCEEDED' : 'FAILED';
   }
@@ -118,18 +118,25 @@ function parsed(line: string): unknown {
   }
 }
 
+const NAME_CHARS_MAX = 255;
+const PATH_CHARS_MAX = 1024;
+
+/** Of text and numbers: a list in lists without end has no text. */
+const textOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
+
 function contextOf(value: unknown): PhaseContext {
   const [first] = Array.isArray(value) ? (value as unknown[]) : [];
   const { statusCode, message } = (first ?? {}) as { statusCode?: unknown; message?: unknown };
-  return { statusCode: String(statusCode ?? '').slice(0, 100), message: String(message ?? '').slice(0, 4096) };
+  return { statusCode: textOf(statusCode).slice(0, 100), message: textOf(message).slice(0, 4096) };
 }
 
 const variablesOf = (value: unknown): { name: string; value: string }[] =>
   (Array.isArray(value) ? (value as { name?: unknown; value?: unknown }[]) : [])
     .slice(0, 100)
-    .map((one) => ({ name: String(one?.name), value: String(one?.value ?? '').slice(0, 5 * 1024) }));
+    .map((one) => ({ name: textOf(one?.name).slice(0, NAME_CHARS_MAX), value: textOf(one?.value).slice(0, 5 * 1024) }));
 
-const textsOf = (value: unknown): string[] => (Array.isArray(value) ? (value as unknown[]).map(String) : []);
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? (value as unknown[]).map((one) => textOf(one).slice(0, PATH_CHARS_MAX)) : [];
 
 const nameOf = (value: unknown): { readonly name?: string } => (typeof value === 'string' && value !== '' ? { name: value } : {});
 

@@ -31,6 +31,9 @@ test('a file is read in a thread of its own: what takes all of its memory or tim
   try {
     const many = await read('JUNITXML', `<testsuite>${'<testcase name="a"/>'.repeat(20_000)}</testsuite>`);
     assert.equal('items' in many && many.items.length, ITEMS_MAX + 1, 'what is beyond is seen to be there');
+    const long = 'x'.repeat(100_000);
+    const named = await read('JUNITXML', `<testsuite name="${long}"><testcase name="${long}" classname="${long}"/></testsuite>`);
+    assert.ok(JSON.stringify(named).length < 20_000, 'each text is cut: the suite’s is told with each of its cases');
     assert.match(String(problemOf(await read('JUNITXML', `<a>${'<b/>'.repeat(1_000_000)}</a>`))), /memory/);
     const next = await read('JUNITXML', '<testsuite><testcase name="after"/></testsuite>');
     assert.equal('items' in next && next.items.length, 1);
