@@ -2,7 +2,7 @@ import type { OutputOf } from '../src/contract/operations.ts';
 import { call } from './api.ts';
 import { buildReports } from './build-reports.ts';
 import { h } from './dom.ts';
-import { durationText } from './format.ts';
+import { durationText, shellWord } from './format.ts';
 import { growingLog, streamsOf } from './growing-log.ts';
 import { empty, listOf, statusBadge, tableOf, timeOf } from './parts.ts';
 import { linkTo } from './route.ts';
@@ -21,7 +21,7 @@ export function buildView(id: string) {
         about: id,
         group,
         streams: async () => (await streamsOf(group, stream)).map((name) => ({ name, label: '' })),
-        command: `aws logs get-log-events --log-group-name ${group} --log-stream-name ${stream} --start-from-head`,
+        command: `aws logs get-log-events --log-group-name ${shellWord(group)} --log-stream-name ${shellWord(stream)} --start-from-head`,
       });
     }
     const exported = build.exportedEnvironmentVariables ?? [];

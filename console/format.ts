@@ -77,5 +77,8 @@ export const packagesIn = (text: string): string[] =>
 /** The first characters of a commit's id; other revisions stay as they are. */
 export const shortRevision = (id: string | undefined): string => (id && /^[0-9a-f]{40}$/.test(id) ? id.slice(0, 8) : (id ?? ''));
 
+/** A word of a command line for a POSIX shell, quoted where needed: names of logs may have any characters. */
+export const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
 /** The first part of a UUID. */
 export const shortId = (id: string | undefined): string => id?.split('-')[0] ?? '';

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { ApiError, isRefusal } from '../../console/api.ts';
 import { drawnParents, graphOf, notTaken } from '../../console/definition-graph.ts';
 import { conditionText, expressionText, plainOf } from '../../console/expression-text.ts';
-import { durationText, packageName, packagesIn, shortId, shortRevision, timeText } from '../../console/format.ts';
+import { durationText, packageName, packagesIn, shellWord, shortId, shortRevision, timeText } from '../../console/format.ts';
 import { layoutOf, NODE_HEIGHT, NODE_WIDTH } from '../../console/graph-layout.ts';
 import { executionLink, linkTo, parseRoute } from '../../console/route.ts';
 
@@ -171,4 +172,11 @@ test('what the server refuses one part of a page is no reason to hide that nobod
   assert.deepEqual([400, 403, 404].map(statusOf), [true, true, true]);
   assert.deepEqual([0, 401, 500, 503].map(statusOf), [false, false, false, false]);
   assert.equal(isRefusal(new Error('of the page itself')), false);
+});
+
+test('a name in a command that is there to be copied runs nothing of its own', () => {
+  assert.equal(shellWord('/aws/codebuild/tumour-build'), '/aws/codebuild/tumour-build');
+  const names = ['$(touch x)', 'a b', 'a;b', '`x`', "it's", 'a\nb', '', '#x', '~'];
+  for (const name of names)
+    assert.deepEqual(spawnSync('sh', ['-c', `printf %s ${shellWord(name)}`], { encoding: 'utf8' }).stdout, name);
 });
