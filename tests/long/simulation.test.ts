@@ -5,6 +5,7 @@ import { repeat, simulate } from '../simulation/simulate.ts';
 import { mutantPatches, tryMutant } from '../simulation/try-mutants.ts';
 
 const SEEDS = Number(process.env['SIM_SEEDS'] ?? 100_000);
+const DELIVERY_SEEDS = Number(process.env['SIM_DELIVERY_SEEDS'] ?? 5_000);
 const FROM = Number(process.env['SIM_FROM'] ?? 1);
 
 test(`${SEEDS} simulated seeds from ${FROM} on keep every promise`, async (context) => {
@@ -13,6 +14,16 @@ test(`${SEEDS} simulated seeds from ${FROM} on keep every promise`, async (conte
   for (const line of report.coverage.table()) context.diagnostic(line);
   context.diagnostic(`${report.events} events in ${report.seeds} seeds`);
   const found = report.failed.map(({ seed, problems }) => `seed ${seed}: ${problems.join('; ')}\n${repeat(seed)}`);
+  assert.deepEqual(found, []);
+});
+
+test(`${DELIVERY_SEEDS} simulated seeds about delivery pipelines from ${FROM} on keep every promise`, async (context) => {
+  const about = 'delivery';
+  const options = { about, from: FROM, seeds: DELIVERY_SEEDS, againEvery: 7, problemsMax: 20 } as const;
+  const report = await simulate({ ...options, workers: availableParallelism() });
+  for (const line of report.coverage.table()) context.diagnostic(line);
+  context.diagnostic(`${report.events} events in ${report.seeds} seeds`);
+  const found = report.failed.map(({ seed, problems }) => `seed ${seed}: ${problems.join('; ')}\n${repeat(seed, about)}`);
   assert.deepEqual(found, []);
 });
 

@@ -13,7 +13,7 @@ import { openSimStore } from './sim-store.ts';
 import type { Fault } from './swarm.ts';
 
 /** Things to do that are rows of their own. */
-const TO_DO = new Set(['PipelineRemains', 'Notice']);
+const TO_DO = new Set(['PipelineRemains', 'CodePipelineRemains', 'Notice']);
 
 /** An endpoint that serves is looked at for as long as it is there. */
 const isToDo = (kind: string, document: JsonObject | undefined): boolean =>
@@ -23,7 +23,7 @@ const isToDo = (kind: string, document: JsonObject | undefined): boolean =>
     : isUnsettled(kind, document));
 
 /** Settled, they have nothing more to do than what is due once. */
-const WORKS = new Set(['PipelineExecution', 'TrainingJob', 'ProcessingJob', 'TransformJob', 'Schedule']);
+const WORKS = new Set(['PipelineExecution', 'CodePipelineExecution', 'TrainingJob', 'ProcessingJob', 'TransformJob', 'Schedule']);
 
 /** The one machine of a simulated world: all that outlives servers. */
 export interface Machine {

@@ -1,3 +1,4 @@
+import type { Check, Watched } from './checks/check.ts';
 import type { Safety } from './checks/safety.ts';
 import { watchSafety } from './checks/watch-safety.ts';
 import { createMachine, type Machine } from './machine.ts';
@@ -30,6 +31,9 @@ export type MakeClients<C extends ClientSide> = (at: {
   readonly swarm: Swarm;
 }) => C;
 
+/** Checks of what only these clients use. */
+export type MakeChecks<C extends ClientSide> = (watched: Watched, clients: C) => readonly Check[];
+
 /** What a seed makes, before anything has happened: nothing but the seed decides what will. */
 export class SeedRun<C extends ClientSide> {
   readonly seed: number;
@@ -42,7 +46,7 @@ export class SeedRun<C extends ClientSide> {
   events = 0;
   #traceHash = 0x811c9dc5;
 
-  constructor(seed: number, options: SeedOptions, makeClients: MakeClients<C>) {
+  constructor(seed: number, options: SeedOptions, makeClients: MakeClients<C>, makeChecks: MakeChecks<C> = () => []) {
     const random = createRandom(seed);
     const drawn = drawSwarm(random.fork('swarm'));
     const swarm = options.swarm?.(drawn) ?? drawn;
@@ -62,7 +66,7 @@ export class SeedRun<C extends ClientSide> {
     this.machine = machine;
     this.world = world;
     this.clients = clients;
-    this.safety = watchSafety({ world, machine });
+    this.safety = watchSafety({ world, machine, more: (watched) => makeChecks(watched, clients) });
     const onEvent = (event: string) => this.#onEvent(event, options);
     this.scheduler = new Scheduler({ world, random: random.fork('schedule'), swarm, machine, clients, onEvent });
   }

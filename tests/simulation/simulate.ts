@@ -1,14 +1,22 @@
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
+import { runDeliverySeed } from './delivery/run-delivery-seed.ts';
 import { runSeed } from './run-seed.ts';
 import type { SeedReport } from './seed-run.ts';
+
+const RUNS = { delivery: runDeliverySeed } as const;
+export type About = keyof typeof RUNS;
+
+const runOf = (about: About | undefined) => (about ? RUNS[about] : runSeed);
 
 /**
  * Runs many seeds: `node tests/simulation/simulate.ts --seeds 1000`. One seed with its events: `--from 4711 --seeds 1 --trace`.
  * Exits 1 when a seed found something, and prints how to repeat it.
  */
 export interface SimulationOptions {
+  /** What the seeds are about; each is a world of its own. Absent: what a seed's number says. */
+  readonly about?: About | undefined;
   readonly from: number;
   readonly seeds: number;
   /** Threads. */
@@ -54,27 +62,31 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     }
     options.onProgress?.(done, failed.length);
   };
-  const { againEvery } = options;
+  const { againEvery, about } = options;
+  const how = { againEvery, about };
   if (options.workers <= 1) {
-    for (let batch = take(); batch.length > 0; batch = take()) add(await runBatch(batch, againEvery));
-  } else await Promise.all(Array.from({ length: options.workers }, () => runWorker(againEvery, take, add)));
+    for (let batch = take(); batch.length > 0; batch = take()) add(await runBatch(batch, how));
+  } else await Promise.all(Array.from({ length: options.workers }, () => runWorker(how, take, add)));
   failed.sort((one, other) => one.seed - other.seed);
   return { seeds: done, events, failed, coverage };
 }
 
-async function runBatch(seeds: readonly number[], againEvery: number): Promise<SeedReport[]> {
+type How = Pick<SimulationOptions, 'about' | 'againEvery'>;
+
+async function runBatch(seeds: readonly number[], { about, againEvery }: How): Promise<SeedReport[]> {
+  const run = runOf(about);
   const reports: SeedReport[] = [];
   for (const seed of seeds) {
-    const report = await runSeed(seed);
-    const again = againEvery > 0 && seed % againEvery === 0 ? await runSeed(seed) : report;
+    const report = await run(seed);
+    const again = againEvery > 0 && seed % againEvery === 0 ? await run(seed) : report;
     const same = again.traceHash === report.traceHash;
     reports.push(same ? report : { ...report, problems: [...report.problems, 'the same seed does the same: it did not'] });
   }
   return reports;
 }
 
-function runWorker(againEvery: number, take: () => number[], add: (reports: readonly SeedReport[]) => void): Promise<void> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { againEvery } });
+function runWorker(how: How, take: () => number[], add: (reports: readonly SeedReport[]) => void): Promise<void> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: how });
   return new Promise((resolve, reject) => {
     const feed = () => {
       const batch = take();
@@ -92,16 +104,17 @@ function runWorker(againEvery: number, take: () => number[], add: (reports: read
 
 function work(): void {
   const port = parentPort;
-  const { againEvery } = workerData as { againEvery: number };
+  const how = workerData as How;
   port?.on('message', (seeds: number[]) => {
     if (seeds.length === 0) port.close();
-    else void runBatch(seeds, againEvery).then((reports) => port.postMessage(reports));
+    else void runBatch(seeds, how).then((reports) => port.postMessage(reports));
   });
 }
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
+      about: { type: 'string' },
       from: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '1000' },
       workers: { type: 'string', default: '2' },
@@ -111,14 +124,20 @@ async function main(): Promise<number> {
       problems: { type: 'string', default: '5' },
     },
   });
-  if (values.trace) return traceSeed(Number(values.from));
+  const about = values.about as About | undefined;
+  if (about !== undefined && !Object.hasOwn(RUNS, about)) {
+    process.stderr.write(`--about ${about}: there is ${Object.keys(RUNS).join(', ')}\n`);
+    return 2;
+  }
+  if (values.trace) return traceSeed(Number(values.from), about);
   const report = await simulate({
+    about,
     from: Number(values.from),
     seeds: Number(values.seeds),
     workers: Number(values.workers),
     againEvery: Number(values.again),
     problemsMax: Number(values.problems),
-    onFound: ({ seed, problems }) => process.stdout.write(`seed ${seed}:\n  ${problems.join('\n  ')}\n${repeat(seed)}\n`),
+    onFound: ({ seed, problems }) => process.stdout.write(`seed ${seed}:\n  ${problems.join('\n  ')}\n${repeat(seed, about)}\n`),
     onProgress: (done, failed) => process.stderr.isTTY && process.stderr.write(`\r${done} seeds, ${failed} with problems`),
   });
   if (values.table) process.stdout.write(`${report.coverage.table().join('\n')}\n`);
@@ -126,10 +145,13 @@ async function main(): Promise<number> {
   return report.failed.length > 0 ? 1 : 0;
 }
 
-export const repeat = (seed: number): string => `  repeat: node tests/simulation/simulate.ts --from ${seed} --trace`;
+export const repeat = (seed: number, about?: About): string =>
+  `  repeat: node tests/simulation/simulate.ts${about ? ` --about ${about}` : ''} --from ${seed} --trace`;
 
-async function traceSeed(seed: number): Promise<number> {
-  const report = await runSeed(seed, { onEvent: (event, at) => process.stdout.write(`${String(at).padStart(5)} ${event}\n`) });
+async function traceSeed(seed: number, about: About | undefined): Promise<number> {
+  const report = await runOf(about)(seed, {
+    onEvent: (event, at) => process.stdout.write(`${String(at).padStart(5)} ${event}\n`),
+  });
   process.stdout.write(`${report.problems.join('\n')}\n`);
   return report.problems.length > 0 ? 1 : 0;
 }

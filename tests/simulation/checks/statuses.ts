@@ -65,6 +65,21 @@ export const STATUSES: { readonly [kind: string]: StatusRules } = {
     },
     settled: new Set(['Succeeded', 'Failed', 'Stopped']),
   },
+  CodePipelineExecution: {
+    member: 'status',
+    arn: 'pipelineArn',
+    next: {
+      absent: ['InProgress'],
+      InProgress: ['Stopping', 'Succeeded', 'Failed', 'Superseded', 'absent'],
+      Stopping: ['Stopped', 'absent'],
+      Succeeded: ['absent'],
+      Superseded: ['absent'],
+      // RetryStageExecution
+      Failed: ['InProgress', 'absent'],
+      Stopped: ['InProgress', 'absent'],
+    },
+    settled: new Set(['Stopped', 'Succeeded', 'Failed', 'Superseded']),
+  },
   TrainingJob: JOB,
   ProcessingJob: JOB,
   TransformJob: JOB,

@@ -3,17 +3,20 @@ import { type Check, listOf, shown, textOf, type Watched } from './check.ts';
 import { isUnsettled } from './statuses.ts';
 
 /** Things to do that are rows of their own: as long as the row is there, it is to be done. */
-const TO_DO = new Set(['FunctionEnvironment', 'Notice']);
+const TO_DO = new Set(['FunctionEnvironment', 'Notice', 'CodePipelineRemains', 'CodePipelineSourcePlace']);
 /** Timers that may stay though nothing is to be done now: what serves is looked at at every start. */
 const STAYING = new Set(['Endpoint']);
 
 /** After a kill only timers tell that something is to be done. */
 export function checkUnsettledHaveTimers({ disk, nowMs }: Watched): Check {
-  const isToDo = ({ kind }: ResourceKey, document: unknown): boolean =>
-    TO_DO.has(kind) ||
-    // a step goes on with its execution
-    (kind !== 'PipelineExecutionStep' && isUnsettled(kind, document)) ||
-    (kind === 'Endpoint' && listOf(document, 'retiring').length > 0);
+  const isRemoved = (key: ResourceKey): boolean =>
+    key.kind === 'CodePipelineExecution' &&
+    disk.rows.get({ ...key, kind: 'CodePipelineRemains', name: key.name.slice(0, key.name.lastIndexOf('/')) }) !== undefined;
+  const isToDo = (key: ResourceKey, document: unknown): boolean =>
+    TO_DO.has(key.kind) ||
+    // a step goes on with its execution; deliveries of a pipeline that is gone only wait to be removed
+    (key.kind !== 'PipelineExecutionStep' && isUnsettled(key.kind, document) && !isRemoved(key)) ||
+    (key.kind === 'Endpoint' && listOf(document, 'retiring').length > 0);
   const lacks = (key: ResourceKey): string[] => {
     const row = disk.rows.get(key);
     return row && isToDo(key, row.document) && disk.timersOf(key).length === 0
@@ -28,7 +31,7 @@ export function checkUnsettledHaveTimers({ disk, nowMs }: Watched): Check {
     ],
     atRest() {
       const problems: string[] = [];
-      for (const kind of ['PipelineExecution', 'TrainingJob', 'ProcessingJob', 'TransformJob']) {
+      for (const kind of ['PipelineExecution', 'CodePipelineExecution', 'TrainingJob', 'ProcessingJob', 'TransformJob']) {
         for (const row of disk.rows.all(kind)) {
           for (const { reconciler, dueAtMs } of isToDo(row.key, row.document) ? [] : disk.timersOf(row.key)) {
             // the files of a job go a while after its end
@@ -48,6 +51,9 @@ export function checkUnsettledHaveTimers({ disk, nowMs }: Watched): Check {
 
 const OF_ROWS = new Set([
   'PipelineExecution',
+  'CodePipelineExecution',
+  'CodePipelineRemains',
+  'CodePipelineSourcePlace',
   'TrainingJob',
   'ProcessingJob',
   'TransformJob',

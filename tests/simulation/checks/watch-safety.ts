@@ -1,11 +1,18 @@
 import type { JsonObject } from '../../../src/platform/json.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
-import type { Watched } from './check.ts';
+import type { Check, Watched } from './check.ts';
 import { allChecks, Safety } from './safety.ts';
 
+interface WatchOptions {
+  readonly world: World;
+  readonly machine: Machine;
+  /** Of promises beside those that are watched in every run. */
+  readonly more?: (watched: Watched) => readonly Check[];
+}
+
 /** Watches every promise over one simulated machine and its clients. */
-export function watchSafety({ world, machine }: { readonly world: World; readonly machine: Machine }): Safety {
+export function watchSafety({ world, machine, more = () => [] }: WatchOptions): Safety {
   const { disk, parts } = machine;
   const { job } = world.settings.reservations;
   const { capacity } = world;
@@ -20,7 +27,7 @@ export function watchSafety({ world, machine }: { readonly world: World; readonl
     routes: () => parts.router.snapshot.endpoints,
   };
   const reached = (kind: string, transition: string) => world.coverage.add(kind, transition);
-  const safety = new Safety(watched, allChecks(watched, { reached }));
+  const safety = new Safety(watched, [...allChecks(watched, { reached }), ...more(watched)]);
   world.onCall = (operation, input) => {
     const answered = safety.asked(operation, input as JsonObject);
     return (output) => answered(output as JsonObject);

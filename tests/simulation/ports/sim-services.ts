@@ -182,10 +182,17 @@ async function textOf(parts: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(pieces).toString('utf8');
 }
 
+interface CalledJob {
+  readonly data: { readonly actionConfiguration: { readonly configuration: { readonly UserParameters: string } } };
+}
+
 function eventOf(text: string): Readonly<Record<string, unknown>> {
   try {
     const event = JSON.parse(text) as unknown;
-    return typeof event === 'object' && event !== null ? (event as Record<string, unknown>) : {};
+    if (typeof event !== 'object' || event === null) return {};
+    // what a delivery pipeline calls a function with: its user's parameters stand in the job
+    const job = (event as { 'CodePipeline.job'?: CalledJob })['CodePipeline.job'];
+    return (job ? JSON.parse(job.data.actionConfiguration.configuration.UserParameters) : event) as Record<string, unknown>;
   } catch {
     return {};
   }
