@@ -3,7 +3,7 @@ import { deedForm, type Keep } from './deed.ts';
 import { type Attempt, type Delivery, readExecution, type ShownAttempt } from './delivery-reads.ts';
 import { h } from './dom.ts';
 import { packagesIn } from './format.ts';
-import { commitLink, outwardLink } from './links.ts';
+import { commitLink, linkOfArn, outwardLink } from './links.ts';
 import { listOf, tableOf, timeOf } from './parts.ts';
 import { comparisonOf } from './version-compare.ts';
 
@@ -105,7 +105,10 @@ async function candidatesOf(delivery: Delivery, attempt: Attempt): Promise<Node[
     ...(execution?.variables ?? []).map(({ resolvedValue = '' }) => resolvedValue),
     ...before.flatMap(({ output }) => Object.values(output?.outputVariables ?? {})),
   ];
-  const candidates = [...new Set(texts.flatMap(packagesIn))].slice(0, CANDIDATES_SHOWN);
-  const comparisons = await Promise.all(candidates.map(comparisonOf));
-  return candidates.length > 0 ? [h('h3', { class: 'section' }, 'Candidate and production'), ...comparisons] : [];
+  const candidates = [...new Set(texts.flatMap(packagesIn))];
+  if (candidates.length === 0) return [];
+  const comparisons = await Promise.all(candidates.slice(0, CANDIDATES_SHOWN).map(comparisonOf));
+  // nobody is to approve what the first ones hide
+  const others = candidates.slice(CANDIDATES_SHOWN).map((arn) => h('p', {}, 'Also named: ', linkOfArn(arn) ?? arn));
+  return [h('h3', { class: 'section' }, 'Candidate and production'), ...comparisons, ...others];
 }
