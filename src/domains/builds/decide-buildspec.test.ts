@@ -129,3 +129,10 @@ test('names that look like members of an object are names; aliases cannot grow w
   assert.match(bad(`version: 0.2\n${bomb.join('\n')}`), /alias/i);
   assert.match(bad('x'.repeat(600_000)), /at most 524288 are read/);
 });
+
+test('a buildspec of many keys costs no more than they are, and a key given twice is told', () => {
+  const many = Array.from({ length: 50_000 }, (_, at) => `k${at}: v`).join('\n');
+  assert.match(bad(many), /version: is missing/);
+  assert.match(bad(phases('env:\n  variables:\n    A: 1\n    B: 2\n    A: 3\n')), /"A" is given twice/);
+  assert.match(bad(`${phases('')}\nversion: 0.1\n`), /"version" is given twice/);
+});

@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml';
+import { type Document, isScalar, parseDocument, visit } from 'yaml';
 
 /**
  * A buildspec (version 0.1 or 0.2) as it is to be run. Every value is text as it stands in the file: `3.10` stays `3.10`. What is wrong
@@ -85,12 +85,31 @@ export function parseBuildspec(text: string): Buildspec | BuildspecProblem {
 /** Scalars stay text: YAML's own types would make 3.1 of 3.10 and true of yes. */
 function readYaml(text: string): { readonly value: unknown } | BuildspecProblem {
   try {
-    const document = parseDocument(text, { schema: 'failsafe', merge: true });
+    // keys are compared below: the parser compares each with each
+    const document = parseDocument(text, { schema: 'failsafe', merge: true, uniqueKeys: false });
     const [error] = document.errors;
+    const twice = error ? undefined : keyTwice(document);
+    if (twice !== undefined) return { problem: `Keys are unique in a mapping: ${show(twice)} is given twice.` };
     return error ? { problem: error.message.trim() } : { value: document.toJS({ maxAliasCount: 100 }) };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) }; // aliases that name too much
   }
+}
+
+function keyTwice(document: Document): string | undefined {
+  let twice: string | undefined;
+  visit(document, {
+    Map(_key, { items }) {
+      const known = new Set<unknown>();
+      for (const { key } of items) {
+        const value = isScalar(key) ? key.value : key;
+        if (known.has(value) && value !== '<<') twice ??= String(value);
+        known.add(value);
+      }
+      return twice === undefined ? undefined : visit.BREAK;
+    },
+  });
+  return twice;
 }
 
 type Mapping = Readonly<Record<string, unknown>>;
