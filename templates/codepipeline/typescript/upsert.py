@@ -36,16 +36,18 @@ def content_of(asset):
 
 
 def put(sagemaker, request):
-    """Updates the pipeline, or makes it with the project's tag; its ARN."""
+    """Updates the pipeline, or makes it, with the project's tag; its ARN."""
     from botocore.exceptions import ClientError
 
+    tags = [{"Key": "slipway:project", "Value": request["PipelineName"]}]
     try:
-        return sagemaker.update_pipeline(**request)["PipelineArn"]
+        arn = sagemaker.update_pipeline(**request)["PipelineArn"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFound":
             raise
-    tags = [{"Key": "slipway:project", "Value": request["PipelineName"]}]
-    return sagemaker.create_pipeline(**request, Tags=tags)["PipelineArn"]
+        return sagemaker.create_pipeline(**request, Tags=tags)["PipelineArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=tags)  # it may have been made by hand
+    return arn
 
 
 def main():

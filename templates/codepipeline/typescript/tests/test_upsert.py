@@ -22,16 +22,20 @@ class Server:
             raise exceptions.ClientError({"Error": {"Code": "ResourceNotFound", "Message": "gone"}}, "UpdatePipeline")
         return {"PipelineArn": "arn"}
 
+    def add_tags(self, ResourceArn, Tags):
+        """SageMaker."""
+        self.calls.append((ResourceArn, Tags))
+
     def create_pipeline(self, Tags, **_request):
         """SageMaker."""
         self.calls.append(Tags)
         return {"PipelineArn": "arn"}
 
 
-def test_what_is_there_is_updated():
+def test_what_is_there_is_updated_and_becomes_the_project_s():
     server = Server(is_there=True)
     assert put(server, REQUEST) == "arn"
-    assert server.calls == ["update"]
+    assert server.calls == ["update", ("arn", [{"Key": "slipway:project", "Value": "p"}])]
 
 
 def test_what_is_not_there_is_made_with_the_tag_of_the_project():
