@@ -102,11 +102,17 @@ export function readRecords(text: string): BuildRecords {
   };
 }
 
+/** A driver writes some dozens; they are read every few seconds. */
+const LINES_MAX = 2_000;
+
 function* lines(text: string): Generator<Readonly<Record<string, unknown>>> {
-  // the last one may be only half written
-  for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
-    const value = line === '' ? undefined : parsed(line);
+  let from = 0;
+  for (let count = 0; count < LINES_MAX; count += 1) {
+    const end = text.indexOf('\n', from);
+    if (end < 0) return; // the last one may be only half written
+    const value = end === from ? undefined : parsed(text.slice(from, end));
     if (typeof value === 'object' && value !== null) yield value as Readonly<Record<string, unknown>>;
+    from = end + 1;
   }
 }
 
