@@ -73,6 +73,9 @@ test('records that code of a build wrote for nobody to read are read', () => {
       [255, ''],
     ],
   );
+  const end = '{"kind":"end","status":"SUCCEEDED"}\n';
+  const ends = [1_000, 10_000].map((count) => readRecords(`${'{}\n'.repeat(count)}${end}`).end);
+  assert.deepEqual(ends, ['SUCCEEDED', undefined], 'as many as a driver may write');
   assert.deepEqual(
     records.reports.get(0)?.map(({ length }) => length),
     [1024, 1, 0],
