@@ -247,6 +247,16 @@ suite('attacks on git repositories', () => {
     assert.equal(await status(session.accessKeyId, `${session.secretAccessKey}:${token.slice(0, -2)}`), 401);
   });
 
+  test('a request that git cannot read is refused in words', async () => {
+    await create('unread');
+    await git.must('push', '--quiet', address('unread'), `${base}:refs/heads/main`);
+    for (const body of ['0012command=fetch\n00010000', '0014command=ls-refs\n0000', 'zzzz', '00']) {
+      const headers = { 'content-type': 'application/x-git-upload-pack-request' };
+      const answer = await ask('/_slipway/git/unread/git-upload-pack', { method: 'POST', body, headers });
+      assert.match(await answer.text(), /^[0-9a-f]{4}ERR /, body);
+    }
+  });
+
   test('what Git-Protocol says reaches git as a number or not at all', async () => {
     await create('protocol');
     const marks = ['version=2:GIT_DIR=/tmp', 'version=9', 'version=2\tx', 'x'.repeat(5000), 'version=1:version=2;$(id)'];

@@ -140,13 +140,36 @@ async function answerCommand(
     const report = await service.receivePack(caller, name, body, version);
     return sendBytes(request, response, 'application/x-git-receive-pack-result', report);
   }
-  const pieces = await service.uploadPack(caller, name, await bounded(body, FETCH_BYTES_MAX), version);
+  const pieces = await begun(await service.uploadPack(caller, name, await bounded(body, FETCH_BYTES_MAX), version));
   response.writeHead(200, { ...NEVER_KEPT, 'content-type': 'application/x-git-upload-pack-result' });
   await pipeline(pieces, response).catch((error: NodeJS.ErrnoException) => {
     // the client has gone, or git has told it already what was wrong; a pack that ends early is noticed by its reader
     if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE' && !(error instanceof BackendError)) throw error;
     response.destroy();
   });
+}
+
+/** What git answers, once it has begun to: a request that it gives up before the first byte is refused like any other. */
+async function begun(pieces: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  try {
+    const first = await iterator.next();
+    return following(first, iterator);
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    throw new ServiceError('InvalidRequest', 'git could not answer this request: it is not of its protocol, or was cut off.');
+  }
+}
+
+async function* following(
+  first: IteratorResult<Uint8Array>,
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    for (let piece = first; !piece.done; piece = await iterator.next()) yield piece.value;
+  } finally {
+    await iterator.return?.();
+  }
 }
 
 /** The body as git meant it; whoever waits for `100 Continue` is told to go on when the first byte is wanted. */
