@@ -101,6 +101,21 @@ test('a branch that is protected while its push is still being sent is not rewri
     assert.match(linesOf(await room.service.receivePack(CALLER, repositoryName, followed(), 0)), /follows http/);
   }));
 
+test('the commands of a push may come byte by byte', { timeout: 30_000 }, () =>
+  withRoom(roomOver, async ({ room, call }) => {
+    await call('codecommit:CreateRepository', { repositoryName });
+    const lines = Array.from({ length: 4_000 }, (_, at) =>
+      pktLine(`${ZERO} ${'1'.repeat(40)} refs/${at}${at === 0 ? '\0 report-status' : ''}`),
+    );
+    const head = Buffer.concat([...lines, FLUSH]);
+    const sent = async function* () {
+      for (let at = 0; at < head.length; at += 1) yield head.subarray(at, at + 1);
+    };
+    const refused = linesOf(await room.service.receivePack(CALLER, repositoryName, sent(), 0));
+    assert.equal(refused.split(', ').length, 4_000);
+  }),
+);
+
 test('a branch that becomes the default while its deletion waits for its turn is not deleted', () => {
   const gate = Promise.withResolvers<void>();
   const held = (git: Git): Git => ({

@@ -142,6 +142,8 @@ const refusedReport = (why: string, commands: readonly RefCommand[]): PushReport
 /** The commands of a push and what of its pack came with them. */
 async function readHead(source: AsyncIterator<Uint8Array>): Promise<{ head: PushHead; rest: Buffer }> {
   let bytes: Buffer = Buffer.alloc(0);
+  let further: Uint8Array[] = [];
+  let furtherBytes = 0;
   const refuse = async (code: 'InvalidRequest' | 'IncompleteBody', message: string): Promise<never> => {
     // whoever answers reads away what is left
     await source.return?.();
@@ -149,7 +151,15 @@ async function readHead(source: AsyncIterator<Uint8Array>): Promise<{ head: Push
   };
   for (;;) {
     const step = await source.next();
-    if (!step.done) bytes = Buffer.concat([bytes, step.value]);
+    if (!step.done) {
+      further.push(step.value);
+      furtherBytes += step.value.length;
+      // as much again: however small the pieces are, the head is put together and looked through a few times only
+      if (furtherBytes < bytes.length) continue;
+    }
+    bytes = Buffer.concat([bytes, ...further]);
+    further = [];
+    furtherBytes = 0;
     const head = parsePushHead(bytes);
     if (typeof head === 'string') return refuse('InvalidRequest', `This is no push: ${head}.`);
     if (head) return { head, rest: bytes.subarray(head.sizeBytes) };
