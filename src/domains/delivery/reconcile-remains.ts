@@ -1,7 +1,5 @@
-import { BackendError } from '../../platform/errors/families.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
-import type { ResourceKey } from '../../platform/resource-key.ts';
-import type { Commit, Store } from '../../platform/store/port.ts';
+import { removeRows, removeWithTimer } from '../../platform/reconcile/remove-rows.ts';
 import type { DeliveryPorts } from './ports.ts';
 import { EXECUTION_KIND, EXECUTION_RECONCILER, JOB_KIND, REMAINS_RECONCILER, SOURCE_KIND, VERSION_KIND } from './resources.ts';
 
@@ -14,46 +12,14 @@ const PAGE = 200;
 export const remainsReconciler = ({ store }: Pick<DeliveryPorts, 'store'>): Reconciler => ({
   name: REMAINS_RECONCILER,
   async reconcile(key) {
-    await removeAll(store, key, { kind: SOURCE_KIND, namePrefix: `${key.name}/` });
-    await removeAll(store, key, { kind: EXECUTION_KIND, parent: key.name }, (execution) =>
-      removeAll(store, execution, { kind: JOB_KIND, parent: execution.name }),
-    );
-    await removeAll(store, key, { kind: VERSION_KIND, parent: key.name });
-    const row = await store.get(key);
-    await commit(store, {
-      expect: [{ key, version: row?.version ?? 0 }],
-      remove: row ? [key] : [],
-      timers: [{ reconciler: REMAINS_RECONCILER, key, dueAtMs: null }],
+    const { account, region, name } = key;
+    const all = (kind: string) => ({ account, region, kind, limit: PAGE });
+    await removeRows(store, { ...all(SOURCE_KIND), namePrefix: `${name}/` });
+    await removeRows(store, { ...all(EXECUTION_KIND), parent: name }, async (executions) => {
+      for (const execution of executions) await removeRows(store, { ...all(JOB_KIND), parent: execution.key.name });
+      return { timers: executions.map((one) => ({ reconciler: EXECUTION_RECONCILER, key: one.key, dueAtMs: null })) };
     });
+    await removeRows(store, { ...all(VERSION_KIND), parent: name });
+    await removeWithTimer(store, REMAINS_RECONCILER, key);
   },
 });
-
-async function removeAll(
-  store: Store,
-  { account, region }: ResourceKey,
-  what: { readonly kind: string; readonly parent?: string; readonly namePrefix?: string },
-  before?: (key: ResourceKey) => Promise<void>,
-): Promise<void> {
-  for (;;) {
-    const { rows } = await store.list({ account, region, ...what, sortBy: 'name', order: 'ascending', limit: PAGE });
-    if (rows.length === 0) return;
-    for (const { key } of rows) await before?.(key);
-    await commit(store, {
-      expect: rows.map(({ key, version }) => ({ key, version })),
-      remove: rows.map(({ key }) => key),
-      ...(what.kind === EXECUTION_KIND && {
-        timers: rows.map(({ key }) => ({ reconciler: EXECUTION_RECONCILER, key, dueAtMs: null })),
-      }),
-    });
-  }
-}
-
-async function commit(store: Store, changes: Commit): Promise<void> {
-  const { outcome } = await store.commit(changes);
-  // an execution was just moved on, or it is the store's trouble: the next look decides anew
-  if (outcome !== 'done') {
-    throw new BackendError('storage', `Rows of a deleted delivery pipeline could not be removed: ${outcome}.`, {
-      retryable: true,
-    });
-  }
-}

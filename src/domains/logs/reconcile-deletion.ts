@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
+import { removeRows } from '../../platform/reconcile/remove-rows.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { tagsKey } from '../../platform/resources/tags.ts';
 import type { Row, Store } from '../../platform/store/port.ts';
@@ -43,24 +44,12 @@ async function finishStream(ports: LogsRoomPorts, key: ResourceKey, nowMs: numbe
 async function finishGroup(ports: LogsRoomPorts, key: ResourceKey, nowMs: number): Promise<void> {
   const row = await ports.store.get<LogGroupDocument>(key);
   if (!row?.document.deletion) return clearTimer(ports.store, key, row?.version ?? 0);
-  for (;;) {
-    const page = await ports.store.list<LogStreamDocument>({
-      account: key.account,
-      region: key.region,
-      kind: LOG_STREAM.kind,
-      namePrefix: `${key.name}:`,
-      sortBy: 'name',
-      order: 'ascending',
-      limit: STREAMS_PER_COMMIT,
-    });
-    if (page.rows.length === 0) break;
-    for (const stream of page.rows) await removeFile(ports, stream);
-    await ports.store.commit({
-      expect: page.rows.map((stream) => ({ key: stream.key, version: stream.version })),
-      remove: page.rows.map((stream) => stream.key),
-      timers: page.rows.map((stream) => ({ reconciler: LOGS_DELETION, key: stream.key, dueAtMs: null })),
-    });
-  }
+  const { account, region, name } = key;
+  const streams = { account, region, kind: LOG_STREAM.kind, namePrefix: `${name}:`, limit: STREAMS_PER_COMMIT };
+  await removeRows<LogStreamDocument>(ports.store, streams, async (rows) => {
+    for (const stream of rows) await removeFile(ports, stream);
+    return { timers: rows.map((stream) => ({ reconciler: LOGS_DELETION, key: stream.key, dueAtMs: null })) };
+  });
   const arn = groupArn(key, key.name);
   await ports.store.commit({
     expect: [{ key, version: row.version }],

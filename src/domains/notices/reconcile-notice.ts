@@ -1,6 +1,7 @@
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { CAUSE, causeKey, type NoticeDocument, NOTICE } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
+import { removeWithTimer } from '../../platform/reconcile/remove-rows.ts';
 import type { Commit, RowIndex } from '../../platform/store/port.ts';
 import { type Read, readRow, writeOf } from '../../platform/store/typed-rows.ts';
 import { decideRefused, type Refusal } from './decide-refusal.ts';
@@ -59,18 +60,9 @@ function withCause(row: Row, { work }: Taken, nowMs: number): Commit {
   };
 }
 
-export const causeReconciler = ({ store, clock }: NoticePorts): Reconciler => ({
+export const causeReconciler = ({ store }: NoticePorts): Reconciler => ({
   name: CAUSE,
-  async reconcile(key) {
-    const row = await store.get(key);
-    const timers = [{ reconciler: CAUSE, key, dueAtMs: null }];
-    const { outcome } = await store.commit({
-      expect: [{ key, version: row?.version ?? 0 }],
-      ...(row && { remove: [key] }),
-      timers,
-    });
-    return outcome === 'done' ? undefined : { retryAtMs: clock.now() };
-  },
+  reconcile: (key) => removeWithTimer(store, CAUSE, key),
 });
 
 const taken = ({ key, version }: Row): Commit => ({

@@ -1,5 +1,6 @@
 import { listRows, readRow } from '../../platform/store/typed-rows.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
+import { removeRows } from '../../platform/reconcile/remove-rows.ts';
 import type { ResourceKey } from '../../platform/resource-key.ts';
 import { attributeNumber } from './decide-attributes.ts';
 import { type MessageDocument, MESSAGE_KIND, QUEUE_REMAINS, QUEUE_RETENTION, type QueueDocument } from './resources.ts';
@@ -43,15 +44,12 @@ export const retentionReconciler = (ports: QueuesPorts): Reconciler => ({
 });
 
 /** Empties a box that no queue has any more. */
-export const remainsReconciler = (ports: QueuesPorts): Reconciler => ({
+export const remainsReconciler = ({ store }: QueuesPorts): Reconciler => ({
   name: QUEUE_REMAINS,
   async reconcile(key) {
-    for (;;) {
-      const rows = await oldest(ports, key, key.name);
-      if (rows.length === 0) break;
-      await removeMessages(ports, rows);
-    }
-    await ports.store.commit({ expect: [{ key, version: 0 }], timers: [{ reconciler: QUEUE_REMAINS, key, dueAtMs: null }] });
+    const { account, region, name } = key;
+    await removeRows(store, { account, region, kind: MESSAGE_KIND, parent: name, limit: MESSAGES_PER_COMMIT });
+    await store.commit({ expect: [{ key, version: 0 }], timers: [{ reconciler: QUEUE_REMAINS, key, dueAtMs: null }] });
   },
 });
 

@@ -5,9 +5,11 @@ import type { JsonObject } from '../../platform/json.ts';
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import { newNotice, type NoticeDocument, noticeKey } from '../../platform/notices.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
+import { removeRows } from '../../platform/reconcile/remove-rows.ts';
 import { tagsKey } from '../../platform/resources/tags.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit } from '../../platform/store/port.ts';
-import { listRows, readRow } from '../../platform/store/typed-rows.ts';
+import { readRow } from '../../platform/store/typed-rows.ts';
 import { type Firing, messageOf, timeText, UNIVERSAL, universalMessage } from './decide-target.ts';
 import { decideTurn, type Times, type Turn } from './decide-times.ts';
 import type { SchedulesPorts } from './ports.ts';
@@ -137,38 +139,28 @@ const PAGE = 100;
 export const groupReconciler = ({ store, clock }: SchedulesPorts): Reconciler => ({
   name: GROUP_REMAINS,
   async reconcile(key) {
-    for (;;) {
-      const group = await readRow<GroupDocument>(store, key);
-      const over = { reconciler: GROUP_REMAINS, key, dueAtMs: null };
-      const page = await listRows<ScheduleDocument>(store, {
-        account: key.account,
-        region: key.region,
-        kind: SCHEDULE.kind,
-        parent: key.name,
-        sortBy: 'name',
-        order: 'ascending',
-        limit: PAGE,
-      });
-      if (!group || page.rows.length === 0) {
-        const ledger = ownEntry('schedules', key, {
-          timeMs: clock.now(),
-          action: 'slipway:ScheduleGroup.Deleted',
-          resources: [groupArn(key, key.name)],
-          changes: { State: ['DELETING', null] },
-        });
-        const { outcome } = await store.commit({
-          expect: [{ key, version: group?.version ?? 0 }],
-          ...(group && { remove: [key, tagsKey(groupArn(key, key.name))], ledger: [ledger] }),
-          timers: [over],
-        });
-        if (outcome === 'done') return;
-        continue;
-      }
-      await store.commit({
-        expect: page.rows.map((row) => ({ key: row.key, version: row.version })),
-        remove: page.rows.map((row) => row.key),
-        timers: page.rows.map((row) => ({ reconciler: SCHEDULE_TIMES, key: row.key, dueAtMs: null })),
-      });
+    const { account, region, name } = key;
+    const group = await readRow<GroupDocument>(store, key);
+    if (group?.document.state === 'DELETING') {
+      await removeRows(store, { account, region, kind: SCHEDULE.kind, parent: name, limit: PAGE }, (rows) => ({
+        timers: rows.map((row) => ({ reconciler: SCHEDULE_TIMES, key: row.key, dueAtMs: null })),
+      }));
     }
+    await decideAndCommit(store, async () => {
+      const row = await readRow<GroupDocument>(store, key);
+      const ledger = ownEntry('schedules', key, {
+        timeMs: clock.now(),
+        action: 'slipway:ScheduleGroup.Deleted',
+        resources: [groupArn(key, name)],
+        changes: { State: ['DELETING', null] },
+      });
+      const goes = row?.document.state === 'DELETING'; // another may have been made under the name
+      const commit = {
+        expect: [{ key, version: row?.version ?? 0 }],
+        ...(goes && { remove: [key, tagsKey(groupArn(key, name))], ledger: [ledger] }),
+        timers: [{ reconciler: GROUP_REMAINS, key, dueAtMs: null }],
+      };
+      return { commit, result: undefined };
+    });
   },
 });

@@ -1,8 +1,9 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
+import { removeRows } from '../../platform/reconcile/remove-rows.ts';
 import { GLOBAL } from '../../platform/resource-key.ts';
 import type { Store } from '../../platform/store/port.ts';
-import { UPLOAD_CLEANUP, UPLOAD_PART, type PartDocument, type UploadDocument } from './resources.ts';
+import { UPLOAD_CLEANUP, UPLOAD_PART, type UploadDocument } from './resources.ts';
 
 const PARTS_PER_COMMIT = 500;
 /** How long a completed upload remembers its outcome, for a client that asks again. */
@@ -21,7 +22,8 @@ export const uploadCleanupReconciler = ({ store, clock }: { store: Store; clock:
       return;
     }
     if (row.index.status === 'Open') return;
-    await removeParts(store, key.account, row.document.uploadId);
+    const parts = { account: key.account, region: GLOBAL, kind: UPLOAD_PART.kind, namePrefix: `${row.document.uploadId}/` };
+    await removeRows(store, { ...parts, limit: PARTS_PER_COMMIT });
     const keepUntilMs = (row.document.completion?.completedAtMs ?? Number.NEGATIVE_INFINITY) + COMPLETION_KEPT_MS;
     const isKept = keepUntilMs > clock.now();
     await store.commit({
@@ -31,22 +33,3 @@ export const uploadCleanupReconciler = ({ store, clock }: { store: Store; clock:
     });
   },
 });
-
-async function removeParts(store: Store, account: string, uploadId: string): Promise<void> {
-  for (;;) {
-    const page = await store.list<PartDocument>({
-      account,
-      region: GLOBAL,
-      kind: UPLOAD_PART.kind,
-      namePrefix: `${uploadId}/`,
-      sortBy: 'name',
-      order: 'ascending',
-      limit: PARTS_PER_COMMIT,
-    });
-    if (page.rows.length === 0) return;
-    await store.commit({
-      expect: page.rows.map(({ key, version }) => ({ key, version })),
-      remove: page.rows.map(({ key }) => key),
-    });
-  }
-}

@@ -1,9 +1,10 @@
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
-import { listRows, readRow } from '../../platform/store/typed-rows.ts';
+import { removeRows, removeWithTimer } from '../../platform/reconcile/remove-rows.ts';
+import { readRow } from '../../platform/store/typed-rows.ts';
 import type { TopicsPorts } from './ports.ts';
 import { PENDING_SUBSCRIPTION, SUBSCRIPTION, subscriptionArn, type SubscriptionDocument, TOPIC_REMAINS } from './resources.ts';
-import { unsubscribeParts } from './subscribing.ts';
+import { endpointKeyOf, unsubscribeParts } from './subscribing.ts';
 
 /** A subscription that nobody confirmed goes when its token ends. */
 export const pendingReconciler = ({ store, clock }: TopicsPorts): Reconciler => ({
@@ -33,31 +34,15 @@ export const pendingReconciler = ({ store, clock }: TopicsPorts): Reconciler => 
 const PAGE = 100;
 
 /** Removes what belonged to a topic that was deleted; key: its box, of which there is no row. */
-export const remainsReconciler = ({ store, clock }: TopicsPorts): Reconciler => ({
+export const remainsReconciler = ({ store }: TopicsPorts): Reconciler => ({
   name: TOPIC_REMAINS,
   async reconcile(key) {
-    for (;;) {
-      const page = await listRows<SubscriptionDocument>(store, {
-        account: key.account,
-        region: key.region,
-        kind: SUBSCRIPTION.kind,
-        parent: key.name,
-        sortBy: 'name',
-        order: 'ascending',
-        limit: PAGE,
-      });
-      const parts = page.rows.map(unsubscribeParts);
-      const done = page.next === undefined;
-      const { outcome } = await store.commit({
-        expect: parts.flatMap(({ expect }) => expect),
-        remove: parts.flatMap(({ remove = [] }) => remove),
-        timers: [
-          ...parts.flatMap(({ timers = [] }) => timers),
-          ...(done && parts.length === 0 ? [{ reconciler: TOPIC_REMAINS, key, dueAtMs: null }] : []),
-        ],
-      });
-      if (outcome !== 'done') return { retryAtMs: clock.now() };
-      if (parts.length === 0) return;
-    }
+    const { account, region, name } = key;
+    const subscriptions = { account, region, kind: SUBSCRIPTION.kind, parent: name, limit: PAGE };
+    await removeRows<SubscriptionDocument>(store, subscriptions, (rows) => ({
+      remove: rows.map(endpointKeyOf),
+      timers: rows.map((row) => ({ reconciler: PENDING_SUBSCRIPTION, key: row.key, dueAtMs: null })),
+    }));
+    await removeWithTimer(store, TOPIC_REMAINS, key);
   },
 });

@@ -1,6 +1,7 @@
 import type { Json } from '../../platform/json.ts';
 import type { LedgerInput } from '../../platform/ledger/entry.ts';
 import { newNotice, noticeKey, type NoticeTarget } from '../../platform/notices.ts';
+import type { ResourceKey } from '../../platform/resource-key.ts';
 import type { Place } from '../../platform/resources/declaration.ts';
 import { decideAndCommit } from '../../platform/store/attempt.ts';
 import type { Commit, RowIndex } from '../../platform/store/port.ts';
@@ -166,11 +167,15 @@ export async function confirm(
   });
 }
 
+/** The claim of a subscription on its endpoint. */
+export const endpointKeyOf = ({ key, document }: SubscriptionRow): ResourceKey =>
+  endpointKey(key, document.box, endpointDigest(document.protocol, document.endpoint));
+
 /** What removes a subscription. */
-export const unsubscribeParts = ({ key, version, document }: SubscriptionRow): Commit => ({
-  expect: [{ key, version }],
-  remove: [key, endpointKey(key, document.box, endpointDigest(document.protocol, document.endpoint))],
-  timers: [{ reconciler: PENDING_SUBSCRIPTION, key, dueAtMs: null }],
+export const unsubscribeParts = (row: SubscriptionRow): Commit => ({
+  expect: [{ key: row.key, version: row.version }],
+  remove: [row.key, endpointKeyOf(row)],
+  timers: [{ reconciler: PENDING_SUBSCRIPTION, key: row.key, dueAtMs: null }],
 });
 
 /** Unsubscribes by the link of a message. */

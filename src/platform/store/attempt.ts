@@ -15,7 +15,10 @@ const ATTEMPTS_MAX = 64;
  * use rows it already has for the first call) and names their versions in `expect`. After `unknown` it is called again too:
  * it must recognise its own write if that took effect, or be harmless when done twice.
  */
-export async function decideAndCommit<R>(store: Store, attempt: (count: number) => Promise<Attempt<R>>): Promise<R> {
+export async function decideAndCommit<R>(
+  store: Pick<Store, 'commit'>,
+  attempt: (count: number) => Promise<Attempt<R>>,
+): Promise<R> {
   for (let count = 0; count < ATTEMPTS_MAX; count += 1) {
     const { commit, result } = await attempt(count);
     if (!commit) return result;
