@@ -7,6 +7,7 @@ import { services } from './check-answer.ts';
 import type { Corpus } from './corpus.ts';
 import { type Encoded, encodeInput, formOf } from './encode-input.ts';
 import type { FuzzRequest } from './fuzz-request.ts';
+import { makeGitRequest } from './make-git.ts';
 import { makeHuge } from './make-huge.ts';
 import { type InputStyle, makeInput } from './make-input.ts';
 import { makeHttpJunk, spoilBody, spoilTarget } from './make-junk.ts';
@@ -69,7 +70,8 @@ export class RequestSource {
     if (share < 0.875) return makeObjectRequest(this.known, random);
     if (share < 0.88) return makePresignedRequest(this.#corpus.target, random);
     if (share < 0.91) return makeRegistryRequest(this.#corpus, this.known, random);
-    if (share < 0.93) return makePageRequest(this.#corpus, this.known, random);
+    if (share < 0.925) return makePageRequest(this.#corpus, this.known, random);
+    if (share < 0.935) return makeGitRequest(this.#corpus, this.known, random);
     if (share < 0.95) return this.#unsigned();
     if (share < 0.96) return this.#unbuilt();
     if (share < 0.9602) return makeHuge(random);

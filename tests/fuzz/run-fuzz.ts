@@ -9,7 +9,7 @@ import { bytesOf, type FuzzRequest, toFile } from './fuzz-request.ts';
 import { KnownValues } from './known-values.ts';
 import { RequestSource } from './request-source.ts';
 import { shrink } from './shrink.ts';
-import { type Answer, type Outcome, WireConnection } from './wire-connection.ts';
+import { type Answer, BROKE_OFF, type Outcome, WireConnection } from './wire-connection.ts';
 
 export interface FuzzOptions {
   readonly seed: number;
@@ -120,7 +120,9 @@ export class FuzzRun {
       outcome = await send(request, client, this.#corpus);
       fault = faultOf(request, outcome);
     } catch (error) {
-      fault = `${(error as Error).name}: ${(error as Error).message}`;
+      // git has begun its answer before it finds what is wrong: whoever reads it is told so in it, and by its end
+      if (!(request.kind === 'git' && (error as Error).message === BROKE_OFF))
+        fault = `${(error as Error).name}: ${(error as Error).message}`;
     }
     const [answer] = outcome.answers;
     count(this.#statuses, answer ? (answer.status < 300 ? '2xx' : String(answer.status)) : 'none');

@@ -15,6 +15,7 @@ export interface Outcome {
 }
 
 const NO_ANSWER_MS = 60_000;
+export const BROKE_OFF = 'an answer broke off';
 
 /**
  * A kept connection of a client that takes any bytes and reads answers strictly: what is no HTTP/1.1 answer is an error. One request at
@@ -65,8 +66,9 @@ export class WireConnection {
       if (answer) continue;
       if (this.#ended) {
         const end = this.#ended;
-        if (this.#received.length > 0 && end === 'closed') throw new WireFault('an answer broke off');
+        const isPart = this.#received.length > 0 && end === 'closed';
         this.close();
+        if (isPart) throw new WireFault(BROKE_OFF);
         return { answers, end };
       }
       if (!(await this.#more(latestMs))) {
