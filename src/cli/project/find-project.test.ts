@@ -104,3 +104,31 @@ test('build projects are found on every page', async () => {
   };
   await withProject(pages, (items) => assert.equal(items.filter(({ kind }) => kind === 'build project').length, 120));
 });
+
+test('what an endpoint is being moved to is as live as what it serves; what failed to be made serves nothing', async () => {
+  const names = ['serving', 'coming', 'failed', 'old'];
+  const endpoints: Record<string, object> = {
+    live: {
+      EndpointStatus: 'Updating',
+      EndpointConfigName: 'serving',
+      PendingDeploymentSummary: { EndpointConfigName: 'coming' },
+    },
+    broken: { EndpointStatus: 'Failed', EndpointConfigName: 'failed' },
+  };
+  const hosting: Answers = {
+    ListEndpoints: () => ({
+      Endpoints: Object.entries(endpoints).map(([EndpointName, one]) => ({ EndpointName, EndpointArn: EndpointName, ...one })),
+    }),
+    DescribeEndpoint: ({ EndpointName }) => endpoints[EndpointName ?? ''],
+    ListEndpointConfigs: () => ({
+      EndpointConfigs: names.map((name) => ({ EndpointConfigName: name, EndpointConfigArn: name })),
+    }),
+    DescribeEndpointConfig: ({ EndpointConfigName: name }) => ({ ProductionVariants: [{ ModelName: `model-${name}` }] }),
+    ListModels: () => ({ Models: names.map((name) => ({ ModelName: `model-${name}`, ModelArn: name })) }),
+    DescribeModel: () => ({ Containers: [] }),
+  };
+  await withProject(hosting, (items) => {
+    const kept = items.filter((item) => item.kept !== undefined).map(({ name }) => name);
+    assert.deepEqual(kept.toSorted(), ['coming', 'live', 'model-coming', 'model-serving', 'serving']);
+  });
+});

@@ -101,18 +101,28 @@ async function findLive(connection: Connection): Promise<Live> {
     ({ Endpoints }) => Endpoints,
   );
   for (const { EndpointName = '' } of endpoints) {
-    const { EndpointConfigName = '' } = await callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName });
+    const endpoint = await unlessGone(callJson(connection, 'sagemaker:DescribeEndpoint', { EndpointName }));
+    if (endpoint === undefined || endpoint.EndpointStatus === 'Failed') continue; // it serves nothing
     const why = `endpoint ${EndpointName} serves it`;
-    live.configs.set(EndpointConfigName, why);
-    const config = await unlessGone(callJson(connection, 'sagemaker:DescribeEndpointConfig', { EndpointConfigName }));
-    for (const { ModelName = '' } of config?.ProductionVariants ?? []) {
-      live.models.set(ModelName, why);
-      const model = await unlessGone(callJson(connection, 'sagemaker:DescribeModel', { ModelName }));
-      for (const { ModelPackageName } of [model?.PrimaryContainer ?? {}, ...(model?.Containers ?? [])])
-        if (ModelPackageName !== undefined) live.packages.set(ModelPackageName, why);
-    }
+    await addLive(connection, live, endpoint.EndpointConfigName ?? '', why);
+    const coming = endpoint.PendingDeploymentSummary?.EndpointConfigName;
+    if (coming !== undefined) await addLive(connection, live, coming, `endpoint ${EndpointName} is being moved to it`);
   }
   return live;
+}
+
+type LiveMaps = Record<keyof Live, Map<string, string>>;
+
+/** A configuration, and what it is made of. */
+async function addLive(connection: Connection, live: LiveMaps, EndpointConfigName: string, why: string): Promise<void> {
+  live.configs.set(EndpointConfigName, why);
+  const config = await unlessGone(callJson(connection, 'sagemaker:DescribeEndpointConfig', { EndpointConfigName }));
+  for (const { ModelName = '' } of config?.ProductionVariants ?? []) {
+    live.models.set(ModelName, why);
+    const model = await unlessGone(callJson(connection, 'sagemaker:DescribeModel', { ModelName }));
+    for (const { ModelPackageName } of [model?.PrimaryContainer ?? {}, ...(model?.Containers ?? [])])
+      if (ModelPackageName !== undefined) live.packages.set(ModelPackageName, why);
+  }
 }
 
 async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
