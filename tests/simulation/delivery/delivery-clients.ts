@@ -172,7 +172,7 @@ export class DeliveryClients {
     return [
       [0.5, 'stop a delivery', (client) => this.#stop(client, pick())],
       [1.2, 'retry a stage', (client) => this.#retry(client, pick())],
-      [0.6, 'roll a stage back', (client) => this.#rollBack(client, pick())],
+      [1, 'roll a stage back', (client) => this.#rollBack(client, pick())],
       [1, 'read a delivery', (client) => this.#read(client, pick())],
     ];
   }
@@ -246,7 +246,10 @@ export class DeliveryClients {
     const register = this.#registerOf(name);
     const { stamp } = register;
     const clientRequestToken = memory.token();
-    const variables = random.chance(0.3) ? [{ name: 'Flavor', value: random.pick(['plain', 'fancy']) }] : undefined;
+    const isDeclared = [...register.states].some((state) => state.includes('"variables"'));
+    const variables = random.chance(isDeclared ? 0.5 : 0.05)
+      ? [{ name: 'Flavor', value: random.pick(['plain', 'fancy']) }]
+      : undefined;
     const input = () => ({ name, clientRequestToken, ...(variables && { variables }) });
     for (const again of random.chance(0.2) ? [false, true] : [false]) {
       const { output } = await memory.ask(client, 'codepipeline:StartPipelineExecution', input);
@@ -288,7 +291,7 @@ export class DeliveryClients {
   /** Mostly to one that can be gone back to. */
   async #rollBack(client: Client, { pipeline: pipelineName, id }: KnownDelivery): Promise<void> {
     const { memory } = this;
-    const stageName = memory.random.pick(['One', 'One', 'Two', 'Three']);
+    const stageName = memory.random.pick(['One', 'One', 'One', 'Two']);
     const filter = { succeededInStage: { stageName } };
     const { output } = await memory.ask(client, 'codepipeline:ListPipelineExecutions', () => ({ pipelineName, filter }));
     const good = (output?.pipelineExecutionSummaries ?? []).filter(({ executionType }) => executionType === 'STANDARD');

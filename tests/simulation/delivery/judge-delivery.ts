@@ -56,6 +56,11 @@ async function judgeExecution(
   const { pipeline } = await world.call('codepipeline:GetPipeline', { name: pipelineName, version });
   const details = await detailsOf(world, pipelineName, id);
   if (!pipeline) return [`delivery ${id} has no structure`];
+  world.coverage.add('delivery', `${summary.executionMode} ${executionType} ${summary.trigger?.triggerType}: ${status}`);
+  for (const { status: came, input, output } of details) {
+    const { code } = output?.executionResult?.errorDetails ?? {};
+    world.coverage.add('action', [input?.actionTypeId?.provider, came, ...(code ? [code] : [])].join(' '));
+  }
   const stopAsked = asked.has(id, 'stop') || asked.has(id, 'abandon');
   const problems = judgeEnd({
     structure: pipeline,

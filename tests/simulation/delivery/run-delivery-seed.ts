@@ -4,6 +4,8 @@ import { DeliveryClients } from './delivery-clients.ts';
 
 /** Without faults everything comes to rest within so many events; a run that takes more hangs. */
 const REST_EVENTS_MAX = 60_000;
+/** A delivery takes many events. */
+const EVENTS_FACTOR = 2;
 
 /** One run with clients of delivery pipelines; see run-seed.ts. */
 export async function runDeliverySeed(seed: number, options: SeedOptions = {}): Promise<SeedReport> {
@@ -23,7 +25,7 @@ export async function runDeliverySeed(seed: number, options: SeedOptions = {}): 
     }
   };
   for (let round = 0; round < run.swarm.rounds; round += 1) {
-    await run.play(run.swarm.events);
+    await run.play(EVENTS_FACTOR * run.swarm.events);
     await rest();
   }
   if (run.isClean) {

@@ -1,5 +1,5 @@
 import { type Check, memberOf, type SeenCommit, textOf, type Watched } from '../../checks/check.ts';
-import { actionIn, attemptsOf, deliveries, deliveryChanges, endedIn, shortOf, structureOf } from './delivery-rows.ts';
+import { actionIn, attemptsOf, deliveryChanges, endedIn, shortOf, structureOf } from './delivery-rows.ts';
 
 const DEPLOYS = /^sagemaker:(Create|Update)Endpoint$/;
 
@@ -14,20 +14,23 @@ export function checkEffectsOnce({ disk }: Watched): Check {
     counts.set(name, (counts.get(name) ?? 0) + 1);
     return counts.get(name) ?? 0;
   };
-  const attemptsAt = (description: string, provider: string): number =>
-    deliveries(disk)
-      .filter(([, { pipelineName, executionId }]) => description === `codepipeline/${pipelineName} ${executionId}`)
-      .flatMap(([key, execution]) => {
-        const structure = structureOf(disk, key, execution);
-        return attemptsOf(execution).filter((action) => actionIn(structure, action)?.actionTypeId.provider === provider);
-      }).length;
+  /** Attempts that may have started one; a call may still be on its way when the pipeline is deleted with them. */
+  const attempts = new Map<string, number>();
+  const countAttempts = (seen: SeenCommit): void => {
+    for (const { key, after } of deliveryChanges(seen)) {
+      if (!after) continue;
+      const structure = structureOf(disk, key, after);
+      const own = attemptsOf(after).filter((one) => actionIn(structure, one)?.actionTypeId.provider === 'SageMakerPipeline');
+      attempts.set(`codepipeline/${after.pipelineName} ${after.executionId}`, own.length);
+    }
+  };
   const startedTwice = ({ changes }: SeenCommit): string[] =>
     changes.flatMap(({ key, before, after }) => {
       const description = textOf(after?.document, 'description');
       if (key.kind !== 'PipelineExecution' || before || !description?.startsWith('codepipeline/')) return [];
       const times = count(started, description);
-      const attempts = attemptsAt(description, 'SageMakerPipeline');
-      return times > attempts ? [`${description} started ${times} executions in ${attempts} attempts`] : [];
+      const most = attempts.get(description) ?? 0;
+      return times > most ? [`${description} started ${times} executions in ${most} attempts`] : [];
     });
   const deployedTwice = ({ ledger }: SeenCommit): string[] =>
     ledger.flatMap(({ entry }) => {
@@ -39,6 +42,7 @@ export function checkEffectsOnce({ disk }: Watched): Check {
   return {
     promise: 'what an attempt at an action asks for happens once, and a deployment that succeeded is served',
     onCommit(seen) {
+      countAttempts(seen);
       for (const { key, after } of seen.changes) {
         const config = textOf(after?.document, 'serving', 'configName');
         if (key.kind === 'Endpoint' && textOf(after?.document, 'EndpointStatus') === 'InService' && config) served.add(config);
