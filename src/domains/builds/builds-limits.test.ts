@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -144,6 +145,17 @@ test('a cache in S3: a damaged one is left out, one that was invalidated as well
   await rig.call('codebuild:InvalidateProjectCache', { projectName: 'in-s3' });
   assert.ok((await run()).includes('cold'), 'what was there before is not given any more');
   assert.ok((await run()).includes('warm'));
+});
+
+test('a log that nobody is to see goes with the files of its build', async () => {
+  await rig.project('silent', spec(['echo nobody sees this']), { logsConfig: { cloudWatchLogs: { status: 'DISABLED' } } });
+  const build = await rig.run({ projectName: 'silent' });
+  assert.equal(build.buildStatus, 'SUCCEEDED');
+  const uuid = build.id?.split(':')[1] ?? '';
+  const logs = () => readdirSync(join(rig.folder, 'logs'), { recursive: true }).filter((name) => String(name).includes(uuid));
+  assert.equal(logs().length, 1);
+  await rig.call('codebuild:BatchDeleteBuilds', { ids: [build.id ?? ''] });
+  assert.deepEqual(logs(), []);
 });
 
 test('a build of a delivery pipeline is repeated by its pipeline only', async () => {

@@ -14,7 +14,7 @@ import { failUpload, finishUpload, type Upload } from './finish-upload.ts';
 import { pinSources } from './pin-sources.ts';
 import type { BuildsPorts } from './ports.ts';
 import { BUILD_RECONCILER, type BuildDocument, isEnded } from './resources.ts';
-import { specifyBuild } from './specify-work.ts';
+import { releaseFiles, specifyBuild } from './specify-work.ts';
 import { restoredCache } from './build-cache.ts';
 
 const RECORDS_BYTES_MAX = 4 * 1024 * 1024;
@@ -229,7 +229,7 @@ class BuildReconciler implements Reconciler {
   async #release({ key, version, document: build }: Read<BuildDocument>): Promise<ReconcileResult> {
     this.#ports.admission.release(build.workId); // a crash may have come between the commit and this
     if (this.#now() < (build.endedAtMs ?? 0) + RELEASE_AFTER_MS) return;
-    await this.#ports.backend.release(build.workId);
+    await releaseFiles(this.#ports, key, build);
     return this.#clearTimer(key, version);
   }
 

@@ -93,6 +93,16 @@ async function logFileOf(ports: BuildsPorts, key: ResourceKey, build: BuildDocum
   return openLogStream(ports, session.principal, session.origin, stream);
 }
 
+/** What is left of a build that has ended, but for its row: its files, and a log that no stream shows. Repeatable. */
+export async function releaseFiles(
+  ports: Pick<BuildsPorts, 'backend' | 'logFiles'>,
+  key: ResourceKey,
+  build: BuildDocument,
+): Promise<void> {
+  await ports.backend.release(build.workId);
+  if (!build.settings.logs.enabled) await ports.logFiles.remove(logStreamOf(key, build));
+}
+
 /** Read by runtimes/build/driver/__main__.py. */
 function startOf(ports: BuildsPorts, key: ResourceKey, build: BuildDocument, cache: CacheDocument | undefined) {
   const roots = ports.settings.sandbox === 'plain' ? PLAIN_ROOTS : ROOTS;

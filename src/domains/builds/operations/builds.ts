@@ -17,6 +17,7 @@ import { begun, next } from '../decide-phases.ts';
 import { decideSettings, refusedStart } from '../decide-settings.ts';
 import type { BuildsPorts } from '../ports.ts';
 import { BUILD, BUILD_RECONCILER, type BuildDocument, counterKey, isEnded, type ProjectDocument } from '../resources.ts';
+import { releaseFiles } from '../specify-work.ts';
 import { checkRole, nameOf, projectNeed, requireProject } from './projects.ts';
 
 export const buildOperations = (ports: BuildsPorts): AnyOperation[] => [
@@ -252,7 +253,7 @@ function deleteBuild(ports: BuildsPorts, context: OperationContext, id: string):
     const row = await readRow<BuildDocument>(ports.store, key);
     if (!row) return { result: count > 0 ? undefined : 'BUILD_NOT_FOUND' };
     if (!isEnded(row.document.status)) return { result: 'BUILD_IN_PROGRESS' };
-    await ports.backend.release(row.document.workId);
+    await releaseFiles(ports, key, row.document);
     return {
       result: undefined,
       commit: {
