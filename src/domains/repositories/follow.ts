@@ -88,19 +88,23 @@ async function fetchRemote(own: OwnPorts, row: Read<RepositoryDocument>, follow:
   return result;
 }
 
+/** How `git fetch` ends when it got everything, but did not move a reference; what is wrong with the remote ends it with 128. */
+const NOT_MOVED = 1;
+
 type Fetch = (flags: readonly string[], refspecs: readonly string[]) => Promise<GitResult>;
 
 /** Everything becomes as it is there, but protected branches, which only go on. */
 async function mirror(fetch: Fetch, { known, document }: Current): Promise<string | undefined> {
   const kept = (document.protected ?? []).map(branchRef).filter(isReferenceName);
-  let problem = problemOf(await fetch(['--force', '--prune'], [...MIRRORED, ...kept.map((name) => `^${name}`)]));
+  const all = await fetch(['--force', '--prune'], [...MIRRORED, ...kept.map((name) => `^${name}`)]);
+  let problem = problemOf(all);
+  if (all.exitCode > NOT_MOVED) return problem; // nothing came, nor would it now
   for (const name of kept) {
     const fetched = await fetch([], [`${name}:${name}`]);
     if (fetched.exitCode === 0) continue;
     const isGone = fetched.errors.includes("couldn't find remote ref");
     if (isGone && known.references[name] === undefined) continue;
-    // 1: fetched, but the reference was not moved; what is wrong with the remote ends git with 128
-    const what = isGone ? 'deleted' : fetched.exitCode === 1 ? 'rewritten' : undefined;
+    const what = isGone ? 'deleted' : fetched.exitCode === NOT_MOVED ? 'rewritten' : undefined;
     problem ??= what ? `${name} is protected here (tag slipway:protected), and the remote has ${what} it` : problemOf(fetched);
   }
   return problem;
