@@ -86,7 +86,7 @@ async function begin(connection: Connection, output: Output, dataFolder: string)
   output.line(`init       ${folder}; on the server:`);
   const project = readProject(folder);
   const { cloneUrl } = await setUpProject(connection, output, project);
-  const problem = prepareRepository(folder, { url: cloneUrl, dataFolder });
+  const problem = prepareRepository(folder, dataFolder, cloneUrl);
   if (problem !== undefined) throw failed(`git: ${problem}`);
   return { connection, output, folder, release: await openRelease(connection, output, project) };
 }

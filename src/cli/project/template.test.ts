@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ENVIRONMENTS_FILE } from './environments.ts';
-import { writeProject } from './template.ts';
+import { prepareRepository, writeProject } from './template.ts';
 
 const withFolder = (run: (folder: string) => void): void => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-template-'));
@@ -39,4 +40,19 @@ test('nothing of somebody else’s is written over, and nothing beside it is beg
     assert.throws(() => writeProject(folder, 'tumour', 'python'), /has train\.py already/);
     assert.equal(readFileSync(join(folder, 'train.py'), 'utf8'), 'mine');
     assert.throws(() => readFileSync(join(folder, 'package.json')));
+  }));
+
+test('a data folder within the project is not committed: it holds the keys of the server', () =>
+  withFolder((folder) => {
+    const data = join(folder, 'my data');
+    mkdirSync(join(data, 'keys'), { recursive: true });
+    writeFileSync(join(data, 'keys/root.key'), 'secret');
+    writeFileSync(join(folder, 'train.py'), 'mine');
+    assert.equal(prepareRepository(folder, data), undefined);
+    const git = (...words: string[]) => spawnSync('git', words, { cwd: folder, encoding: 'utf8' }).stdout;
+    assert.equal(git('ls-files'), 'train.py\n');
+    assert.equal(git('status', '--porcelain'), '', 'and what somebody adds later neither');
+    prepareRepository(folder, data, 'http://localhost:7600/_slipway/git/tumour');
+    assert.equal(readFileSync(join(folder, '.git/info/exclude'), 'utf8').match(/my/g)?.length, 1);
+    assert.match(git('config', '--get-all', 'credential.http://localhost:7600.helper'), /git-credential --data '.*my data'/);
   }));

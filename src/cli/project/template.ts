@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { shellWord } from '../data-folder-option.ts';
 import { failed } from '../exit.ts';
 import { ENVIRONMENTS_FILE } from './environments.ts';
@@ -73,28 +73,44 @@ function vendorSdk(folder: string): void {
   });
 }
 
-/** The first commit, and the remote of the server with the credentials of its data folder; returns what could not be done. */
-export function prepareRepository(folder: string, remote: { url: string; dataFolder: string } | undefined): string | undefined {
+/** The first commit, and the remote of a server at `url` with the credentials of its data folder; returns what could not be done. */
+export function prepareRepository(folder: string, dataFolder: string, url?: string): string | undefined {
   const git = (...words: string[]) => {
     const { status, stderr, error } = spawnSync('git', words, { cwd: folder, encoding: 'utf8' });
     return { ok: status === 0, problem: error?.message ?? stderr.trim() };
   };
-  if (!existsSync(join(folder, '.git'))) {
-    const begun = git('init', '-q', '-b', 'main');
-    if (!begun.ok) return begun.problem;
+  const isNew = !existsSync(join(folder, '.git'));
+  const begun = isNew ? git('init', '-q', '-b', 'main') : undefined;
+  if (begun?.ok === false) return begun.problem;
+  excludeData(folder, dataFolder);
+  if (isNew) {
     const identity = git('config', 'user.email').ok ? [] : ['-c', 'user.name=slipway', '-c', 'user.email=slipway@localhost'];
     git('add', '-A');
     const committed = git(...identity, 'commit', '-q', '-m', 'Project as slipway init wrote it');
     if (!committed.ok) return committed.problem;
   }
-  if (!remote) return undefined;
+  if (url === undefined) return undefined;
   git('remote', 'remove', 'slipway');
-  const added = git('remote', 'add', 'slipway', remote.url);
-  const helper = `!${shellWord(process.execPath)} ${shellWord(join(CHECKOUT, 'src/cli/main.ts'))} git-credential --data ${shellWord(remote.dataFolder)}`;
-  const { origin } = new URL(remote.url);
+  const added = git('remote', 'add', 'slipway', url);
+  const helper = `!${shellWord(process.execPath)} ${shellWord(join(CHECKOUT, 'src/cli/main.ts'))} git-credential --data ${shellWord(dataFolder)}`;
+  const { origin } = new URL(url);
   // the first, empty helper: none of the machine's own is asked, and none keeps our key
   git('config', '--unset-all', `credential.${origin}.helper`);
   git('config', '--add', `credential.${origin}.helper`, '');
   git('config', '--add', `credential.${origin}.helper`, helper);
   return added.ok ? undefined : added.problem;
+}
+
+/** A data folder within the project holds the server's keys: git is never to take it, whoever adds what is there. */
+function excludeData(folder: string, dataFolder: string): void {
+  const inside = relative(folder, dataFolder);
+  if (inside === '' || /^\.\.(\/|$)/.test(inside) || isAbsolute(inside)) return;
+  const { status, stdout } = spawnSync('git', ['rev-parse', '--git-path', 'info/exclude'], { cwd: folder, encoding: 'utf8' });
+  if (status !== 0) return; // no git, or no repository: what comes next says so
+  const file = resolve(folder, stdout.trim());
+  const line = `/${inside.replaceAll(/[\\*?[\]!# ]/g, '\\$&')}/`;
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  if (before.split('\n').includes(line)) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${before === '' || before.endsWith('\n') ? before : `${before}\n`}${line}\n`);
 }

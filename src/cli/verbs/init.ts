@@ -59,7 +59,7 @@ async function initDelivery(directory: string | undefined, options: InitOptions)
   const project = readProject(folder);
   const dataFolder = dataFolderOf(options.data);
   if (!(await runningServer(dataFolder))) {
-    const git = noteGit(output, prepareRepository(folder, undefined));
+    const git = noteGit(output, prepareRepository(folder, dataFolder));
     output.line(`No server is listening for ${dataFolder}. Start one (npx slipway serve), then make the delivery on it:`);
     output.line(`  npx slipway init ${directory ?? '.'} --template codepipeline${dataFlag(dataFolder)}`);
     return output.result({ folder, files, project: project.project, server: null, git });
@@ -67,7 +67,7 @@ async function initDelivery(directory: string | undefined, options: InitOptions)
   const connection = await connect(dataFolder, options.region);
   output.line(`On ${connection.url}:`);
   const { cloneUrl } = await setUpProject(connection, output, project);
-  const git = noteGit(output, prepareRepository(folder, { url: cloneUrl, dataFolder }));
+  const git = noteGit(output, prepareRepository(folder, dataFolder, cloneUrl));
   output.line(`push it: ${enter}git push slipway main`);
   output.result({ folder, files, project: project.project, server: connection.url, cloneUrl, git });
 }
