@@ -1,7 +1,7 @@
 import type { OutputOf } from '../../contract/operations.ts';
 import { AwsError, callerIdentity, callJson, callQuery, deleteObject, listObjects } from '../client.ts';
 import type { Connection } from '../connection.ts';
-import { PROJECT_TAG, shortPackage } from './release.ts';
+import { hasTag, PROJECT_TAG, shortPackage } from './release.ts';
 import { removeRule } from './set-up.ts';
 
 /** Something that a project has on the server. */
@@ -338,9 +338,6 @@ async function findTopic(place: Place): Promise<Item[]> {
   const remove = () => callQuery(connection, 'sns', { Action: 'DeleteTopic', TopicArn });
   return hasTag(tags, project) ? [{ kind: 'topic', name: `${project}-approvals`, remove }] : [];
 }
-
-const hasTag = (xml: string | undefined, project: string): boolean =>
-  xml?.includes(`<Key>${PROJECT_TAG}</Key><Value>${project}</Value>`) ?? false;
 
 async function findRoles({ connection, project }: Place): Promise<Item[]> {
   const items: Item[] = [];

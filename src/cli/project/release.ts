@@ -14,6 +14,11 @@ import { unmetExpectations } from './smoke-test.ts';
 
 /** Tags of what a project made; the template's deploy.py sets the same. */
 export const PROJECT_TAG = 'slipway:project';
+
+/** Whether a list of tags, in XML, has the project's. */
+export const hasTag = (xml: string | undefined, project: string): boolean =>
+  xml?.includes(`<Key>${PROJECT_TAG}</Key><Value>${project}</Value>`) ?? false;
+
 const PACKAGE_TAG = 'slipway:package';
 const DIGEST_TAG = 'slipway:model-digest';
 const SMOKE_TAG = 'slipway:smoke-test';

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AwsError, callerIdentity, callJson, callQuery, elementOf } from '../client.ts';
 import type { Connection } from '../connection.ts';
+import { failed } from '../exit.ts';
 import type { Output } from '../output.ts';
 import { type Project, readJson } from './environments.ts';
 import { type DeliveryPlan, planDelivery, type PlannedRole, type PlannedRule } from './plan-delivery.ts';
-import { PROJECT_TAG, unlessThere } from './release.ts';
+import { hasTag, PROJECT_TAG, unlessThere } from './release.ts';
 
 /** Most retrainings a project may ask for: rules that it asks for no more are taken away. */
 const ATTEMPTS_MAX = 5;
@@ -52,12 +53,19 @@ function isRuleOn({ folder }: Project): boolean {
   return existsSync(file) && (readJson(file) as { enabled?: boolean } | null)?.enabled === true;
 }
 
+/** A role that is there must be the project's: what it may do is written anew. */
 async function putRole(connection: Connection, { name, services, policy }: PlannedRole, { project }: Project): Promise<void> {
   const trust = { Effect: 'Allow', Principal: { Service: services }, Action: 'sts:AssumeRole' };
   const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
   const tags = { 'Tags.member.1.Key': PROJECT_TAG, 'Tags.member.1.Value': project };
   const role = { RoleName: name, AssumeRolePolicyDocument: document, ...tags };
-  await unlessThere(callQuery(connection, 'iam', { Action: 'CreateRole', ...role }));
+  if (!(await unlessThere(callQuery(connection, 'iam', { Action: 'CreateRole', ...role })))) {
+    if (!hasTag(await callQuery(connection, 'iam', { Action: 'ListRoleTags', RoleName: name }), project))
+      throw failed(
+        `There is a role ${name} already, without the tag ${PROJECT_TAG}=${project}: give it that tag if it is this project's, or rename the project.`,
+      );
+    await callQuery(connection, 'iam', { Action: 'UpdateAssumeRolePolicy', RoleName: name, PolicyDocument: document });
+  }
   const given = { RoleName: name, PolicyName: 'delivery', PolicyDocument: JSON.stringify(policy) };
   await callQuery(connection, 'iam', { Action: 'PutRolePolicy', ...given });
 }
