@@ -25,6 +25,8 @@ const FUNCTION = { 'app.py': 'def handler(event, context):\n    return event\n' 
 export interface KnownDelivery {
   readonly pipeline: string;
   readonly id: string;
+  /** The value of its variable that it was started with. */
+  readonly given?: string;
   /** Where it was once seen to have ended, and nobody asked for a retry since. */
   ended?: string;
 }
@@ -257,7 +259,8 @@ export class DeliveryClients {
       // a pipeline made anew meanwhile has started another
       if (id === undefined || register.stamp !== stamp || !register.isCertain) return;
       memory.same(clientRequestToken, id);
-      if (!again) this.known.set(id, { pipeline: name, id });
+      const given = variables?.[0]?.value;
+      if (!again) this.known.set(id, { pipeline: name, id, ...(given !== undefined && { given }) });
     }
   }
 

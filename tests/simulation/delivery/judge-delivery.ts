@@ -6,6 +6,7 @@ import { isAbsence } from '../workload/memory.ts';
 import type { World } from '../world.ts';
 import type { DeliveryClients } from './delivery-clients.ts';
 import { type Attempt, judgeEnd } from './permitted-end.ts';
+import { judgeInputs } from './permitted-inputs.ts';
 import { MODEL_PACKAGE } from './random-delivery.ts';
 
 /** Everything rests: did each delivery end as its structure permits, and is there what was acknowledged? */
@@ -46,7 +47,7 @@ async function executionsOf(world: World, pipelineName: string): Promise<Pipelin
 async function judgeExecution(
   world: World,
   machine: Machine,
-  { asked }: DeliveryClients,
+  { asked, known }: DeliveryClients,
   pipelineName: string,
   summary: PipelineExecutionSummary,
 ): Promise<string[]> {
@@ -75,6 +76,16 @@ async function judgeExecution(
   const isDisturbed = machine.parts.host.ends.some(({ planned }) => !planned);
   const isShaken = world.coverage.faults > 0 || endpointsDeleted;
   const fates = details.flatMap((detail) => fateProblems(detail, { isDisturbed, isShaken, sourcesDeleted }));
+  const variables = Object.fromEntries(
+    (pipelineExecution?.variables ?? []).map(({ name, resolvedValue }) => [name, resolvedValue] as const),
+  ) as Record<string, string>;
+  const { given } = known.get(id) ?? {};
+  if (given !== undefined && variables['Flavor'] !== given)
+    problems.push(`has the variable ${variables['Flavor']}, and was given ${given}`);
+  const target = summary.rollbackMetadata?.rollbackTargetPipelineExecutionId;
+  const inherited = target === undefined ? [] : await detailsOf(world, pipelineName, target);
+  problems.push(...judgeInputs({ id, structure: pipeline, variables, own: details, inherited }));
+  for (const detail of details) problems.push(...(await lostArtifacts(world, detail)));
   return [...problems, ...fates].map((text) => `delivery ${id} (${summary.executionMode}) ${text}`);
 }
 
@@ -91,6 +102,15 @@ const attemptOf = ({
   startedAtMs: Number(startTime),
   endedAtMs: Number(lastUpdateTime),
 });
+
+/** What a source took is there, and is what was taken. */
+async function lostArtifacts(world: World, { actionName, status, output, input }: ActionExecutionDetail): Promise<string[]> {
+  if (status !== 'Succeeded' || input?.actionTypeId?.provider !== 'S3') return [];
+  const { bucket: Bucket = '', key: Key = '' } = output?.outputArtifacts?.[0]?.s3location ?? {};
+  const head = await world.call('s3:HeadObject', { Bucket, Key }).catch((error: unknown) => ({ ETag: String(error) }));
+  const [is, was] = [head.ETag?.replaceAll('"', ''), output?.outputVariables?.['ETag']];
+  return is === was ? [] : [`${actionName} took ${was}, and left ${is} in ${Bucket}/${Key}`];
+}
 
 async function detailsOf(world: World, pipelineName: string, pipelineExecutionId: string): Promise<ActionExecutionDetail[]> {
   const found: ActionExecutionDetail[] = [];

@@ -131,6 +131,7 @@ class Draw {
     return {
       actionTypeId: { category: 'Invoke', owner: 'AWS', provider: 'Lambda', version: '1' },
       configuration: { FunctionName: 'sim', UserParameters: JSON.stringify(parameters) },
+      ...(random.chance(0.4) && { inputArtifacts: [{ name: 'Files0' }] }),
       ...(namespace && { namespace }),
     };
   }
