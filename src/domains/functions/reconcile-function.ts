@@ -1,5 +1,6 @@
 import { ownEntry } from '../../platform/ledger/entry-of.ts';
 import type { Reconciler } from '../../platform/reconcile/port.ts';
+import { decideAndCommit } from '../../platform/store/attempt.ts';
 import { readRow } from '../../platform/store/typed-rows.ts';
 import type { FunctionsPorts } from './ports.ts';
 import { FUNCTION_RECONCILER, type FunctionDocument } from './resources.ts';
@@ -12,24 +13,23 @@ import { functionWrite } from './revisions.ts';
 export function createFunctionReconciler({ store, clock }: FunctionsPorts): Reconciler {
   return {
     name: FUNCTION_RECONCILER,
-    async reconcile(key) {
-      const row = await readRow<FunctionDocument>(store, key);
-      const timers = [{ reconciler: FUNCTION_RECONCILER, key, dueAtMs: null }];
-      if (!row) {
-        await store.commit({ expect: [{ key, version: 0 }], timers });
-        return;
-      }
-      const { StateReason: _reason, StateReasonCode: _code, ...document } = row.document;
-      const nowMs = clock.now();
-      const created = document.State === 'Pending';
-      const change = { timeMs: nowMs, action: 'slipway:Function.Active', resources: [document.FunctionArn] };
-      // a conflict needs nothing: the timer is still there
-      await store.commit({
-        expect: [{ key, version: row.version }],
-        write: [functionWrite(key, { ...document, State: 'Active', LastUpdateStatus: 'Successful' }, nowMs)],
-        timers,
-        ...(created && { ledger: [ownEntry('functions', key, { ...change, changes: { State: ['Pending', 'Active'] } })] }),
-      });
-    },
+    reconcile: (key) =>
+      // permissions and settings of a function are written without its timer: a conflict has to be looked at again here
+      decideAndCommit(store, async () => {
+        const row = await readRow<FunctionDocument>(store, key);
+        const timers = [{ reconciler: FUNCTION_RECONCILER, key, dueAtMs: null }];
+        if (!row) return { commit: { expect: [{ key, version: 0 }], timers }, result: undefined };
+        const { StateReason: _reason, StateReasonCode: _code, ...document } = row.document;
+        const nowMs = clock.now();
+        const created = document.State === 'Pending';
+        const change = { timeMs: nowMs, action: 'slipway:Function.Active', resources: [document.FunctionArn] };
+        const commit = {
+          expect: [{ key, version: row.version }],
+          write: [functionWrite(key, { ...document, State: 'Active', LastUpdateStatus: 'Successful' }, nowMs)],
+          timers,
+          ...(created && { ledger: [ownEntry('functions', key, { ...change, changes: { State: ['Pending', 'Active'] } })] }),
+        };
+        return { commit, result: undefined };
+      }),
   };
 }
