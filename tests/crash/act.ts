@@ -10,7 +10,7 @@ import { BUCKET, ROLE } from './workload.ts';
  */
 export interface Act {
   readonly name: string;
-  /** Starts model servers: costly, so not everywhere. */
+  /** Starts model servers, or what another act starts already: costly, so not everywhere. */
   readonly heavy?: true;
   play(client: Witness, label: string): Promise<void>;
   look(client: Witness, label: string): Promise<unknown>;

@@ -107,6 +107,7 @@ async function buildsOf(client: Witness, projectName: string): Promise<unknown> 
 /** A build that only a stop ends. */
 export const stoppedBuild: Act = {
   name: 'stopped-build',
+  heavy: true,
   async play(client, label) {
     await createProject(client, label, 'NO_SOURCE', ['echo started', 'sleep 600']);
     const start = codebuild('StartBuild', { projectName: label, idempotencyToken: label });

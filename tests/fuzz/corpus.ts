@@ -42,6 +42,7 @@ const CALLS: readonly (readonly [operation: string, input: Record<string, unknow
   ['iam:PutUserPolicy', { UserName: 'fuzz-user', PolicyName: 'inline', PolicyDocument: POLICY }],
   ['iam:CreateGroup', { GroupName: 'fuzz-group' }],
   ['iam:PutGroupPolicy', { GroupName: 'fuzz-group', PolicyName: 'inline', PolicyDocument: POLICY }],
+  ['iam:CreateServiceSpecificCredential', { UserName: 'fuzz-user', ServiceName: 'codecommit.amazonaws.com' }],
   ['iam:CreateAccessKey', { UserName: 'fuzz-user' }],
   ['iam:AttachRolePolicy', { RoleName: 'fuzz-role', PolicyArn: `arn:aws:iam::${ACCOUNT}:policy/fuzz-policy` }],
   ['s3:CreateBucket', { Bucket: 'fuzz-bucket' }],

@@ -29,12 +29,12 @@ const trigger = { name: 'told', destinationArn: TOPIC_ARN, events: ['all'] };
 
 /** Each name is new, so that what is made does not meet what was made. */
 let made = 0;
-function newName(kind = 'one'): string {
+export function newName(kind = 'one'): string {
   made += 1;
   return `made-${kind}-${made}`;
 }
 const isOdd = (): boolean => made % 2 === 1;
-const isMade = (kind: string) => ({ like: new RegExp(`^made-${kind}-`), removable: true }) as const;
+export const isMade = (kind: string) => ({ like: new RegExp(`^made-${kind}-`), removable: true }) as const;
 
 /** Members that together make sense, for operations of repositories, builds, deliveries, events, schedules and topics. */
 export const LIKELY_DELIVERIES: Readonly<Record<string, (pick: PickValue) => Record<string, unknown>>> = {

@@ -3,7 +3,14 @@ import { zipOf } from '../../src/domains/functions/functions-rig.ts';
 import { BUCKET, ROLE } from '../harness/script-job.ts';
 import { CODE } from './delivery-corpus.ts';
 import { CONTENTS, digestOf, PLAIN_PIPELINE } from './documents.ts';
-import { LIKELY_DELIVERIES, type PickValue } from './likely-deliveries.ts';
+import { isMade, LIKELY_DELIVERIES, newName, type PickValue } from './likely-deliveries.ts';
+
+const FUZZ_POLICY = 'arn:aws:iam::123456789012:policy/fuzz-policy';
+const TRUST = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { Service: 'sagemaker.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+});
+const ALLOW = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] });
 
 /** Members that together make sense, for operations that chance alone hardly ever satisfies; names are left to be found. */
 export const LIKELY_INPUTS: Readonly<Record<string, (pick: PickValue) => Record<string, unknown>>> = {
@@ -51,9 +58,21 @@ export const LIKELY_INPUTS: Readonly<Record<string, (pick: PickValue) => Record<
   ...likelyPolicies('User', 'fuzz-user'),
   ...likelyPolicies('Role', 'fuzz-role'),
   ...likelyPolicies('Group', 'fuzz-group'),
-  'iam:SetDefaultPolicyVersion': () => ({ VersionId: 'v2' }),
-  'iam:DeletePolicyVersion': () => ({ VersionId: 'v2' }),
+  'iam:CreatePolicyVersion': () => ({ PolicyArn: FUZZ_POLICY, PolicyDocument: ALLOW }),
+  'iam:SetDefaultPolicyVersion': () => ({ PolicyArn: FUZZ_POLICY, VersionId: 'v1' }),
+  'iam:DeletePolicyVersion': (pick) => ({ PolicyArn: FUZZ_POLICY, VersionId: pick('VersionId', { like: /^v([2-9]|\d\d+)$/ }) }),
+  'iam:TagPolicy': () => ({ PolicyArn: FUZZ_POLICY }),
+  'iam:UntagPolicy': () => ({ PolicyArn: FUZZ_POLICY }),
+  'iam:UpdateAssumeRolePolicy': () => ({ RoleName: 'fuzz-role', PolicyDocument: TRUST }),
+  'iam:CreateServiceSpecificCredential': () => ({ UserName: 'fuzz-user', ServiceName: 'codecommit.amazonaws.com' }),
+  ...Object.fromEntries(
+    ['Reset', 'Update', 'Delete'].map((verb) => [
+      `iam:${verb}ServiceSpecificCredential`,
+      (pick: PickValue) => ({ UserName: 'fuzz-user', ServiceSpecificCredentialId: pick('ServiceSpecificCredentialId') }),
+    ]),
+  ),
   'lambda:CreateFunction': () => ({
+    FunctionName: newName('function'),
     Runtime: 'python3.11',
     Role: ROLE,
     Handler: 'app.handler',
@@ -71,6 +90,8 @@ export const LIKELY_INPUTS: Readonly<Record<string, (pick: PickValue) => Record<
   'lambda:UpdateAlias': () => ({ FunctionName: 'fuzz-function', Name: 'live' }),
   'lambda:InvokeAsync': () => ({ FunctionName: 'fuzz-function', InvokeArgs: btoa('{}') }),
   'lambda:Invoke': () => ({ FunctionName: 'fuzz-function', Payload: btoa('{}') }),
+  's3:CreateBucket': () => ({ Bucket: newName('bucket') }),
+  's3:DeleteBucket': (pick) => ({ Bucket: pick('Bucket', isMade('bucket')) }),
   's3:UploadPart': () => ({ Bucket: 'fuzz-bucket', Key: 'parts', PartNumber: 1, Body: Buffer.from('part') }),
   's3:UploadPartCopy': () => ({ Bucket: 'fuzz-bucket', Key: 'parts', PartNumber: 2 }),
   's3:ListParts': () => ({ Bucket: 'fuzz-bucket', Key: 'parts' }),
@@ -110,12 +131,8 @@ function likelyPolicies(kind: string, name: string): Readonly<Record<string, () 
   const holder = { [`${kind}Name`]: name };
   const inline = () => ({ ...holder, PolicyName: 'made' });
   const attached = () => ({ ...holder, PolicyArn: 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess' });
-  const document = JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
-  });
   return {
-    [`iam:Put${kind}Policy`]: () => ({ ...inline(), PolicyDocument: document }),
+    [`iam:Put${kind}Policy`]: () => ({ ...inline(), PolicyDocument: ALLOW }),
     [`iam:Get${kind}Policy`]: () => ({ ...holder, PolicyName: 'inline' }),
     [`iam:Delete${kind}Policy`]: inline,
     [`iam:Attach${kind}Policy`]: attached,
