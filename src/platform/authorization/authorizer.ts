@@ -35,7 +35,7 @@ export function decideAccess(
   const shared = callContext(principal, environment);
   for (const need of needs) {
     const context = needContext(shared, need);
-    for (const resource of need.resources.length > 0 ? need.resources : ['*']) {
+    for (const resource of need.resources.length > 0 ? need.resources.map(inThisPartition) : ['*']) {
       const question = { action: need.action, resource, context, anyCase: anyCase(resource) };
       const named = need.resourcePolicy && evaluateResourcePolicy(need.resourcePolicy, question, callerOf(principal));
       if (named === 'explicit-deny') return denied(principal, need, resource, named, 'resource-based');
@@ -52,6 +52,9 @@ export function decideAccess(
   }
   return { allowed: true };
 }
+
+/** Rooms find what an ARN names whatever its partition is: a deny must, too. */
+const inThisPartition = (arn: string): string => arn.replace(/^arn:aws-[a-z-]*:/, 'arn:aws:');
 
 function denied(
   principal: Principal,

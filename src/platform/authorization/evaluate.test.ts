@@ -290,3 +290,16 @@ test("a resource's own policy lets in whom it names, within session policies and
   const jobs = { ...session, sessionPolicy: document(allow({ Action: 's3:*' })) };
   assert.equal(may('*', [], jobs), false);
 });
+
+test("a deny finds a resource by the partition of this server, whichever one a caller's ARN names", () => {
+  const account = '123456789012';
+  const principal: Principal = { kind: 'user', account, arn: `arn:aws:iam::${account}:user/ann`, userId: 'A', name: 'ann' };
+  const policy = document(allow({}), deny({ Resource: `arn:aws:events:us-east-1:${account}:rule/guarded` }));
+  const decided = (partition: string) =>
+    decideAccess(
+      principal,
+      [policy],
+      [{ action: 'events:TagResource', resources: [`arn:${partition}:events:us-east-1:${account}:rule/guarded`] }],
+    ).allowed;
+  assert.deepEqual(['aws', 'aws-cn', 'aws-us-gov', 'aws-'].map(decided), [false, false, false, false]);
+});
