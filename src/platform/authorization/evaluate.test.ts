@@ -156,7 +156,8 @@ test('sessions of jobs can change no identity and approve nothing, whatever the 
   for (const name of Object.keys(model.operations)) {
     assert.equal(messageOf(job, everything, `iam:${name}`) === 'allowed', reading.test(name), name);
   }
-  assert.notEqual(messageOf(job, everything, 'sagemaker:UpdateModelPackage'), 'allowed');
+  for (const gate of ['sagemaker:UpdateModelPackage', 'codepipeline:PutApprovalResult', 'codepipeline:EnableStageTransition'])
+    assert.notEqual(messageOf(job, everything, gate), 'allowed', gate);
   const register = (status?: string) =>
     decideAccess(job, everything, [
       {

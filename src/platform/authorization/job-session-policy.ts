@@ -1,8 +1,8 @@
 import type { PolicyDocument } from './policy.ts';
 
 /**
- * The session policy of SageMaker jobs: whatever their role allows, code that was just submitted cannot approve itself
- * or change who may do what. Reading IAM and passing roles stay with the role's own policies.
+ * The session policy of SageMaker jobs: whatever their role allows, code that was just submitted cannot approve itself,
+ * open a stage that somebody closed, or change who may do what. Reading IAM and passing roles stay with the role's own policies.
  */
 export const JOB_SESSION_POLICY: PolicyDocument = {
   Version: '2012-10-17',
@@ -11,7 +11,7 @@ export const JOB_SESSION_POLICY: PolicyDocument = {
     {
       Sid: 'NoApproval',
       Effect: 'Deny',
-      Action: ['sagemaker:UpdateModelPackage', 'codepipeline:PutApprovalResult'],
+      Action: ['sagemaker:UpdateModelPackage', 'codepipeline:PutApprovalResult', 'codepipeline:EnableStageTransition'],
       Resource: '*',
     },
     {
