@@ -201,6 +201,16 @@ test('what is being stopped begins nothing; what has ended stays so until a retr
   );
 });
 
+test('a retry repeats what was given up as well as what failed', () => {
+  const { commit } = begin(checkNothingBehindTheEnd);
+  const given = action('Work', 'Call', 'Abandoned');
+  const ledger = [entry('codepipeline:RetryStageExecution', ARN)];
+  commit({ rows: [[named('1'), delivery('1', { ...inWork, actions: [GOT, given], status: 'Stopped' })]] });
+  says(commit({ rows: [[named('1'), delivery('1', { ...inWork, actions: [GOT, given] })]], ledger }), /does not repeat Call/);
+  commit({ rows: [[named('2'), delivery('2', { ...inWork, actions: [GOT, given], status: 'Stopped' })]] });
+  silent(commit({ rows: [[named('2'), delivery('2', { ...inWork, actions: [GOT], earlier: [given] })]], ledger }));
+});
+
 test('each change has one event and an entry of its execution in the ledger', () => {
   const { commit } = begin(checkToldAsTheyAre);
   const told = (what: string, state: string, more: JsonObject = {}) => ({

@@ -35,7 +35,8 @@ export function checkNothingBehindTheEnd({ disk }: Watched): Check {
     );
   };
   return {
-    promise: 'what is being stopped begins nothing more, and what has ended stays as it ended until a retry is asked for',
+    promise:
+      'what is being stopped begins nothing more, and what has ended stays as it ended until a retry repeats what did not succeed',
     onCommit: (seen) =>
       deliveryChanges(seen).flatMap((change) => {
         const { before, after } = change;
@@ -44,6 +45,10 @@ export function checkNothingBehindTheEnd({ disk }: Watched): Check {
         const isRetry = seen.ledger.some(({ entry }) => entry.action === RETRY);
         if (before.status !== 'InProgress' && after.status === 'InProgress') {
           retried.add(after.executionId);
+          const kept = after.actions
+            .filter(({ status }) => status === 'Failed' || status === 'Abandoned')
+            .map(({ name }) => name);
+          if (kept.length > 0) problems.push(`${shortOf(after)} is retried and does not repeat ${kept.join()}`);
           if (!isRetry || !isOver(before)) problems.push(`${shortOf(after)} goes on though it was ${before.status}`);
         } else if (before.status !== 'InProgress') {
           const begun = [...begunIn(change).map(({ name }) => name), ...enteredIn(change)];
