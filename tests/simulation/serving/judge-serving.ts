@@ -1,5 +1,6 @@
 import { ServiceError } from '../../../src/platform/errors/families.ts';
 import { parseS3Uri } from '../../../src/platform/objects/s3-uri.ts';
+import type { RouteSnapshot } from '../../../src/platform/ports/routes.ts';
 import type { Machine } from '../machine.ts';
 import { ISOLATION } from '../ports/sim-work.ts';
 import { OUTCOME_VARIABLE } from '../workload/outcomes.ts';
@@ -7,8 +8,6 @@ import { SURROUNDINGS } from '../workload/step-shapes.ts';
 import type { World } from '../world.ts';
 import type { ServingClients } from './serving-clients.ts';
 
-/** Of the simulated machine (world.ts), each the place of one job. */
-const CPUS = 4;
 const PLACE = { account: '123456789012', region: 'us-east-1' };
 
 /** Faults have stopped and all that moves has come to its end: what must hold then, as clients and the machine see it. */
@@ -137,9 +136,9 @@ async function judgeFunctions(world: World): Promise<string[]> {
   return problems;
 }
 
-/** As many jobs as the machine has processors run at once: nothing holds a place for what is gone. */
+/** As many jobs run at once as there is room for beside the model servers that serve: nothing holds a place for what is gone. */
 async function judgeRoom(world: World, { parts, clock }: Machine): Promise<string[]> {
-  const names = Array.from({ length: CPUS }, (_, n) => `room-${n}`);
+  const names = Array.from({ length: jobsThatFit(world, parts.router.snapshot) }, (_, n) => `room-${n}`);
   for (const ProcessingJobName of names) {
     await world.call('sagemaker:CreateProcessingJob', {
       ProcessingJobName,
@@ -158,7 +157,14 @@ async function judgeRoom(world: World, { parts, clock }: Machine): Promise<strin
   const waiting = names.filter((name) => !runs(name));
   for (const ProcessingJobName of names) await world.call('sagemaker:StopProcessingJob', { ProcessingJobName });
   await new Promise<void>((resolve) => void clock.at(clock.now() + 60_000, resolve));
-  return waiting.map((name) => `job ${name} waits, though nothing else runs`);
+  return waiting.map((name) => `job ${name} waits, though there is room for it`);
+}
+
+function jobsThatFit({ capacity, settings }: World, { endpoints }: RouteSnapshot): number {
+  const { job, modelServer } = settings.reservations;
+  const servers = endpoints.flatMap(({ variants }) => variants.flatMap(({ instances }) => instances)).length;
+  const freeMiB = capacity.memoryMiB - servers * modelServer.memoryMiB;
+  return Math.floor(Math.min(capacity.cpus / job.cpus, freeMiB / job.memoryMiB));
 }
 
 /** Processes that nobody owns any more. */
