@@ -33,10 +33,12 @@ export function isMet(
       if (status !== 'Succeeded') return 'blocked';
       return step.type === 'Condition' ? closing(step, fate, fateOf, program) : 'yes';
     case 'Any':
-      return status === 'Stopped' ? 'blocked' : 'yes';
+      return status === 'Stopped' ? 'blocked' : isPast(step, fateOf, program) ? 'unneeded' : 'yes';
     case 'Failed':
+      if (isPast(step, fateOf, program)) return 'unneeded';
       return status === 'Failed' ? 'yes' : status === 'Stopped' ? 'blocked' : 'unneeded';
     case 'Stopped':
+      if (isPast(step, fateOf, program)) return 'unneeded';
       if (status === 'Failed') return byStop === undefined ? 'perhaps' : byStop ? 'yes' : 'unneeded';
       return status === 'Stopped' ? 'blocked' : 'unneeded';
   }
@@ -55,11 +57,28 @@ export function closing(
   for (const step of program.values()) {
     if (step.inside?.condition !== condition.name || step.inside.branch !== branch) continue;
     const inner = isMet({ on: step.name, trigger: 'Completed' }, step, fateOf, program);
-    if (inner === 'yes' || inner === 'unneeded') continue;
+    if (inner === 'yes' || inner === 'unneeded' || isPast(step, fateOf, program)) continue;
     if (fateOf(step.name).status === 'absent' && isOptional(step, program)) continue;
     return inner;
   }
   return 'yes';
+}
+
+/**
+ * Whether a step failed in an earlier round, in answer to what the last one did not bring about again: it was not asked for since, so in that
+ * round it neither holds anybody up nor is answered.
+ */
+function isPast(
+  { name, waits }: ProgramStep,
+  fateOf: (name: string) => Fate,
+  program: ReadonlyMap<string, ProgramStep>,
+): boolean {
+  const { status, isLeftover } = fateOf(name);
+  if (status !== 'Failed' || !isLeftover) return false;
+  return waits.some((wait) => {
+    const met = isMet(wait, program.get(wait.on) as ProgramStep, fateOf, program);
+    return wait.trigger !== 'Completed' && met !== 'yes' && met !== 'perhaps';
+  });
 }
 
 function isOptional({ waits }: ProgramStep, program: ReadonlyMap<string, ProgramStep>): boolean {

@@ -183,3 +183,35 @@ test('what was stopped in an earlier round, and has not been asked for since, do
     'the execution is Succeeded, but may be CompletedWithFailures or Failed or Stopped',
   ]);
 });
+
+test('an answer that failed in an earlier round holds nobody up in a round that did not need it', () => {
+  const branch = [
+    job('A', 'fail-until-attempt-2'),
+    job('B', 'fail', [on('A', 'Failed')]),
+    job('D', 'fail', [on('B', 'Failed')]),
+    job('E', 'ok', ['B']),
+  ];
+  const steps = [condition('C', 1, branch, []), job('After', 'ok', ['C'])];
+  const said = (status: string, ...ends: (readonly [name: string, status: string])[]) =>
+    checkExecution(
+      {
+        execution: { PipelineExecutionStatus: status, PipelineExecutionArn: 'arn:p/execution/e' },
+        definition: { Version: '2020-12-01', Steps: steps },
+        parameters: [],
+        steps: [['C', 'Succeeded'] as const, ...ends].map(([StepName, StepStatus]) => {
+          const Metadata = { Condition: { Outcome: 'True' } };
+          return { StepName, StepStatus, StartTime: 1, EndTime: 2, ...(StepName === 'C' && { Metadata }) };
+        }),
+        documents: new Map(),
+      },
+      { rounds: 1 },
+    );
+  const past = [['B', 'Failed'] as const, ['D', 'Failed'] as const];
+  assert.deepEqual(said('Succeeded', ['A', 'Succeeded'], ...past, ['After', 'Succeeded']), []);
+  assert.deepEqual(said('Succeeded', ['A', 'Succeeded'], ...past), ['step After is absent, but may be Succeeded']);
+  // asked for again, it does
+  assert.deepEqual(said('Failed', ['A', 'Failed'], ...past), []);
+  assert.deepEqual(said('Failed', ['A', 'Failed'], ...past, ['After', 'Succeeded']), [
+    'step After is Succeeded, but may be absent',
+  ]);
+});
