@@ -131,7 +131,7 @@ export class Workload {
       return checkExecution(observed, circumstances).map((problem) => `execution ${one.pipeline}/${one.id}: ${problem}`);
     } catch (error) {
       if (!(error instanceof ServiceError && isAbsence(error))) throw error;
-      return one.maybeGone ? [] : [`${one.arn} was started and is not there: ${error.message}`];
+      return one.deletions > 0 ? [] : [`${one.arn} was started and is not there: ${error.message}`];
     }
   }
 }

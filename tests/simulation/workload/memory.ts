@@ -36,8 +36,8 @@ export interface StartedExecution {
   retriesOpen: number;
   /** Steps whose work a client interfered with. */
   readonly disturbed: Set<string>;
-  /** Its pipeline was perhaps deleted, and it with it. */
-  maybeGone: boolean;
+  /** How often its pipeline's deletion was asked for, answered or not: any of them may have taken it along. */
+  deletions: number;
   /** Where it once was seen to have ended and nobody asked for a retry since. */
   ended?: string;
 }

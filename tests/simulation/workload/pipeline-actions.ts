@@ -95,14 +95,14 @@ async function updatePipeline(memory: Memory, client: Client, PipelineName: stri
 export async function deletePipeline(memory: Memory, client: Client, PipelineName: string): Promise<void> {
   const ClientRequestToken = memory.token();
   const before = [...memory.executions.values()].filter(({ pipeline }) => pipeline === PipelineName);
-  const gone = before.map((one) => [one, one.maybeGone] as const);
-  for (const one of before) one.maybeGone = true;
+  for (const one of before) one.deletions++;
   const after = (state: string) => (state === 'absent' ? undefined : 'absent');
   const { heard } = await memory.change(client, pipelineOf(memory, PipelineName), after, 'sagemaker:DeletePipeline', () => ({
     PipelineName,
     ClientRequestToken,
   }));
-  if (heard === 'refused') for (const [one, was] of gone) one.maybeGone = was;
+  // others that are under way at the same time still count
+  if (heard === 'refused') for (const one of before) one.deletions--;
 }
 
 function describePipeline(memory: Memory, client: Client, PipelineName: string): Promise<void> {
@@ -186,7 +186,7 @@ async function startWith(memory: Memory, client: Client, PipelineName: string, m
     retriesAsked: 0,
     retriesOpen: 0,
     disturbed: new Set<string>(),
-    maybeGone,
+    deletions: maybeGone ? 1 : 0,
   };
   if (!memory.executions.has(arn)) memory.executions.set(arn, started);
   if (!memory.random.chance(0.2)) return;
@@ -238,14 +238,17 @@ async function describeExecution(memory: Memory, client: Client, one: StartedExe
   const sight = sightOf(one);
   const input = () => ({ PipelineExecutionArn: one.arn });
   const { output, error } = await memory.ask(client, 'sagemaker:DescribePipelineExecution', input);
-  if (error && isAbsence(error) && !one.maybeGone) memory.problem(`${one.arn} was started and is not there: ${error.message}`);
+  if (error && isAbsence(error) && one.deletions === 0)
+    memory.problem(`${one.arn} was started and is not there: ${error.message}`);
   const status = output?.PipelineExecutionStatus;
   if (status !== undefined) see(memory, one, status, sight);
 }
 
 /** All that were started and are not gone are listed; so clients learn how they ended. */
 async function listExecutions(memory: Memory, client: Client, PipelineName: string): Promise<void> {
-  const expected = [...memory.executions.values()].filter(({ pipeline, maybeGone }) => pipeline === PipelineName && !maybeGone);
+  const expected = [...memory.executions.values()].filter(
+    ({ pipeline, deletions }) => pipeline === PipelineName && deletions === 0,
+  );
   const sights = new Map(expected.map((one) => [one.arn, sightOf(one)]));
   const listed = new Map<string, string>();
   let NextToken: string | undefined;
@@ -262,7 +265,7 @@ async function listExecutions(memory: Memory, client: Client, PipelineName: stri
   } while (NextToken !== undefined);
   for (const one of expected) {
     const status = listed.get(one.arn);
-    if (status === undefined && !one.maybeGone) memory.problem(`${one.arn} was started and is not listed`);
+    if (status === undefined && one.deletions === 0) memory.problem(`${one.arn} was started and is not listed`);
     if (status !== undefined) see(memory, one, status, sights.get(one.arn));
   }
 }

@@ -24,8 +24,8 @@ test('what a list of steps says of the moment, the rarest first', () => {
 
 test('executions at such a moment are interfered with, others are left alone, and the memory knows of the stop', async () => {
   const started = (arn: string): StartedExecution => {
-    const counts = { stops: 0, retries: 0, retriesAsked: 0, retriesOpen: 0 };
-    return { arn, id: arn, pipeline: 'P0', ...counts, disturbed: new Set(), maybeGone: false };
+    const counts = { stops: 0, retries: 0, retriesAsked: 0, retriesOpen: 0, deletions: 0 };
+    return { arn, id: arn, pipeline: 'P0', ...counts, disturbed: new Set() };
   };
   let stopped = 0;
   for (let seed = 1; seed <= 20; seed++) {
