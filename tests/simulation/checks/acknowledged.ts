@@ -14,17 +14,22 @@ const TAKES_ITS_TIME = /^sagemaker:DeleteEndpoint$/;
 export function checkAcknowledged({ disk }: Watched): Check {
   /** By action and ARN, the number of the last commit that said so. */
   const done = new Map<string, Map<string, number>>();
-  const byToken = new Map<string, { readonly request: string; readonly answer: string }>();
+  const byToken = new Map<string, { readonly request: string; readonly answer: string; readonly askedAt: number }>();
   /** Approval statuses of each package, with the commits that made them. */
   const approvals = new Map<string, (readonly [commit: number, status: string])[]>();
 
-  const tokenProblems = ({ operation, input, output }: SeenAnswer): string[] => {
+  /** Whether the pipeline of an execution was deleted since: one of its name that was made anew knows no tokens of it. */
+  const isGone = (output: JsonObject, askedAt: number): boolean => {
+    const [pipeline] = (textOf(output, 'PipelineExecutionArn') ?? '').split('/execution/');
+    return (done.get('sagemaker:DeletePipeline')?.get(pipeline ?? '') ?? 0) > askedAt;
+  };
+  const tokenProblems = ({ operation, input, output, askedAt }: SeenAnswer): string[] => {
     const { ClientRequestToken: token, ...request } = input;
     if (typeof token !== 'string') return [];
     const [asked, answer] = [canonicalJson(request), canonicalJson(output)];
     const before = byToken.get(`${operation} ${token}`);
-    byToken.set(`${operation} ${token}`, { request: asked, answer });
-    if (!before) return [];
+    byToken.set(`${operation} ${token}`, { request: asked, answer, askedAt });
+    if (!before || isGone(output, before.askedAt)) return [];
     if (before.request !== asked) return [`${operation} took the token ${token} for two different requests`];
     return before.answer === answer ? [] : [`${operation} with the token ${token} answered ${before.answer}, then ${answer}`];
   };

@@ -295,6 +295,9 @@ test('acknowledged: it is in the ledger since it was asked, and a token gets one
   says(start('u', EXECUTION_ARN), /was acknowledged and is not in the ledger/);
   const twice = [entry('sagemaker:StartPipelineExecution', other)];
   says(start('t', other, twice), /with the token t answered .*execution\/1.*, then .*execution\/2/);
+  const third = arn('pipeline', 'p/execution/3');
+  const anew = [entry('sagemaker:DeletePipeline', arn('pipeline', 'p')), entry('sagemaker:StartPipelineExecution', third)];
+  silent(start('t', third, anew));
   const remove = [entry('sagemaker:DeleteModel', arn('model', 'm'))];
   says(call('sagemaker:DeleteModel', { ModelName: 'm' }), /DeleteModel of m was acknowledged/);
   silent(call('sagemaker:DeleteModel', { ModelName: 'm' }, {}, remove));

@@ -191,7 +191,9 @@ async function startWith(memory: Memory, client: Client, PipelineName: string, m
   if (!memory.executions.has(arn)) memory.executions.set(arn, started);
   if (!memory.random.chance(0.2)) return;
   const again = await memory.ask(client, 'sagemaker:StartPipelineExecution', input);
-  if (again.output) memory.same(ClientRequestToken, again.output.PipelineExecutionArn ?? '');
+  // a pipeline that was made anew under the name knows no tokens of the one that went
+  const stays = memory.executions.get(arn)?.deletions === 0;
+  if (again.output && stays) memory.same(ClientRequestToken, again.output.PipelineExecutionArn ?? '');
 }
 
 export async function stop(memory: Memory, client: Client, one: StartedExecution): Promise<void> {
