@@ -4,9 +4,9 @@ import { runServingSeed } from './serving/run-serving-seed.ts';
 
 /**
  * Without faults everything comes to rest within so many events; a run that takes more hangs. A job that hangs until its time is over, while
- * an endpoint beside it is asked for its health every few seconds, takes 25,000; several such in a row, 80,000.
+ * an endpoint beside it is asked for its health every few seconds, takes 25,000; several such in a row, with each read an event, hundreds of thousands.
  */
-const REST_EVENTS_MAX = 200_000;
+const REST_EVENTS_MAX = 1_000_000;
 /** After so many, clients end what starts executions faster than they end. */
 const STARTING_EVENTS_MAX = 30_000;
 /** Every fifth seed is about what serves, the others about pipelines and what they make. */
