@@ -45,8 +45,10 @@ export function checkNothingBehindTheEnd({ disk }: Watched): Check {
         const isRetry = seen.ledger.some(({ entry }) => entry.action === RETRY);
         if (before.status !== 'InProgress' && after.status === 'InProgress') {
           retried.add(after.executionId);
+          // what failed in a stage that was skipped for it stays so
+          const stage = after.stages[after.stage]?.name;
           const kept = after.actions
-            .filter(({ status }) => status === 'Failed' || status === 'Abandoned')
+            .filter((one) => one.stage === stage && (one.status === 'Failed' || one.status === 'Abandoned'))
             .map(({ name }) => name);
           if (kept.length > 0) problems.push(`${shortOf(after)} is retried and does not repeat ${kept.join()}`);
           if (!isRetry || !isOver(before)) problems.push(`${shortOf(after)} goes on though it was ${before.status}`);
