@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { readTextFile } from './read-text-file.ts';
 
 /** A certificate with its key, both PEM. */
 export interface KeyPair {
@@ -10,14 +11,7 @@ export interface KeyPair {
 
 /** One file holds both, so that there is never a certificate without its key. Undefined when there is none. */
 export function readKeyPair(path: string): KeyPair | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  const [certificate = '', key = ''] = text.split(/(?=-----BEGIN PRIVATE KEY-----)/);
+  const [certificate = '', key = ''] = (readTextFile(path) ?? '').split(/(?=-----BEGIN PRIVATE KEY-----)/);
   return key === '' ? undefined : { certificate, key };
 }
 

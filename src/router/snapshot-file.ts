@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import type { RouteSnapshot } from '../platform/ports/routes.ts';
+import { readTextFile } from '../platform/read-text-file.ts';
 
 /** The file a restarted router serves from before any server is there. It holds keys: 0600. */
 export function writeSnapshotFile(path: string, text: string): void {
@@ -16,14 +17,8 @@ export function writeSnapshotFile(path: string, text: string): void {
 
 /** Undefined when there is none yet. A damaged file cannot be served from: it throws. */
 export function readSnapshotFile(path: string): RouteSnapshot | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return JSON.parse(text) as RouteSnapshot;
+  const text = readTextFile(path);
+  return text === undefined ? undefined : (JSON.parse(text) as RouteSnapshot);
 }
 
 export const NO_ROUTES: RouteSnapshot = {

@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { StartBuildInput } from '../../contract/generated/codebuild.ts';
 import { ACCOUNT, REGION, refusal, user } from '../registry/registry-rig.ts';
-import { BuildsRig, Front } from './builds-rig.ts';
+import { rigOfFile } from './builds-rig.ts';
 
-let front: Front;
-let rig: BuildsRig;
-before(async () => {
-  front = await Front.open();
-  rig = await BuildsRig.start({ front });
-});
-after(async () => {
-  await rig.close();
-  front.close();
-});
+const rig = await rigOfFile();
 
 const SPEC = JSON.stringify({ version: '0.2', phases: { build: { commands: ['true'] } } });
 const arn = (resource: string, partition = 'aws'): string => `arn:${partition}:codebuild:${REGION}:${ACCOUNT}:${resource}`;

@@ -2,26 +2,17 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Row } from '../../platform/store/port.ts';
 import { zipOf } from '../functions/functions-rig.ts';
 import { refusal } from '../registry/registry-rig.ts';
-import { BuildsRig, Front, phasesOf, unzipped } from './builds-rig.ts';
+import { phasesOf, rigOfFile, unzipped } from './builds-rig.ts';
 import type { BuildsPorts } from './ports.ts';
 import { createBuildReconciler } from './reconcile-build.ts';
 import { buildKey } from './resources.ts';
 
-let front: Front;
-let rig: BuildsRig;
-before(async () => {
-  front = await Front.open();
-  rig = await BuildsRig.start({ front });
-});
-after(async () => {
-  await rig.close();
-  front.close();
-});
+const rig = await rigOfFile();
 
 const spec = (build: readonly string[], more: object = {}): string =>
   JSON.stringify({ version: '0.2', phases: { build: { commands: build } }, ...more });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createSandboxBackend, type SandboxBackend } from '../../backends/sandbox/sandbox-backend.ts';
 import type { Build, CreateProjectInput, StartBuildInput } from '../../contract/generated/codebuild.ts';
@@ -268,4 +269,15 @@ import io, json, sys, zipfile
 archive = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))
 print(json.dumps({name: archive.read(name).decode() for name in archive.namelist()}))`;
   return JSON.parse(execFileSync('python3', ['-c', program], { input: content, encoding: 'utf8' })) as Record<string, string>;
+}
+
+/** One server for all tests of a file, closed after them. */
+export async function rigOfFile(): Promise<BuildsRig> {
+  const front = await Front.open();
+  const rig = await BuildsRig.start({ front });
+  after(async () => {
+    await rig.close();
+    front.close();
+  });
+  return rig;
 }

@@ -1,4 +1,5 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { readTextFile } from '../read-text-file.ts';
 import type { LedgerHead } from './entry.ts';
 
 /**
@@ -30,13 +31,8 @@ export function openHeadMark(store: string): HeadMark {
 
 /** undefined when there is none, or none that says anything (a loss of power may leave half of one). */
 export function readHeadMark(store: string): LedgerHead | undefined {
-  try {
-    const found = FORM.exec(readFileSync(headMarkPath(store), 'latin1'));
-    return found ? { sequence: Number(found[1]), hash: found[2] ?? '' } : undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const found = FORM.exec(readTextFile(headMarkPath(store), 'latin1') ?? '');
+  return found ? { sequence: Number(found[1]), hash: found[2] ?? '' } : undefined;
 }
 
 /** What is wrong with a ledger that ends with `last`, by the mark; `hashAt` gives the hash of an entry. undefined: nothing. */
